@@ -1,0 +1,42 @@
+"""A file on an issue: what it is called, how big it is and who put it there. Its content is never read."""
+
+from __future__ import annotations
+
+from app.catalog.language import Entity, Example, Inline, account, integer, moment, parent, text
+
+ENTITY = Entity(
+    name="attachment",
+    belongs_to="issue",
+    inline=(Inline("issue", at="fields.attachment"),),
+    webhooks=("attachment_created", "attachment_deleted"),
+    columns=(
+        parent("issue_id"),
+        text("filename", "filename", personal=True),
+        text("mime_type", "mimeType"),
+        integer("size", "size"),
+        moment("created", "created"),
+        account("author_id", "author"),
+    ),
+    example=Example(
+        parent_id="10063",
+        body={
+            "self": "https://acme.atlassian.net/rest/api/3/attachment/10210",
+            "id": "10210",
+            "filename": "image-20210125-030921.png",
+            "author": {"accountId": "5734cd9bc8953ece292f1b36", "displayName": "Dale", "active": False},
+            "created": "2021-01-25T11:09:24.512+0800",
+            "size": 48213,
+            "mimeType": "image/png",
+            "content": "https://acme.atlassian.net/rest/api/3/attachment/content/10210",
+            "thumbnail": "https://acme.atlassian.net/rest/api/3/attachment/thumbnail/10210",
+        },
+        row={
+            "issue_id": "10063",
+            "filename": "image-20210125-030921.png",
+            "mime_type": "image/png",
+            "size": 48213,
+            "created": "2021-01-25T03:09:24.512Z",
+            "author_id": "5734cd9bc8953ece292f1b36",
+        },
+    ),
+)

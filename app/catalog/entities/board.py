@@ -1,0 +1,36 @@
+"""A board. A person's own board has no project; a simple one is a team-managed project's and may have sprints."""
+
+from __future__ import annotations
+
+from app.catalog.language import Entity, Example, Paging, Walk, boolean, text
+
+ENTITY = Entity(
+    name="board",
+    walk=Walk("/rest/agile/1.0/board", Paging.OFFSET, "values", page_size=50),
+    webhooks=("board_created", "board_updated", "board_deleted", "board_configuration_changed"),
+    columns=(
+        text("type", "type"),
+        text("name", "name"),
+        text("project_id", "location.projectId"),
+        text("project_key", "location.projectKey"),
+        boolean("is_private", "isPrivate"),
+    ),
+    example=Example(
+        body={
+            "id": 93,
+            "self": "https://acme.atlassian.net/rest/agile/1.0/board/93",
+            "name": "K5 board",
+            "type": "scrum",
+            "location": {
+                "projectId": 10050,
+                "displayName": "Kilo_5 (K5)",
+                "projectName": "Kilo_5",
+                "projectKey": "K5",
+                "projectTypeKey": "software",
+                "name": "Kilo_5 (K5)",
+            },
+            "isPrivate": False,
+        },
+        row={"type": "scrum", "name": "K5 board", "project_id": "10050", "project_key": "K5", "is_private": False},
+    ),
+)

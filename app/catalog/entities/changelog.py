@@ -1,0 +1,88 @@
+"""One history of an issue: who changed what, when. Inline lists hold the newest 40; the endpoint has all, oldest first."""
+
+from __future__ import annotations
+
+from app.catalog.language import (
+    Column,
+    Each,
+    Entity,
+    Example,
+    Inline,
+    Item,
+    Json,
+    Kind,
+    Paging,
+    Walk,
+    account,
+    moment,
+    parent,
+)
+
+_KEYS = {
+    "field": "field",
+    "field_id": "fieldId",
+    "field_type": "fieldtype",
+    "from": "from",
+    "from_string": "fromString",
+    "to": "to",
+    "to_string": "toString",
+}
+
+
+def _items(item: Item) -> Json:
+    """Every item of the history, repeats of one field included, under our names; what Jira leaves out is null."""
+    found = item.body.get("items")
+    if not isinstance(found, list):
+        return []
+    return [
+        {ours: change.get(theirs) for ours, theirs in _KEYS.items()} for change in found if isinstance(change, dict)
+    ]
+
+
+ENTITY = Entity(
+    name="changelog",
+    belongs_to="issue",
+    walk=Walk("/rest/api/3/issue/{issue_id}/changelog", Paging.OFFSET, "values", Each.ISSUE),
+    inline=(Inline("issue", at="changelog.histories", total="changelog.total"),),
+    columns=(
+        parent("issue_id"),
+        account("author_id", "author"),
+        moment("created", "created"),
+        Column("items", Kind.JSON, _items),
+    ),
+    example=Example(
+        parent_id="10063",
+        body={
+            "id": "10660",
+            "author": {"accountId": "54c965db8acd172e3af3fe36", "displayName": "Casey Meadow"},
+            "created": "2020-06-12T08:21:20.929+0800",
+            "items": [
+                {
+                    "field": "status",
+                    "fieldtype": "jira",
+                    "fieldId": "status",
+                    "from": "10067",
+                    "fromString": "To Do",
+                    "to": "10068",
+                    "toString": "Done",
+                }
+            ],
+        },
+        row={
+            "issue_id": "10063",
+            "author_id": "54c965db8acd172e3af3fe36",
+            "created": "2020-06-12T00:21:20.929Z",
+            "items": [
+                {
+                    "field": "status",
+                    "field_id": "status",
+                    "field_type": "jira",
+                    "from": "10067",
+                    "from_string": "To Do",
+                    "to": "10068",
+                    "to_string": "Done",
+                }
+            ],
+        },
+    ),
+)

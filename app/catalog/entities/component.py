@@ -1,0 +1,44 @@
+"""A component of a project."""
+
+from __future__ import annotations
+
+from app.catalog.language import Each, Entity, Example, Paging, Walk, account, parent, text
+
+ENTITY = Entity(
+    name="component",
+    belongs_to="project",
+    walk=Walk("/rest/api/3/project/{project_id}/component", Paging.OFFSET, "values", Each.PROJECT),
+    columns=(
+        parent("project_id", otherwise="projectId"),
+        text("name", "name"),
+        text("description", "description"),
+        account("lead_id", "lead"),
+        account("assignee_id", "assignee"),
+        text("assignee_type", "assigneeType"),
+    ),
+    example=Example(
+        parent_id="10003",
+        body={
+            "self": "https://acme.atlassian.net/rest/api/3/component/10011",
+            "id": "10011",
+            "name": "Charts",
+            "description": "Everything that draws",
+            "lead": {"accountId": "58199f9a2b6f4d0b33b34209", "displayName": "Lane Heath", "active": True},
+            "assigneeType": "COMPONENT_LEAD",
+            "assignee": {"accountId": "58199f9a2b6f4d0b33b34209", "displayName": "Lane Heath", "active": True},
+            "realAssigneeType": "COMPONENT_LEAD",
+            "isAssigneeTypeValid": True,
+            "issueCount": 12,
+            "project": "EE",
+            "projectId": 10003,
+        },
+        row={
+            "project_id": "10003",
+            "name": "Charts",
+            "description": "Everything that draws",
+            "lead_id": "58199f9a2b6f4d0b33b34209",
+            "assignee_id": "58199f9a2b6f4d0b33b34209",
+            "assignee_type": "COMPONENT_LEAD",
+        },
+    ),
+)

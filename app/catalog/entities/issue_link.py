@@ -1,0 +1,71 @@
+"""A link between two issues. Both ends carry it, each naming only the other; here both give the same row.
+
+`outwardIssue` present: the issue that carries it is the source ("blocks"); `inwardIssue` present: that one is.
+"""
+
+from __future__ import annotations
+
+from app.catalog.language import Column, Entity, Example, Inline, Item, Json, Kind, find
+
+
+def _either(*paths: str) -> Column:
+    """The first of the paths that leads somewhere: REST says `type.inward`, webhooks say `issueLinkType.inwardName`."""
+    name, *rest = paths
+
+    def take(item: Item) -> Json:
+        return next((found for path in rest if (found := find(item.body, path)) is not None), None)
+
+    return Column(name, Kind.TEXT, take)
+
+
+def _source(item: Item) -> Json:
+    inward = find(item.body, "inwardIssue.id")
+    if inward is None and find(item.body, "outwardIssue") is not None:
+        return item.parent_id
+    return item.body.get("sourceIssueId") if inward is None else inward
+
+
+def _destination(item: Item) -> Json:
+    outward = find(item.body, "outwardIssue.id")
+    if outward is None and find(item.body, "inwardIssue") is not None:
+        return item.parent_id
+    return item.body.get("destinationIssueId") if outward is None else outward
+
+
+ENTITY = Entity(
+    name="issue_link",
+    belongs_to="issue",
+    inline=(Inline("issue", at="fields.issuelinks"),),
+    webhooks=("issuelink_created", "issuelink_deleted"),
+    columns=(
+        Column("issue_id", Kind.TEXT, _source),
+        _either("type_id", "type.id", "issueLinkType.id"),
+        _either("type_name", "type.name", "issueLinkType.name"),
+        _either("inward", "type.inward", "issueLinkType.inwardName"),
+        _either("outward", "type.outward", "issueLinkType.outwardName"),
+        Column("source_issue_id", Kind.TEXT, _source),
+        Column("destination_issue_id", Kind.TEXT, _destination),
+    ),
+    example=Example(
+        parent_id="10802",
+        body={
+            "id": "10111",
+            "self": "https://acme.atlassian.net/rest/api/3/issueLink/10111",
+            "type": {"id": "10000", "name": "Blocks", "inward": "is blocked by", "outward": "blocks"},
+            "inwardIssue": {
+                "id": "10806",
+                "key": "K5-5",
+                "fields": {"summary": "Draw the chart", "status": {"id": "10000", "name": "To Do"}},
+            },
+        },
+        row={
+            "issue_id": "10806",
+            "type_id": "10000",
+            "type_name": "Blocks",
+            "inward": "is blocked by",
+            "outward": "blocks",
+            "source_issue_id": "10806",
+            "destination_issue_id": "10802",
+        },
+    ),
+)

@@ -1,0 +1,40 @@
+"""An issue type and its level: 1 and above are epics, 0 is work, -1 a sub-task."""
+
+from __future__ import annotations
+
+from app.catalog.language import Entity, Example, Paging, Walk, boolean, integer, text
+
+ENTITY = Entity(
+    name="issue_type",
+    walk=Walk("/rest/api/3/issuetype", Paging.WHOLE, ""),
+    webhooks=("issuetype_created", "issuetype_updated", "issuetype_deleted"),
+    columns=(
+        text("name", "name"),
+        text("untranslated_name", "untranslatedName"),
+        text("description", "description"),
+        boolean("is_subtask", "subtask"),
+        integer("hierarchy_level", "hierarchyLevel"),
+        text("scope_project_id", "scope.project.id"),
+    ),
+    example=Example(
+        body={
+            "self": "https://acme.atlassian.net/rest/api/3/issuetype/10003",
+            "id": "10003",
+            "description": "大任务中的小任务。",
+            "iconUrl": "https://acme.atlassian.net/rest/api/2/universal_avatar/view/type/issuetype/avatar/10316",
+            "name": "子任务",
+            "untranslatedName": "Sub-task",
+            "subtask": True,
+            "avatarId": 10316,
+            "hierarchyLevel": -1,
+        },
+        row={
+            "name": "子任务",
+            "untranslated_name": "Sub-task",
+            "description": "大任务中的小任务。",
+            "is_subtask": True,
+            "hierarchy_level": -1,
+            "scope_project_id": None,
+        },
+    ),
+)

@@ -1,0 +1,33 @@
+"""A priority. The endpoint is flagged deprecated and works; its paged successor answers the same objects."""
+
+from __future__ import annotations
+
+from app.catalog.language import Entity, Example, Paging, Walk, boolean, text
+
+ENTITY = Entity(
+    name="priority",
+    walk=Walk("/rest/api/3/priority", Paging.WHOLE, ""),
+    columns=(
+        text("name", "name"),
+        text("description", "description"),
+        text("color", "statusColor"),
+        boolean("is_default", "isDefault"),
+    ),
+    example=Example(
+        body={
+            "self": "https://acme.atlassian.net/rest/api/3/priority/3",
+            "statusColor": "#ffab00",
+            "description": "Has the potential to affect progress.",
+            "iconUrl": "https://acme.atlassian.net/images/icons/priorities/medium.svg",
+            "name": "Medium",
+            "id": "3",
+            "isDefault": True,
+        },
+        row={
+            "name": "Medium",
+            "description": "Has the potential to affect progress.",
+            "color": "#ffab00",
+            "is_default": True,
+        },
+    ),
+)

@@ -1,0 +1,20 @@
+"""A resolution: why an issue is closed."""
+
+from __future__ import annotations
+
+from app.catalog.language import Entity, Example, Paging, Walk, text
+
+ENTITY = Entity(
+    name="resolution",
+    walk=Walk("/rest/api/3/resolution", Paging.WHOLE, ""),
+    columns=(text("name", "name"), text("description", "description")),
+    example=Example(
+        body={
+            "self": "https://acme.atlassian.net/rest/api/3/resolution/10000",
+            "id": "10000",
+            "description": "事务上的工作已完成。",
+            "name": "完成",
+        },
+        row={"name": "完成", "description": "事务上的工作已完成。"},
+    ),
+)

@@ -1,0 +1,54 @@
+"""A sprint. Several boards may show one, and it outlives the board it was made on: `origin_board_id` names that."""
+
+from __future__ import annotations
+
+from app.catalog.language import Column, Each, Entity, Example, Item, Json, Kind, Paging, Walk, moment, text
+
+
+def _activated(item: Item) -> Json:
+    """When somebody pressed start; `startDate` can be set by hand. Jira has used both names."""
+    return item.body.get("activatedDate") or item.body.get("activateDate")
+
+
+ENTITY = Entity(
+    name="sprint",
+    walk=Walk("/rest/agile/1.0/board/{board_id}/sprint", Paging.OFFSET, "values", Each.SCRUM_BOARD, page_size=50),
+    webhooks=("sprint_created", "sprint_updated", "sprint_deleted", "sprint_started", "sprint_closed"),
+    columns=(
+        text("state", "state"),
+        text("name", "name"),
+        text("goal", "goal"),
+        moment("start", "startDate"),
+        moment("end", "endDate"),
+        moment("complete", "completeDate"),
+        moment("created", "createdDate"),
+        Column("activated", Kind.MOMENT, _activated),
+        text("origin_board_id", "originBoardId"),
+    ),
+    example=Example(
+        parent_id="8",
+        body={
+            "id": 7,
+            "self": "https://acme.atlassian.net/rest/agile/1.0/sprint/7",
+            "state": "closed",
+            "name": "EE Sprint 7",
+            "startDate": "2020-06-12T00:38:51.882Z",
+            "endDate": "2020-06-26T00:38:00.000Z",
+            "completeDate": "2020-06-22T05:59:58.980Z",
+            "createdDate": "2020-06-11T06:20:05.115Z",
+            "originBoardId": 8,
+            "goal": "",
+        },
+        row={
+            "state": "closed",
+            "name": "EE Sprint 7",
+            "goal": None,
+            "start": "2020-06-12T00:38:51.882Z",
+            "end": "2020-06-26T00:38:00.000Z",
+            "complete": "2020-06-22T05:59:58.980Z",
+            "created": "2020-06-11T06:20:05.115Z",
+            "activated": None,
+            "origin_board_id": "8",
+        },
+    ),
+)

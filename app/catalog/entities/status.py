@@ -1,0 +1,48 @@
+"""A status with its category. Team-managed projects have their own, told by `scope_project_id`."""
+
+from __future__ import annotations
+
+from app.catalog.language import Entity, Example, Paging, Walk, text
+
+ENTITY = Entity(
+    name="status",
+    walk=Walk("/rest/api/3/status", Paging.WHOLE, ""),
+    columns=(
+        text("name", "name"),
+        text("untranslated_name", "untranslatedName"),
+        text("description", "description"),
+        text("category_id", "statusCategory.id"),
+        text("category_key", "statusCategory.key"),
+        text("category_name", "statusCategory.name"),
+        text("category_color", "statusCategory.colorName"),
+        text("scope_project_id", "scope.project.id"),
+    ),
+    example=Example(
+        body={
+            "self": "https://acme.atlassian.net/rest/api/3/status/10116",
+            "description": "",
+            "iconUrl": "https://acme.atlassian.net/",
+            "name": "待办",
+            "untranslatedName": "To Do",
+            "id": "10116",
+            "statusCategory": {
+                "self": "https://acme.atlassian.net/rest/api/3/statuscategory/2",
+                "id": 2,
+                "key": "new",
+                "colorName": "blue-gray",
+                "name": "To Do",
+            },
+            "scope": {"type": "PROJECT", "project": {"id": "10022"}},
+        },
+        row={
+            "name": "待办",
+            "untranslated_name": "To Do",
+            "description": None,
+            "category_id": "2",
+            "category_key": "new",
+            "category_name": "To Do",
+            "category_color": "blue-gray",
+            "scope_project_id": "10022",
+        },
+    ),
+)

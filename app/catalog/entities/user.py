@@ -1,0 +1,66 @@
+"""A person or an app. Connect apps may not list a site's users; each arrives wherever a user object is embedded.
+
+A user's id is the account id; Data Center has `key` and `name` instead, and a user with neither is no user.
+"""
+
+from __future__ import annotations
+
+from app.catalog.language import Entity, Example, Inline, account_of, boolean, text
+
+ENTITY = Entity(
+    name="user",
+    id=lambda item: account_of(item.body),
+    inline=(
+        Inline("issue", at="fields.assignee"),
+        Inline("issue", at="fields.reporter"),
+        Inline("issue", at="fields.creator"),
+        Inline("changelog", at="author"),
+        Inline("comment", at="author"),
+        Inline("comment", at="updateAuthor"),
+        Inline("worklog", at="author"),
+        Inline("worklog", at="updateAuthor"),
+        Inline("attachment", at="author"),
+        Inline("project", at="lead"),
+        Inline("component", at="lead"),
+    ),
+    partial=True,
+    webhooks=("user_created", "user_updated", "user_deleted"),
+    columns=(
+        text("account_type", "accountType"),
+        text("key", "key", personal=True),
+        text("name", "name", personal=True),
+        text("display_name", "displayName", personal=True),
+        text("email", "emailAddress", personal=True),
+        text("time_zone", "timeZone"),
+        text("locale", "locale"),
+        boolean("is_active", "active"),
+        text("avatar_url", "avatarUrls.48x48", personal=True),
+    ),
+    example=Example(
+        body={
+            "self": "https://acme.atlassian.net/rest/api/3/user?accountId=54c965db8acd172e3af3fe36",
+            "accountId": "54c965db8acd172e3af3fe36",
+            "accountType": "atlassian",
+            "emailAddress": "casey.meadow@acme.example",
+            "avatarUrls": {
+                "48x48": "https://secure.gravatar.com/avatar/92f387454e570da08285c530cc35080a",
+                "24x24": "https://secure.gravatar.com/avatar/92f387454e570da08285c530cc35080a?s=24",
+            },
+            "displayName": "Casey Meadow",
+            "active": True,
+            "timeZone": "Asia/Shanghai",
+            "locale": "en_US",
+        },
+        row={
+            "account_type": "atlassian",
+            "key": None,
+            "name": None,
+            "display_name": "Casey Meadow",
+            "email": "casey.meadow@acme.example",
+            "time_zone": "Asia/Shanghai",
+            "locale": "en_US",
+            "is_active": True,
+            "avatar_url": "https://secure.gravatar.com/avatar/92f387454e570da08285c530cc35080a",
+        },
+    ),
+)

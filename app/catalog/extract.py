@@ -1,0 +1,214 @@
+"""Turns Jira's objects into rows, by the declarations in `entities/`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from app.catalog.language import Column, Entity, Fields, Item, Json, Kind, find
+from app.catalog.registry import children_of
+from app.errors import PoisonRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from app.catalog.language import Inline
+
+_EPOCH_MS_FROM = 100_000_000_000
+"""Numbers from here on are epoch milliseconds, below are seconds: Jira documents both for one field."""
+_INT_LIMIT = 2**63
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LEVELS = 200
+"""Levels of nesting that a JSON column keeps (orjson writes 254); deeper is null, its words are in the text column."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: the entity, Jira's id as a string, and the values by column name."""
+
+    entity: Entity
+    id: str
+    values: dict[str, object]
+
+
+@dataclass(frozen=True)
+class TopUp:
+    """A list that Jira cut off, or only hinted at: the entity to walk and the parent to walk it for."""
+
+    entity: Entity
+    parent_id: str
+
+
+def extract(entity: Entity, body: Json, fields: Fields, parent_id: str | None = None) -> Row:
+    """The row of one object. Raises PoisonRecord where the object has no id or a value has an impossible shape."""
+    if not isinstance(body, dict):
+        raise PoisonRecord(entity.name, f"expected an object, got {type(body).__name__}")
+    item = Item(body, parent_id, fields)
+    known = _id_of(entity, item)
+    return Row(entity, known, {column.name: _value(entity, known, column, item) for column in entity.columns})
+
+
+def _id_of(entity: Entity, item: Item) -> str:
+    known = entity.id(item)
+    if isinstance(known, bool) or not isinstance(known, str | int) or not (text := clean(str(known))):
+        raise PoisonRecord(entity.name, "no id")
+    return text
+
+
+def _value(entity: Entity, known: str, column: Column, item: Item) -> object:
+    try:
+        return coerce(column, item)
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        # Not the error's own words: some quote the value, and these words go to a log.
+        raise PoisonRecord(entity.name, f"{known}: {column.name}: {type(error).__name__}") from error
+
+
+def extract_all(
+    entity: Entity, body: Json, fields: Fields, parent_id: str | None = None, poisoned: list[PoisonRecord] | None = None
+) -> Iterator[Row | TopUp]:
+    """The row of an object, the rows of all that arrives inside it, and the top-ups that it needs, without repeats.
+
+    What arrives inside and cannot be read is appended to `poisoned` and the rest goes on; without a list it raises.
+    """
+    seen: dict[tuple[str, str, str], Row | TopUp] = {}
+    for found in _extract_deep(entity, body, fields, parent_id, poisoned):
+        known = found.id if isinstance(found, Row) else found.parent_id
+        key = (type(found).__name__, found.entity.name, known)
+        if seen.get(key) != found:
+            seen[key] = found
+            yield found
+
+
+def _extract_deep(
+    entity: Entity, body: Json, fields: Fields, parent_id: str | None, poisoned: list[PoisonRecord] | None
+) -> Iterator[Row | TopUp]:
+    row = extract(entity, body, fields, parent_id)
+    yield row
+    item = Item(body if isinstance(body, dict) else {}, parent_id, fields)
+    for child, place in children_of(entity.name):
+        if child.name not in fields.excluded:
+            # A history that tells of a remote link is its sibling: the issue is the parent of both.
+            siblings = entity.belongs_to is not None and child.belongs_to == entity.belongs_to
+            yield from _extract_inline(child, place, parent_id if siblings else row.id, item, poisoned)
+
+
+def _extract_inline(
+    child: Entity, place: Inline, parent_id: str | None, item: Item, poisoned: list[PoisonRecord] | None
+) -> Iterator[Row | TopUp]:
+    """Rows and top-ups of one place."""
+    found = find(item.body, place.at) if place.at else None
+    bodies = found if isinstance(found, list) else [found] if isinstance(found, dict) else []
+    for body in bodies:
+        try:
+            if isinstance(body, dict) and child.id(Item(body, parent_id, item.fields)):
+                yield from _extract_deep(child, body, item.fields, parent_id, poisoned)
+        except PoisonRecord as poison:
+            if poisoned is None:
+                raise
+            poisoned.append(poison)
+    if parent_id is not None and is_cut_off(place, item, len(bodies)):
+        yield TopUp(child, parent_id)
+
+
+def is_cut_off(place: Inline, item: Item, length: int) -> bool:
+    """Whether Jira has more of this list than it sent along."""
+    if place.hint is not None:
+        return place.hint(item)
+    total = find(item.body, place.total) if place.total else None
+    return isinstance(total, int) and total > length
+
+
+def coerce(column: Column, item: Item) -> object:
+    """A column's value in Python's type for its kind; None where Jira has none."""
+    value = column.take(item)
+    if value is None or value == "":
+        return None
+    return _COERCE[column.kind](value)
+
+
+def clean(text: str) -> str:
+    """Text that PostgreSQL can keep: without U+0000 and lone surrogates, which it refuses."""
+    if "\x00" in text:
+        text = text.replace("\x00", "")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def clean_json(value: Json, levels: int = _LEVELS) -> Json:
+    """JSON that PostgreSQL can keep: every string cleaned, NaN, infinities and what is nested too deep as None.
+
+    Whole numbers beyond 64 bits, which orjson refuses to write, become floats, as orjson reads them.
+    """
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict | list) and levels == 0:
+        return None
+    if isinstance(value, dict):
+        return {clean(key): clean_json(child, levels - 1) for key, child in value.items()}
+    if isinstance(value, list):
+        return [clean_json(child, levels - 1) for child in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return float(value) if isinstance(value, int) and abs(value) >= _INT_LIMIT else value
+
+
+def to_moment(value: Json) -> datetime:
+    """A point in time from ISO text with any offset, epoch seconds or epoch milliseconds; UTC. Raises ValueError."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        unit = "milliseconds" if abs(value) >= _EPOCH_MS_FROM else "seconds"
+        return _EPOCH + timedelta(**{unit: value})
+    parsed = datetime.fromisoformat(str(value))
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _to_text(value: Json) -> str:
+    if isinstance(value, dict | list):
+        raise TypeError(f"expected text, got {type(value).__name__}")
+    return clean(str(value))
+
+
+def _to_texts(value: Json) -> list[str]:
+    if not isinstance(value, list):
+        raise TypeError(f"expected a list, got {type(value).__name__}")
+    return [_to_text(part) for part in value if part is not None]
+
+
+def _to_integer(value: Json) -> int:
+    if isinstance(value, dict | list):
+        raise TypeError(f"expected a number, got {type(value).__name__}")
+    number = int(float(value)) if isinstance(value, str) else int(value or 0)
+    if abs(number) >= _INT_LIMIT:
+        raise OverflowError(f"{number} does not fit")
+    return number
+
+
+def _to_number(value: Json) -> float | None:
+    if isinstance(value, dict | list):
+        raise TypeError(f"expected a number, got {type(value).__name__}")
+    number = float(value or 0)
+    return number if math.isfinite(number) else None
+
+
+def _to_boolean(value: Json) -> bool:
+    if isinstance(value, dict | list):
+        raise TypeError(f"expected true or false, got {type(value).__name__}")
+    if isinstance(value, str):
+        return value.lower() == "true"
+    return bool(value)
+
+
+def _to_date(value: Json) -> date:
+    return date.fromisoformat(str(value)[:10])
+
+
+_COERCE: dict[Kind, Callable[[Json], object]] = {
+    Kind.TEXT: _to_text,
+    Kind.TEXTS: _to_texts,
+    Kind.INTEGER: _to_integer,
+    Kind.NUMBER: _to_number,
+    Kind.BOOLEAN: _to_boolean,
+    Kind.MOMENT: to_moment,
+    Kind.DATE: _to_date,
+    Kind.JSON: clean_json,
+}

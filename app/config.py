@@ -1,0 +1,169 @@
+"""Settings, and the only reader of the environment. README and docs/operations.md list them; a test compares."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.errors import UnsafeSettings
+
+ATLASSIAN_INSTALL_KEYS = "https://connect-install-keys.atlassian.com"
+"""Atlassian's production key host (contract connect-forge.md §2.3)."""
+KEY_BYTES = 32
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - names to recognise, nothing binds here
+_DEVELOPMENT_KEY = base64.b64encode(b"development only, never in prod!").decode()
+
+
+class Settings(BaseSettings):
+    """One attribute a variable, upper-case in the environment."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    environment: Literal["production", "development"] = "production"
+    base_url: str = "http://127.0.0.1:8080"
+    database_url: str | None = None
+    redis_url: str | None = None
+    secret_keys: Annotated[tuple[str, ...], NoDecode] = ()
+    app_key: str = Field("io.harness.sei.jira-connect", pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    install_keys_url: str = ATLASSIAN_INSTALL_KEYS
+    site_hosts: Annotated[tuple[str, ...], NoDecode] = ("*.atlassian.net", "*.jira.com")
+    otp_ttl_seconds: int = Field(600, ge=1, le=3600)
+    bootstrap_account: str | None = None
+    bootstrap_api_key: str | None = None
+    worker_concurrency: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    site_concurrency: int = Field(8, ge=1, le=64)
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=1, le=65535)
+    data_dir: Path = Path("var")
+
+    @field_validator("secret_keys", "site_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Comma-separated text, as operators write lists in an environment."""
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("base_url", "install_keys_url")
+    @classmethod
+    def _without_slash(cls, value: str) -> str:
+        """One spelling of a base, so that it can be compared and joined."""
+        return value.rstrip("/")
+
+    @property
+    def is_production(self) -> bool:
+        """Whether unsafe settings stop the start."""
+        return self.environment == "production"
+
+    @property
+    def base_path(self) -> str:
+        """The path part of BASE_URL, without a trailing slash; empty when the app owns the host."""
+        return urlsplit(self.base_url).path.rstrip("/")
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """The sealing keys, newest first; in development a fixed key stands in."""
+        encoded = self.secret_keys or (() if self.is_production else (_DEVELOPMENT_KEY,))
+        return tuple(base64.b64decode(key, validate=True) for key in encoded)
+
+
+def load() -> Settings:
+    """The process's settings. Raises UnsafeSettings naming every variable at fault and what to do."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise UnsafeSettings([_explain(each) for each in error.errors()]) from None
+    problems = unsafe(settings)
+    if problems:
+        raise UnsafeSettings(problems)
+    return settings
+
+
+def unsafe(settings: Settings) -> list[str]:
+    """What forbids a start: malformed keys and addresses anywhere, missing or weak settings in production."""
+    problems = [*_bad_keys(settings), *_bad_addresses(settings)]
+    if settings.is_production:
+        problems += _not_for_production(settings)
+    return problems
+
+
+def _explain(error: object) -> str:
+    """One of pydantic's findings without the value, which may be a secret."""
+    location = ".".join(str(step) for step in error["loc"]) if isinstance(error, dict) else "?"
+    message = error["msg"] if isinstance(error, dict) else str(error)
+    return f"{location.upper()}: {message}"
+
+
+def _bad_keys(settings: Settings) -> list[str]:
+    how = "make one with: python -c 'import secrets,base64; print(base64.b64encode(secrets.token_bytes(32)).decode())'"
+    problems = []
+    for position, key in enumerate(settings.secret_keys, 1):
+        try:
+            is_right = len(base64.b64decode(key, validate=True)) == KEY_BYTES
+        except (binascii.Error, ValueError):
+            is_right = False
+        if not is_right:
+            problems.append(f"SECRET_KEYS: key {position} is not 32 bytes in base64; {how}")
+    if settings.is_production and not settings.secret_keys:
+        problems.append(f"SECRET_KEYS: required in production; {how}")
+    if settings.is_production and _DEVELOPMENT_KEY in settings.secret_keys:
+        problems.append(f"SECRET_KEYS: the development key is public; {how}")
+    return problems
+
+
+def _bad_addresses(settings: Settings) -> list[str]:
+    problems = []
+    for name, value, schemes in (
+        ("BASE_URL", settings.base_url, ("http", "https")),
+        ("INSTALL_KEYS_URL", settings.install_keys_url, ("http", "https")),
+        ("DATABASE_URL", settings.database_url, ("postgresql", "postgres")),
+        ("REDIS_URL", settings.redis_url, ("redis", "rediss", "unix")),
+    ):
+        parts = urlsplit(value or "")
+        if value and parts.scheme not in schemes:
+            problems.append(f"{name}: must start with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        elif value and parts.scheme in {"http", "https"} and (not parts.hostname or parts.query or parts.fragment):
+            problems.append(f"{name}: must be a plain address without query or fragment")
+    if not settings.site_hosts:
+        problems.append("SITE_HOSTS: empty; no site could install the app")
+    return problems
+
+
+def _not_for_production(settings: Settings) -> list[str]:
+    problems = []
+    if "base_url" not in settings.model_fields_set:
+        problems.append("BASE_URL: required in production; set it to the app's public https address")
+    elif not settings.base_url.startswith("https://"):
+        problems.append("BASE_URL: must be https in production; Atlassian calls nothing else")
+    elif (urlsplit(settings.base_url).hostname or "") in LOCAL_NAMES:
+        problems.append("BASE_URL: names this machine; set it to the app's public address")
+    if not settings.install_keys_url.startswith("https://"):
+        problems.append("INSTALL_KEYS_URL: must be https in production, or anyone on the way could sign installs")
+    for name, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url)):
+        if value is None:
+            problems.append(f"{name}: required in production; the embedded server is for one machine")
+    loose = [host for host in settings.site_hosts if is_loose(host)]
+    if loose:
+        problems.append(f"SITE_HOSTS: {', '.join(loose)} would let the app call private or unencrypted addresses")
+    return problems
+
+
+def is_loose(pattern: str) -> bool:
+    """Whether a SITE_HOSTS pattern names http, another port, an address or a bare wildcard."""
+    scheme, _, rest = pattern.rpartition("://")
+    host, _, port = rest.partition(":")
+    labels = host.split(".")
+    return (
+        scheme not in {"", "https"}
+        or port not in {"", "443"}
+        or host in LOCAL_NAMES
+        or len(labels) < 3  # noqa: PLR2004 - `*.example.org` is the widest pattern that still names an owner
+        or labels[-1].isdigit()
+        or "*" in "".join(labels[1:])
+        or ":" in rest.replace(f":{port}", "", 1)
+    )

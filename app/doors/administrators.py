@@ -1,0 +1,34 @@
+"""Whether a person administers a Jira site, asked of Jira each time: a hidden menu entry is no permission."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.catalog.language import find
+from app.errors import Forbidden, JiraFailure, JiraRefused, Unavailable
+
+if TYPE_CHECKING:
+    from app.jira.client import Site
+
+_PERMISSION = "ADMINISTER"
+
+
+def require_administrator(site: Site, account_id: str | None) -> None:
+    """Raises Forbidden for everybody who is not an administrator now, Unavailable when Jira cannot say.
+
+    Without an account id Jira would answer for the app itself, so the question is not even asked.
+    """
+    if not account_id:
+        raise Forbidden("Only Jira administrators can do this. Sign in to Jira with an administrator's account.")
+    try:
+        body = site.post(
+            "/rest/api/3/permissions/check", {"accountId": account_id, "globalPermissions": [_PERMISSION]}
+        ).body
+    except JiraRefused as refused:
+        raise Forbidden("Jira does not let the app check permissions on this site.") from refused
+    except JiraFailure as failure:
+        raise Unavailable(
+            "Jira cannot confirm right now that you are an administrator. Try again in a minute."
+        ) from failure
+    if find(body, "globalPermissions") != [_PERMISSION]:
+        raise Forbidden("Only Jira administrators can do this. Ask one to open this page.")

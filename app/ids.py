@@ -1,0 +1,25 @@
+"""Our own identifiers: UUID version 7, so that rows made together lie together in an index."""
+
+from __future__ import annotations
+
+import secrets
+from uuid import UUID
+
+from app import clock
+
+
+def new() -> UUID:
+    """A UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, 74 random bits."""
+    stamp = int(clock.now().timestamp() * 1000)
+    value = (stamp & (2**48 - 1)) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return UUID(int=value)
+
+
+def parse(text: str) -> UUID | None:
+    """The UUID in a caller's text, or None where it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

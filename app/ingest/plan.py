@@ -1,0 +1,67 @@
+"""What there is to walk, and in which order.
+
+The site's own walks are planned when it is paired; projects and boards bring theirs with the page that names them, and
+an issue whose inline list was cut off brings its top-up. All of it stands in PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app import clock, jobs
+from app.catalog.language import Each
+from app.catalog.registry import walked
+from app.integrations import ledger
+from app.integrations.model import State
+from app.store import checkpoints
+from app.store.checkpoints import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from uuid import UUID
+
+    from app.catalog.extract import Row, TopUp
+    from app.store.session import Session
+
+_PRIORITY = {"field": 0, "project": 5, "issue": 30, "board_issue": 60}
+"""Fields first, since issues are read with them; then what people look at first."""
+_BY_EACH = {Each.SITE: 10, Each.PROJECT: 40, Each.BOARD: 40, Each.SCRUM_BOARD: 40, Each.ISSUE: 50}
+
+
+def begin(session: Session, tenant_id: UUID, *, site_concurrency: int) -> bool:
+    """Plan the whole site and start its hands. Returns False where nobody is paired with it any more."""
+    integration = ledger.of_tenant(session, tenant_id, lock=True)
+    if integration is None or not integration.state.is_working:
+        return False
+    wanted = [_wanted(entity.name, Each.SITE, "") for entity in walked(Each.SITE)]
+    checkpoints.plan(session, tenant_id, wanted, again=True)
+    ledger.move_to(session, integration.id, State.BACKFILLING, started_at=clock.now())
+    lend_hands(session, tenant_id, site_concurrency)
+    return True
+
+
+def lend_hands(session: Session, tenant_id: UUID, count: int) -> None:
+    """Enqueue hands for a tenant; names keep them from piling up, and surplus ones find nothing to claim and go."""
+    minute = clock.epoch() // 60
+    for number in range(count):
+        session.enqueue(jobs.BACKFILL, str(tenant_id), once_as=f"{tenant_id}-{number}-{minute}")
+
+
+def follow_ups(rows: Iterable[Row]) -> Iterator[Wanted]:
+    """The walks that a page of projects or boards brings."""
+    for row in rows:
+        if row.entity.name == "project" and not (row.values.get("is_archived") or row.values.get("is_deleted")):
+            yield from (_wanted(entity.name, Each.PROJECT, row.id) for entity in walked(Each.PROJECT))
+        elif row.entity.name == "board":
+            yield from (_wanted(entity.name, Each.BOARD, row.id) for entity in walked(Each.BOARD))
+            if row.values.get("type") == "scrum":
+                yield from (_wanted(entity.name, Each.SCRUM_BOARD, row.id) for entity in walked(Each.SCRUM_BOARD))
+
+
+def top_ups(needed: Iterable[TopUp]) -> list[Wanted]:
+    """The walks that cut-off lists bring."""
+    return [_wanted(each.entity.name, Each.ISSUE, each.parent_id) for each in needed if each.entity.walk is not None]
+
+
+def _wanted(entity: str, each: Each, scope_id: str) -> Wanted:
+    return Wanted(entity, scope_id, _PRIORITY.get(entity, _BY_EACH[each]))

@@ -1,0 +1,97 @@
+"""One page of Jira's objects becomes rows: extract, upsert, bury what is gone, plan what the page brings."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import orjson
+from sqlalchemy.dialects.postgresql import insert
+
+from app import ids, logs
+from app.catalog.extract import Row, TopUp, extract_all
+from app.catalog.language import find
+from app.catalog.registry import children_of
+from app.errors import PoisonRecord
+from app.ingest import plan
+from app.store import checkpoints, records
+from app.store.schema import POISON
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from app.catalog.language import Entity, Fields, Json
+    from app.store.session import Session
+
+log = logs.get(__name__)
+
+
+@dataclass
+class Haul:
+    """What a page holds, before it is stored."""
+
+    entity: Entity
+    bodies: Sequence[Json]
+    rows: list[Row] = field(default_factory=list)
+    top_ups: list[TopUp] = field(default_factory=list)
+    poison: list[tuple[PoisonRecord, str]] = field(default_factory=list)
+
+
+def extract_page(entity: Entity, bodies: Sequence[Json], fields: Fields, parent_id: str | None) -> Haul:
+    """Read a page's objects; one that cannot be read does not stop the rest."""
+    haul = Haul(entity, bodies)
+    for body in bodies:
+        poisoned: list[PoisonRecord] = []
+        try:
+            for found in extract_all(entity, body, fields, parent_id, poisoned=poisoned):
+                if isinstance(found, Row):
+                    haul.rows.append(found)
+                else:
+                    haul.top_ups.append(found)
+        except PoisonRecord as problem:
+            poisoned.append(problem)
+        haul.poison += [(problem, digest_of(body)) for problem in poisoned]
+    return haul
+
+
+def store_page(session: Session, tenant_id: UUID, haul: Haul, *, read_at: datetime) -> int:
+    """Store a page in the caller's transaction and plan what it brings. Returns how many rows changed."""
+    applied = records.apply(session, tenant_id, haul.rows, read_at=read_at)
+    _bury_absent(session, haul, read_at)
+    checkpoints.plan(session, tenant_id, plan.follow_ups(haul.rows))
+    # Top-ups of an issue that was read again are walked again: its list has grown.
+    checkpoints.plan(session, tenant_id, plan.top_ups(haul.top_ups), again=True)
+    for problem, digest in haul.poison:
+        log.warning("record parked", entity=problem.entity, reason=str(problem))
+        session.execute(
+            insert(POISON)
+            .values(tenant_id=tenant_id, id=ids.new(), entity=problem.entity, reason=str(problem), digest=digest)
+            .on_conflict_do_nothing()
+        )
+    return sum(each.changed for each in applied.values())
+
+
+def digest_of(body: Json) -> str:
+    """A name for a record that could not be read, without keeping it."""
+    return hashlib.sha256(orjson.dumps(body, default=str)).hexdigest()
+
+
+def _bury_absent(session: Session, haul: Haul, read_at: datetime) -> None:
+    """Children that were stored once and are missing from a list that Jira sent whole were deleted."""
+    if haul.entity.updated is None:
+        return
+    updated = {row.id: row.values[haul.entity.updated] for row in haul.rows if row.entity is haul.entity}
+    for child, place in children_of(haul.entity.name):
+        if place.total is None or child.belongs_to != haul.entity.name:
+            continue
+        seen = {
+            str(find(body, "id")): [str(find(each, "id")) for each in listed]
+            for body in haul.bodies
+            if isinstance(listed := find(body, place.at), list)
+            and find(body, place.total) == len(listed)
+            and isinstance(body, dict)
+        }
+        records.bury_missing(session, child, seen, parent=haul.entity, updated=updated, at=read_at)

@@ -1,0 +1,87 @@
+"""Finds tenants whose work waits without a job: jobs are hints and may be lost, the work itself stands here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, func, or_, select
+
+from app import clock
+from app.integrations.model import State
+from app.store import checkpoints
+from app.store.schema import CHUNKS, INBOX, INTEGRATIONS, TENANTS
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from app.store.session import Session
+
+_WORKING = tuple(state.value for state in State if state.is_working)
+
+
+@dataclass(frozen=True)
+class DueWork:
+    """What waits for one tenant."""
+
+    tenant_id: UUID
+    chunks: int
+    deliveries: int
+    is_unverified: bool
+    is_unplanned: bool
+
+
+def find_due(session: Session) -> list[DueWork]:
+    """Every active, paired tenant with something to do; an unrestricted session's business."""
+    now = clock.now()
+    counted = (
+        select(
+            CHUNKS.c.tenant_id,
+            func.count().filter(checkpoints.is_claimable(now)).label("due"),
+            func.count().filter(CHUNKS.c.state == "waiting").label("waiting"),
+        )
+        .group_by(CHUNKS.c.tenant_id)
+        .subquery()
+    )
+    inbox = (
+        select(INBOX.c.tenant_id, func.count().label("deliveries"))
+        .where(INBOX.c.done_at.is_(None))
+        .group_by(INBOX.c.tenant_id)
+        .subquery()
+    )
+    rows = session.execute(
+        select(
+            INTEGRATIONS.c.tenant_id,
+            INTEGRATIONS.c.state,
+            counted.c.due,
+            counted.c.waiting,
+            inbox.c.deliveries,
+        )
+        .join(TENANTS, and_(TENANTS.c.id == INTEGRATIONS.c.tenant_id, TENANTS.c.state == "active"))
+        .outerjoin(counted, counted.c.tenant_id == INTEGRATIONS.c.tenant_id)
+        .outerjoin(inbox, inbox.c.tenant_id == INTEGRATIONS.c.tenant_id)
+        .where(
+            INTEGRATIONS.c.state.in_(_WORKING),
+            or_(
+                counted.c.due > 0,
+                inbox.c.deliveries > 0,
+                and_(INTEGRATIONS.c.state == State.BACKFILLING.value, func.coalesce(counted.c.waiting, 0) == 0),
+            ),
+        )
+    )
+    return [
+        DueWork(
+            tenant_id=row.tenant_id,
+            chunks=row.due or 0,
+            deliveries=row.deliveries or 0,
+            is_unverified=row.state == State.BACKFILLING.value and row.waiting == 0,
+            is_unplanned=row.waiting is None,
+        )
+        for row in rows
+    ]
+
+
+def find_deleting(session: Session) -> list[UUID]:
+    """Integrations that wait to be erased."""
+    rows = session.execute(select(INTEGRATIONS.c.id).where(INTEGRATIONS.c.state == State.DELETING.value))
+    return [row.id for row in rows]

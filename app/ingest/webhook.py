@@ -1,0 +1,167 @@
+"""Webhooks are hints: what they name is read again. Their bodies are not signed, may be old, doubled or cut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app import clock, jobs, logs
+from app.catalog.extract import clean
+from app.catalog.language import find
+from app.catalog.registry import all_entities, entity
+from app.errors import JiraFailure, JiraGone
+from app.ingest import fieldmap
+from app.ingest.backfill import bodies_of
+from app.ingest.plan import lend_hands
+from app.ingest.storing import extract_page, store_page
+from app.integrations import ledger
+from app.store import checkpoints, records
+from app.store.schema import CHUNKS, INBOX
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+    from uuid import UUID
+
+    from app.catalog.language import Fields, Json
+    from app.jira.client import Site
+    from app.store.session import Session, Store
+
+log = logs.get(__name__)
+
+BATCH = 50
+"""Jira reads back its own writes for at most 50 named issues (`reconcileIssues`)."""
+_ISSUE_PATHS = ("issue.id", "worklog.issueId", "issueLink.sourceIssueId", "issueLink.destinationIssueId")
+_LONGEST_ID = 255
+
+
+def keep(session: Session, tenant_id: UUID, delivery_id: str, event: str, body: Json) -> bool:
+    """Keep a delivery's ids, once; nothing personal is kept. Returns whether it is new."""
+    made = session.execute(
+        insert(INBOX)
+        .values(tenant_id=tenant_id, delivery_id=delivery_id, event=clean(event)[:_LONGEST_ID], body=_hints(body))
+        .on_conflict_do_nothing(index_elements=["tenant_id", "delivery_id"])
+    ).rowcount
+    if made:
+        session.enqueue(jobs.WEBHOOKS, str(tenant_id), once_as=f"{tenant_id}-{clock.epoch()}")
+    return bool(made)
+
+
+def _hints(body: Json) -> dict[str, Any]:
+    """The numeric ids of the issues that a body names; a comment of Data Center names its issue only in its address."""
+    found = {str(each) for path in _ISSUE_PATHS if (each := find(body, path)) is not None}
+    address = find(body, "comment.self")
+    if isinstance(address, str) and "/issue/" in address:
+        found.add(address.split("/issue/", 1)[1].split("/", 1)[0])
+    return {"issues": sorted(each for each in found if each.isdigit() and len(each) <= 20)}  # noqa: PLR2004 - longer than any id
+
+
+@dataclass(frozen=True)
+class Drain:
+    """Reads again what a tenant's deliveries name."""
+
+    store: Store
+    site: Site
+    tenant_id: UUID
+
+    def once(self) -> int:
+        """Handle one batch of waiting deliveries. Returns how many were handled; raises a JiraFailure."""
+        with self.store.bound_to(self.tenant_id) as session:
+            waiting = session.execute(
+                select(INBOX).where(INBOX.c.done_at.is_(None)).order_by(INBOX.c.received_at).limit(BATCH)
+            ).all()
+            integration = ledger.of_tenant(session, self.tenant_id)
+            if not waiting or integration is None or not integration.state.is_working:
+                return 0
+            fields = fieldmap.load(session, integration)
+        batch, issues = _take(waiting)
+        sent_at, bodies = self._read(issues) if issues else (clock.now(), [])
+        gone = self._gone(issues, bodies, batch)
+        with self.store.bound_to(self.tenant_id) as session:
+            self._apply(session, fields, bodies, gone, sent_at)
+            self._refresh(session, {row.event for row in batch})
+            session.execute(
+                update(INBOX)
+                .where(INBOX.c.delivery_id.in_([row.delivery_id for row in batch]))
+                .values(done_at=clock.now(), outcome="read again")
+            )
+            ledger.mark_ingested(session, self.tenant_id)
+        log.info("webhooks", tenant_id=str(self.tenant_id), deliveries=len(batch), issues=len(issues), gone=len(gone))
+        return len(batch)
+
+    def _read(self, issues: Collection[str]) -> tuple[datetime, list[Json]]:
+        """The issues as they are now, with their own writes in sight."""
+        bodies: list[Json] = []
+        asked: dict[str, Json] = {
+            "jql": f"id in ({', '.join(issues)}) ORDER BY created ASC",
+            "fields": ["*all"],
+            "expand": "changelog",
+            "maxResults": BATCH,
+            "reconcileIssues": [int(each) for each in issues],
+        }
+        sent_at = clock.now()
+        while True:
+            answer = self.site.post("/rest/api/3/search/jql", asked).body
+            bodies += bodies_of(answer)
+            token = find(answer, "nextPageToken")
+            if not token or find(answer, "isLast") is True or token == asked.get("nextPageToken"):
+                return sent_at, bodies
+            asked["nextPageToken"] = token
+
+    def _gone(self, issues: Collection[str], bodies: list[Json], batch: list[Any]) -> list[str]:
+        """Issues that Jira says were deleted, confirmed by asking for each; an absence alone proves nothing."""
+        named = {each for row in batch if row.event == "jira:issue_deleted" for each in row.body["issues"]}
+        found = {str(find(body, "id")) for body in bodies}
+        return [each for each in issues if each in named and each not in found and not self._exists(each)]
+
+    def _exists(self, issue_id: str) -> bool:
+        try:
+            self.site.get(f"/rest/api/3/issue/{issue_id}", {"fields": "id"})
+        except JiraGone:
+            return False
+        except JiraFailure:
+            return True
+        return True
+
+    def _apply(self, session: Session, fields: Fields, bodies: list[Json], gone: list[str], sent_at: datetime) -> None:
+        issue = entity("issue")
+        haul = extract_page(issue, bodies, fields, None)
+        store_page(session, self.tenant_id, haul, read_at=sent_at)
+        if gone:
+            records.bury(session, self.tenant_id, issue, gone, at=clock.now(), because="deleted")
+        if haul.top_ups:
+            lend_hands(session, self.tenant_id, 1)
+
+    def _refresh(self, session: Session, events: set[str]) -> None:
+        """Walk again the entities, other than issues', that an event says have changed."""
+        touched = [
+            each.name
+            for each in all_entities().values()
+            if each.belongs_to != "issue" and each.name != "issue" and events & set(each.webhooks)
+        ]
+        if not touched:
+            return
+        known = session.execute(
+            select(CHUNKS.c.entity, CHUNKS.c.scope_id, func.max(CHUNKS.c.priority).label("priority"))
+            .where(CHUNKS.c.entity.in_(touched))
+            .group_by(CHUNKS.c.entity, CHUNKS.c.scope_id)
+        ).all()
+        wanted = [checkpoints.Wanted(row.entity, row.scope_id, row.priority) for row in known]
+        if checkpoints.plan(session, self.tenant_id, wanted, again=True):
+            lend_hands(session, self.tenant_id, 1)
+
+
+def _take(waiting: list[Any] | Any) -> tuple[list[Any], list[str]]:  # noqa: ANN401 - SQLAlchemy rows
+    """As many deliveries, oldest first, as name at most 50 issues together."""
+    batch: list[Any] = []
+    issues: dict[str, None] = {}
+    for row in waiting:
+        more = dict.fromkeys(each for each in row.body["issues"] if each not in issues)
+        if batch and len(issues) + len(more) > BATCH:
+            break
+        batch.append(row)
+        issues.update(more)
+    return batch, list(issues)

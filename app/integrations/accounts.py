@@ -1,0 +1,109 @@
+"""SEI accounts and their API keys. A key is shown once; what is kept is its hash and a prefix to find it by."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from app import ids
+from app.errors import Conflicting, Unproven
+from app.store.schema import ACCOUNTS, API_KEYS
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from app.store.session import Session, Store
+
+_KEY = re.compile(r"sei_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{32,128}")
+_PREFIX_LENGTH = len("sei_") + 8
+_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"
+
+
+@dataclass(frozen=True)
+class Account:
+    """An SEI account."""
+
+    id: UUID
+    name: str
+
+
+def make_key() -> str:
+    """A new API key: `sei_<8 to find it by>_<256 random bits>`."""
+    prefix = "".join(secrets.choice(_LETTERS) for _ in range(8))
+    return f"sei_{prefix}_{secrets.token_urlsafe(32)}"
+
+
+def is_key(text: str) -> bool:
+    """Whether a text has the shape of a key."""
+    return _KEY.fullmatch(text) is not None
+
+
+def create(session: Session, name: str, *, key: str | None = None) -> str:
+    """A new account and its API key, which is returned and never seen again. Raises Conflicting where the name is taken."""
+    key = key or make_key()
+    account_id = ids.new()
+    made = session.execute(
+        insert(ACCOUNTS).values(id=account_id, name=name).on_conflict_do_nothing(index_elements=["name"])
+    ).rowcount
+    if not made:
+        raise Conflicting(f"There is an account named {name!r} already.")
+    _add_key(session, account_id, key)
+    return key
+
+
+def ensure(session: Session, name: str, key: str) -> bool:
+    """The account and key an operator names in the environment, made if absent. Returns whether anything was made."""
+    session.execute(insert(ACCOUNTS).values(id=ids.new(), name=name).on_conflict_do_nothing(index_elements=["name"]))
+    account_id = session.execute(select(ACCOUNTS.c.id).where(ACCOUNTS.c.name == name)).scalar_one()
+    return _add_key(session, account_id, key)
+
+
+def authenticate(store: Store, key: str) -> Account:
+    """The account of a key. Raises Unproven: malformed, unknown and revoked are one answer, in comparable time."""
+    if not is_key(key):
+        raise Unproven("API key is malformed")
+    with store.unrestricted_unsafe() as session:
+        row = session.execute(
+            select(ACCOUNTS.c.id, ACCOUNTS.c.name, API_KEYS.c.digest)
+            .join(API_KEYS, API_KEYS.c.account_id == ACCOUNTS.c.id)
+            .where(API_KEYS.c.prefix == prefix_of(key), API_KEYS.c.revoked_at.is_(None))
+        ).one_or_none()
+    if not hmac.compare_digest(row.digest if row else "0" * 64, _digest(key)) or row is None:
+        raise Unproven("API key is unknown")
+    return Account(row.id, row.name)
+
+
+def find_live(store: Store, account_id: UUID, prefix: str) -> Account | None:
+    """The account of a console session, while the key that opened it is not revoked."""
+    with store.unrestricted_unsafe() as session:
+        row = session.execute(
+            select(ACCOUNTS.c.id, ACCOUNTS.c.name)
+            .join(API_KEYS, API_KEYS.c.account_id == ACCOUNTS.c.id)
+            .where(ACCOUNTS.c.id == account_id, API_KEYS.c.prefix == prefix, API_KEYS.c.revoked_at.is_(None))
+        ).one_or_none()
+    return None if row is None else Account(row.id, row.name)
+
+
+def prefix_of(key: str) -> str:
+    """What a key is found by; not secret."""
+    return key[:_PREFIX_LENGTH]
+
+
+def _add_key(session: Session, account_id: UUID, key: str) -> bool:
+    made = session.execute(
+        insert(API_KEYS)
+        .values(id=ids.new(), account_id=account_id, prefix=prefix_of(key), digest=_digest(key))
+        .on_conflict_do_nothing(index_elements=["prefix"])
+    ).rowcount
+    return bool(made)
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

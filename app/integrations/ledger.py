@@ -1,0 +1,136 @@
+"""Integrations as rows: create, find, change. Sessions are bound to the account or the tenant; rows of others do not exist."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import func, select, update
+
+from app import clock, ids
+from app.errors import Conflicting, Missing
+from app.integrations.model import Integration, Method, Product, State
+from app.store.schema import INTEGRATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from sqlalchemy import ColumnElement, Row
+
+    from app.store.session import Session
+
+_COLUMNS = tuple(INTEGRATIONS.c[each.name] for each in fields(Integration))
+
+
+class Draft(NamedTuple):
+    """What an SEI admin gives to create an integration."""
+
+    name: str
+    description: str
+    tags: list[str]
+    product: Product
+    method: Method
+    settings: dict[str, Any]
+
+
+class Listing(NamedTuple):
+    """One page of integrations and the count of all that match."""
+
+    found: list[Integration]
+    total: int
+
+
+def create(session: Session, account_id: UUID, draft: Draft) -> Integration:
+    """A new integration, waiting to be paired."""
+    known = ids.new()
+    session.execute(
+        INTEGRATIONS.insert().values(id=known, account_id=account_id, state=State.PENDING.value, **draft._asdict())
+    )
+    return get(session, known)
+
+
+def get(session: Session, integration_id: UUID, *, lock: bool = False) -> Integration:
+    """An integration that the session may see. Raises Missing."""
+    query = select(*_COLUMNS).where(INTEGRATIONS.c.id == integration_id)
+    row = session.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise Missing("There is no such integration.")
+    return _from(row)
+
+
+def of_tenant(session: Session, tenant_id: UUID, *, lock: bool = False) -> Integration | None:
+    """The integration that a tenant is paired with."""
+    query = select(*_COLUMNS).where(INTEGRATIONS.c.tenant_id == tenant_id)
+    row = session.execute(query.with_for_update() if lock else query).one_or_none()
+    return None if row is None else _from(row)
+
+
+def page_of(session: Session, account_id: UUID, *, page: int, page_size: int, search: str | None) -> Listing:
+    """A page (from 1) of an account's integrations, newest first; `search` looks into names and tags."""
+    where: list[ColumnElement[bool]] = [INTEGRATIONS.c.account_id == account_id]
+    if search:
+        where.append(INTEGRATIONS.c.name.icontains(search, autoescape=True) | INTEGRATIONS.c.tags.any(search))
+    total = session.execute(select(func.count()).select_from(INTEGRATIONS).where(*where)).scalar_one()
+    rows = session.execute(
+        select(*_COLUMNS)
+        .where(*where)
+        .order_by(INTEGRATIONS.c.created_at.desc(), INTEGRATIONS.c.id)
+        .limit(page_size)
+        .offset((page - 1) * page_size)
+    )
+    return Listing([_from(row) for row in rows], total)
+
+
+def change(session: Session, integration_id: UUID, values: Mapping[str, Any]) -> Integration:
+    """Change name, description, tags or settings. Raises Missing."""
+    if values:
+        session.execute(update(INTEGRATIONS).where(INTEGRATIONS.c.id == integration_id).values(**values))
+    return get(session, integration_id)
+
+
+def move_to(session: Session, integration_id: UUID, state: State, *, reason: str | None = None, **also: object) -> None:
+    """Put an integration into a state, with the reason people are shown; one that is being deleted stays so."""
+    session.execute(
+        update(INTEGRATIONS)
+        .where(INTEGRATIONS.c.id == integration_id, INTEGRATIONS.c.state != State.DELETING.value)
+        .values(state=state.value, state_reason=reason, **also)
+    )
+
+
+def pause(session: Session, integration_id: UUID) -> Integration:
+    """Stop pulling until resumed. Raises Missing, Conflicting."""
+    held = get(session, integration_id, lock=True)
+    if held.tenant_id is None or not (held.state.is_working or held.state is State.PAUSED):
+        raise Conflicting("Only a connected integration can be paused.")
+    move_to(session, integration_id, State.PAUSED, reason="Paused by an SEI admin.")
+    return get(session, integration_id)
+
+
+def resume(session: Session, integration_id: UUID) -> Integration:
+    """Pull again and catch up. Raises Missing, Conflicting."""
+    held = get(session, integration_id, lock=True)
+    if held.tenant_id is None or held.state in {State.PENDING, State.DISCONNECTED, State.DELETING}:
+        raise Conflicting("Only a connected integration can be resumed.")
+    if held.state is State.PAUSED:
+        move_to(session, integration_id, State.BACKFILLING)
+    return get(session, integration_id)
+
+
+def mark_ingested(session: Session, tenant_id: UUID) -> None:
+    """Note that rows of the tenant were just stored."""
+    session.execute(
+        update(INTEGRATIONS).where(INTEGRATIONS.c.tenant_id == tenant_id).values(last_ingested_at=clock.now())
+    )
+
+
+def _from(row: Row[tuple[Any, ...]]) -> Integration:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public accessor has this name
+    return Integration(
+        **{
+            **values,
+            "product": Product(values["product"]),
+            "method": Method(values["method"]),
+            "state": State(values["state"]),
+        }
+    )

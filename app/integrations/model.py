@@ -1,0 +1,68 @@
+"""An integration: an SEI account's connection to one Jira site, and the one vocabulary of its states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+
+class State(StrEnum):
+    """How an integration stands; the same words in API, pages, logs and metrics."""
+
+    PENDING = "pending"
+    BACKFILLING = "backfilling"
+    HEALTHY = "healthy"
+    DELAYED = "delayed"
+    NEEDS_ATTENTION = "needs attention"
+    PAUSED = "paused"
+    DISCONNECTED = "disconnected"
+    DELETING = "deleting"
+
+    @property
+    def is_working(self) -> bool:
+        """Whether workers pull for it."""
+        return self in {State.BACKFILLING, State.HEALTHY, State.DELAYED, State.NEEDS_ATTENTION}
+
+
+class Product(StrEnum):
+    """Which Jira."""
+
+    CLOUD = "jira_cloud"
+    DATA_CENTER = "jira_data_center"
+
+
+class Method(StrEnum):
+    """How it connects."""
+
+    CONNECT_APP = "connect_app"
+    API_TOKEN = "api_token"  # noqa: S105 - a method's name
+    PERSONAL_ACCESS_TOKEN = "personal_access_token"  # noqa: S105 - a method's name
+    BASIC = "basic"
+
+
+@dataclass(frozen=True)
+class Integration:
+    """One integration as it is stored; moments are UTC."""
+
+    id: UUID
+    account_id: UUID
+    tenant_id: UUID | None
+    name: str
+    description: str
+    tags: list[str]
+    product: Product
+    method: Method
+    settings: dict[str, Any]
+    state: State
+    state_reason: str | None
+    paired_by: str | None
+    paired_at: datetime | None
+    started_at: datetime | None
+    last_ingested_at: datetime | None
+    verified_at: datetime | None
+    created_at: datetime

@@ -1,0 +1,24 @@
+"""What an SEI admin may set on an integration (sei-product.md §5)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+FieldId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+
+
+class IntegrationSettings(BaseModel):
+    """Jira field ids are those of `GET /rest/api/3/field`, such as `customfield_10016`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    story_point_field: FieldId | None = Field(None, description="Estimate; unset: the site's own Story Points field")
+    epic_field: FieldId | None = Field(None, description="Ties an issue to its epic; unset: Epic Link, then the parent")
+    custom_fields: list[FieldId] = Field(
+        default_factory=list, max_length=200, description="Custom fields to keep; empty: all that have a value"
+    )
+    excluded_fields: list[Literal["summary", "description", "comment"]] = Field(
+        default_factory=list, max_length=3, description="Text that is never stored; its hygiene checks fall away"
+    )

@@ -1,0 +1,150 @@
+"""Asks one Jira site: builds the address once, sends it signed, never follows a redirect, reads JSON within a size.
+
+Connections are pooled per site and process. Proxies and certificate bundles come from the usual variables, as
+operators expect (`HTTPS_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import orjson
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+
+from app import clock
+from app.errors import JiraDown, JiraNonsense, JiraRefused
+from app.jira import hosts
+from app.jira.failures import failure_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from requests.auth import AuthBase
+
+    from app.catalog.language import Json
+
+_TIMEOUT = (5.0, 25.0)
+"""Seconds to connect, and between two bytes: together less than half a chunk's lease."""
+_MAX_BYTES = 128 * 1024 * 1024
+"""More than 5,000 issues' worth of fields; an answer beyond it is not one of Jira's."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A success: the parsed body, and when the request for it was sent."""
+
+    body: Json
+    sent_at: datetime
+
+
+class Connections:
+    """One pooled `requests` session a site address."""
+
+    def __init__(self, user_agent: str) -> None:
+        self._user_agent = user_agent
+        self._sessions: dict[str, requests.Session] = {}
+
+    def to(self, base_url: str) -> requests.Session:
+        """The site's session, made at first use."""
+        if base_url not in self._sessions:
+            session = requests.Session()
+            session.headers.update({"User-Agent": self._user_agent, "Accept": "application/json"})
+            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            session.mount(base_url, HTTPAdapter(pool_connections=2, pool_maxsize=32))
+            self._sessions.setdefault(base_url, session)
+        return self._sessions[base_url]
+
+
+class Site:
+    """One Jira site as one credential sees it."""
+
+    def __init__(
+        self, base_url: str, credential: AuthBase, connections: Connections, site_hosts: Sequence[str]
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._credential = credential
+        self._session = connections.to(self.base_url)
+        self._site_hosts = site_hosts
+
+    def get(self, path: str, params: Mapping[str, str | int | Sequence[str | int]] | None = None) -> Answer:
+        """GET; parameters in the order given, lists repeated. Raises a JiraFailure."""
+        return self._send("GET", path, params or {}, None)
+
+    def post(self, path: str, body: Json) -> Answer:
+        """POST of JSON. Raises a JiraFailure."""
+        return self._send("POST", path, {}, body)
+
+    def _send(
+        self, method: str, path: str, params: Mapping[str, str | int | Sequence[str | int]], body: Json
+    ) -> Answer:
+        self._require_allowed()
+        data: dict[str, Any] = {}
+        if method == "POST":
+            data = {"data": orjson.dumps(body), "headers": {"Content-Type": "application/json"}}
+        sent_at = clock.now()
+        try:
+            with self._session.request(
+                method,
+                self.base_url + path + query_of(params),
+                auth=self._credential,
+                timeout=_TIMEOUT,
+                allow_redirects=False,
+                stream=True,
+                **data,
+            ) as response:
+                return Answer(_read(response), sent_at)
+        except requests.RequestException as error:
+            raise JiraDown(f"No answer from the site: {type(error).__name__}.") from error
+
+    def _require_allowed(self) -> None:
+        """Nothing leaves for an address off the list, or one that turns out to be private; a proxy resolves by itself."""
+        if not hosts.is_allowed(self.base_url, self._site_hosts):
+            raise JiraRefused("The site's address is not on SITE_HOSTS.")
+        origin = hosts.origin_of(self.base_url)
+        if origin is None or hosts.is_private_ok(origin.host, self._site_hosts):
+            return
+        if not get_environ_proxies(self.base_url) and hosts.resolves_to_private(origin.host, origin.port):
+            raise JiraRefused("The site's name resolves to a private address.")
+
+
+def query_of(params: Mapping[str, str | int | Sequence[str | int]]) -> str:
+    """A query string as it is signed and sent: spaces as %20, never as a plus."""
+    pairs = [
+        f"{quote(name, safe='')}={quote(str(value), safe='')}"
+        for name, given in params.items()
+        for value in ([given] if isinstance(given, str | int) else given)
+    ]
+    return "?" + "&".join(pairs) if pairs else ""
+
+
+def _read(response: requests.Response) -> Json:
+    body = bytearray()
+    for piece in response.iter_content(1 << 16):
+        body += piece
+        if len(body) > _MAX_BYTES:
+            raise JiraNonsense("The answer is larger than any of Jira's.")
+    failure = failure_of(response.status_code, response.headers, bytes(body[:2000]).decode("utf-8", "replace"))
+    if failure is not None:
+        raise failure
+    return parse(bytes(body))
+
+
+def parse(body: bytes) -> Json:
+    """JSON as Jira writes it. orjson first; the slower parser takes lone surrogates, which users do type. Raises JiraNonsense."""
+    if not body:
+        return None
+    try:
+        return orjson.loads(body)  # type: ignore[no-any-return]  # JSON by construction
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(body.decode("utf-8", "replace"))  # type: ignore[no-any-return]  # JSON by construction
+    except (ValueError, RecursionError) as error:
+        raise JiraNonsense("The answer is not readable JSON.") from error

@@ -1,0 +1,100 @@
+"""Structured logs, one JSON object a line, with everything that looks like a secret taken out.
+
+Redaction is the last step before writing and looks at values as well as names, since a stranger's error text may carry
+a token. Standard-library loggers (gunicorn, rq, alembic, urllib3) go through the same pipe.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from structlog.typing import Processor
+
+REDACTED = "[redacted]"
+_SECRET_NAME = re.compile(
+    r"secret|token|password|passwd|authorization|api_?key|\botp\b|\bjwt\b|cookie|credential", re.IGNORECASE
+)
+_SECRET_VALUES = (
+    (re.compile(r"(?i)\bjwt=[^&\s\"']+"), f"jwt={REDACTED}"),
+    (re.compile(r"(?i)\b(jwt|bearer|basic)\s+[A-Za-z0-9+/_=.~-]{8,}"), rf"\1 {REDACTED}"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_-]*"), REDACTED),
+    (re.compile(r"\bsei_[A-Za-z0-9]{6,}_?[A-Za-z0-9_-]*"), REDACTED),
+    (re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"), REDACTED),
+    (re.compile(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\b"), REDACTED),
+)
+_DEPTH = 6
+
+
+def configure(*, is_production: bool, level: int = logging.INFO) -> None:
+    """Send all logs of this process to standard error: JSON in production, readable lines in development."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    last: Processor = (
+        structlog.processors.JSONRenderer(default=str)
+        if is_production
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for quiet in ("urllib3", "alembic", "rq.worker", "rq.cron", "rq.scheduler", "rq.worker_pool"):
+        logging.getLogger(quiet).setLevel(logging.WARNING)
+
+
+def redact(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
+    """Replace secrets by name and by shape, at any depth."""
+    for name, value in event.items():
+        event[name] = REDACTED if _SECRET_NAME.search(name) else scrub(value)
+    return event
+
+
+def scrub(value: object, depth: int = 0) -> object:
+    """A value without anything that looks like a token, a password in a URL or an e-mail address."""
+    if isinstance(value, str):
+        for pattern, replacement in _SECRET_VALUES:
+            value = pattern.sub(replacement, value)
+        return value
+    if depth >= _DEPTH:
+        return "[too deep]"
+    if isinstance(value, dict):
+        return {
+            str(name): REDACTED if _SECRET_NAME.search(str(name)) else scrub(child, depth + 1)
+            for name, child in value.items()
+        }
+    if isinstance(value, list | tuple | set):
+        return [scrub(child, depth + 1) for child in value]
+    return value if isinstance(value, int | float | bool | type(None)) else scrub(str(value), depth + 1)
+
+
+def get(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger for a module."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger

@@ -1,0 +1,82 @@
+"""How often a password may be tried: per user of a site, per site, and per Atlassian account across sites.
+
+Every try counts before it is looked at, so that parallel guesses cannot slip through together; a success forgives.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from limits import RateLimitItemPerMinute
+from limits.storage import RedisStorage
+from limits.strategies import MovingWindowRateLimiter
+from redis.exceptions import RedisError
+
+from app import clock
+from app.errors import TooMany, Unavailable
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from redis import Redis
+
+_PER_USER = RateLimitItemPerMinute(5, 15, "otp-user")
+_PER_SITE = RateLimitItemPerMinute(20, 15, "otp-site")
+_PER_ACCOUNT = RateLimitItemPerMinute(10, 15, "otp-account")
+_PER_MINTER = RateLimitItemPerMinute(60, 15, "otp-mint")
+
+
+_PER_ADDRESS = RateLimitItemPerMinute(10, 5, "console-login")
+
+
+class Attempts:
+    """Counts tries in Redis, for all processes."""
+
+    def __init__(self, redis: Redis) -> None:
+        storage = RedisStorage("redis://", connection_pool=redis.connection_pool)
+        self._limiter = MovingWindowRateLimiter(storage)
+
+    def count_redemption(self, tenant_id: UUID, account_id: str) -> None:
+        """Count a try. Raises TooMany with the seconds to wait, Unavailable."""
+        try:
+            for limit, key in self._of(tenant_id, account_id):
+                self._require(limit, key, "Too many tries.")
+        except RedisError as error:
+            raise Unavailable("Redis does not answer.") from error
+
+    def forgive(self, tenant_id: UUID, account_id: str) -> None:
+        """Forget the tries of somebody who got it right."""
+        try:
+            for limit, key in self._of(tenant_id, account_id):
+                if limit is not _PER_SITE:
+                    self._limiter.clear(limit, key)
+        except RedisError as error:
+            raise Unavailable("Redis does not answer.") from error
+
+    def count_mint(self, account_id: UUID) -> None:
+        """Count a minted password of an SEI account. Raises TooMany, Unavailable."""
+        try:
+            self._require(_PER_MINTER, str(account_id), "Too many one-time passwords were generated.")
+        except RedisError as error:
+            raise Unavailable("Redis does not answer.") from error
+
+    def count_login(self, address: str) -> None:
+        """Count a try to sign in to the console. Raises TooMany, Unavailable."""
+        try:
+            self._require(_PER_ADDRESS, address, "Too many tries to sign in.")
+        except RedisError as error:
+            raise Unavailable("Redis does not answer.") from error
+
+    def _of(self, tenant_id: UUID, account_id: str) -> list[tuple[RateLimitItemPerMinute, str]]:
+        return [
+            (_PER_USER, f"{tenant_id}/{account_id}"),
+            (_PER_SITE, str(tenant_id)),
+            (_PER_ACCOUNT, account_id),
+        ]
+
+    def _require(self, limit: RateLimitItemPerMinute, key: str, message: str) -> None:
+        if not self._limiter.hit(limit, key):
+            reset = self._limiter.get_window_stats(limit, key).reset_time
+            wait = max(1, math.ceil(reset - clock.now().timestamp()))
+            raise TooMany(f"{message} Try again in {max(1, math.ceil(wait / 60))} minutes.", wait)

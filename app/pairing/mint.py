@@ -1,0 +1,62 @@
+"""An SEI admin generates the password of an integration; a new one revokes the old."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from app import clock
+from app.errors import Conflicting
+from app.integrations import ledger
+from app.integrations.model import Method, State
+from app.pairing import password
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from app.pairing.attempts import Attempts
+    from app.pairing.drawer import Drawer
+    from app.store.session import Store
+    from app.vault import Vault
+
+
+@dataclass(frozen=True)
+class Minted:
+    """A password, shown once. Never log it."""
+
+    otp: str
+    expires_at: datetime
+    expires_in: int
+
+    def __repr__(self) -> str:
+        return f"Minted(…, {self.expires_at})"
+
+
+class Mint:
+    """Makes passwords."""
+
+    def __init__(self, store: Store, vault: Vault, drawer: Drawer, attempts: Attempts, *, ttl_seconds: int) -> None:
+        self._store = store
+        self._vault = vault
+        self._drawer = drawer
+        self._attempts = attempts
+        self._ttl = ttl_seconds
+
+    def mint(self, account_id: UUID, integration_id: UUID) -> Minted:
+        """A password for one of the account's integrations. Raises Missing, Conflicting, TooMany, Unavailable."""
+        with self._store.bound_to_account(account_id) as session:
+            held = ledger.get(session, integration_id)
+        if held.method is not Method.CONNECT_APP:
+            raise Conflicting(
+                "This integration does not connect through the Jira app, so it needs no one-time password."
+            )
+        if held.state is State.DELETING:
+            raise Conflicting("This integration is being deleted.")
+        self._attempts.count_mint(account_id)
+        otp = password.make()
+        digest = password.digests(self._vault, password.normal(otp) or "")[0]
+        expires_at = clock.now() + timedelta(seconds=self._ttl)
+        self._drawer.put(digest, integration_id=integration_id, account_id=account_id, ttl_seconds=self._ttl)
+        return Minted(otp, expires_at, self._ttl)

@@ -1,0 +1,142 @@
+"""A Jira admin pastes the password: one atomic claim in Redis, one transaction in PostgreSQL.
+
+    claim ──► transaction ──► burn
+      │            │            └ died here: PostgreSQL has the redemption, the password is spent
+      │            └ died here: rolled back; the claim runs out, the password is good again
+      └ died here: likewise
+
+PostgreSQL's unique `otp_digest` is what makes it once, even if Redis loses or repeats everything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app import clock, jobs, logs
+from app.errors import AppError, Conflicting, Gone, Unavailable, Unproven
+from app.integrations import ledger
+from app.integrations.model import Integration, State
+from app.pairing import password
+from app.store.schema import REDEMPTIONS, TENANTS
+from app.tenants.model import State as TenantState
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from app.pairing.attempts import Attempts
+    from app.pairing.drawer import Claim, Drawer
+    from app.store.session import Session, Store
+    from app.vault import Vault
+
+log = logs.get(__name__)
+
+REFUSAL = "This key is wrong, was used already, or has expired. Ask your SEI admin for a new one."
+"""One answer for all three, so that it tells a guesser nothing."""
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Which integration a site is paired with now."""
+
+    integration: Integration
+
+
+class Redemption:
+    """Pairs a site with the integration whose password is pasted."""
+
+    def __init__(self, store: Store, vault: Vault, drawer: Drawer, attempts: Attempts) -> None:
+        self._store = store
+        self._vault = vault
+        self._drawer = drawer
+        self._attempts = attempts
+
+    def redeem(self, tenant_id: UUID, account_id: str, typed: str, *, replace: bool) -> Pairing:
+        """Pair. The caller has proven to administer the site.
+
+        Raises Gone (wrong, used, expired), Conflicting (paired elsewhere and not `replace`), TooMany, Unavailable.
+        """
+        self._attempts.count_redemption(tenant_id, account_id)
+        known = password.normal(typed)
+        claim = self._drawer.claim(password.digests(self._vault, known)) if known else None
+        if claim is None:
+            raise Gone(REFUSAL)
+        try:
+            pairing = self._pair(claim, tenant_id, account_id, replace=replace)
+        except Gone:
+            self._tidy(self._drawer.burn, claim)
+            raise
+        except (AppError, OSError):
+            self._tidy(self._drawer.release, claim)
+            raise
+        self._tidy(self._drawer.burn, claim)
+        self._tidy(lambda _: self._attempts.forgive(tenant_id, account_id), claim)
+        log.info("paired", tenant_id=str(tenant_id), integration_id=str(claim.integration_id))
+        return pairing
+
+    def _pair(self, claim: Claim, tenant_id: UUID, account_id: str, *, replace: bool) -> Pairing:
+        with self._store.bound_to(tenant_id, account_id=claim.account_id) as session:
+            _require_active(session, tenant_id)
+            integration = ledger.get(session, claim.integration_id, lock=True)
+            if integration.state is State.DELETING:
+                raise Gone(REFUSAL)
+            _spend(session, tenant_id, claim)
+            _make_room(session, tenant_id, integration, replace=replace)
+            ledger.move_to(
+                session,
+                integration.id,
+                State.BACKFILLING,
+                tenant_id=tenant_id,
+                paired_by=account_id,
+                paired_at=clock.now(),
+                verified_at=None,
+            )
+            session.execute(update(TENANTS).where(TENANTS.c.id == tenant_id).values(purge_after=None))
+            session.enqueue(jobs.PLAN, str(tenant_id))
+            return Pairing(ledger.get(session, integration.id))
+
+    def _tidy(self, act: object, claim: Claim) -> None:
+        """What is only tidying must not undo what is durable."""
+        try:
+            act(claim)  # type: ignore[operator]  # bound methods of the drawer
+        except Unavailable:
+            log.warning("redis was away after a redemption", integration_id=str(claim.integration_id))
+
+
+def _require_active(session: Session, tenant_id: UUID) -> None:
+    """The site must still have the app when the pairing commits; the row lock holds an uninstall back until then."""
+    state = session.execute(
+        select(TENANTS.c.state).where(TENANTS.c.id == tenant_id).with_for_update()
+    ).scalar_one_or_none()
+    if state != TenantState.ACTIVE.value:
+        raise Unproven("the app is not active on this site")
+
+
+def _spend(session: Session, tenant_id: UUID, claim: Claim) -> None:
+    is_first = session.execute(
+        insert(REDEMPTIONS)
+        .values(tenant_id=tenant_id, otp_digest=claim.digest, integration_id=claim.integration_id)
+        .on_conflict_do_nothing()
+    ).rowcount
+    if not is_first:
+        raise Gone(REFUSAL)
+
+
+def _make_room(session: Session, tenant_id: UUID, integration: Integration, *, replace: bool) -> None:
+    """Both ends must be free, or the admin has said that the old pairing may go."""
+    held = ledger.of_tenant(session, tenant_id, lock=True)
+    if held is not None and held.id != integration.id:
+        if held.state is not State.DISCONNECTED and not replace:
+            raise Conflicting(f"This site is already paired with “{held.name}”. Confirm to replace it.")
+        ledger.move_to(
+            session,
+            held.id,
+            State.DISCONNECTED,
+            reason="A Jira admin paired the site with another integration.",
+            tenant_id=None,
+        )
+    if integration.tenant_id not in (None, tenant_id) and integration.state is not State.DISCONNECTED and not replace:
+        raise Conflicting("This key's integration is already paired with another site. Confirm to move it here.")

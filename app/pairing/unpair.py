@@ -1,0 +1,38 @@
+"""The end of a pairing: a Jira admin disconnects, or the site itself goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import update
+
+from app import clock
+from app.integrations import ledger
+from app.integrations.model import State
+from app.store.schema import TENANTS
+from app.tenants.depart import GRACE
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from app.store.session import Session
+
+BY_ADMIN = "A Jira admin disconnected the site. Generate a new key to connect it again."
+UNINSTALLED = "The app was uninstalled from Jira. Install it again and generate a new key."
+
+
+def unpair(session: Session, tenant_id: UUID, *, reason: str) -> bool:
+    """End the tenant's pairing: pulling stops at once, the data waits out the grace period. Returns whether there was one."""
+    held = ledger.of_tenant(session, tenant_id, lock=True)
+    if held is None:
+        return False
+    ledger.move_to(session, held.id, State.DISCONNECTED, reason=reason, tenant_id=None)
+    session.execute(update(TENANTS).where(TENANTS.c.id == tenant_id).values(purge_after=clock.now() + GRACE))
+    return True
+
+
+def mark_departed(session: Session, tenant_id: UUID) -> None:
+    """The site uninstalled the app: the pairing stays visible as disconnected until somebody pairs anew."""
+    held = ledger.of_tenant(session, tenant_id, lock=True)
+    if held is not None:
+        ledger.move_to(session, held.id, State.DISCONNECTED, reason=UNINSTALLED)

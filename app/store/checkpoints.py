@@ -1,0 +1,235 @@
+"""The plan as rows: which chunks there are, who holds one, how far it is.
+
+A chunk is one walk of one endpoint. Claiming it draws a lease; every page commits its rows and its new place in one
+transaction and only under that lease, so a worker that was thought dead cannot write over its successor. A lease that is
+not renewed runs out, and the chunk is anybody's again at its last page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app import clock, ids
+from app.errors import AppError
+from app.store.schema import CHUNKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from sqlalchemy import ColumnElement
+
+    from app.store.session import Session
+
+LEASE = timedelta(seconds=60)
+"""How long a silent worker keeps a chunk; twice the longest that one page may take (`jira.client` time-outs)."""
+TOKEN_LIFE = timedelta(days=6)
+"""Jira keeps page tokens seven days; one day to spare."""
+
+
+class LeaseLost(AppError):
+    """Somebody else holds the chunk now; nothing of this page was written."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A chunk to plan: the entity, what its walk is repeated for, and how soon."""
+
+    entity: str
+    scope_id: str = ""
+    priority: int = 50
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A claimed chunk at its checkpoint."""
+
+    id: UUID
+    entity: str
+    scope_id: str
+    page_token: str | None
+    page_offset: int
+    seen: int
+    expected: int | None
+    attempts: int
+    lease: UUID
+    is_fresh: bool
+
+
+def plan(session: Session, tenant_id: UUID, wanted: Iterable[Wanted], *, again: bool = False) -> int:
+    """Add chunks that are not there yet; `again` restarts those that are done. Returns how many wait because of it."""
+    rows = [
+        {
+            "tenant_id": tenant_id,
+            "id": ids.new(),
+            "entity": each.entity,
+            "scope_id": each.scope_id,
+            "priority": each.priority,
+            "state": "waiting",
+            "due_at": clock.now(),
+        }
+        for each in {(each.entity, each.scope_id): each for each in wanted}.values()
+    ]
+    if not rows:
+        return 0
+    statement = insert(CHUNKS).values(rows)
+    keys = ["tenant_id", "entity", "scope_id"]
+    if again:
+        fresh = {"state": "waiting", "due_at": clock.now(), "seen": 0, "page_offset": 0, "attempts": 0}
+        cleared = dict.fromkeys(("page_token", "problem", "started_at", "finished_at", "lease", "leased_until"))
+        statement = statement.on_conflict_do_update(
+            index_elements=keys, set_={**fresh, **cleared}, where=CHUNKS.c.state != "waiting"
+        )
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=keys)
+    return session.execute(statement).rowcount
+
+
+def claim(session: Session, tenant_id: UUID, *, at_once: int) -> Chunk | None:
+    """Take the most urgent chunk that is due and free; None when there is none or `at_once` are held already."""
+    now = clock.now()
+    # One claimer at a time a tenant, or two could both see room for one more.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"claim {tenant_id}", 0))))
+    held = select(func.count()).where(CHUNKS.c.state == "waiting", CHUNKS.c.leased_until > now)
+    if session.execute(held).scalar_one() >= at_once:
+        return None
+    found = session.execute(
+        select(CHUNKS).where(is_claimable(now)).order_by(CHUNKS.c.priority, CHUNKS.c.due_at).limit(1)
+    ).one_or_none()
+    if found is None:
+        return None
+    lease = ids.new()
+    session.execute(
+        update(CHUNKS)
+        .where(CHUNKS.c.id == found.id)
+        .values(
+            lease=lease,
+            leased_until=now + LEASE,
+            started_at=func.coalesce(CHUNKS.c.started_at, now),
+            # A lease that ran out was a worker that died.
+            attempts=CHUNKS.c.attempts + case((CHUNKS.c.leased_until.is_not(None), 1), else_=0),
+        )
+    )
+    return Chunk(
+        id=found.id,
+        entity=found.entity,
+        scope_id=found.scope_id,
+        page_token=found.page_token,
+        page_offset=found.page_offset,
+        seen=found.seen,
+        expected=found.expected,
+        attempts=found.attempts,
+        lease=lease,
+        is_fresh=found.started_at is None,
+    )
+
+
+def is_claimable(now: datetime) -> ColumnElement[bool]:
+    """Waiting, due, and held by nobody alive."""
+    return and_(
+        CHUNKS.c.state == "waiting",
+        CHUNKS.c.due_at <= now,
+        or_(CHUNKS.c.leased_until.is_(None), CHUNKS.c.leased_until <= now),
+    )
+
+
+def advance(session: Session, chunk: Chunk, *, token: str | None, offset: int, seen: int, expected: int | None) -> None:
+    """Move the checkpoint past a page, in the transaction of its rows. Raises LeaseLost."""
+    _change(
+        session,
+        chunk,
+        page_token=token,
+        page_offset=offset,
+        seen=CHUNKS.c.seen + seen,
+        expected=expected,
+        leased_until=clock.now() + LEASE,
+        problem=None,
+        attempts=0,
+    )
+
+
+def finish(session: Session, chunk: Chunk) -> None:
+    """The walk came to its clean end. Raises LeaseLost."""
+    _change(
+        session,
+        chunk,
+        state="done",
+        finished_at=clock.now(),
+        lease=None,
+        leased_until=None,
+        page_token=None,
+        problem=None,
+    )
+
+
+def release(session: Session, chunk: Chunk) -> None:
+    """Give the chunk back at its checkpoint, for whoever comes next."""
+    _change(session, chunk, lease=None, leased_until=None)
+
+
+def postpone(session: Session, chunk: Chunk, *, until: datetime, problem: str, counts: bool) -> None:
+    """Give the chunk back until later, saying why; `counts` where it was a failed attempt."""
+    _change(
+        session,
+        chunk,
+        lease=None,
+        leased_until=None,
+        due_at=until,
+        problem=problem,
+        attempts=CHUNKS.c.attempts + (1 if counts else 0),
+    )
+
+
+def restart(session: Session, chunk: Chunk, *, problem: str) -> None:
+    """Begin the walk again from its first page: upserts make the repeat harmless."""
+    _change(
+        session, chunk, lease=None, leased_until=None, page_token=None, page_offset=0, seen=0, problem=problem,
+        attempts=CHUNKS.c.attempts + 1, due_at=clock.now(),
+    )  # fmt: skip
+
+
+def fail(session: Session, chunk: Chunk, *, problem: str) -> None:
+    """Give the chunk up, saying why. Raises LeaseLost."""
+    _change(session, chunk, state="failed", finished_at=clock.now(), lease=None, leased_until=None, problem=problem)
+
+
+def _change(session: Session, chunk: Chunk, **values: object) -> None:
+    changed = session.execute(
+        update(CHUNKS).where(CHUNKS.c.id == chunk.id, CHUNKS.c.lease == chunk.lease).values(**values)
+    ).rowcount
+    if changed != 1:
+        raise LeaseLost(f"chunk {chunk.id}")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a tenant's plan stands."""
+
+    waiting: int
+    due: int
+    failed: int
+    done: int
+    next_due: datetime | None
+
+
+def standing(session: Session) -> Standing:
+    """Counts over the bound tenant's chunks."""
+    now = clock.now()
+    row: Sequence[Any] = session.execute(
+        select(
+            func.count().filter(CHUNKS.c.state == "waiting"),
+            func.count().filter(is_claimable(now)),
+            func.count().filter(CHUNKS.c.state == "failed"),
+            func.count().filter(CHUNKS.c.state == "done"),
+            func.min(func.greatest(CHUNKS.c.due_at, func.coalesce(CHUNKS.c.leased_until, CHUNKS.c.due_at))).filter(
+                CHUNKS.c.state == "waiting"
+            ),
+        )
+    ).one()
+    return Standing(*row)

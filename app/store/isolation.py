@@ -1,0 +1,36 @@
+"""Row-level security as SQL, for migrations: who sees which rows of a table.
+
+The app's role sees the tenant or account that its session is bound to. The owner, under which migrations and the few
+unrestricted sessions work, has a policy of its own, since FORCE subjects it as well.
+"""
+
+from __future__ import annotations
+
+from app.store.schema import APP_ROLE
+
+BY_TENANT = "tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid"
+BY_ACCOUNT = "account_id = nullif(current_setting('app.account_id', true), '')::uuid"
+IS_TENANT = "id = nullif(current_setting('app.tenant_id', true), '')::uuid"
+
+MAKE_ROLE = f"""
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{APP_ROLE}') THEN
+    CREATE ROLE {APP_ROLE} NOLOGIN NOINHERIT;
+  END IF;
+  EXECUTE format('GRANT {APP_ROLE} TO %I', current_user);
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+  -- Another database of this cluster made it at the same moment.
+  EXECUTE format('GRANT {APP_ROLE} TO %I', current_user);
+END $$
+"""
+
+
+def isolate(table: str, condition: str, *, may: str = "SELECT, INSERT, UPDATE, DELETE") -> list[str]:
+    """The statements that let the app's role do what it `may` to the rows that meet the condition, and to no others."""
+    return [
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+        f"CREATE POLICY bound ON {table} TO {APP_ROLE} USING ({condition}) WITH CHECK ({condition})",
+        f"CREATE POLICY unrestricted ON {table} TO CURRENT_USER USING (true) WITH CHECK (true)",
+        f"GRANT {may} ON {table} TO {APP_ROLE}",
+    ]

@@ -1,0 +1,1 @@
+"""Alembic migrations; `python -m app release` applies them."""

@@ -1,0 +1,217 @@
+"""Writes rows as the catalog declares them, reads them back for the feed.
+
+A page goes in as `COPY` into a temporary table and one `INSERT … ON CONFLICT … WHERE newer` an entity. All writers of
+one tenant take its write lock before they draw versions, so that versions become visible in their own order: a reader
+that has seen version n never misses one below it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+from sqlalchemy import func, select, text
+
+from app.catalog.extract import Row
+from app.catalog.language import Entity, Kind
+from app.catalog.registry import all_entities
+from app.store.schema import ROW_VERSION
+from app.store.tables import table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from sqlalchemy import Table
+
+    from app.store.session import Session
+
+
+class Applied(NamedTuple):
+    """What a write changed."""
+
+    offered: int
+    changed: int
+
+
+def lock_for_writing(session: Session, tenant_id: UUID) -> None:
+    """Wait for the tenant's write lock, held until the transaction ends."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(tenant_id), 0))))
+
+
+def apply(session: Session, tenant_id: UUID, rows: Iterable[Row], *, read_at: datetime) -> dict[str, Applied]:
+    """Upsert rows of any entities; the newer version of each wins, an equal one changes nothing.
+
+    `read_at` is when the request that brought them was sent. Returns what changed by entity name.
+    """
+    by_entity: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        kept = by_entity.setdefault(row.entity.name, {})
+        kept[row.id] = _merge(kept[row.id], row) if row.id in kept else row
+    # COPY first, lock after: two writers wait for each other only while they draw versions.
+    for found in by_entity.values():
+        _copy_in(session, tenant_id, list(found.values()), read_at)
+    lock_for_writing(session, tenant_id)
+    # One order for all writers, though the lock already keeps them apart.
+    return {name: _upsert(session, next(iter(by_entity[name].values())).entity) for name in sorted(by_entity)}
+
+
+def _merge(first: Row, second: Row) -> Row:
+    """Two sightings of one object in a page: fragments complete each other, else the newer or later one stands."""
+    if first.entity.partial:
+        filled = {name: value if value is not None else first.values[name] for name, value in second.values.items()}
+        return Row(second.entity, second.id, filled)
+    ordered_by = first.entity.updated
+    if ordered_by and _older(second.values[ordered_by], first.values[ordered_by]):
+        return first
+    return second
+
+
+def _older(one: object, other: object) -> bool:
+    return one is None or (other is not None and one < other)  # type: ignore[operator]  # both are datetimes by declaration
+
+
+def _copy_in(session: Session, tenant_id: UUID, rows: Sequence[Row], read_at: datetime) -> None:
+    entity = rows[0].entity
+    session.execute(text(_statements(entity).stage))
+    json_columns = {column.name for column in entity.columns if column.kind is Kind.JSON}
+    names = [column.name for column in entity.columns]
+    driver = session.connection.connection.driver_connection
+    if driver is None:  # pragma: no cover - a checked-out connection has one
+        raise RuntimeError("no driver connection")
+    with driver.cursor() as cursor, cursor.copy(_statements(entity).copy) as copy:
+        for row in rows:
+            values = row.values
+            copy.write_row(
+                [
+                    tenant_id,
+                    row.id,
+                    *(
+                        orjson.dumps(values[name]).decode()
+                        if name in json_columns and values[name] is not None
+                        else values[name]
+                        for name in names
+                    ),
+                    read_at,
+                ]
+            )
+
+
+def _upsert(session: Session, entity: Entity) -> Applied:
+    statements = _statements(entity)
+    offered = session.execute(text(f"SELECT count(*) FROM {statements.staging}")).scalar_one()  # noqa: S608 - our own name
+    changed = session.execute(text(statements.upsert)).rowcount
+    session.execute(text(f"TRUNCATE {statements.staging}"))
+    return Applied(offered, changed)
+
+
+class _Statements(NamedTuple):
+    staging: str
+    stage: str
+    copy: str
+    upsert: str
+
+
+@cache
+def _statements(entity: Entity) -> _Statements:
+    """The SQL of an entity, built once from its declaration; no value of a stranger's is in it."""
+    table = table_of(entity)
+    names = [column.name for column in entity.columns]
+    staging = f"incoming_{entity.name}"
+    listed = ", ".join(f'"{name}"' for name in ("tenant_id", "id", *names, "read_at"))
+    return _Statements(
+        staging=staging,
+        stage=f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging} ON COMMIT DELETE ROWS AS"  # noqa: S608 - our own names
+        f" SELECT {listed} FROM {table.name} WITH NO DATA",
+        copy=f"COPY {staging} ({listed}) FROM STDIN",
+        upsert=_upsert_sql(entity, table, staging, names, listed),
+    )
+
+
+def _upsert_sql(entity: Entity, table: Table, staging: str, names: Sequence[str], listed: str) -> str:
+    new = {
+        name: f'COALESCE(excluded."{name}", kept."{name}")' if entity.partial else f'excluded."{name}"'
+        for name in names
+    }
+    changes = ", ".join(f'"{name}" = {value}' for name, value in new.items())
+    old = ", ".join(f'kept."{name}"' for name in names)
+    differs = f"({old}) IS DISTINCT FROM ({', '.join(new.values())})"
+    next_version = f"nextval('{ROW_VERSION.name}')"
+    return (
+        f"INSERT INTO {table.name} AS kept ({listed}, version)"  # noqa: S608 - our own names
+        f" SELECT {listed}, {next_version} FROM {staging} ORDER BY id"
+        f" ON CONFLICT (tenant_id, id) DO UPDATE SET {changes}, read_at = excluded.read_at,"
+        f" version = {next_version}, deleted_at = NULL, deleted_because = NULL"
+        f" WHERE {_is_newer(entity)} AND (kept.deleted_at IS NOT NULL OR {differs})"
+    )
+
+
+def _is_newer(entity: Entity) -> str:
+    """A later edit wins; of two reads of one edit the later one; a tombstone yields only to a read after it."""
+    newest = "excluded.read_at >= kept.read_at"
+    if entity.updated:
+        by = f'"{entity.updated}"'
+        newest = (
+            f"(kept.{by} IS NULL OR excluded.{by} > kept.{by}"
+            f" OR (excluded.{by} IS NOT DISTINCT FROM kept.{by} AND {newest}))"
+        )
+    return f"{newest} AND (kept.deleted_at IS NULL OR excluded.read_at > kept.deleted_at)"
+
+
+def bury(
+    session: Session, tenant_id: UUID, entity: Entity, found: Collection[str], *, at: datetime, because: str
+) -> int:
+    """Put tombstones on rows and on all rows that belong to them. Returns how many issues, or what it was, went."""
+    lock_for_writing(session, tenant_id)
+    return _bury_where(session, entity, "id", found, at, because)
+
+
+def _bury_where(session: Session, entity: Entity, by: str, found: Collection[str], at: datetime, because: str) -> int:
+    table = table_of(entity)
+    buried = session.execute(
+        table.update()
+        .where(table.c[by].in_(found), table.c.deleted_at.is_(None), table.c.read_at < at)
+        .values(deleted_at=at, deleted_because=because, version=ROW_VERSION.next_value())
+    ).rowcount
+    for child in all_entities().values():
+        if child.belongs_to == entity.name:
+            _bury_where(session, child, f"{entity.name}_id", found, at, because)
+    return int(buried)
+
+
+def bury_missing(
+    session: Session,
+    child: Entity,
+    seen: dict[str, list[str]],
+    *,
+    parent: Entity,
+    updated: dict[str, object],
+    at: datetime,
+) -> int:
+    """Put tombstones on children that a complete list of their parent no longer holds.
+
+    `seen` is by parent id. A parent counts only where the version that was read is the one that is stored: a lagging
+    search index must not bury what a fresher read brought. Call it under the write lock. Returns how many were buried.
+    """
+    table, owner = table_of(child), table_of(parent)
+    buried = 0
+    for parent_id, ids in seen.items():
+        is_current = (
+            select(owner.c.id)
+            .where(owner.c.id == parent_id, owner.c.updated.is_not_distinct_from(updated.get(parent_id)))
+            .exists()
+        )
+        buried += session.execute(
+            table.update()
+            .where(
+                table.c[f"{parent.name}_id"] == parent_id,
+                table.c.id.not_in(ids),
+                table.c.deleted_at.is_(None),
+                table.c.read_at < at,
+                is_current,
+            )
+            .values(deleted_at=at, deleted_because="deleted", version=ROW_VERSION.next_value())
+        ).rowcount
+    return buried

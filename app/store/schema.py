@@ -1,0 +1,239 @@
+"""The tables that are not Jira's: who installed us, who pairs with whom, and how far the work is.
+
+Tables of Jira's entities are made from the catalog in `tables`. `TENANT_OWNED` tables carry `tenant_id` first in their
+primary key and are isolated by row-level security; a test lists them from the metadata, so that none can be forgotten.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Sequence,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+APP_ROLE = "sei_connect_app"
+"""The role that bound sessions work under: owns nothing, sees one tenant."""
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+ROW_VERSION = Sequence("row_version", data_type=BigInteger, metadata=METADATA)
+"""Orders all changes of a tenant; drawn under the tenant's write lock, so that commits follow it."""
+
+
+def _moment(name: str, *, required: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=not required)
+
+
+def _made() -> Column[object]:
+    return Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()"))
+
+
+def _tenant(*, key: bool = True) -> Column[object]:
+    return Column("tenant_id", Uuid, ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=key, nullable=False)
+
+
+ACCOUNTS = Table(
+    "accounts",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    _made(),
+    comment="SEI accounts: whose integrations are whose",
+)
+
+API_KEYS = Table(
+    "api_keys",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("prefix", Text, nullable=False, unique=True),
+    Column("digest", Text, nullable=False, comment="SHA-256 of the key, hex; the key is random, so no salt is needed"),
+    _made(),
+    _moment("revoked_at"),
+)
+
+TENANTS = Table(
+    "tenants",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("product", Text, nullable=False),
+    Column("base_url", Text, nullable=False, comment="the only address that is called; changes when a site is renamed"),
+    Column("display_url", Text, comment="for links only"),
+    Column("state", Text, nullable=False),
+    _made(),
+    _moment("purge_after"),
+    CheckConstraint("state IN ('active', 'disabled', 'uninstalled')", name="state"),
+    comment="one install record; never matched by address",
+)
+
+INSTALLATIONS = Table(
+    "installations",
+    METADATA,
+    _tenant(),
+    Column("protocol", Text, primary_key=True),
+    Column("client_key", Text, unique=True, comment="Connect's tenant id"),
+    Column("installation_id", Text, unique=True, comment="Forge's"),
+    Column("lifecycle_at", BigInteger, nullable=False, comment="iat of the newest lifecycle token that was applied"),
+    Column("lifecycle_rank", SmallInteger, nullable=False, comment="breaks ties: uninstalled > disabled > enabled"),
+    Column("account_id", Text, comment="the Atlassian account behind the last lifecycle call"),
+    _made(),
+    comment="how a tenant reached us; the protocol is a column",
+)
+
+CREDENTIALS = Table(
+    "credentials",
+    METADATA,
+    _tenant(),
+    Column("purpose", Text, primary_key=True),
+    Column("sealed", Text, nullable=False),
+    Column("previous_sealed", Text, comment="still opens what was signed before a rotation"),
+    _moment("previous_until"),
+    _moment("updated_at", required=True),
+)
+
+SPENT_TOKENS = Table(
+    "spent_tokens",
+    METADATA,
+    Column("digest", Text, primary_key=True, comment="SHA-256 of a lifecycle token"),
+    Column("body_digest", Text, nullable=False),
+    _moment("expires_at", required=True),
+    Index("ix_spent_tokens_expires_at", "expires_at"),
+    comment="lifecycle tokens are good once: their body is not signed",
+)
+
+INTEGRATIONS = Table(
+    "integrations",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("tenant_id", Uuid, ForeignKey("tenants.id", ondelete="SET NULL")),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("tags", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("product", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("settings", JSONB, nullable=False, server_default="{}"),
+    Column("state", Text, nullable=False),
+    Column("state_reason", Text),
+    Column("paired_by", Text, comment="Atlassian account id"),
+    _moment("paired_at"),
+    _moment("started_at"),
+    _moment("last_ingested_at"),
+    _moment("verified_at"),
+    _made(),
+    UniqueConstraint("tenant_id"),
+    Index("ix_integrations_account_id_created_at", "account_id", "created_at"),
+    CheckConstraint(
+        "state IN ('pending', 'backfilling', 'healthy', 'delayed', 'needs attention', 'paused', 'disconnected',"
+        " 'deleting')",
+        name="state",
+    ),
+)
+
+REDEMPTIONS = Table(
+    "redemptions",
+    METADATA,
+    _tenant(),
+    Column("otp_digest", Text, primary_key=True),
+    Column("integration_id", Uuid, nullable=False),
+    Column("redeemed_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    UniqueConstraint("otp_digest"),
+    comment="a password is good once, whatever happens to Redis",
+)
+
+CHUNKS = Table(
+    "chunks",
+    METADATA,
+    _tenant(),
+    Column("id", Uuid, primary_key=True),
+    Column("entity", Text, nullable=False),
+    Column("scope_id", Text, nullable=False, comment="the project, board or issue it is repeated for; empty: the site"),
+    Column("priority", Integer, nullable=False, comment="lower goes first"),
+    Column("state", Text, nullable=False),
+    Column("page_token", Text),
+    Column("page_offset", Integer, nullable=False, server_default="0"),
+    Column("seen", Integer, nullable=False, server_default="0"),
+    Column("expected", Integer),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("problem", Text, comment="why it waits or failed, in words for people"),
+    _moment("due_at", required=True),
+    Column("lease", Uuid, comment="drawn by the worker that holds the chunk; a page commits only under its own"),
+    _moment("leased_until"),
+    _moment("started_at"),
+    _moment("finished_at"),
+    UniqueConstraint("tenant_id", "entity", "scope_id"),
+    Index("ix_chunks_claim", "tenant_id", "priority", "due_at", postgresql_where=text("state = 'waiting'")),
+    Index("ix_chunks_due_at", "due_at", postgresql_where=text("state = 'waiting'")),
+    CheckConstraint("state IN ('waiting', 'done', 'failed')", name="state"),
+    comment="units of work and how far each is; committed with the rows they account for",
+)
+
+INBOX = Table(
+    "inbox",
+    METADATA,
+    _tenant(),
+    Column("delivery_id", Text, primary_key=True, comment="X-Atlassian-Webhook-Identifier"),
+    Column("event", Text, nullable=False),
+    Column("body", JSONB, nullable=False, comment="ids only, a hint: bodies are not signed"),
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    _moment("done_at"),
+    Column("outcome", Text),
+    Index("ix_inbox_waiting", "tenant_id", "received_at", postgresql_where=text("done_at IS NULL")),
+)
+
+POISON = Table(
+    "poison",
+    METADATA,
+    _tenant(),
+    Column("id", Uuid, primary_key=True),
+    Column("entity", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("digest", Text, nullable=False, comment="SHA-256 of the record"),
+    Column("seen_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    UniqueConstraint("tenant_id", "entity", "digest"),
+    comment="records that could not be read; the rest went on",
+)
+
+COMPLETENESS = Table(
+    "completeness",
+    METADATA,
+    _tenant(),
+    Column("id", Uuid, primary_key=True),
+    Column("entity", Text, nullable=False),
+    Column("scope_id", Text, nullable=False),
+    Column("stored", BigInteger, nullable=False),
+    Column("expected", BigInteger, nullable=False),
+    Column("is_complete", Boolean, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("verified_at", DateTime(timezone=True), nullable=False),
+    Index("ix_completeness_latest", "tenant_id", "entity", "scope_id", "verified_at"),
+    comment="what was found when, and how; kept as history",
+)
+
+TENANT_OWNED = (INSTALLATIONS, CREDENTIALS, REDEMPTIONS, CHUNKS, INBOX, POISON, COMPLETENESS)
+"""Isolated by `tenant_id`. `tenants` is by its id, `integrations` by tenant or account; the catalog's tables join in `tables`."""

@@ -1,0 +1,143 @@
+"""Database sessions: bound to one tenant or one SEI account by default, unbound only under an ugly name.
+
+A bound session works under a role that owns nothing, with row-level security forced, so that a forgotten WHERE sees
+nothing of anybody else's. Role and binding are set for the transaction only (`set_config(..., true)`): a pooled
+connection carries nothing over. Jobs named in a session are enqueued after its commit, and not at all if it fails.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app import jobs, logs
+from app.errors import Unavailable
+from app.store.schema import APP_ROLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from redis import Redis
+    from sqlalchemy import CursorResult, Engine, Executable
+    from sqlalchemy.engine import Connection
+
+log = logs.get(__name__)
+
+_BIND = text(
+    "SELECT set_config('role', :role, true), set_config('app.tenant_id', :tenant, true),"
+    " set_config('app.account_id', :account, true)"
+)
+
+
+class Session:
+    """One transaction. `after_commit` and `enqueue` wait for it to succeed."""
+
+    def __init__(self, connection: Connection, redis: Redis) -> None:
+        self.connection = connection
+        self._redis = redis
+        self._after: list[Callable[[], object]] = []
+
+    def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        """Run one statement."""
+        return self.connection.execute(statement, parameters)
+
+    def after_commit(self, act: Callable[[], object]) -> None:
+        """Do something once the transaction is durable."""
+        self._after.append(act)
+
+    def enqueue(self, spec: jobs.JobSpec, *args: str | int, once_as: str | None = None) -> None:
+        """Enqueue a job once the transaction is durable. If Redis is away, the sweep finds the work later."""
+        self.after_commit(lambda: jobs.enqueue(self._redis, spec, *args, once_as=once_as))
+
+    def park(self, spec: jobs.JobSpec, *args: str | int, until: datetime, once_as: str | None = None) -> None:
+        """Schedule a job for later once the transaction is durable."""
+        self.after_commit(lambda: jobs.park(self._redis, spec, *args, until=until, once_as=once_as))
+
+    def run_after_commit(self) -> None:
+        """Run what waited; a failure here loses no data, since the work stands in the database."""
+        for act in self._after:
+            try:
+                act()
+            except Exception:
+                log.exception("after commit failed; the sweep will make up for it")
+
+
+class Store:
+    """Opens sessions on one database."""
+
+    def __init__(self, database_url: str, redis: Redis, *, pool_size: int = 10) -> None:
+        self.engine = make_engine(database_url, pool_size=pool_size)
+        self._redis = redis
+
+    @contextmanager
+    def bound_to(self, tenant_id: UUID, *, account_id: UUID | None = None) -> Iterator[Session]:
+        """A transaction that sees one tenant. Raises Unavailable when the database does not answer.
+
+        Pairing binds the SEI account as well, whose integration it joins to the tenant.
+        """
+        account = str(account_id) if account_id else ""
+        with self._transaction({"role": APP_ROLE, "tenant": str(tenant_id), "account": account}) as session:
+            yield session
+
+    @contextmanager
+    def bound_to_account(self, account_id: UUID) -> Iterator[Session]:
+        """A transaction that sees one SEI account's integrations and no Jira data."""
+        with self._transaction({"role": APP_ROLE, "tenant": "", "account": str(account_id)}) as session:
+            yield session
+
+    @contextmanager
+    def unrestricted_unsafe(self) -> Iterator[Session]:
+        """A transaction that sees everything: only where no tenant is known yet or all are meant (a test lists them)."""
+        with self._transaction(None) as session:
+            yield session
+
+    def ping(self) -> None:
+        """Ask the database whether it answers. Raises Unavailable."""
+        with self._transaction(None) as session:
+            session.execute(text("SELECT 1"))
+
+    @contextmanager
+    def _transaction(self, binding: Mapping[str, str] | None) -> Iterator[Session]:
+        with _available(), self.engine.begin() as connection:
+            session = Session(connection, self._redis)
+            if binding is not None:
+                connection.execute(_BIND, binding)
+            yield session
+        session.run_after_commit()
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    """Turns a database that does not answer into Unavailable; every other database error stays what it is."""
+    try:
+        yield
+    except (OperationalError, PoolTimeout) as error:
+        raise Unavailable("The database does not answer.") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable("The database connection was lost.") from error
+        raise
+
+
+def make_engine(database_url: str, *, pool_size: int = 10) -> Engine:
+    """An engine for psycopg 3 from an operator's `postgresql://` address."""
+    address = database_url.replace("postgres://", "postgresql://", 1).replace(
+        "postgresql://", "postgresql+psycopg://", 1
+    )
+    return create_engine(
+        address,
+        pool_size=pool_size,
+        max_overflow=10,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={"connect_timeout": 5, "application_name": "sei-connect"},
+    )

@@ -1,0 +1,81 @@
+"""One table an entity, made from its declaration: its columns, and the book-keeping every row carries."""
+
+from __future__ import annotations
+
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    Index,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from app.catalog.language import Kind
+from app.catalog.registry import all_entities
+from app.store.schema import METADATA, TENANT_OWNED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.types import TypeEngine
+
+    from app.catalog.language import Entity
+
+_TYPES: dict[Kind, TypeEngine[Any]] = {
+    Kind.TEXT: Text(),
+    Kind.TEXTS: ARRAY(Text),
+    Kind.INTEGER: BigInteger(),
+    Kind.NUMBER: Double(),
+    Kind.BOOLEAN: Boolean(),
+    Kind.MOMENT: DateTime(timezone=True),
+    Kind.DATE: Date(),
+    Kind.JSON: JSONB(none_as_null=True),
+}
+_POINTERS = ("issue_id", "project_id", "board_id")
+"""Columns that rows are looked up by, from their parent."""
+
+
+@cache
+def entity_tables() -> Mapping[str, Table]:
+    """Every entity's table by the entity's name."""
+    return MappingProxyType({name: _table(entity) for name, entity in all_entities().items()})
+
+
+def tenant_owned() -> tuple[Table, ...]:
+    """Every table whose rows belong to one tenant."""
+    return (*TENANT_OWNED, *entity_tables().values())
+
+
+def table_of(entity: Entity) -> Table:
+    """The table of an entity."""
+    return entity_tables()[entity.name]
+
+
+def _table(entity: Entity) -> Table:
+    pointers = [column.name for column in entity.columns if column.name in _POINTERS]
+    return Table(
+        f"jira_{entity.name}",
+        METADATA,
+        # No foreign key: it would cost a look-up a row; erasure empties these tables by `tenant_owned()`.
+        Column("tenant_id", Uuid, primary_key=True),
+        Column("id", Text, primary_key=True, comment="Jira's own id"),
+        *(Column(column.name, _TYPES[column.kind]) for column in entity.columns),
+        Column("read_at", DateTime(timezone=True), nullable=False, comment="when the request that brought it was sent"),
+        Column("version", BigInteger, nullable=False, comment="grows with every change; the feed's order"),
+        Column("deleted_at", DateTime(timezone=True), comment="tombstone"),
+        Column("deleted_because", Text),
+        Index(f"ix_jira_{entity.name}_version", "tenant_id", "version", unique=True),
+        *(Index(f"ix_jira_{entity.name}_{pointer}", "tenant_id", pointer) for pointer in pointers),
+        comment=f"Jira's {entity.name}",
+    )

@@ -1,0 +1,104 @@
+"""Somebody installs us, or Jira tells us of an upgrade, a rename, a rotated secret: all are `installed`.
+
+Everything happens in one transaction that is committed before Jira is answered, keyed by the client key: a site import
+brings a new client key under an old address and gets a new, empty tenant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app import ids
+from app.store.schema import INSTALLATIONS, TENANTS
+from app.tenants.model import Hook, Install, Protocol, State
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from sqlalchemy import Row
+
+    from app.store.session import Session
+    from app.tenants.keyring import Keyring
+
+PRODUCT = "jira_cloud"
+
+
+def arrive(session: Session, keyring: Keyring, install: Install) -> UUID:
+    """Create or refresh the tenant of a proven `installed` call. Returns its id.
+
+    A call that was signed before the newest one applied changes nothing: Jira retries, and retries may come late.
+    """
+    tenant_id = _tenant_for(session, install)
+    held = lock_installation(session, tenant_id)
+    if held is None or install.issued_at < held.lifecycle_at:
+        return tenant_id
+    session.execute(
+        update(TENANTS)
+        .where(TENANTS.c.id == tenant_id)
+        .values(base_url=install.base_url, display_url=install.display_url, state=State.ACTIVE.value, purge_after=None)
+    )
+    session.execute(
+        update(INSTALLATIONS)
+        .where(INSTALLATIONS.c.tenant_id == tenant_id, INSTALLATIONS.c.protocol == Protocol.CONNECT.value)
+        .values(
+            installation_id=_free_installation_id(session, tenant_id, install.installation_id),
+            account_id=install.account_id,
+            lifecycle_at=install.issued_at,
+            lifecycle_rank=Hook.INSTALLED.rank,
+        )
+    )
+    keyring.keep(session, tenant_id, install.shared_secret)
+    return tenant_id
+
+
+def lock_installation(session: Session, tenant_id: UUID) -> Row[tuple[object, ...]] | None:
+    """The tenant's Connect installation, locked, so that lifecycle calls are applied one after the other."""
+    return session.execute(
+        select(INSTALLATIONS)
+        .where(INSTALLATIONS.c.tenant_id == tenant_id, INSTALLATIONS.c.protocol == Protocol.CONNECT.value)
+        .with_for_update()
+    ).one_or_none()
+
+
+def _free_installation_id(session: Session, tenant_id: UUID, claimed: str | None) -> str | None:
+    """The Forge installation id that the body names, unless another tenant has it: bodies are not signed."""
+    taken = session.execute(
+        select(INSTALLATIONS.c.tenant_id).where(
+            INSTALLATIONS.c.installation_id == claimed, INSTALLATIONS.c.tenant_id != tenant_id
+        )
+    ).one_or_none()
+    return None if taken else claimed
+
+
+def _tenant_for(session: Session, install: Install) -> UUID:
+    """The id of the client key's tenant, made if it is new; two installs at one moment agree on one."""
+    found = session.execute(
+        select(INSTALLATIONS.c.tenant_id).where(INSTALLATIONS.c.client_key == install.client_key)
+    ).scalar_one_or_none()
+    if found is not None:
+        return found  # type: ignore[no-any-return]  # the column's type is Uuid
+    with session.connection.begin_nested() as attempt:
+        tenant_id = ids.new()
+        session.execute(
+            TENANTS.insert().values(id=tenant_id, product=PRODUCT, base_url=install.base_url, state=State.ACTIVE.value)
+        )
+        made = session.execute(
+            insert(INSTALLATIONS)
+            .values(
+                tenant_id=tenant_id,
+                protocol=Protocol.CONNECT.value,
+                client_key=install.client_key,
+                lifecycle_at=install.issued_at,
+                lifecycle_rank=Hook.INSTALLED.rank,
+            )
+            .on_conflict_do_nothing(index_elements=["client_key"])
+        ).rowcount
+        if made:
+            return tenant_id
+        attempt.rollback()
+    return session.execute(  # type: ignore[no-any-return]  # the column's type is Uuid
+        select(INSTALLATIONS.c.tenant_id).where(INSTALLATIONS.c.client_key == install.client_key)
+    ).scalar_one()

@@ -1,0 +1,63 @@
+"""A site disables, enables or uninstalls us.
+
+Jira fires `disabled` and `uninstalled` in parallel. Whatever arrives last, the final state is the same: hooks are
+ordered by the token's `iat`, ties by rank, and `uninstalled` holds until a later `installed`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, update
+
+from app import clock
+from app.store.schema import INSTALLATIONS, TENANTS
+from app.tenants.arrive import lock_installation
+from app.tenants.model import Hook, Protocol, State
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from app.store.session import Session
+    from app.tenants.keyring import Keyring
+
+GRACE = timedelta(days=30)
+"""How long data waits for the same client key to come back before it is erased."""
+_STATE = {Hook.ENABLED: State.ACTIVE, Hook.DISABLED: State.DISABLED, Hook.UNINSTALLED: State.UNINSTALLED}
+
+
+def switch(session: Session, tenant_id: UUID, hook: Hook, *, issued_at: int) -> bool:
+    """Apply `enabled` or `disabled`. Returns whether it changed anything: not on a site that has left, not if late."""
+    return _move(session, tenant_id, hook, issued_at)
+
+
+def uninstall(session: Session, keyring: Keyring, client_key: str, *, issued_at: int) -> UUID | None:
+    """Apply `uninstalled`: the secret is destroyed at once, the data after the grace period.
+
+    Returns the tenant's id, or None where it is unknown or the call is older than a later install.
+    """
+    tenant_id = session.execute(
+        select(INSTALLATIONS.c.tenant_id).where(INSTALLATIONS.c.client_key == client_key)
+    ).scalar_one_or_none()
+    if tenant_id is None or not _move(session, tenant_id, Hook.UNINSTALLED, issued_at):
+        return None
+    keyring.destroy(session, tenant_id)
+    return tenant_id  # type: ignore[no-any-return]  # the column's type is Uuid
+
+
+def _move(session: Session, tenant_id: UUID, hook: Hook, issued_at: int) -> bool:
+    held = lock_installation(session, tenant_id)
+    if held is None or (issued_at, hook.rank) < (held.lifecycle_at, held.lifecycle_rank):
+        return False
+    if held.lifecycle_rank == Hook.UNINSTALLED.rank:
+        return False
+    state = _STATE[hook]
+    purge_after = clock.now() + GRACE if state is State.UNINSTALLED else None
+    session.execute(update(TENANTS).where(TENANTS.c.id == tenant_id).values(state=state.value, purge_after=purge_after))
+    session.execute(
+        update(INSTALLATIONS)
+        .where(INSTALLATIONS.c.tenant_id == tenant_id, INSTALLATIONS.c.protocol == Protocol.CONNECT.value)
+        .values(lifecycle_at=issued_at, lifecycle_rank=hook.rank)
+    )
+    return True

@@ -1,0 +1,138 @@
+"""The secrets of tenants: sealed at rest, opened only here, for the tenant they belong to."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app import clock
+from app.store.schema import CREDENTIALS, INSTALLATIONS, TENANTS
+from app.tenants.model import State, Tenant
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from sqlalchemy import Row, Select
+
+    from app.store.session import Session, Store
+    from app.vault import Vault
+
+SHARED_SECRET = "shared_secret"  # noqa: S105 - the purpose's name, not the secret
+OVERLAP = timedelta(minutes=15)
+"""How long a rotated secret still opens what was signed before: the life of a context token."""
+
+
+class Secrets(NamedTuple):
+    """A tenant's secret and, shortly after a rotation, the one before. Never log it."""
+
+    current: str
+    previous: str | None
+
+    def __repr__(self) -> str:
+        return "Secrets(…)"
+
+
+class Keyring:
+    """Opens what the vault sealed, tenant by tenant."""
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._store = store
+        self._vault = vault
+
+    def find(self, client_key: str) -> tuple[Tenant, Secrets] | None:
+        """The tenant of a Connect client key and its secrets; None where there is none or it has left."""
+        with self._store.unrestricted_unsafe() as session:
+            row = session.execute(
+                _tenants()
+                .add_columns(CREDENTIALS.c.sealed, CREDENTIALS.c.previous_sealed, CREDENTIALS.c.previous_until)
+                .join(CREDENTIALS, CREDENTIALS.c.tenant_id == TENANTS.c.id)
+                .where(INSTALLATIONS.c.client_key == client_key, CREDENTIALS.c.purpose == SHARED_SECRET)
+            ).one_or_none()
+        if row is None:
+            return None
+        tenant = tenant_from(row)
+        return tenant, self._open(tenant.id, row)
+
+    def open_for(self, session: Session, tenant_id: UUID) -> Secrets | None:
+        """The secrets of a tenant, in a session bound to it; None when it has none (any more)."""
+        row = session.execute(
+            select(CREDENTIALS).where(CREDENTIALS.c.tenant_id == tenant_id, CREDENTIALS.c.purpose == SHARED_SECRET)
+        ).one_or_none()
+        return None if row is None else self._open(tenant_id, row)
+
+    def keep(self, session: Session, tenant_id: UUID, secret: str) -> None:
+        """Seal a secret for a tenant; one that it replaces stays good for the overlap."""
+        held = self.open_for(session, tenant_id)
+        if held is not None and held.current == secret:
+            return
+        now = clock.now()
+        sealed = self._vault.seal(secret, owner=str(tenant_id), purpose=SHARED_SECRET)
+        session.execute(
+            insert(CREDENTIALS)
+            .values(tenant_id=tenant_id, purpose=SHARED_SECRET, sealed=sealed, updated_at=now)
+            .on_conflict_do_update(
+                index_elements=["tenant_id", "purpose"],
+                set_={
+                    "sealed": sealed,
+                    "previous_sealed": CREDENTIALS.c.sealed,
+                    "previous_until": now + OVERLAP,
+                    "updated_at": now,
+                },
+            )
+        )
+
+    def destroy(self, session: Session, tenant_id: UUID) -> None:
+        """Forget every secret of a tenant, at once."""
+        session.execute(delete(CREDENTIALS).where(CREDENTIALS.c.tenant_id == tenant_id))
+
+    def rotate(self) -> int:
+        """Seal again with the newest key whatever an older one sealed. Returns how many; safe to run at any time."""
+        changed = 0
+        with self._store.unrestricted_unsafe() as session:
+            # One row at a time under its lock: a secret that Jira rotates meanwhile is not overwritten.
+            for row in session.execute(select(CREDENTIALS).with_for_update()).all():
+                changed += self._reseal(session, row)
+        return changed
+
+    def _reseal(self, session: Session, row: Row[tuple[object, ...]]) -> int:
+        fresh = {
+            name: self._again(row.tenant_id, row.purpose, sealed)
+            for name in ("sealed", "previous_sealed")
+            if (sealed := getattr(row, name)) is not None and self._vault.is_stale(sealed)
+        }
+        if fresh:
+            at = (CREDENTIALS.c.tenant_id == row.tenant_id, CREDENTIALS.c.purpose == row.purpose)
+            session.execute(update(CREDENTIALS).where(*at).values(**fresh))
+        return len(fresh)
+
+    def _again(self, tenant_id: UUID, purpose: str, sealed: str) -> str:
+        secret = self._vault.open(sealed, owner=str(tenant_id), purpose=purpose)
+        return self._vault.seal(secret, owner=str(tenant_id), purpose=purpose)
+
+    def _open(self, tenant_id: UUID, row: Row[tuple[object, ...]]) -> Secrets:
+        owner = str(tenant_id)
+        current = self._vault.open(row.sealed, owner=owner, purpose=SHARED_SECRET)
+        previous = None
+        if row.previous_sealed and row.previous_until and row.previous_until > clock.now():
+            previous = self._vault.open(row.previous_sealed, owner=owner, purpose=SHARED_SECRET)
+        return Secrets(current, previous)
+
+
+def tenant_by_id(session: Session, tenant_id: UUID) -> Tenant | None:
+    """A tenant by our own id."""
+    row = session.execute(_tenants().where(TENANTS.c.id == tenant_id)).one_or_none()
+    return None if row is None else tenant_from(row)
+
+
+def _tenants() -> Select[tuple[object, ...]]:
+    return select(TENANTS, INSTALLATIONS.c.client_key).outerjoin(
+        INSTALLATIONS, INSTALLATIONS.c.tenant_id == TENANTS.c.id
+    )
+
+
+def tenant_from(row: Row[tuple[object, ...]]) -> Tenant:
+    """The tenant in a row of `_tenants()`."""
+    return Tenant(row.id, row.product, row.base_url, row.display_url, State(row.state), row.client_key)

@@ -1,0 +1,41 @@
+"""Opens a tenant's Jira: its address, signed in its name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.errors import JiraRefused
+from app.jira.client import Connections, Site
+from app.jira.credentials.connect_jwt import ConnectJwt
+from app.tenants.keyring import Keyring, tenant_by_id
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from app.config import Settings
+    from app.store.session import Store
+
+
+class Sites:
+    """Makes a `Site` for a tenant as it stands now: after a rename or a rotation the next one is right."""
+
+    def __init__(self, settings: Settings, store: Store, keyring: Keyring) -> None:
+        self._settings = settings
+        self._store = store
+        self._keyring = keyring
+        self._connections = Connections(user_agent=f"sei-connect-jira {settings.app_key}")
+
+    def open(self, tenant_id: UUID) -> Site:
+        """The tenant's site. Raises JiraRefused when it has left, is disabled or has no secret."""
+        with self._store.bound_to(tenant_id) as session:
+            tenant = tenant_by_id(session, tenant_id)
+            secrets = self._keyring.open_for(session, tenant_id)
+        if tenant is None or not tenant.is_active or secrets is None or tenant.client_key is None:
+            raise JiraRefused("The app is not active on this site.")
+        credential = ConnectJwt(
+            app_key=self._settings.app_key,
+            client_key=tenant.client_key,
+            shared_secret=secrets.current,
+            base_url=tenant.base_url,
+        )
+        return Site(tenant.base_url, credential, self._connections, self._settings.site_hosts)

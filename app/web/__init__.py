@@ -1,0 +1,133 @@
+"""The counter: the only place that knows Flask. `create_app` puts the routes behind their doors."""
+
+from __future__ import annotations
+
+import atexit
+from contextlib import ExitStack
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, g, request, send_from_directory
+from flask_openapi3 import Info, OpenAPI
+
+from app import logs
+from app import runtime as parts
+from app.web import api, connect, console, headers, health, jira_pages, problems
+from app.web.commands import GROUPS
+from app.web.guard import Door, trusts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pydantic import ValidationError
+
+    from app.runtime import Runtime
+
+log = logs.get(__name__)
+
+_DEFAULT_BYTES = 64 * 1024
+
+
+def create_app(runtime: Runtime | None = None) -> OpenAPI:
+    """The web application; without a runtime it makes one from the environment, for as long as the process lives."""
+    runtime = runtime or _own_runtime()
+    app = OpenAPI(
+        __name__,
+        info=Info(title="SEI Connect for Jira", version="1", description="Integrations, pairing and the change feed."),
+        security_schemes={"api_key": {"type": "http", "scheme": "bearer"}},
+        doc_ui=False,
+        static_folder=None,
+        validation_error_status=400,
+        validation_error_callback=_invalid,
+    )
+    app.config.update(
+        MAX_CONTENT_LENGTH=_DEFAULT_BYTES,
+        MAX_FORM_MEMORY_SIZE=_DEFAULT_BYTES,
+        SECRET_KEY=runtime.session_keys[0],
+        SECRET_KEY_FALLBACKS=list(runtime.session_keys[1:]),
+        SESSION_COOKIE_NAME="sei_console",
+        SESSION_COOKIE_PATH=f"{runtime.settings.base_path}/console",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        SESSION_COOKIE_SECURE=runtime.settings.base_url.startswith("https://"),
+        PERMANENT_SESSION_LIFETIME=8 * 3600,
+    )
+    app.url_map.strict_slashes = True
+    app.url_map.merge_slashes = False
+    app.url_map.redirect_defaults = False
+    app.wsgi_app = Mounted(app.wsgi_app, runtime.settings.base_path)  # type: ignore[method-assign]  # Flask's documented way to wrap
+    base = runtime.settings.base_path
+    app.jinja_env.globals.update(static=lambda name: f"{base}/static/{name}", pairing=f"{base}/jira/pairing", base=base)
+    _log_requests(app)
+    problems.register(app, app_key=runtime.settings.app_key)
+    headers.register(app)
+    api.register(app, runtime)
+    for part in (connect, jira_pages, console, health):
+        for blueprint in part.blueprints(runtime):
+            app.register_blueprint(blueprint)
+    app.register_blueprint(_static(runtime))
+    for group in GROUPS:
+        app.cli.add_command(group)
+    return app
+
+
+def _log_requests(app: OpenAPI) -> None:
+    """One line a request, without its query: page addresses hold tokens there."""
+
+    @app.before_request
+    def start() -> None:
+        g.started = perf_counter()
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        if request.blueprint not in {"health", "static_files"}:
+            took = round((perf_counter() - g.get("started", perf_counter())) * 1000)
+            log.info("request", method=request.method, path=request.path, status=response.status_code, ms=took)
+        return response
+
+
+class Mounted:
+    """Serves below BASE_URL's path only; elsewhere there is nothing."""
+
+    def __init__(self, inner: Callable[..., Iterable[bytes]], base_path: str) -> None:
+        self._inner = inner
+        self._base = base_path
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+        """Take the base off the path, once."""
+        path = environ.get("PATH_INFO", "")
+        if self._base:
+            if path == self._base or path.startswith(f"{self._base}/"):
+                environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + self._base
+                environ["PATH_INFO"] = path[len(self._base) :]
+            elif path not in {"/livez", "/readyz", "/metrics"}:
+                environ["PATH_INFO"] = "/outside-of-the-base-path"
+        return self._inner(environ, start_response)
+
+
+def _own_runtime() -> Runtime:
+    stack = ExitStack()
+    runtime = stack.enter_context(parts.running())
+    atexit.register(stack.close)
+    return runtime
+
+
+def _static(runtime: Runtime) -> Blueprint:
+    routes = Blueprint("static_files", __name__)
+    trusts(routes, Door.PUBLIC, runtime)
+
+    @routes.get("/static/<path:name>")
+    def static_file(name: str) -> Response:
+        return send_from_directory("static", name)
+
+    return routes
+
+
+def _invalid(error: ValidationError) -> Response:
+    """What is wrong with a call to the API, field by field, without repeating what was sent."""
+    fields = [
+        {"field": ".".join(str(step) for step in each["loc"]) or "body", "problem": each["msg"]}
+        for each in error.errors()
+    ]
+    detail = "; ".join(f"{each['field']}: {each['problem']}" for each in fields[:10])
+    return problems.problem(400, "Malformed request", detail, errors=fields[:50])

@@ -1,0 +1,221 @@
+"""Calls on integrations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Response
+from pydantic import BaseModel
+
+from app import clock, jobs
+from app.errors import Conflicting, JiraRefused
+from app.ingest import completeness
+from app.integrations import ledger
+from app.integrations.ledger import Draft
+from app.integrations.model import State
+from app.integrations.validate import Check, not_paired, validate
+from app.tenants.keyring import tenant_by_id
+from app.web import guard
+from app.web.api.shapes import (
+    ChangeIntegration,
+    CreateIntegration,
+    EntityProgress,
+    IntegrationPath,
+    Integrations,
+    ListQuery,
+    Metadata,
+    OneTimePassword,
+    ProblemDocument,
+    ShownCheck,
+    ShownIntegration,
+    ShownProgress,
+    Validation,
+)
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from flask_openapi3 import APIBlueprint
+
+    from app.integrations.model import Integration
+    from app.runtime import Runtime
+
+_PROBLEMS: dict[str | int, type[BaseModel] | dict[Any, Any] | None] = dict.fromkeys(
+    (400, 401, 404, 409, 429, 503), ProblemDocument
+)
+
+
+def add(routes: APIBlueprint, runtime: Runtime) -> None:
+    """The calls, in the order in which an SEI admin makes them."""
+    _add_book_keeping(routes, runtime)
+    _add_pairing(routes, runtime)
+    _add_running(routes, runtime)
+
+
+def _add_book_keeping(routes: APIBlueprint, runtime: Runtime) -> None:
+    @routes.post("/integrations", summary="Create an integration", responses={201: ShownIntegration, **_PROBLEMS})
+    def create(body: CreateIntegration) -> Response:
+        account_id = guard.account().id
+        draft = Draft(
+            body.name, body.description, body.tags, body.product, body.method, body.settings.model_dump(mode="json")
+        )
+        with runtime.store.bound_to_account(account_id) as session:
+            made = ledger.create(session, account_id, draft)
+        return _json(ShownIntegration.of(made, None), 201)
+
+    @routes.get("/integrations", summary="List integrations", responses={200: Integrations, **_PROBLEMS})
+    def list_them(query: ListQuery) -> Response:
+        account_id = guard.account().id
+        with runtime.store.bound_to_account(account_id) as session:
+            found = ledger.page_of(session, account_id, page=query.page, page_size=query.page_size, search=query.search)
+        has_next = query.page * query.page_size < found.total
+        meta = Metadata(page=query.page, page_size=query.page_size, has_next=has_next, total_count=found.total)
+        records = [ShownIntegration.of(each, site_of(runtime, each.tenant_id)) for each in found.found]
+        return _json(Integrations.model_validate({"records": records, "_metadata": meta}))
+
+    @routes.get(
+        "/integrations/<integration_id>", summary="One integration", responses={200: ShownIntegration, **_PROBLEMS}
+    )
+    def show(path: IntegrationPath) -> Response:
+        held = held_by_caller(runtime, path.integration_id)
+        return _json(ShownIntegration.of(held, site_of(runtime, held.tenant_id)))
+
+    @routes.patch(
+        "/integrations/<integration_id>",
+        summary="Change name, description, tags or settings",
+        responses={200: ShownIntegration, **_PROBLEMS},
+    )
+    def change(path: IntegrationPath, body: ChangeIntegration) -> Response:
+        values = body.model_dump(mode="json", exclude_none=True)
+        with runtime.store.bound_to_account(guard.account().id) as session:
+            held = ledger.change(session, path.integration_id, values)
+            if body.settings is not None and held.tenant_id is not None:
+                # Other fields are read from now on: what is stored is read again with them.
+                session.enqueue(jobs.PLAN, str(held.tenant_id), once_as=str(held.tenant_id))
+        return _json(ShownIntegration.of(held, site_of(runtime, held.tenant_id)))
+
+    @routes.delete(
+        "/integrations/<integration_id>",
+        summary="Delete an integration and, by a job, its data",
+        responses={202: ShownIntegration, **_PROBLEMS},
+    )
+    def delete(path: IntegrationPath) -> Response:
+        with runtime.store.bound_to_account(guard.account().id) as session:
+            held = ledger.get(session, path.integration_id, lock=True)
+            ledger.move_to(session, held.id, State.DELETING, reason="Its data is being erased.")
+            session.enqueue(jobs.ERASE, str(held.id), once_as=str(held.id))
+            held = ledger.get(session, held.id)
+        runtime.drawer.revoke(held.id)
+        return _json(ShownIntegration.of(held, None), 202)
+
+
+def _add_pairing(routes: APIBlueprint, runtime: Runtime) -> None:
+    @routes.post(
+        "/integrations/<integration_id>/otp",
+        summary="Generate the one-time password; a new one revokes the old",
+        responses={201: OneTimePassword, **_PROBLEMS},
+    )
+    def mint(path: IntegrationPath) -> Response:
+        made = runtime.mint.mint(guard.account().id, path.integration_id)
+        shown = OneTimePassword(otp=made.otp, expires_at=clock.rfc3339(made.expires_at), expires_in=made.expires_in)
+        return _json(shown, 201)
+
+    @routes.post(
+        "/integrations/<integration_id>/validate",
+        summary="Check the connection",
+        responses={200: Validation, **_PROBLEMS},
+    )
+    def check(path: IntegrationPath) -> Response:
+        held = held_by_caller(runtime, path.integration_id)
+        checks = check_connection(runtime, held)
+        shown = [ShownCheck(name=each.name, ok=each.ok, detail=each.detail) for each in checks]
+        return _json(Validation(ok=all(each.ok for each in checks if each.is_required), checks=shown))
+
+
+def _add_running(routes: APIBlueprint, runtime: Runtime) -> None:
+    @routes.get(
+        "/integrations/<integration_id>/progress",
+        summary="How far it is, by entity",
+        responses={200: ShownProgress, **_PROBLEMS},
+    )
+    def progress(path: IntegrationPath) -> Response:
+        held = held_by_caller(runtime, path.integration_id)
+        return _json(progress_of(runtime, held))
+
+    @routes.post(
+        "/integrations/<integration_id>/pause", summary="Stop pulling", responses={200: ShownIntegration, **_PROBLEMS}
+    )
+    def pause(path: IntegrationPath) -> Response:
+        with runtime.store.bound_to_account(guard.account().id) as session:
+            held = ledger.pause(session, path.integration_id)
+        return _json(ShownIntegration.of(held, site_of(runtime, held.tenant_id)))
+
+    @routes.post(
+        "/integrations/<integration_id>/resume",
+        summary="Pull again and catch up",
+        responses={200: ShownIntegration, **_PROBLEMS},
+    )
+    def resume(path: IntegrationPath) -> Response:
+        return _json(_again(runtime, path.integration_id, resumes=True))
+
+    @routes.post(
+        "/integrations/<integration_id>/sync",
+        summary="Read everything again now",
+        responses={202: ShownIntegration, **_PROBLEMS},
+    )
+    def sync(path: IntegrationPath) -> Response:
+        return _json(_again(runtime, path.integration_id, resumes=False), 202)
+
+
+def _again(runtime: Runtime, integration_id: UUID, *, resumes: bool) -> ShownIntegration:
+    with runtime.store.bound_to_account(guard.account().id) as session:
+        held = ledger.resume(session, integration_id) if resumes else ledger.get(session, integration_id)
+        if held.tenant_id is None or not held.state.is_working:
+            raise Conflicting("The integration is not connected, or it is paused.")
+        session.enqueue(jobs.PLAN, str(held.tenant_id), once_as=str(held.tenant_id))
+    return ShownIntegration.of(held, site_of(runtime, held.tenant_id))
+
+
+def held_by_caller(runtime: Runtime, integration_id: UUID) -> Integration:
+    """The integration, if it is the calling account's. Raises Missing."""
+    with runtime.store.bound_to_account(guard.account().id) as session:
+        return ledger.get(session, integration_id)
+
+
+def site_of(runtime: Runtime, tenant_id: UUID | None) -> str | None:
+    """The address of a paired site."""
+    if tenant_id is None:
+        return None
+    with runtime.store.bound_to(tenant_id) as session:
+        tenant = tenant_by_id(session, tenant_id)
+    return tenant.site_url if tenant else None
+
+
+def check_connection(runtime: Runtime, held: Integration) -> list[Check]:
+    """The pre-flight of an integration."""
+    if held.tenant_id is None:
+        return not_paired()
+    try:
+        return validate(runtime.sites.open(held.tenant_id))
+    except JiraRefused as refused:
+        return [Check("paired", ok=False, detail=f"{refused} Ask a Jira admin to enable or install the app again.")]
+
+
+def progress_of(runtime: Runtime, held: Integration) -> ShownProgress:
+    """How far an integration is."""
+    found: list[completeness.Progress] = []
+    if held.tenant_id is not None:
+        with runtime.store.bound_to(held.tenant_id) as session:
+            found = completeness.progress(session)
+    return ShownProgress(
+        state=held.state,
+        state_reason=held.state_reason,
+        entities=[EntityProgress(**vars(each)) for each in found],
+        started_at=clock.rfc3339(held.started_at) if held.started_at else None,
+        last_ingested_at=clock.rfc3339(held.last_ingested_at) if held.last_ingested_at else None,
+        verified_at=clock.rfc3339(held.verified_at) if held.verified_at else None,
+    )
+
+
+def _json(shape: BaseModel, status: int = 200) -> Response:
+    return Response(shape.model_dump_json(by_alias=True), status, mimetype="application/json")

@@ -1,0 +1,170 @@
+"""The API's shapes: what comes in is parsed here and nowhere else, what goes out is what the document says."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from app import clock
+from app.integrations.model import Integration, Method, Product, State
+from app.integrations.settings import IntegrationSettings
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL keeps no U+0000 and no lone surrogates."""
+    if "\x00" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise ValueError("contains characters that cannot be stored")
+    return text
+
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_storable)]
+Description = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_storable)]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), AfterValidator(_storable)]
+Search = Annotated[str, StringConstraints(max_length=200), AfterValidator(_storable)]
+
+
+class IntegrationPath(BaseModel):
+    """Which integration."""
+
+    integration_id: UUID
+
+
+class CreateIntegration(BaseModel):
+    """A new integration."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name = Field(description="Display name")
+    description: Description = ""
+    tags: list[Tag] = Field(default_factory=list, max_length=50)
+    product: Product
+    method: Method
+    settings: IntegrationSettings = Field(default_factory=IntegrationSettings)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        """The Connect app exists for Jira Cloud only; other methods come with the direct door."""
+        if self.method is not Method.CONNECT_APP:
+            raise ValueError("only method connect_app is offered")
+        if self.product is not Product.CLOUD:
+            raise ValueError("method connect_app needs product jira_cloud")
+        return self
+
+
+class ChangeIntegration(BaseModel):
+    """What to change; absent fields stay."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name | None = None
+    description: Description | None = None
+    tags: list[Tag] | None = Field(None, max_length=50)
+    settings: IntegrationSettings | None = None
+
+
+class ListQuery(BaseModel):
+    """Which page."""
+
+    page: int = Field(1, ge=1, le=100_000)
+    page_size: int = Field(50, ge=1, le=200)
+    search: Search | None = Field(None, description="Part of the name, or a tag")
+
+
+class ShownIntegration(BaseModel):
+    """An integration as SEI sees it; times in RFC 3339, UTC."""
+
+    id: UUID
+    name: str
+    description: str
+    tags: list[str]
+    product: Product
+    method: Method
+    settings: IntegrationSettings
+    state: State
+    state_reason: str | None
+    site_url: str | None = Field(description="The paired Jira site")
+    paired_at: str | None
+    paired_by: str | None = Field(description="Atlassian account id of the Jira admin who pasted the key")
+    last_ingested_at: str | None
+    verified_at: str | None = Field(description="When everything was last verified complete")
+    created_at: str
+
+    @classmethod
+    def of(cls, held: Integration, site_url: str | None) -> Self:
+        """The shape of one integration."""
+        values: dict[str, Any] = {name: getattr(held, name) for name in cls.model_fields if name != "site_url"}
+        for name in ("paired_at", "last_ingested_at", "verified_at", "created_at"):
+            values[name] = clock.rfc3339(values[name]) if values[name] else None
+        return cls(**values, site_url=site_url)
+
+
+class Metadata(BaseModel):
+    """Where a page stands, as SEI's own API says it."""
+
+    page: int
+    page_size: int
+    has_next: bool
+    total_count: int
+
+
+class Integrations(BaseModel):
+    """A page of integrations."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    records: list[ShownIntegration]
+    metadata: Metadata = Field(alias="_metadata")
+
+
+class OneTimePassword(BaseModel):
+    """Shown once."""
+
+    otp: str
+    expires_at: str
+    expires_in: int = Field(description="Seconds")
+
+
+class ShownCheck(BaseModel):
+    """One check of the pre-flight."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Validation(BaseModel):
+    """`ok` when every required check is."""
+
+    ok: bool
+    checks: list[ShownCheck]
+
+
+class EntityProgress(BaseModel):
+    """How far one entity is."""
+
+    entity: str
+    done: int
+    expected: int | None = Field(description="The site's own count; null where it has none")
+    verified_at: str | None
+
+
+class ShownProgress(BaseModel):
+    """How far an integration is."""
+
+    state: State
+    state_reason: str | None
+    entities: list[EntityProgress]
+    started_at: str | None
+    last_ingested_at: str | None
+    verified_at: str | None
+
+
+class ProblemDocument(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str

@@ -1,0 +1,192 @@
+"""Connect's server-side routes: the descriptor, the lifecycle hooks, the webhooks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+from flask import Blueprint, Response, request
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
+
+from app import clock
+from app.catalog.extract import clean_json
+from app.doors.tokens import LEEWAY
+from app.errors import JiraNonsense, Malformed, Unproven
+from app.ingest import webhook
+from app.jira import client, hosts
+from app.pairing import unpair
+from app.tenants import arrive, depart, spent
+from app.tenants.model import Hook, Install
+from app.web import guard
+from app.web.guard import Door, trusts
+
+if TYPE_CHECKING:
+    from app.config import Settings
+    from app.runtime import Runtime
+
+DESCRIPTOR = Path(__file__).parents[2] / "atlassian-connect.json"
+_LIFECYCLE_BYTES = 1024 * 1024
+_WEBHOOK_BYTES = 26 * 1024 * 1024
+"""Atlassian drops bodies over 25 MB itself."""
+_LONGEST_ID = 255
+_NO_CONTENT = 204
+
+B = TypeVar("B", bound="LifecycleBody")
+Short = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+
+
+class LifecycleBody(BaseModel):
+    """What every lifecycle call carries; unknown fields are ignored, and most optional ones are not looked at."""
+
+    key: Short
+    client_key: Short = Field(alias="clientKey")
+    event_type: str = Field("", alias="eventType", max_length=64)
+
+
+class InstalledBody(LifecycleBody):
+    """`installed` carries the shared secret and the addresses."""
+
+    shared_secret: Annotated[str, StringConstraints(min_length=32, max_length=1024)] = Field(alias="sharedSecret")
+    base_url: Short = Field(alias="baseUrl")
+    display_url: str | None = Field(None, alias="displayUrl", max_length=255)
+    installation_id: str | None = Field(None, alias="installationId", max_length=255)
+    account_id: str | None = Field(None, alias="accountId", max_length=255)
+
+
+def descriptor(settings: Settings) -> dict[str, object]:
+    """The descriptor for this deployment; nothing in it comes from a request."""
+    found: dict[str, object] = json.loads(DESCRIPTOR.read_text(encoding="utf-8"))
+    return {**found, "key": settings.app_key, "baseUrl": settings.base_url}
+
+
+def blueprints(runtime: Runtime) -> list[Blueprint]:
+    """The routes, each behind its door."""
+    return [_descriptor(runtime), _lifecycle(runtime), _switches(runtime), _webhooks(runtime)]
+
+
+def _descriptor(runtime: Runtime) -> Blueprint:
+    routes = Blueprint("connect_descriptor", __name__)
+    trusts(routes, Door.PUBLIC, runtime)
+    document = json.dumps(descriptor(runtime.settings), indent=2)
+
+    @routes.get("/atlassian-connect.json")
+    def atlassian_connect() -> Response:
+        return Response(document, mimetype="application/json")
+
+    return routes
+
+
+def _lifecycle(runtime: Runtime) -> Blueprint:
+    routes = Blueprint("connect_lifecycle", __name__, url_prefix="/connect")
+    trusts(routes, Door.LIFECYCLE, runtime)
+
+    @routes.post("/installed")
+    def installed() -> Response:
+        claims, token = guard.lifecycle()
+        raw = _body(_LIFECYCLE_BYTES)
+        body = _parsed(InstalledBody, raw, claims.issuer, Hook.INSTALLED, runtime.settings)
+        if not hosts.is_allowed(body.base_url, runtime.settings.site_hosts):
+            raise Malformed("baseUrl is not a Jira site that this app serves.")
+        install = Install(
+            client_key=body.client_key,
+            shared_secret=body.shared_secret,
+            base_url=str(hosts.origin_of(body.base_url)),
+            display_url=_link(body.display_url),
+            installation_id=body.installation_id,
+            account_id=body.account_id or claims.subject,
+            issued_at=claims.issued_at,
+        )
+        with runtime.store.unrestricted_unsafe() as session:
+            if spent.spend(session, token, raw, expires_at=claims.expires_at + LEEWAY):
+                arrive.arrive(session, runtime.keyring, install)
+        return Response(status=_NO_CONTENT)
+
+    @routes.post("/uninstalled")
+    def uninstalled() -> Response:
+        claims, token = guard.lifecycle()
+        raw = _body(_LIFECYCLE_BYTES)
+        body = _parsed(LifecycleBody, raw, claims.issuer, Hook.UNINSTALLED, runtime.settings)
+        with runtime.store.unrestricted_unsafe() as session:
+            if spent.spend(session, token, raw, expires_at=claims.expires_at + LEEWAY):
+                left = depart.uninstall(session, runtime.keyring, body.client_key, issued_at=claims.issued_at)
+                if left is not None:
+                    unpair.mark_departed(session, left)
+        return Response(status=_NO_CONTENT)
+
+    return routes
+
+
+def _switches(runtime: Runtime) -> Blueprint:
+    routes = Blueprint("connect_switches", __name__, url_prefix="/connect")
+    trusts(routes, Door.SERVER, runtime)
+
+    def switch(hook: Hook) -> Response:
+        knocked = guard.arrival()
+        issuer = knocked.tenant.client_key or ""
+        _parsed(LifecycleBody, _body(_LIFECYCLE_BYTES), issuer, hook, runtime.settings)
+        with runtime.store.unrestricted_unsafe() as session:
+            depart.switch(session, knocked.tenant.id, hook, issued_at=knocked.issued_at)
+        return Response(status=_NO_CONTENT)
+
+    @routes.post("/enabled")
+    def enabled() -> Response:
+        return switch(Hook.ENABLED)
+
+    @routes.post("/disabled")
+    def disabled() -> Response:
+        return switch(Hook.DISABLED)
+
+    return routes
+
+
+def _webhooks(runtime: Runtime) -> Blueprint:
+    routes = Blueprint("connect_webhooks", __name__, url_prefix="/connect/webhooks")
+    trusts(routes, Door.SERVER, runtime)
+    modules = descriptor(runtime.settings)["modules"]
+    declared = modules["webhooks"] if isinstance(modules, dict) else []
+    events = {str(each["url"]).rsplit("/", 1)[1]: str(each["event"]) for each in declared}
+
+    @routes.post("/<name>")
+    def received(name: str) -> Response:
+        """Keep the delivery and answer; a body that cannot be read is answered alike, since a 4xx is never retried."""
+        tenant_id = guard.arrival().tenant.id
+        raw = _body(_WEBHOOK_BYTES)
+        try:
+            body = client.parse(raw)
+        except JiraNonsense:
+            body = None
+        # The event is in the address, which is signed; the body is not.
+        delivery = request.headers.get("X-Atlassian-Webhook-Identifier") or f"unnamed-{clock.now().timestamp()}"
+        with runtime.store.bound_to(tenant_id) as session:
+            webhook.keep(session, tenant_id, delivery[:_LONGEST_ID], events.get(name, name), clean_json(body))
+        return Response(status=_NO_CONTENT)
+
+    return routes
+
+
+def _body(limit: int) -> bytes:
+    request.max_content_length = limit
+    return request.get_data(cache=False)
+
+
+def _parsed(model: type[B], raw: bytes, issuer: str, hook: Hook, settings: Settings) -> B:
+    """The body, once it is ours, the token's own site's, and for this route. Raises Malformed, Unproven."""
+    try:
+        body = model.model_validate_json(raw)
+    except ValidationError as error:
+        fields = ", ".join(sorted({".".join(str(step) for step in each["loc"]) or "body" for each in error.errors()}))
+        raise Malformed(f"The body is not what Jira sends; look at: {fields}.") from None
+    if body.client_key != issuer:
+        raise Unproven("body.clientKey is not the token's issuer")
+    if body.key != settings.app_key:
+        raise Malformed("The body is for another app.")
+    if body.event_type not in {"", hook.value}:
+        raise Malformed("The body is for another lifecycle hook.")
+    return body
+
+
+def _link(url: str | None) -> str | None:
+    """A display address, for links only; dropped when it is not a plain https address."""
+    origin = hosts.origin_of(url) if url else None
+    return str(origin) if origin is not None and origin.scheme == "https" else None

@@ -1,0 +1,90 @@
+"""Says what is wrong with this deployment and what to do, one sentence a finding; never a secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError
+
+from app import config, embedded, runtime
+from app.errors import Unavailable, UnsafeSettings
+from app.jira import reach
+from app.store import migrate
+from app.store.schema import APP_ROLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.config import Settings
+
+_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def examine() -> list[Finding]:
+    """Every check that can be made; settings first, since nothing else works without them."""
+    try:
+        settings = config.load()
+    except UnsafeSettings as error:
+        return [Finding("settings", ok=False, detail=problem) for problem in error.problems]
+    findings = [Finding("settings", ok=True, detail=f"{settings.environment}, serving {settings.base_url}")]
+    try:
+        with runtime.servers(settings) as (database_url, redis_url):
+            findings += _database(database_url)
+            findings += _redis(redis_url)
+    except embedded.EmbeddedError as error:
+        findings.append(Finding("embedded servers", ok=False, detail=str(error)))
+    return [*findings, *_reach(settings)]
+
+
+def _database(database_url: str) -> Iterator[Finding]:
+    try:
+        state = migrate.examine(database_url)
+    except Unavailable as error:
+        yield Finding("database", ok=False, detail=f"{error} Check DATABASE_URL and that the server is up.")
+        return
+    yield Finding("database", ok=True, detail=f"PostgreSQL {state.server_version}")
+    yield Finding("clock", ok=abs(state.clock_difference) < _SECONDS, detail=_clock_words(state.clock_difference))
+    is_current = state.applied == state.newest
+    todo = "" if is_current else "; run: python -m app release"
+    yield Finding("schema", ok=is_current, detail=f"at {state.applied or 'nothing'}, newest {state.newest}{todo}")
+    if state.is_exempt:
+        yield Finding(
+            "row-level security",
+            ok=True,
+            detail=f"the database user is exempt, sessions work under {APP_ROLE}; a plain owner is better",
+        )
+
+
+def _clock_words(difference: float) -> str:
+    if abs(difference) < _SECONDS:
+        return "agrees with the database's"
+    return f"differs from the database's by {difference:.0f} s; tokens will be refused: set up time synchronisation"
+
+
+def _redis(redis_url: str) -> Iterator[Finding]:
+    try:
+        info = runtime.connect_redis(redis_url).info("server")
+    except RedisError:
+        yield Finding("redis", ok=False, detail="does not answer. Check REDIS_URL and that the server is up.")
+        return
+    version = info.get("valkey_version") or info.get("redis_version")
+    yield Finding("redis", ok=True, detail=f"answers, version {version}")
+
+
+def _reach(settings: Settings) -> Iterator[Finding]:
+    for name, url in (("install keys", settings.install_keys_url), ("base url", f"{settings.base_url}/livez")):
+        problem = reach.problem_with(url)
+        todo = "allow it through the firewall or proxy" if name == "install keys" else "start web, check the proxy"
+        yield Finding(
+            name, ok=problem is None, detail=f"{url} answers" if problem is None else f"{url}: {problem}; {todo}"
+        )

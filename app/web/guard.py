@@ -1,0 +1,135 @@
+"""One guard, default deny: every blueprint names the one door it trusts, and no route takes two.
+
+`trusts()` is the only way to open a blueprint; a test walks the URL map and fails on a route without it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus, urlsplit
+
+from flask import g, request, session
+
+from app.doors.connect import Knock
+from app.errors import Unavailable, Unproven
+from app.ids import parse
+from app.integrations import accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask import Blueprint
+
+    from app.doors.tokens import Claims
+    from app.integrations.accounts import Account
+    from app.runtime import Runtime
+    from app.tenants.model import Arrival
+
+_BEARER = "bearer "
+
+
+class Door(StrEnum):
+    """Who may come in."""
+
+    LIFECYCLE = "lifecycle: RS256, computed hash"
+    SERVER = "server to server: HS256, computed hash"
+    PAGE = "page: HS256, computed hash, GET"
+    PAGE_API = "page API: context hash"
+    SEI_KEY = "SEI API key"
+    CONSOLE = "console session"
+    PUBLIC = "public"
+
+
+DOORS: dict[str, Door] = {}
+"""The door each blueprint trusts, by the blueprint's name."""
+
+
+def trusts(blueprint: Blueprint, door: Door, runtime: Runtime) -> None:
+    """Guard a blueprint: every request to it must come through the door."""
+    DOORS[blueprint.name] = door
+    check = _CHECKS[door]
+    blueprint.before_request(lambda: check(runtime))
+
+
+def arrival() -> Arrival:
+    """Who knocked at a Connect door."""
+    return g.arrival  # type: ignore[no-any-return]  # set by the guard of this very blueprint
+
+
+def lifecycle() -> tuple[Claims, str]:
+    """The verified claims of a lifecycle call, and its raw token."""
+    return g.lifecycle  # type: ignore[no-any-return]  # set by the guard of this very blueprint
+
+
+def account() -> Account:
+    """The SEI account that calls."""
+    return g.account  # type: ignore[no-any-return]  # set by the guard of this very blueprint
+
+
+def knock() -> Knock:
+    """What the doors need of this request, from the raw request line: decoding would change the hash."""
+    target = _raw_target()
+    query = target.partition("?")[2]
+    tokens = [
+        value for name, _, value in (piece.partition("=") for piece in query.split("&")) if unquote_plus(name) == "jwt"
+    ]
+    return Knock(request.method, target, tuple(request.headers.getlist("Authorization")), tuple(tokens))
+
+
+def _raw_target() -> str:
+    """The request target as it came: gunicorn's RAW_URI, werkzeug's REQUEST_URI; an absolute form loses its origin."""
+    raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI")
+    if not isinstance(raw, str):
+        raise Unavailable("This server does not pass the raw request line on; run the app under gunicorn.")
+    if not raw.startswith("/"):
+        parts = urlsplit(raw)
+        raw = parts.path + (f"?{parts.query}" if parts.query else "")
+    return raw
+
+
+def _lifecycle(runtime: Runtime) -> None:
+    g.lifecycle = runtime.connect_door.lifecycle(knock())
+
+
+def _server(runtime: Runtime) -> None:
+    g.arrival = runtime.connect_door.server(knock())
+
+
+def _page(runtime: Runtime) -> None:
+    g.arrival = runtime.connect_door.page(knock())
+
+
+def _page_api(runtime: Runtime) -> None:
+    g.arrival = runtime.connect_door.context(knock())
+
+
+def _sei_key(runtime: Runtime) -> None:
+    headers = request.headers.getlist("Authorization")
+    if len(headers) != 1 or not headers[0].lower().startswith(_BEARER):
+        raise Unproven("no bearer key")
+    g.account = accounts.authenticate(runtime.store, headers[0][len(_BEARER) :].strip())
+
+
+def _console(runtime: Runtime) -> None:
+    known = parse(str(session.get("account", "")))
+    found = accounts.find_live(runtime.store, known, str(session.get("key", ""))) if known else None
+    if found is None:
+        session.clear()
+        raise Unproven("no console session")
+    g.account = found
+
+
+def _public(_runtime: Runtime) -> None:
+    """Everybody."""
+
+
+_CHECKS: dict[Door, Callable[[Runtime], None]] = {
+    Door.LIFECYCLE: _lifecycle,
+    Door.SERVER: _server,
+    Door.PAGE: _page,
+    Door.PAGE_API: _page_api,
+    Door.SEI_KEY: _sei_key,
+    Door.CONSOLE: _console,
+    Door.PUBLIC: _public,
+}

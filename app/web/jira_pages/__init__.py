@@ -1,0 +1,118 @@
+"""The page in Jira's frame, and the calls of its script: paste the key, see the pairing, disconnect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, jsonify, render_template, request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app import clock
+from app.doors.administrators import require_administrator
+from app.errors import Forbidden, Malformed, Missing
+from app.ingest import completeness
+from app.integrations import ledger
+from app.pairing import unpair
+from app.web import guard, headers
+from app.web.guard import Door, trusts
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from app.integrations.model import Integration
+    from app.runtime import Runtime
+
+_BYTES = 4096
+
+
+class Pasted(BaseModel):
+    """What the page sends."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    otp: str = Field(min_length=1, max_length=200)
+    replace: bool = False
+
+
+def blueprints(runtime: Runtime) -> list[Blueprint]:
+    """The page and its calls, each behind its own door."""
+    return [_page(runtime), _calls(runtime)]
+
+
+def _page(runtime: Runtime) -> Blueprint:
+    routes = Blueprint("jira_pages", __name__, url_prefix="/jira")
+    trusts(routes, Door.PAGE, runtime)
+
+    @routes.get("/configuration")
+    def configuration() -> str:
+        knocked = guard.arrival()
+        require_administrator(runtime.sites.open(knocked.tenant.id), knocked.account_id)
+        return render_template(
+            "configuration.html", scripts=headers.scripts_of(knocked.tenant), site=knocked.tenant.site_url
+        )
+
+    return routes
+
+
+def _calls(runtime: Runtime) -> Blueprint:
+    routes = Blueprint("jira_pairing", __name__, url_prefix="/jira/pairing")
+    trusts(routes, Door.PAGE_API, runtime)
+
+    def administrator() -> tuple[UUID, str]:
+        """The tenant and the administrator who calls, asked of Jira anew."""
+        knocked = guard.arrival()
+        require_administrator(runtime.sites.open(knocked.tenant.id), knocked.account_id)
+        if knocked.account_id is None:
+            raise Forbidden("Only Jira administrators can do this.")
+        return knocked.tenant.id, knocked.account_id
+
+    @routes.get("")
+    def state() -> Response:
+        tenant_id, _ = administrator()
+        with runtime.store.bound_to(tenant_id) as session:
+            held = ledger.of_tenant(session, tenant_id)
+            if held is None:
+                return jsonify(integration=None)
+            entities = [vars(each) for each in completeness.progress(session)]
+        return jsonify(integration=_shown(held), entities=entities)
+
+    @routes.post("")
+    def pair() -> Response:
+        pasted = _pasted()
+        tenant_id, account_id = administrator()
+        done = runtime.redemption.redeem(tenant_id, account_id, pasted.otp, replace=pasted.replace)
+        return jsonify(integration=_shown(done.integration))
+
+    @routes.delete("")
+    def disconnect() -> Response:
+        tenant_id, _ = administrator()
+        with runtime.store.bound_to(tenant_id) as session:
+            if not unpair.unpair(session, tenant_id, reason=unpair.BY_ADMIN):
+                raise Missing("This site is not paired.")
+        return Response(status=204)
+
+    return routes
+
+
+def _pasted() -> Pasted:
+    """The body: JSON only, so that no form of another site can send it."""
+    request.max_content_length = _BYTES
+    if request.mimetype != "application/json":
+        raise Malformed("Send JSON.")
+    try:
+        return Pasted.model_validate_json(request.get_data())
+    except ValidationError:
+        raise Malformed('Send {"otp": "…"} with the key you were given.') from None
+
+
+def _shown(held: Integration) -> dict[str, Any]:
+    """What a Jira admin may know of the integration."""
+    return {
+        "id": str(held.id),
+        "name": held.name,
+        "state": held.state.value,
+        "reason": held.state_reason,
+        "paired_at": clock.rfc3339(held.paired_at) if held.paired_at else None,
+        "last_ingested_at": clock.rfc3339(held.last_ingested_at) if held.last_ingested_at else None,
+        "verified_at": clock.rfc3339(held.verified_at) if held.verified_at else None,
+    }

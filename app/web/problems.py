@@ -1,0 +1,102 @@
+"""Errors as callers see them: problem+json (RFC 9457) for programs, a page for people; never a stack trace.
+
+The class of an error decides its status, here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+from flask import Response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from app import ids, logs
+from app.errors import (
+    Conflicting,
+    Forbidden,
+    Gone,
+    JiraFailure,
+    Malformed,
+    Missing,
+    Refused,
+    TooMany,
+    Unavailable,
+    Unproven,
+)
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+log = logs.get(__name__)
+
+_STATUS: dict[type[Refused], tuple[int, str]] = {
+    Malformed: (400, "Malformed request"),
+    Unproven: (401, "Authentication failed"),
+    Forbidden: (403, "Not allowed"),
+    Missing: (404, "Not found"),
+    Conflicting: (409, "Conflict"),
+    Gone: (410, "Gone"),
+    TooMany: (429, "Too many requests"),
+}
+PEOPLE = frozenset({"jira_pages", "console", "console_sign_in"})
+"""Blueprints whose callers are people in a browser."""
+
+
+def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - five handlers side by side
+    """Answer every error of the app."""
+
+    def refused(error: Refused) -> Response:
+        status, title = _STATUS[type(error)]
+        if isinstance(error, Unproven):
+            log.info("refused", reason=error.reason, path=request.path)
+        answer = respond(status, title, str(error))
+        if isinstance(error, TooMany):
+            answer.headers["Retry-After"] = str(error.retry_after)
+        if isinstance(error, Unproven):
+            answer.headers["WWW-Authenticate"] = f'JWT realm="{app_key}"' if _is_connect() else "Bearer"
+        return answer
+
+    def unavailable(error: Unavailable) -> Response:
+        log.warning("unavailable", reason=str(error), path=request.path)
+        answer = respond(503, "Service trouble", f"{error} Try again in a moment.")
+        answer.headers["Retry-After"] = "30"
+        return answer
+
+    def jira_failed(error: JiraFailure) -> Response:
+        log.warning("jira failed", reason=str(error), path=request.path)
+        return respond(503, "Jira did not answer as expected", "Jira cannot be asked right now. Try again in a minute.")
+
+    def http(error: HTTPException) -> Response:
+        answer = respond(error.code or 500, error.name, error.description or error.name)
+        if error.code == 405:  # noqa: PLR2004 - the status that says which methods there are
+            answer.headers["Allow"] = dict(error.get_headers()).get("Allow", "")
+        return answer
+
+    def unexpected(error: Exception) -> Response:
+        incident = str(ids.new())
+        log.error("unexpected", incident=incident, path=request.path, exc_info=error)
+        return respond(500, "Unexpected error", f"We noted this as {incident}. Nothing was changed by this request.")
+
+    app.register_error_handler(Refused, refused)
+    app.register_error_handler(Unavailable, unavailable)
+    app.register_error_handler(JiraFailure, jira_failed)
+    app.register_error_handler(HTTPException, http)
+    app.register_error_handler(Exception, unexpected)
+
+
+def respond(status: int, title: str, detail: str) -> Response:
+    """An error in the form that this caller reads."""
+    if request.blueprint in PEOPLE:
+        return Response(render_template("error.html", title=title, detail=detail), status, mimetype="text/html")
+    return problem(status, title, detail)
+
+
+def problem(status: int, title: str, detail: str, **more: object) -> Response:
+    """A problem document."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return Response(orjson.dumps(body), status, mimetype="application/problem+json")
+
+
+def _is_connect() -> bool:
+    return request.path.startswith(("/connect/", "/jira/"))

@@ -1,0 +1,123 @@
+"""Starts processes: web under gunicorn, the release step, and everything at once for one machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+from honcho.environ import parse_procfile
+from honcho.manager import Manager
+
+from app import config, logs, runtime
+from app.integrations import accounts
+from app.store import migrate
+from app.web import create_app
+from app.web.commands import plainly
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from app.config import Settings
+
+_ROOT = Path(__file__).parents[2]
+_THREADS = 8
+
+
+class Quiet(Logger):  # type: ignore[misc]  # gunicorn ships no types
+    """Gunicorn's own messages through our pipe, and no access log: page addresses hold tokens."""
+
+    def setup(self, cfg: object) -> None:
+        """Take gunicorn's handlers away, so that the root's redacting one writes."""
+        super().setup(cfg)
+        self.error_log.handlers, self.error_log.propagate = [], True
+
+
+class Web(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+    """Gunicorn with the settings that this app needs; each worker makes connections of its own."""
+
+    def __init__(self, settings: Settings, database_url: str, redis_url: str) -> None:
+        self._settings = settings
+        self._addresses = (database_url, redis_url)
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Settings for gunicorn."""
+        values: dict[str, Any] = {
+            "bind": f"{self._settings.host}:{self._settings.port}",
+            "workers": max(2, min(4, os.cpu_count() or 1)),
+            # Threads: a call that waits for Jira must not hold the others, and slow clients wait in the selector.
+            "worker_class": "gthread",
+            "threads": _THREADS,
+            "timeout": 60,
+            "graceful_timeout": 20,
+            "keepalive": 15,
+            "limit_request_line": 8190,
+            "limit_request_fields": 60,
+            "limit_request_field_size": 16384,
+            "accesslog": None,
+            "proc_name": "sei-connect-web",
+            "logger_class": Quiet,
+            "control_socket_disable": True,
+        }
+        for name, value in values.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The app of one worker process."""
+        logs.configure(is_production=self._settings.is_production)
+        database_url, redis_url = self._addresses
+        return create_app(runtime.assemble(self._settings, database_url=database_url, redis_url=redis_url))
+
+
+@click.command("web")
+@plainly
+def web() -> None:
+    """Serve HTTP on HOST and PORT."""
+    settings = config.load()
+    logs.configure(is_production=settings.is_production)
+    with runtime.servers(settings) as (database_url, redis_url):
+        Web(settings, database_url, redis_url).run()
+
+
+@click.command("release")
+@plainly
+def release() -> None:
+    """Bring the database to the newest schema and create the bootstrap account, if one is named."""
+    settings = config.load()
+    logs.configure(is_production=settings.is_production)
+    with runtime.servers(settings) as (database_url, redis_url):
+        prepare(settings, database_url, redis_url)
+    click.echo("Released.")
+
+
+def prepare(settings: Settings, database_url: str, redis_url: str) -> None:
+    """What must be done once before the processes start."""
+    migrate.upgrade(database_url)
+    if settings.bootstrap_account and settings.bootstrap_api_key:
+        parts = runtime.assemble(settings, database_url=database_url, redis_url=redis_url)
+        with parts.store.unrestricted_unsafe() as session:
+            accounts.ensure(session, settings.bootstrap_account, settings.bootstrap_api_key)
+
+
+@click.command("run")
+@plainly
+def run() -> None:
+    """Release, then web, workers and clock together, with embedded servers where none are configured."""
+    settings = config.load()
+    logs.configure(is_production=settings.is_production)
+    with runtime.servers(settings) as (database_url, redis_url):
+        prepare(settings, database_url, redis_url)
+        manager = Manager()
+        env = {**os.environ, "DATABASE_URL": database_url, "REDIS_URL": redis_url}  # noqa: TID251 - handed on whole
+        env["PATH"] = f"{Path(sys.executable).parent}:{env.get('PATH', '')}"
+        processes = parse_procfile((_ROOT / "Procfile").read_text()).processes
+        for name, line in processes.items():
+            if name != "release":
+                manager.add_process(name, line, quiet=False, env=env, cwd=str(_ROOT))
+        manager.loop()
+    sys.exit(manager.returncode or 0)

@@ -1,0 +1,42 @@
+"""Text to Atlassian Document Format, as version 3 of the REST API serves rich text.
+
+Only paragraphs and line breaks are made: readers must cope with any document, and the text stays recoverable.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sandbox.shapes import JsonObject
+
+
+def document(text: str | None) -> JsonObject | None:
+    """Return the ADF document of wiki text, or None where there is no text field value at all."""
+    if text is None:
+        return None
+    blocks = [block for block in re.split(r"\n\s*\n", text) if block]
+    return {"type": "doc", "version": 1, "content": [_paragraph(block) for block in blocks]}
+
+
+def _paragraph(block: str) -> JsonObject:
+    content: list[JsonObject] = []
+    for number, line in enumerate(block.split("\n")):
+        if number:
+            content.append({"type": "hardBreak"})
+        if line:
+            content.append({"type": "text", "text": line})
+    return {"type": "paragraph", "content": content}
+
+
+def plain(value: object) -> str | None:
+    """Return the text of a rich text value, whichever version wrote it."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        if value.get("type") == "hardBreak":
+            return "\n"
+        if isinstance(value.get("text"), str):
+            return str(value["text"])
+        separator = "\n\n" if value.get("type") == "doc" else ""
+        return separator.join(plain(child) or "" for child in value.get("content", []))
+    return None

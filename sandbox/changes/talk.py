@@ -1,0 +1,97 @@
+"""Comments and worklogs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sandbox.changes.desk import Change, Desk, Event, abridged, item, updated
+from sandbox.shapes import ORIGIN, JsonObject
+from sandbox.world import Entries, Issue
+
+_HOUR_S = 3600
+
+
+def add_comment(desk: Desk, asked: JsonObject) -> Change:
+    """Comment on an issue with `body`."""
+    issue, author, written, key = desk.issue(asked), desk.person(asked), desk.stamp(), desk.world.new_id()
+    made = {"self": f"{ORIGIN}/rest/api/2/issue/{issue.id}/comment/{key}", "id": key, "author": author}
+    made |= {"body": asked.get("body", "A comment from the sandbox."), "updateAuthor": author, "created": written}
+    made |= {"updated": written, "jsdPublic": True}
+    issue = desk.touched(issue, comments=(*issue.comments, made))
+    return _spoken(issue, author, made, "comment_created", "issue_commented")
+
+
+def edit_comment(desk: Desk, asked: JsonObject) -> Change:
+    """Edit comment `comment` of an issue, or any."""
+    issue, author = desk.issue(asked, having="comments"), desk.person(asked)
+    before = desk.entry(issue.comments, asked, "comment")
+    text = asked.get("body", str(before["body"]) + " (edited)")
+    after = {**before, "body": text, "updateAuthor": author, "updated": desk.stamp()}
+    issue = desk.touched(issue, comments=_swapped(issue.comments, after))
+    return _spoken(issue, author, after, "comment_updated", "issue_comment_edited")
+
+
+def delete_comment(desk: Desk, asked: JsonObject) -> Change:
+    """Delete comment `comment` of an issue, or any. Leaves no history; only `updated` moves."""
+    issue, author = desk.issue(asked, having="comments"), desk.person(asked)
+    gone = desk.entry(issue.comments, asked, "comment")
+    issue = desk.touched(issue, comments=tuple(each for each in issue.comments if each["id"] != gone["id"]))
+    return _spoken(issue, author, gone, "comment_deleted", "issue_comment_deleted")
+
+
+def _spoken(issue: Issue, author: JsonObject, comment: JsonObject, event: str, type_name: str) -> Change:
+    """Raise both signals that Jira raises for one comment."""
+    events = [Event(event, {"comment": comment, "issue": abridged(issue)}, issue), updated(issue, author, type_name, comment=comment)]
+    return Change("comment", comment["id"], issue.id, {"key": issue.key}, events)
+
+
+def add_worklog(desk: Desk, asked: JsonObject) -> Change:
+    """Log `seconds` of work on an issue."""
+    issue, author, written, key = desk.issue(asked), desk.person(asked), desk.stamp(), desk.world.new_id()
+    seconds = int(asked.get("seconds", _HOUR_S * desk.chance.randint(1, 8)))
+    made = {"self": f"{ORIGIN}/rest/api/2/issue/{issue.id}/worklog/{key}", "id": key, "issueId": issue.id, "author": author}
+    made |= {"updateAuthor": author, "created": written, "updated": written, "started": written, "comment": asked.get("comment", "work")}
+    made |= {"timeSpent": _spent(seconds), "timeSpentSeconds": seconds}
+    return _logged(desk, issue, author, made, (*issue.worklogs, made), "worklog_created")
+
+
+def edit_worklog(desk: Desk, asked: JsonObject) -> Change:
+    """Change worklog `worklog` of an issue, or any, to `seconds`."""
+    issue, author = desk.issue(asked, having="worklogs"), desk.person(asked)
+    before = desk.entry(issue.worklogs, asked, "worklog")
+    seconds = int(asked.get("seconds", before["timeSpentSeconds"] + _HOUR_S))
+    after = {**before, "updateAuthor": author, "updated": desk.stamp(), "timeSpent": _spent(seconds), "timeSpentSeconds": seconds}
+    return _logged(desk, issue, author, after, _swapped(issue.worklogs, after), "worklog_updated")
+
+
+def delete_worklog(desk: Desk, asked: JsonObject) -> Change:
+    """Delete worklog `worklog` of an issue, or any; it enters the deleted feed."""
+    issue, author = desk.issue(asked, having="worklogs"), desk.person(asked)
+    gone = desk.entry(issue.worklogs, asked, "worklog")
+    desk.world.deleted_worklogs.append((str(gone["id"]), desk.now()))
+    kept = tuple(each for each in issue.worklogs if each["id"] != gone["id"])
+    return _logged(desk, issue, author, gone, kept, "worklog_deleted")
+
+
+def _logged(desk: Desk, issue: Issue, author: JsonObject, worklog: JsonObject, kept: Entries, event: str) -> Change:
+    """Put the worklogs, the spent time and its history; the worklog event itself carries no issue and no user."""
+    before = sum(each["timeSpentSeconds"] for each in issue.worklogs)
+    after = sum(each["timeSpentSeconds"] for each in kept)
+    items = [item("timespent", (str(before), str(before)), (str(after), str(after)))]
+    if event == "worklog_deleted":
+        items.append(item("WorklogId", (worklog["id"], worklog["id"]), (None, None)))
+    tracked = {"timeSpent": _spent(after), "timeSpentSeconds": after}
+    issue = replace(issue, worklogs=kept)
+    issue, history = desk.changed(issue, author, items, timetracking=tracked, timespent=after)
+    bodies = {"worklog": worklog, "isFromIssueLimitTransformation": False}
+    events = [Event(event, bodies, issue), updated(issue, author, "issue_updated", history)]
+    return Change("worklog", worklog["id"], issue.id, {"key": issue.key, "changelog_id": history["id"]}, events)
+
+
+def _spent(seconds: int) -> str:
+    hours, rest = divmod(seconds, _HOUR_S)
+    return f"{hours}h {rest // 60}m" if rest else f"{hours}h"
+
+
+def _swapped(entries: Entries, new: JsonObject) -> Entries:
+    return tuple(new if each["id"] == new["id"] else each for each in entries)

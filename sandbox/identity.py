@@ -1,0 +1,56 @@
+"""The site's own RSA key: signs install hooks, as Atlassian's install service does for every site."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+
+@dataclass(frozen=True, slots=True)
+class SiteKey:
+    """A key pair and the UUID it is published under (`GET /install-keys/<kid>`)."""
+
+    kid: str
+    private: rsa.RSAPrivateKey
+
+    @classmethod
+    def generate(cls) -> SiteKey:
+        """Make a fresh 2048 bit key with a new UUID."""
+        return cls(str(uuid.uuid4()), rsa.generate_private_key(public_exponent=65537, key_size=2048))
+
+    @classmethod
+    def at(cls, path: Path) -> SiteKey:
+        """Load the key kept at `path`, or make one and keep it there readable by its owner only."""
+        if path.exists():
+            kept = json.loads(path.read_text("utf-8"))
+            private = serialization.load_pem_private_key(kept["pem"].encode(), password=None)
+            if not isinstance(private, rsa.RSAPrivateKey):
+                message = f"{path} holds no RSA key"
+                raise ValueError(message)
+            return cls(kept["kid"], private)
+        made = cls.generate()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({"kid": made.kid, "pem": made.private_pem}), "utf-8")
+        return made
+
+    @property
+    def private_pem(self) -> str:
+        """The private key in PKCS 8 PEM."""
+        return self.private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode()
+
+    @property
+    def public_pem(self) -> str:
+        """The public key in PEM, the body of the key host's answer."""
+        return (
+            self.private.public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+            .decode()
+        )

@@ -1,0 +1,89 @@
+"""Which fields a query may name, what it may do with them, and where their values lie."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sandbox.world import Issue
+
+EQUALITY = frozenset({"=", "!=", "in", "not in"})
+EMPTINESS = frozenset({"is", "is not"})
+RANGE = frozenset({">", "<", ">=", "<="})
+_KEY = re.compile(r"^(.*)-(\d+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A searchable field; `names` gives every spelling of an issue's values, lower case."""
+
+    name: str
+    operators: frozenset[str]
+    names: Callable[[Issue], tuple[str, ...]]
+
+    def allows(self, operator: str) -> bool:
+        """Whether the operator makes sense here."""
+        return operator in self.operators
+
+
+def _named(field: str) -> Callable[[Issue], tuple[str, ...]]:
+    """Read an object field by id and by both of its names."""
+
+    def read(issue: Issue) -> tuple[str, ...]:
+        value = issue.fields.get(field)
+        if not value:
+            return ()
+        return tuple(str(value[name]).lower() for name in ("id", "name", "untranslatedName") if name in value)
+
+    return read
+
+
+def _person(field: str) -> Callable[[Issue], tuple[str, ...]]:
+    def read(issue: Issue) -> tuple[str, ...]:
+        value = issue.fields.get(field)
+        return (str(value["accountId"]).lower(),) if value else ()
+
+    return read
+
+
+def _category(issue: Issue) -> tuple[str, ...]:
+    category = issue.fields["status"].get("statusCategory") or {}
+    names = {"new": "to do", "indeterminate": "in progress", "done": "done"}
+    key = str(category.get("key", ""))
+    return (str(category.get("id", "")), key, str(category.get("name", "")).lower(), names.get(key, ""))
+
+
+def _project(issue: Issue) -> tuple[str, ...]:
+    project = issue.fields["project"]
+    return (str(project["id"]), project["key"].lower(), str(project.get("name", "")).lower())
+
+
+_FIELDS = (
+    (("project",), EQUALITY | EMPTINESS, _project),
+    (("issuekey", "key", "issue", "id"), EQUALITY | EMPTINESS | RANGE, lambda i: (i.id, i.key.lower(), *map(str.lower, i.former_keys))),
+    (("created", "createddate"), RANGE | EQUALITY | EMPTINESS, lambda _: ()),
+    (("updated", "updateddate"), RANGE | EQUALITY | EMPTINESS, lambda _: ()),
+    (("status",), EQUALITY | EMPTINESS, _named("status")),
+    (("statuscategory",), EQUALITY | EMPTINESS, _category),
+    (("issuetype", "type"), EQUALITY | EMPTINESS, _named("issuetype")),
+    (("priority",), EQUALITY | EMPTINESS, _named("priority")),
+    (("resolution",), EQUALITY | EMPTINESS, _named("resolution")),
+    (("assignee",), EQUALITY | EMPTINESS, _person("assignee")),
+    (("reporter",), EQUALITY | EMPTINESS, _person("reporter")),
+    (("labels",), EQUALITY | EMPTINESS, lambda i: tuple(str(label).lower() for label in i.fields.get("labels") or ())),
+)
+SEARCHABLE: dict[str, Field] = {
+    alias: Field(aliases[0], operators, names) for aliases, operators, names in _FIELDS for alias in aliases
+}
+SORTABLE: dict[str, str] = {
+    **{alias: field.name for alias, field in SEARCHABLE.items() if field.name not in {"labels"}},
+    "rank": "rank",
+}
+DATES = frozenset({"created", "updated"})
+
+
+def key_order(key: str) -> tuple[str, int]:
+    """Order keys as Jira does: by project, then by number."""
+    match = _KEY.match(key)
+    return (match.group(1), int(match.group(2))) if match else (key, 0)

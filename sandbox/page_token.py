@@ -1,0 +1,65 @@
+"""The opaque `nextPageToken`: where a walk stands, sealed, bound to its query, good for seven days."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+
+from sandbox.moments import DAY
+from sandbox.shapes import JiraError, JsonObject
+
+LIFE_MS = 7 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the walk stands: the last issue handed out, and its rank at that time in case it is gone."""
+
+    last_id: str
+    position: int
+
+
+class PageTokens:
+    """Seals and opens the tokens of one site."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        """Use `clock` (epoch ms) to date and to expire tokens."""
+        self._clock = clock
+        self._secret = secrets.token_bytes(32)
+
+    def seal(self, place: Place, binding: JsonObject) -> str:
+        """Return the token of the next page."""
+        body = orjson.dumps([self._clock(), place.last_id, place.position, _digest(binding)])
+        return base64.urlsafe_b64encode(self._mac(body) + body).decode().rstrip("=")
+
+    def open(self, token: str, binding: JsonObject) -> Place:
+        """Return the place, or raise the one 400 for bad, foreign and expired tokens alike."""
+        try:
+            raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise _refused() from None
+        mac, body = raw[:16], raw[16:]
+        if not hmac.compare_digest(mac, self._mac(body)):
+            raise _refused()
+        issued, last_id, position, digest = orjson.loads(body)
+        if digest != _digest(binding) or self._clock() - issued > LIFE_MS:
+            raise _refused()
+        return Place(last_id, position)
+
+    def _mac(self, body: bytes) -> bytes:
+        return hmac.new(self._secret, body, hashlib.sha256).digest()[:16]
+
+
+def _digest(binding: JsonObject) -> str:
+    return hashlib.sha256(orjson.dumps(binding, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+
+def _refused() -> JiraError:
+    return JiraError(400, "The provided nextPageToken is invalid or has expired.")

@@ -1,0 +1,213 @@
+"""The truth of the site: plain Jira objects, with the indexes that make 20,000 issues quick to search.
+
+Records are immutable; a change puts a new record in place of the old one. So readers need no lock: whatever they
+hold stays consistent, and only writers queue on `World.lock`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.moments import parse_ms
+from sandbox.shapes import JsonObject
+
+Entries = tuple[JsonObject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One issue with everything that hangs on it. `fields` holds neither comments nor worklogs."""
+
+    id: str
+    key: str
+    fields: JsonObject
+    histories: Entries = ()  # oldest first; the inline form turns them round
+    comments: Entries = ()
+    worklogs: Entries = ()
+    remote_links: Entries = ()
+    agile: JsonObject = field(default_factory=dict)  # fields that only /rest/agile adds
+    former_keys: tuple[str, ...] = ()
+    archived: JsonObject | None = None  # archiveddate and archivedby once archived
+    hidden: bool = False  # behind a security level that the app's user does not have
+    created_ms: int = field(init=False)
+    updated_ms: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep both times as numbers, because every search compares them."""
+        object.__setattr__(self, "created_ms", parse_ms(self.fields["created"]))
+        object.__setattr__(self, "updated_ms", parse_ms(self.fields["updated"]))
+
+    @property
+    def project_id(self) -> str:
+        """The id of the project it is in now."""
+        return str(self.fields["project"]["id"])
+
+    @property
+    def is_searchable(self) -> bool:
+        """Whether a search by the app's user can return it."""
+        return not self.hidden and self.archived is None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its place in the order of creation."""
+        return (self.created_ms, int(self.id))
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A board: Jira's object, its filter, columns, and the sprints it shows."""
+
+    json: JsonObject
+    filter_jql: str
+    columns: tuple[JsonObject, ...]
+    sprint_ids: tuple[int, ...] = ()
+    members: frozenset[str] | None = None  # where the recordings say which issues it holds; else the filter decides
+    estimation_field: str | None = "customfield_10024"
+    sub_query: str = ""
+
+    @property
+    def id(self) -> int:
+        """Jira's id of the board."""
+        return int(self.json["id"])
+
+    @property
+    def has_sprints(self) -> bool:
+        """Whether it is a scrum board."""
+        return bool(self.json["type"] == "scrum")
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """What a site has besides issues. Values are Jira's objects, keyed by Jira's id as a string."""
+
+    projects: dict[str, JsonObject] = field(default_factory=dict)
+    statuses: dict[str, JsonObject] = field(default_factory=dict)
+    issue_types: dict[str, JsonObject] = field(default_factory=dict)
+    priorities: dict[str, JsonObject] = field(default_factory=dict)
+    resolutions: dict[str, JsonObject] = field(default_factory=dict)
+    link_types: dict[str, JsonObject] = field(default_factory=dict)
+    fields: dict[str, JsonObject] = field(default_factory=dict)
+    users: dict[str, JsonObject] = field(default_factory=dict)
+    versions: dict[str, JsonObject] = field(default_factory=dict)  # each carries projectId
+    components: dict[str, JsonObject] = field(default_factory=dict)  # each carries projectId
+    boards: dict[int, Board] = field(default_factory=dict)
+    sprints: dict[int, JsonObject] = field(default_factory=dict)
+    administrators: frozenset[str] = frozenset()
+
+
+class World:
+    """All of the site's truth."""
+
+    def __init__(self, catalogue: Catalogue, issues: Iterable[Issue], timezone: str) -> None:
+        """Index the issues; `timezone` is the zone in which the site writes its times."""
+        self.lock = threading.RLock()
+        self.timezone = timezone
+        self.catalogue = catalogue
+        self.issues: dict[str, Issue] = {}
+        self.keys: dict[str, str] = {}
+        self.by_project: dict[str, tuple[str, ...]] = {}
+        self.lost_projects: frozenset[str] = frozenset()
+        self.revision = 0
+        self.deleted_worklogs: list[tuple[str, int]] = []
+        self.audit: list[JsonObject] = []
+        self._load(issues)
+        self._ids = itertools.count(1 + self._highest_id())
+
+    def _load(self, issues: Iterable[Issue]) -> None:
+        grouped: defaultdict[str, list[Issue]] = defaultdict(list)
+        for issue in issues:
+            self.issues[issue.id] = issue
+            for key in (*issue.former_keys, issue.key):
+                self.keys[key] = issue.id
+            grouped[issue.project_id].append(issue)
+        for project_id, members in grouped.items():
+            members.sort(key=lambda issue: issue.place)
+            self.by_project[project_id] = tuple(issue.id for issue in members)
+
+    def _highest_id(self) -> int:
+        found = [100_000]
+        for issue in self.issues.values():
+            found.append(int(issue.id))
+            for entries in (issue.histories, issue.comments, issue.worklogs, issue.remote_links):
+                found.extend(int(entry["id"]) for entry in entries)
+            for name in ("issuelinks", "attachment"):
+                found.extend(int(entry["id"]) for entry in issue.fields.get(name) or ())
+        return max(found)
+
+    def new_id(self) -> str:
+        """Return an id that nothing on this site has had."""
+        return str(next(self._ids))
+
+    def find(self, id_or_key: str) -> Issue | None:
+        """Return the issue of that id, key or former key, hidden ones included."""
+        return self.issues.get(id_or_key) or self.issues.get(self.keys.get(id_or_key.upper(), ""))
+
+    def project(self, id_or_key: str) -> JsonObject | None:
+        """Return the project of that id or (case-insensitive) key, unless the app has lost access to it."""
+        found = self.catalogue.projects.get(id_or_key)
+        if found is None:
+            wanted = id_or_key.upper()
+            found = next((p for p in self.catalogue.projects.values() if p["key"].upper() == wanted), None)
+        return None if found is None or found["id"] in self.lost_projects else found
+
+    def put(self, issue: Issue) -> None:
+        """Insert the issue or replace the record of the same id."""
+        with self.lock:
+            before = self.issues.get(issue.id)
+            self.issues[issue.id] = issue
+            for key in (*issue.former_keys, issue.key):
+                self.keys[key] = issue.id
+            if before is None or before.project_id != issue.project_id:
+                if before is not None:
+                    self._unlist(before)
+                self._list(issue)
+            self.revision += 1
+
+    def drop(self, issue_id: str) -> None:
+        """Delete the issue for good, with everything that hangs on it."""
+        with self.lock:
+            issue = self.issues.pop(issue_id)
+            for key in (*issue.former_keys, issue.key):
+                self.keys.pop(key, None)
+            self._unlist(issue)
+            self.revision += 1
+
+    def touch(self) -> None:
+        """Note that something besides issues has changed."""
+        with self.lock:
+            self.revision += 1
+
+    def _list(self, issue: Issue) -> None:
+        members = self.by_project.get(issue.project_id, ())
+        at = bisect_left(members, issue.place, key=lambda each: self.issues[each].place)
+        self.by_project[issue.project_id] = (*members[:at], issue.id, *members[at:])
+
+    def _unlist(self, issue: Issue) -> None:
+        members = self.by_project.get(issue.project_id, ())
+        self.by_project[issue.project_id] = tuple(each for each in members if each != issue.id)
+
+    def searchable(self, project_ids: Iterable[str] | None = None) -> Iterator[Issue]:
+        """Yield what the app's user may find, by order of creation within each project."""
+        wanted = list(self.by_project) if project_ids is None else [p for p in project_ids if p in self.by_project]
+        for project_id in wanted:
+            if project_id in self.lost_projects or not self.is_live(project_id):
+                continue
+            for issue_id in self.by_project[project_id]:
+                issue = self.issues.get(issue_id)  # may be deleted meanwhile
+                if issue is not None and issue.is_searchable:
+                    yield issue
+
+    def is_live(self, project_id: str) -> bool:
+        """Whether the project is neither archived nor in the trash."""
+        project: dict[str, Any] = self.catalogue.projects.get(project_id, {})
+        return not project.get("archived") and not project.get("deleted")
+
+    def may_see(self, issue: Issue) -> bool:
+        """Whether a GET of the issue by the app's user answers (archived issues still do)."""
+        return not issue.hidden and issue.project_id not in self.lost_projects

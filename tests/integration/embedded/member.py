@@ -1,0 +1,54 @@
+"""One process inside `running`, for the tests: says what it got as a line of JSON, leaves when its input ends.
+
+With a user id it becomes that user first. Only then, since an interpreter below root's home, as pyenv's is, cannot be
+started by anyone else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import psycopg
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from app.embedded import EmbeddedError, running
+
+
+def become(uid: int) -> None:
+    """Give up being root for good."""
+    # What the clients import at their first use must be there by then.
+    with suppress(redis.ConnectionError):
+        redis.Redis(unix_socket_path="/nowhere", retry=Retry(NoBackoff(), 0)).ping()
+    with suppress(psycopg.OperationalError):
+        psycopg.connect(host="/nowhere")
+    os.setgroups([])
+    os.setgid(uid)
+    os.setuid(uid)
+
+
+def main() -> None:
+    """Enter, tell, wait, leave."""
+    var, user, wanted = sys.argv[1:]
+    if user:
+        become(int(user))
+    try:
+        with running(Path(var), postgres="postgres" in wanted, valkey="valkey" in wanted) as servers:
+            if servers.database_url:
+                psycopg.connect(servers.database_url).close()
+            if servers.redis_url:
+                redis.Redis.from_url(servers.redis_url).ping()
+            print(json.dumps(asdict(servers)), flush=True)  # noqa: T201 - the line that the test waits for
+            sys.stdin.read()
+    except EmbeddedError as error:
+        print(json.dumps({"error": str(error)}), flush=True)  # noqa: T201 - likewise
+
+
+if __name__ == "__main__":
+    main()

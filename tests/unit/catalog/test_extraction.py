@@ -1,0 +1,172 @@
+"""What one object gives: its row, the rows inside it, its top-ups; or a PoisonRecord and never another failure."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.catalog.extract import Row, extract, extract_all
+from app.catalog.language import Fields, account_of
+from app.catalog.registry import all_entities, entity
+from app.errors import PoisonRecord
+from tests.unit.catalog.recorded import SITE, rows_of, top_ups_of
+
+if TYPE_CHECKING:
+    from app.catalog.language import Json
+
+_NESTED = 2_000
+
+
+def test_excluded_fields_are_left_empty() -> None:
+    author: Json = {"accountId": "a"}
+    body: Json = {
+        "id": "1",
+        "fields": {
+            "summary": "secret",
+            "description": "secret",
+            "comment": {"comments": [{"id": "2", "author": author}], "total": 9},
+        },
+    }
+    found = list(extract_all(entity("issue"), body, Fields(excluded=("summary", "description", "comment"))))
+    row = rows_of("issue", found)["1"]
+    for name in ("summary", "description", "description_text", "description_length", "comment_total"):
+        assert row.values[name] is None
+    assert rows_of("comment", found) == {}
+    assert top_ups_of("comment", found) == []
+    assert "secret" not in repr([each.values for each in found if isinstance(each, Row)])
+
+
+@pytest.mark.parametrize(
+    ("user", "known"),
+    [
+        ({"accountId": "a", "key": "b", "name": "c"}, "a"),
+        ({"accountId": "", "key": "b"}, "b"),
+        ({"name": "c"}, "c"),
+        ({"accountId": "", "key": "", "name": "", "self": "https://x/user?accountId=a"}, None),
+        ({"accountId": " "}, None),
+        ({"accountId": None}, None),
+        ({"accountId": {"a": 1}}, None),
+        ("a", None),
+        (None, None),
+    ],
+)
+def test_users_are_known_by_account_key_or_name(user: Json, known: str | None) -> None:
+    assert account_of(user) == known
+
+
+def test_blank_account_is_no_user_and_no_poison() -> None:
+    history: Json = {"id": "57278", "author": {"accountId": "", "emailAddress": ""}, "created": 1, "items": []}
+    found = list(extract_all(entity("changelog"), history, SITE, "13383"))
+    assert rows_of("user", found) == {}
+    assert rows_of("changelog", found)["57278"].values["author_id"] is None
+    with pytest.raises(PoisonRecord, match="user: no id"):
+        extract(entity("user"), {"accountId": ""}, SITE)
+
+
+@pytest.mark.parametrize(
+    "body", [None, [], "x", 3, {}, {"id": None}, {"id": ""}, {"id": {}}, {"id": True}, {"id": "\x00"}]
+)
+def test_what_has_no_id_is_poison(body: Json) -> None:
+    for found in all_entities().values():
+        with pytest.raises(PoisonRecord):
+            extract(found, body, SITE, "1")
+
+
+def test_poison_names_the_column_and_not_the_value() -> None:
+    with pytest.raises(PoisonRecord) as caught:
+        extract(entity("issue"), {"id": "1", "fields": {"created": "secret"}}, SITE)
+    assert "secret" not in str(caught.value)
+
+
+def test_one_poisoned_child_does_not_take_the_others_along() -> None:
+    body: Json = {
+        "id": "1",
+        "fields": {"comment": {"total": 3, "comments": [{"id": "2", "created": "?"}, {"id": "3"}, {"id": []}]}},
+    }
+    poisoned: list[PoisonRecord] = []
+    found = list(extract_all(entity("issue"), body, SITE, poisoned=poisoned))
+    assert set(rows_of("comment", found)) == {"3"}
+    assert [poison.entity for poison in poisoned] == ["comment"]
+    assert top_ups_of("comment", found) == []
+    with pytest.raises(PoisonRecord, match="comment: 2"):
+        list(extract_all(entity("issue"), body, SITE))
+
+
+def test_repeats_within_an_object_are_left_out() -> None:
+    casey: Json = {"accountId": "a", "displayName": "Casey"}
+    link: Json = {"field": "RemoteIssueLink", "to": "1"}
+    histories: Json = [{"id": str(each), "author": casey, "items": [link]} for each in range(3)]
+    body: Json = {"id": "1", "fields": {"creator": casey}, "changelog": {"total": 3, "histories": histories}}
+    found = list(extract_all(entity("issue"), body, SITE))
+    assert len([each for each in found if each.entity.name == "user"]) == 1
+    assert top_ups_of("remote_link", found) == ["1"]
+
+
+def test_fuller_sighting_of_a_user_is_not_a_repeat() -> None:
+    body: Json = {"id": "1", "fields": {"assignee": {"accountId": "a"}, "creator": {"accountId": "a", "active": True}}}
+    assert len([each for each in extract_all(entity("issue"), body, SITE) if each.entity.name == "user"]) == 2
+
+
+def test_history_of_nobody_knows_which_issue_asks_for_no_links() -> None:
+    history: Json = {"id": "1", "items": [{"field": "RemoteIssueLink"}]}
+    assert top_ups_of("remote_link", extract_all(entity("changelog"), history, SITE)) == []
+
+
+def test_full_list_needs_no_top_up() -> None:
+    body: Json = {"id": "1", "fields": {"worklog": {"total": 1, "worklogs": [{"id": "5", "issueId": "1"}]}}}
+    found = list(extract_all(entity("issue"), body, SITE))
+    assert top_ups_of("worklog", found) == []
+    assert rows_of("worklog", found)["5"].values["issue_id"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("body", "parent_id"),
+    [
+        ({"id": 1, "outwardIssue": {"id": "20"}}, "10"),
+        ({"id": 1, "inwardIssue": {"id": "10"}}, "20"),
+        ({"id": 1, "inwardIssue": {"id": "10"}, "outwardIssue": {"id": "20"}}, None),
+        ({"id": 1, "sourceIssueId": 10, "destinationIssueId": 20}, None),
+    ],
+)
+def test_links_read_the_same_from_everywhere(body: Json, parent_id: str | None) -> None:
+    values = extract(entity("issue_link"), body, SITE, parent_id).values
+    assert (values["source_issue_id"], values["destination_issue_id"], values["issue_id"]) == ("10", "20", "10")
+
+
+_WORDS = sorted(
+    {word for found in all_entities().values() for word in found.example.body} | {"fields", "id", "issuelinks"}
+)
+_LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8)
+_BODIES = st.recursive(
+    _LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_WORDS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_anything_at_all_is_a_row_or_poison(data: st.DataObject) -> None:
+    """Every entity, with one value of its example replaced by anything."""
+    found = data.draw(st.sampled_from(list(all_entities().values())))
+    body: Json = json.loads(json.dumps(found.example.body))
+    spot: Json = body
+    while isinstance(spot, dict) and spot:
+        name = data.draw(st.sampled_from(sorted(spot)))
+        below = spot[name]
+        if not isinstance(below, dict) or not below or data.draw(st.booleans()):
+            spot[name] = data.draw(_BODIES)
+            break
+        spot = below
+    poisoned: list[PoisonRecord] = []
+    try:
+        rows = [each for each in extract_all(found, body, SITE, "1", poisoned) if isinstance(each, Row)]
+    except PoisonRecord:
+        return
+    for row in rows:
+        assert row.id
+        assert "\x00" not in json.dumps({"id": row.id, **row.values}, default=str)

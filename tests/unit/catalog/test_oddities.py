@@ -1,0 +1,186 @@
+"""What Jira really sends now and then: each becomes a row or a PoisonRecord, never another failure."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.catalog.extract import Row, extract
+from app.catalog.language import Fields, plain_text
+from app.catalog.registry import entity
+from app.errors import PoisonRecord
+from tests.unit.catalog.recorded import SITE
+
+if TYPE_CHECKING:
+    from app.catalog.language import Json
+
+_NESTED = 2_000
+
+
+def _issue(**fields: Json) -> Row:
+    return extract(entity("issue"), {"id": "1", "key": "EE-1", "fields": fields}, SITE)
+
+
+def _deep_document(levels: int) -> Json:
+    node: Json = {"type": "paragraph", "content": [{"type": "text", "text": "bottom"}]}
+    for _ in range(levels):
+        node = {"type": "blockquote", "content": [node]}
+    return {"type": "doc", "version": 1, "content": [node]}
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("ends in NUL\x00", "ends in NUL"),
+        ("\u200bzero width first", "\u200bzero width first"),
+        ("lone \ud83d surrogate", "lone ? surrogate"),
+        ("whole \U0001f600 smile", "whole \U0001f600 smile"),
+        ("事务", "事务"),
+        ("", None),
+    ],
+)
+def test_text_is_kept_as_far_as_postgresql_can(sent: str, kept: str | None) -> None:
+    assert _issue(summary=sent).values["summary"] == kept
+
+
+def test_json_is_cleaned_at_every_level() -> None:
+    custom = _issue(customfield_1={"a\x00": ["b\x00", float("nan"), float("inf"), 2**70, "\ud800"]}).values["custom"]
+    assert custom == {"customfield_1": {"a": ["b", None, None, float(2**70), "?"]}}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "2020-06-12T08:21:20.929+0800",
+        "2020-06-12T08:21:20.929+08:00",
+        "2020-06-12T00:21:20.929Z",
+        "2020-06-12T00:21:20.929",
+        1591921280929,
+    ],
+)
+def test_moments_are_utc_with_milliseconds(sent: Json) -> None:
+    assert _issue(created=sent).values["created"] == datetime(2020, 6, 12, 0, 21, 20, 929000, tzinfo=UTC)
+
+
+def test_histories_of_the_bulk_endpoint_have_epoch_seconds() -> None:
+    """The OpenAPI example of `/changelog/bulkfetch` has seconds; `/issue/{key}/changelog` sends text."""
+    row = extract(entity("changelog"), {"id": "1", "created": 1492070429, "items": []}, SITE, "10")
+    assert row.values["created"] == datetime(2017, 4, 13, 8, 0, 29, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["yesterday", 10**30, -(10**30), float("nan"), float("inf"), True, [], {}, "0001-01-01T00:00:00+0800", "12:00"],
+)
+def test_impossible_moments_are_poison(moment: Json) -> None:
+    with pytest.raises(PoisonRecord, match="issue: 1: created"):
+        _issue(created=moment)
+
+
+@pytest.mark.parametrize(
+    ("points", "kept"),
+    [("-1", -1.0), (3, 3.0), (0, 0.0), ("0.5", 0.5), ({"value": "8"}, 8.0), ("many", None), ([], None), (None, None)],
+)
+def test_story_points_come_in_many_shapes(points: Json, kept: float | None) -> None:
+    assert _issue(customfield_10024=points).values["story_points"] == kept
+
+
+def test_the_first_story_point_field_that_holds_something_counts() -> None:
+    fields = Fields(story_points=("customfield_1", "customfield_2", "customfield_3"))
+    body: Json = {"id": "1", "fields": {"customfield_1": None, "customfield_2": 0, "customfield_3": 5}}
+    assert extract(entity("issue"), body, fields).values["story_points"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("sprint", "kept"),
+    [
+        ([{"id": 7, "name": "a,id=9]"}, {"id": 8}], ["7", "8"]),
+        (["com.atlassian.greenhopper.service.sprint.Sprint@1f[id=12,rapidViewId=3,name=a,id=9]"], ["12"]),
+        (["com.atlassian.greenhopper.service.sprint.Sprint@1f[rapidViewId=3,state=CLOSED,id=12]"], ["12"]),
+        (["nothing"], []),
+        ([None, 3], []),
+        ("a story", []),
+        (None, []),
+    ],
+)
+def test_sprints_are_objects_on_cloud_and_strings_on_data_center(sprint: Json, kept: list[str]) -> None:
+    assert _issue(customfield_10020=sprint).values["sprint_ids"] == kept
+
+
+@pytest.mark.parametrize(
+    ("fields", "epic"),
+    [
+        ({"customfield_10014": "EE-9", "parent": {"key": "EE-8"}}, "EE-9"),
+        ({"parent": {"key": "EE-8", "fields": {"issuetype": {"hierarchyLevel": 1}}}}, "EE-8"),
+        ({"parent": {"key": "EE-8", "fields": {"issuetype": {"hierarchyLevel": 0}}}}, None),
+        ({"parent": {"key": "EE-8", "fields": {"issuetype": {"hierarchyLevel": 2}}}}, None),
+        ({"customfield_10014": "", "parent": None}, None),
+    ],
+)
+def test_epic_is_linked_or_the_parent(fields: dict[str, Json], epic: str | None) -> None:
+    assert _issue(**fields).values["epic_key"] == epic
+
+
+def test_site_without_those_fields_has_none_of_them() -> None:
+    row = extract(entity("issue"), {"id": "1", "fields": {"customfield_10024": 3, "None": "EE-1"}}, Fields())
+    assert (row.values["story_points"], row.values["sprint_ids"], row.values["epic_key"]) == (None, [], None)
+
+
+def test_custom_fields_are_those_that_hold_something() -> None:
+    fields: dict[str, Json] = {"customfield_1": None, "customfield_2": 0, "customfield_3": [], "summary": "x"}
+    assert _issue(**fields).values["custom"] == {"customfield_2": 0, "customfield_3": []}
+    body: Json = {"id": "1", "fields": fields}
+    picked = extract(entity("issue"), body, Fields(custom=("customfield_3", "customfield_9", "summary")))
+    assert picked.values["custom"] == {"customfield_3": []}
+
+
+def test_times_may_be_below_timetracking_alone() -> None:
+    tracked: Json = {"originalEstimateSeconds": 60, "remainingEstimateSeconds": 30, "timeSpentSeconds": 90}
+    values = _issue(timetracking=tracked, timespent=0).values
+    assert [values[f"time_{name}_seconds"] for name in ("original", "remaining", "spent")] == [60, 30, 0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "archived"), [({"archiveddate": "2024-01-01T00:00:00.000+0000"}, True), ({}, False)]
+)
+def test_archived_issues_say_so(fields: dict[str, Json], archived: bool) -> None:  # noqa: FBT001 - a test's parameter
+    assert _issue(**fields).values["archived"] is archived
+
+
+def test_document_nested_deeper_than_python_recurses_keeps_its_words() -> None:
+    row = _issue(description=_deep_document(_NESTED))
+    assert str(row.values["description_text"]) == "bottom"
+    assert row.values["description_length"] == len("bottom")
+    json.dumps(row.values["description"])
+
+
+def test_document_of_ordinary_depth_is_kept_whole() -> None:
+    document = _deep_document(60)
+    assert _issue(description=document).values["description"] == document
+
+
+def test_words_of_a_document_keep_its_lines() -> None:
+    document: Json = {
+        "type": "doc",
+        "content": [
+            {"type": "paragraph", "content": [{"type": "mention", "attrs": {"text": "@Casey"}}, {"type": "hardBreak"}]},
+            {"type": "paragraph", "content": [{"type": "emoji", "attrs": {"shortName": ":smile:"}}, None, 3]},
+        ],
+    }
+    assert plain_text(document) == "@Casey\n\n:smile:"
+
+
+def test_wiki_text_of_data_center_is_its_own_words() -> None:
+    values = _issue(description="h1. Hello").values
+    assert (values["description"], values["description_text"], values["description_length"]) == ("h1. Hello",) * 2 + (
+        9,
+    )
+
+
+def test_half_a_day_is_a_day() -> None:
+    assert _issue(duedate="2025-03-09").values["due"] == date(2025, 3, 9)
+    with pytest.raises(PoisonRecord):
+        _issue(duedate="9/Mar/25")

@@ -1,0 +1,43 @@
+"""`python -m workers`: a pool of worker processes. `python -m workers clock`: the scheduler."""
+
+from __future__ import annotations
+
+import sys
+
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+from rq.worker_pool import WorkerPool
+
+from app import config, embedded, logs, runtime
+from app.errors import UnsafeSettings
+from app.jobs import Lane
+from workers import job
+from workers.schedule import scheduler
+
+
+def main(role: str) -> int:
+    """Run until stopped. Returns the exit status."""
+    try:
+        settings = config.load()
+        logs.configure(is_production=settings.is_production)
+        with runtime.servers(settings) as (database_url, redis_url):
+            if role == "clock":
+                scheduler(runtime.connect_redis(redis_url)).start()  # type: ignore[no-untyped-call]  # RQ's own
+            else:
+                job.use_servers(database_url, redis_url)
+                # Workers that do not fork a process a job keep their connections to PostgreSQL and to Jira.
+                WorkerPool(
+                    [lane.value for lane in Lane],
+                    connection=runtime.connect_redis(redis_url),
+                    num_workers=settings.worker_concurrency,
+                    worker_class=SimpleWorker,
+                    serializer=JSONSerializer,
+                ).start(logging_level="WARNING")
+    except (UnsafeSettings, embedded.EmbeddedError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "pool"))

@@ -1,0 +1,56 @@
+"""The one wrapper around every job: gives it the process's runtime, binds its name to the logs, tells failures apart."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+import structlog
+
+from app import config, logs, runtime
+from app.errors import JiraFailure, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.runtime import Runtime
+
+P = ParamSpec("P")
+T = TypeVar("T")
+log = logs.get(__name__)
+
+_addresses: tuple[str, str] | None = None
+
+
+def use_servers(database_url: str, redis_url: str) -> None:
+    """Say where the servers are, before workers are forked: each makes connections of its own."""
+    global _addresses  # noqa: PLW0603 - set once by the parent, read by each worker after its fork
+    _addresses = (database_url, redis_url)
+    _runtime.cache_clear()
+
+
+@functools.cache
+def _runtime() -> Runtime:
+    if _addresses is None:
+        raise RuntimeError("use_servers() was not called")
+    settings = config.load()
+    logs.configure(is_production=settings.is_production)
+    return runtime.assemble(settings, database_url=_addresses[0], redis_url=_addresses[1], pool_size=2)
+
+
+def job(work: Callable[Concatenate[Runtime, P], T]) -> Callable[P, T | None]:
+    """Make a job function of one that takes the runtime first; RQ passes the rest, JSON ids all."""
+
+    @functools.wraps(work)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T | None:
+        with structlog.contextvars.bound_contextvars(job=work.__name__):
+            try:
+                return work(_runtime(), *args, **kwargs)
+            except (JiraFailure, Unavailable) as failure:
+                # The work stands in PostgreSQL; the sweep brings it back. Nothing to gain from a stack trace.
+                log.warning("job gave way", reason=str(failure))
+                return None
+
+    # functools.wraps hides the extra argument from RQ's own check only by name.
+    del run.__wrapped__
+    return run

@@ -1,0 +1,52 @@
+"""Jobs that keep the house: find work that lost its job, forget what has run out, erase what must go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from app import jobs, logs
+from app.ingest import plan as planning
+from app.ingest import sweep as sweeping
+from app.integrations import ledger
+from app.privacy import erase as erasing
+from app.tenants import spent
+from workers.job import job
+
+if TYPE_CHECKING:
+    from app.runtime import Runtime
+
+log = logs.get(__name__)
+
+
+@job
+def sweep(runtime: Runtime) -> None:
+    """Give every tenant with due work its jobs back: Redis may have lost them, workers may have died."""
+    with runtime.store.unrestricted_unsafe() as session:
+        due = sweeping.find_due(session)
+        spent.forget_expired(session)
+        for integration_id in sweeping.find_deleting(session):
+            session.enqueue(jobs.ERASE, str(integration_id), once_as=str(integration_id))
+    for work in due:
+        with runtime.store.bound_to(work.tenant_id) as session:
+            if work.chunks:
+                planning.lend_hands(session, work.tenant_id, min(work.chunks, runtime.settings.site_concurrency))
+            if work.deliveries:
+                session.enqueue(jobs.WEBHOOKS, str(work.tenant_id), once_as=f"{work.tenant_id}-sweep")
+            if work.is_unverified:
+                session.enqueue(jobs.VERIFY, str(work.tenant_id), once_as=f"{work.tenant_id}-sweep")
+            if work.is_unplanned:
+                session.enqueue(jobs.PLAN, str(work.tenant_id), once_as=f"{work.tenant_id}-sweep")
+    log.info("sweep", tenants=len(due))
+
+
+@job
+def erase(runtime: Runtime, integration_id: str) -> None:
+    """Erase a deleted integration and the data that was kept for it."""
+    known = UUID(integration_id)
+    with runtime.store.unrestricted_unsafe() as session:
+        tenant_id = ledger.get(session, known).tenant_id
+    if tenant_id is not None:
+        erasing.erase_tenant_data(runtime.store, tenant_id)
+    with runtime.store.unrestricted_unsafe() as session:
+        erasing.drop_integration(session, known)
