@@ -28,15 +28,16 @@ class Settings(BaseSettings):
 
     environment: Literal["production", "development"] = "production"
     base_url: str = "http://127.0.0.1:8080"
-    database_url: str | None = None
-    redis_url: str | None = None
-    secret_keys: Annotated[tuple[str, ...], NoDecode] = ()
+    # Not in a repr: some hold a password, and a repr ends up in a traceback.
+    database_url: str | None = Field(None, repr=False)
+    redis_url: str | None = Field(None, repr=False)
+    secret_keys: Annotated[tuple[str, ...], NoDecode] = Field((), repr=False)
     app_key: str = Field("io.harness.sei.jira-connect", pattern=r"^[A-Za-z0-9._-]{1,64}$")
     install_keys_url: str = ATLASSIAN_INSTALL_KEYS
     site_hosts: Annotated[tuple[str, ...], NoDecode] = ("*.atlassian.net", "*.jira.com")
     otp_ttl_seconds: int = Field(600, ge=1, le=3600)
     bootstrap_account: str | None = None
-    bootstrap_api_key: str | None = None
+    bootstrap_api_key: str | None = Field(None, repr=False)
     worker_concurrency: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     site_concurrency: int = Field(8, ge=1, le=64)
     host: str = "127.0.0.1"

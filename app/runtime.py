@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from redis import Redis
@@ -40,7 +40,7 @@ class Runtime:
     redemption: Redemption
     drawer: Drawer
     attempts: Attempts
-    session_keys: tuple[str, ...]
+    session_keys: tuple[str, ...] = field(repr=False)
     """Sign the console's cookie, newest first."""
 
 

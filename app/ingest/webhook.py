@@ -40,11 +40,11 @@ _LONGEST_ID = 255
 
 def keep(session: Session, tenant_id: UUID, delivery_id: str, event: str, body: Json) -> bool:
     """Keep a delivery's ids, once; nothing personal is kept. Returns whether it is new."""
-    made = session.execute(
+    made = session.changed(
         insert(INBOX)
         .values(tenant_id=tenant_id, delivery_id=delivery_id, event=clean(event)[:_LONGEST_ID], body=_hints(body))
         .on_conflict_do_nothing(index_elements=["tenant_id", "delivery_id"])
-    ).rowcount
+    )
     if made:
         session.enqueue(jobs.WEBHOOKS, str(tenant_id), once_as=f"{tenant_id}-{clock.epoch()}")
     return bool(made)

@@ -49,9 +49,9 @@ def create(session: Session, name: str, *, key: str | None = None) -> str:
     """A new account and its API key, which is returned and never seen again. Raises Conflicting where the name is taken."""
     key = key or make_key()
     account_id = ids.new()
-    made = session.execute(
+    made = session.changed(
         insert(ACCOUNTS).values(id=account_id, name=name).on_conflict_do_nothing(index_elements=["name"])
-    ).rowcount
+    )
     if not made:
         raise Conflicting(f"There is an account named {name!r} already.")
     _add_key(session, account_id, key)
@@ -97,11 +97,11 @@ def prefix_of(key: str) -> str:
 
 
 def _add_key(session: Session, account_id: UUID, key: str) -> bool:
-    made = session.execute(
+    made = session.changed(
         insert(API_KEYS)
         .values(id=ids.new(), account_id=account_id, prefix=prefix_of(key), digest=_digest(key))
         .on_conflict_do_nothing(index_elements=["prefix"])
-    ).rowcount
+    )
     return bool(made)
 
 

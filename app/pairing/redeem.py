@@ -21,6 +21,7 @@ from app.errors import AppError, Conflicting, Gone, Unavailable, Unproven
 from app.integrations import ledger
 from app.integrations.model import Integration, State
 from app.pairing import password
+from app.pairing.unpair import let_go
 from app.store.schema import REDEMPTIONS, TENANTS
 from app.tenants.model import State as TenantState
 
@@ -116,11 +117,11 @@ def _require_active(session: Session, tenant_id: UUID) -> None:
 
 
 def _spend(session: Session, tenant_id: UUID, claim: Claim) -> None:
-    is_first = session.execute(
+    is_first = session.changed(
         insert(REDEMPTIONS)
         .values(tenant_id=tenant_id, otp_digest=claim.digest, integration_id=claim.integration_id)
         .on_conflict_do_nothing()
-    ).rowcount
+    )
     if not is_first:
         raise Gone(REFUSAL)
 
@@ -131,12 +132,6 @@ def _make_room(session: Session, tenant_id: UUID, integration: Integration, *, r
     if held is not None and held.id != integration.id:
         if held.state is not State.DISCONNECTED and not replace:
             raise Conflicting(f"This site is already paired with “{held.name}”. Confirm to replace it.")
-        ledger.move_to(
-            session,
-            held.id,
-            State.DISCONNECTED,
-            reason="A Jira admin paired the site with another integration.",
-            tenant_id=None,
-        )
+        let_go(session, held, reason="A Jira admin paired the site with another integration.")
     if integration.tenant_id not in (None, tenant_id) and integration.state is not State.DISCONNECTED and not replace:
         raise Conflicting("This key's integration is already paired with another site. Confirm to move it here.")

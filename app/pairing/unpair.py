@@ -15,6 +15,7 @@ from app.tenants.depart import GRACE
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from app.integrations.model import Integration
     from app.store.session import Session
 
 BY_ADMIN = "A Jira admin disconnected the site. Generate a new key to connect it again."
@@ -26,9 +27,15 @@ def unpair(session: Session, tenant_id: UUID, *, reason: str) -> bool:
     held = ledger.of_tenant(session, tenant_id, lock=True)
     if held is None:
         return False
-    ledger.move_to(session, held.id, State.DISCONNECTED, reason=reason, tenant_id=None)
+    let_go(session, held, reason=reason)
     session.execute(update(TENANTS).where(TENANTS.c.id == tenant_id).values(purge_after=clock.now() + GRACE))
     return True
+
+
+def let_go(session: Session, held: Integration, *, reason: str) -> None:
+    """Take an integration from the tenant it was paired with; it stays its account's."""
+    with session.with_account(held.account_id):
+        ledger.move_to(session, held.id, State.DISCONNECTED, reason=reason, tenant_id=None)
 
 
 def mark_departed(session: Session, tenant_id: UUID) -> None:

@@ -30,7 +30,7 @@ def erase_tenant_data(store: Store, tenant_id: UUID) -> int:
                 keys = list(table.primary_key.columns)
                 batch = select(*keys).where(table.c.tenant_id == tenant_id).limit(BATCH).cte("batch")
                 matches = [column == batch.c[column.name] for column in keys]
-                gone = session.execute(delete(table).where(*matches)).rowcount
+                gone = session.changed(delete(table).where(*matches))
             erased += gone
             if gone < BATCH:
                 break

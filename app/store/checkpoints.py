@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, ids
@@ -88,7 +88,7 @@ def plan(session: Session, tenant_id: UUID, wanted: Iterable[Wanted], *, again: 
         )
     else:
         statement = statement.on_conflict_do_nothing(index_elements=keys)
-    return session.execute(statement).rowcount
+    return len(session.execute(statement.returning(CHUNKS.c.id)).all())
 
 
 def claim(session: Session, tenant_id: UUID, *, at_once: int) -> Chunk | None:
@@ -105,6 +105,8 @@ def claim(session: Session, tenant_id: UUID, *, at_once: int) -> Chunk | None:
     if found is None:
         return None
     lease = ids.new()
+    # A lease that ran out was a worker that died.
+    attempts = found.attempts + (1 if found.leased_until is not None else 0)
     session.execute(
         update(CHUNKS)
         .where(CHUNKS.c.id == found.id)
@@ -112,8 +114,7 @@ def claim(session: Session, tenant_id: UUID, *, at_once: int) -> Chunk | None:
             lease=lease,
             leased_until=now + LEASE,
             started_at=func.coalesce(CHUNKS.c.started_at, now),
-            # A lease that ran out was a worker that died.
-            attempts=CHUNKS.c.attempts + case((CHUNKS.c.leased_until.is_not(None), 1), else_=0),
+            attempts=attempts,
         )
     )
     return Chunk(
@@ -124,7 +125,7 @@ def claim(session: Session, tenant_id: UUID, *, at_once: int) -> Chunk | None:
         page_offset=found.page_offset,
         seen=found.seen,
         expected=found.expected,
-        attempts=found.attempts,
+        attempts=attempts,
         lease=lease,
         is_fresh=found.started_at is None,
     )
@@ -200,9 +201,9 @@ def fail(session: Session, chunk: Chunk, *, problem: str) -> None:
 
 
 def _change(session: Session, chunk: Chunk, **values: object) -> None:
-    changed = session.execute(
+    changed = session.changed(
         update(CHUNKS).where(CHUNKS.c.id == chunk.id, CHUNKS.c.lease == chunk.lease).values(**values)
-    ).rowcount
+    )
     if changed != 1:
         raise LeaseLost(f"chunk {chunk.id}")
 

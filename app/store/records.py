@@ -102,7 +102,7 @@ def _copy_in(session: Session, tenant_id: UUID, rows: Sequence[Row], read_at: da
 def _upsert(session: Session, entity: Entity) -> Applied:
     statements = _statements(entity)
     offered = session.execute(text(f"SELECT count(*) FROM {statements.staging}")).scalar_one()  # noqa: S608 - our own name
-    changed = session.execute(text(statements.upsert)).rowcount
+    changed = session.changed(text(statements.upsert))
     session.execute(text(f"TRUNCATE {statements.staging}"))
     return Applied(offered, changed)
 
@@ -170,15 +170,15 @@ def bury(
 
 def _bury_where(session: Session, entity: Entity, by: str, found: Collection[str], at: datetime, because: str) -> int:
     table = table_of(entity)
-    buried = session.execute(
+    buried = session.changed(
         table.update()
         .where(table.c[by].in_(found), table.c.deleted_at.is_(None), table.c.read_at < at)
         .values(deleted_at=at, deleted_because=because, version=ROW_VERSION.next_value())
-    ).rowcount
+    )
     for child in all_entities().values():
         if child.belongs_to == entity.name:
             _bury_where(session, child, f"{entity.name}_id", found, at, because)
-    return int(buried)
+    return buried
 
 
 def bury_missing(
@@ -203,7 +203,7 @@ def bury_missing(
             .where(owner.c.id == parent_id, owner.c.updated.is_not_distinct_from(updated.get(parent_id)))
             .exists()
         )
-        buried += session.execute(
+        buried += session.changed(
             table.update()
             .where(
                 table.c[f"{parent.name}_id"] == parent_id,
@@ -213,5 +213,5 @@ def bury_missing(
                 is_current,
             )
             .values(deleted_at=at, deleted_because="deleted", version=ROW_VERSION.next_value())
-        ).rowcount
+        )
     return buried

@@ -33,6 +33,7 @@ _BIND = text(
     "SELECT set_config('role', :role, true), set_config('app.tenant_id', :tenant, true),"
     " set_config('app.account_id', :account, true)"
 )
+_BIND_ACCOUNT = text("SELECT set_config('app.account_id', :account, true)")
 
 
 class Session:
@@ -48,6 +49,21 @@ class Session:
     ) -> CursorResult[Any]:
         """Run one statement."""
         return self.connection.execute(statement, parameters)
+
+    @contextmanager
+    def with_account(self, account_id: UUID) -> Iterator[None]:
+        """Bind an SEI account besides the tenant for a while: an integration that a tenant lets go stays its account's."""
+        before = self.execute(text("SELECT current_setting('app.account_id', true)")).scalar_one()
+        self.execute(_BIND_ACCOUNT, {"account": str(account_id)})
+        yield
+        self.execute(_BIND_ACCOUNT, {"account": before or ""})
+
+    def changed(self, statement: Executable) -> int:
+        """Run one statement that writes. Returns how many rows it touched: SQLAlchemy does not keep that for an INSERT."""
+        result = self.connection.execute(statement, execution_options={"preserve_rowcount": True})
+        if result.rowcount < 0:
+            raise RuntimeError("the driver did not count")
+        return int(result.rowcount)
 
     def after_commit(self, act: Callable[[], object]) -> None:
         """Do something once the transaction is durable."""

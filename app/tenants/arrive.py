@@ -65,6 +65,8 @@ def lock_installation(session: Session, tenant_id: UUID) -> Row[tuple[object, ..
 
 def _free_installation_id(session: Session, tenant_id: UUID, claimed: str | None) -> str | None:
     """The Forge installation id that the body names, unless another tenant has it: bodies are not signed."""
+    if claimed is None:
+        return None
     taken = session.execute(
         select(INSTALLATIONS.c.tenant_id).where(
             INSTALLATIONS.c.installation_id == claimed, INSTALLATIONS.c.tenant_id != tenant_id
@@ -85,7 +87,7 @@ def _tenant_for(session: Session, install: Install) -> UUID:
         session.execute(
             TENANTS.insert().values(id=tenant_id, product=PRODUCT, base_url=install.base_url, state=State.ACTIVE.value)
         )
-        made = session.execute(
+        made = session.changed(
             insert(INSTALLATIONS)
             .values(
                 tenant_id=tenant_id,
@@ -95,7 +97,7 @@ def _tenant_for(session: Session, install: Install) -> UUID:
                 lifecycle_rank=Hook.INSTALLED.rank,
             )
             .on_conflict_do_nothing(index_elements=["client_key"])
-        ).rowcount
+        )
         if made:
             return tenant_id
         attempt.rollback()

@@ -26,11 +26,11 @@ def spend(session: Session, token: str, body: bytes, *, expires_at: int) -> bool
     Raises Unproven where the token comes back with another body.
     """
     digest, body_digest = _digest(token.encode()), _digest(body)
-    is_first = session.execute(
+    is_first = session.changed(
         insert(SPENT_TOKENS)
         .values(digest=digest, body_digest=body_digest, expires_at=datetime.fromtimestamp(expires_at, UTC) + OUTLIVES)
         .on_conflict_do_nothing()
-    ).rowcount
+    )
     if is_first:
         return True
     held = session.execute(select(SPENT_TOKENS.c.body_digest).where(SPENT_TOKENS.c.digest == digest)).scalar_one()
@@ -41,7 +41,7 @@ def spend(session: Session, token: str, body: bytes, *, expires_at: int) -> bool
 
 def forget_expired(session: Session) -> int:
     """Drop records that no token can match any more."""
-    return session.execute(delete(SPENT_TOKENS).where(SPENT_TOKENS.c.expires_at < clock.now())).rowcount
+    return session.changed(delete(SPENT_TOKENS).where(SPENT_TOKENS.c.expires_at < clock.now()))
 
 
 def _digest(data: bytes) -> str:

@@ -1,0 +1,49 @@
+# Every target brings what it needs; `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help demo run test lint bench lock browser clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: $(BIN)/.runtime ## the main job end to end on this machine; KEEP=1 leaves everything up
+	$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
+
+run: $(BIN)/.runtime ## web, workers and clock against the configured services
+	$(BIN)/python -m app run
+
+test: lint browser ## lint, types, import contracts and every test, a real browser included
+	$(BIN)/python -m pytest
+
+lint: $(BIN)/.development ## ruff, mypy, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(BIN)/.development ## the project's own benchmarks, into bench/results.json
+	$(BIN)/python -m bench
+
+browser: $(BIN)/.development
+	sh tests/browser.sh $(BIN)/playwright
+
+lock: $(BIN)/.development ## resolve pyproject.toml into the two lock files
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --group dev -o requirements-dev.lock pyproject.toml
+
+clean: ## remove what was built; data in var/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+$(BIN)/.runtime: requirements.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	touch $@
+
+$(BIN)/.development: requirements-dev.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@ $(BIN)/.runtime

@@ -1,0 +1,101 @@
+"""Serves a site on a port of this machine, many requests at a time, connections kept alive."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from sandbox.site import Site
+from sandbox.web.application import application
+
+
+class _KeepAliveHandler(WSGIRequestHandler):
+    """Werkzeug's own handler closes each connection; Jira's does not, and clients pool connections."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 1 << 16  # headers and body leave in one segment
+
+    def run_wsgi(self) -> None:
+        """Read the whole body first (so the next request starts clean), answer with a length."""
+        if self.headers.get("Expect", "").lower() == "100-continue":
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.wfile.flush()
+        environ = self.make_environ()
+        self._read_body(environ)
+        head: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], _error: object = None) -> object:
+            head[:] = [status, headers]
+            return head.append  # the legacy write() is never used
+
+        chunks: Iterable[bytes] = self.server.app(environ, start_response)  # type: ignore[arg-type]
+        try:
+            body = b"".join(chunks)
+        finally:
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
+        self._answer(head[0], head[1], body)
+
+    def _read_body(self, environ: dict[str, Any]) -> None:
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            body = environ["wsgi.input"].read()
+        else:
+            length = self.headers.get("Content-Length", "")
+            body = self.rfile.read(int(length)) if length.isdigit() else b""
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["sandbox.body"] = body
+
+    def _answer(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        for name, value in headers:
+            if name.lower() not in {"content-length", "connection"}:
+                self.send_header(name, value)
+        if code != "204":
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD" and code != "204":
+            self.wfile.write(body)
+        self.wfile.flush()
+
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - werkzeug's signature
+        """Stay silent: URLs of the site may hold tokens."""
+
+
+def _listen(site: Site, host: str, port: int, base_url: str | None) -> BaseWSGIServer:
+    server = make_server(host, port, application(site), threaded=True, request_handler=_KeepAliveHandler)
+    server.daemon_threads = True  # type: ignore[attr-defined]  # threaded=True makes it a ThreadingMixIn
+    server.block_on_close = False  # type: ignore[attr-defined]
+    site.base_url = base_url or f"http://{host}:{server.server_port}"
+    return server
+
+
+@contextmanager
+def serve(site: Site, port: int = 0, host: str = "127.0.0.1", base_url: str | None = None) -> Iterator[str]:
+    """Serve the site in a thread while the block runs; yields its base URL. Port 0 takes any free one."""
+    server = _listen(site, host, port, base_url)
+    thread = threading.Thread(target=server.serve_forever, name=f"sandbox:{server.server_port}", daemon=True)
+    thread.start()
+    try:
+        yield site.base_url
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(timeout=5)
+
+
+def serve_forever(site: Site, port: int, host: str, base_url: str | None, ready: str = "sandbox site ready at {url}") -> None:
+    """Serve the site until interrupted; prints one line once it accepts connections."""
+    server = _listen(site, host, port, base_url)
+    print(ready.format(url=site.base_url), flush=True)  # noqa: T201 - the one line of the command
+    try:
+        server.serve_forever()
+    finally:
+        server.server_close()

@@ -1,0 +1,141 @@
+"""Puts the site's routes together and lets every REST request pass the gate, the limits and the faults."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import orjson
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from sandbox import gate
+from sandbox.options import Fault
+from sandbox.shapes import ORIGIN, JiraError
+from sandbox.site import APP_USER, Site
+from sandbox.web import agile, catalogue, control, host, issues, people, restricted, search, worklogs
+from sandbox.web.exchange import JSON_TYPE, accessible_to_connect
+
+_VERSION = re.compile(r'<any\("2","3"\):version>')
+_CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+def application(site: Site) -> Flask:
+    """Return the WSGI application of one site."""
+    app = Flask("sandbox", template_folder="templates", static_folder="static", static_url_path="/sandbox/static")
+    app.extensions["site"] = site
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
+    for part in (search, issues, worklogs, catalogue, people, agile, restricted, control, host):
+        app.register_blueprint(part.routes)
+    app.before_request(_enter)
+    app.after_request(_leave)
+    app.register_error_handler(JiraError, _refusal)
+    app.register_error_handler(HTTPException, _http_refusal)
+    return app
+
+
+def _template() -> str:
+    """Return `METHOD path` with variable parts named, as limits and counters are kept."""
+    rule = request.url_rule.rule if request.url_rule else "(unknown)"
+    version = (request.view_args or {}).get("version", "")
+    path = _CONVERTED.sub(r"{\1}", _VERSION.sub(version, rule))
+    return f"{request.method} {path}"
+
+
+def _raw_target() -> tuple[str, str]:
+    """Return path and query as they stood on the request line; Flask's own are decoded."""
+    target = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or request.full_path
+    if target.startswith(("http://", "https://")):
+        target = "/" + target.split("/", 3)[3] if target.count("/") > 2 else "/"  # noqa: PLR2004 - absolute form
+    path, _, query = target.partition("?")
+    return path, query
+
+
+def _enter() -> Response | None:
+    if not request.path.startswith("/rest/"):
+        return None
+    site: Site = request_site()
+    g.template, g.points, g.started = _template(), 1, time.time()
+    g.in_flight = site.traffic.enter(g.template, g.started)
+    if site.options.latency_ms:
+        time.sleep(site.options.latency_ms / 1000)
+    path, query = _raw_target()
+    asked = gate.Request(request.method, path, query, request.headers.get("Authorization", ""))
+    g.limit_headers = site.limiter.admit(g.template, g.in_flight, g.started)
+    g.caller = gate.admit(asked, site.lifecycle.state, site.options, site.traffic, site.base_path)
+    if request.method == "GET" and request.get_data():
+        raise JiraError(403, "A GET request must not have a body.")
+    if request.url_rule is not None and request.blueprint != "restricted":
+        accessible_to_connect("READ")
+    g.fault = _fault(site, path)
+    return _failed(g.fault) if g.fault is not None and g.fault.kind in {"429", "503"} else None
+
+
+def request_site() -> Site:
+    """Return the site of the current request."""
+    from sandbox.web.exchange import site  # noqa: PLC0415 - keeps the name free in this module
+
+    return site()
+
+
+def _fault(site: Site, path: str) -> Fault | None:
+    options = site.options
+    fault = options.fault_hook(request.method, g.template, path) if options.fault_hook else None
+    if fault is None and options.fault_rates:
+        drawn, bound = site.chance.random(), 0.0
+        for kind, rate in options.fault_rates.items():
+            bound += rate
+            if drawn < bound:
+                fault = Fault(kind)  # type: ignore[arg-type]  # an unknown kind has no effect
+                break
+    if fault is not None:
+        site.traffic.note_fault(fault.kind)
+    return fault
+
+
+def _failed(fault: Fault) -> Response:
+    answer = Response(orjson.dumps({"errorMessages": ["Temporarily unavailable."], "errors": {}}), int(fault.kind), content_type=JSON_TYPE)
+    if fault.retry_after is not None:
+        answer.headers["Retry-After"] = str(fault.retry_after)
+        scope = g.template
+        request_site().traffic.block(scope, time.time(), fault.retry_after)
+    return answer
+
+
+def _leave(answer: Response) -> Response:
+    if "template" not in g:
+        return answer
+    site = request_site()
+    fault: Fault | None = g.get("fault")
+    if fault is not None and fault.kind == "timeout":
+        time.sleep(site.options.fault_timeout_s)
+    elif fault is not None and fault.kind == "cut":
+        answer.set_data(answer.get_data()[: len(answer.get_data()) // 2])
+    answer.headers.update(g.get("limit_headers") or {})
+    answer.headers["X-AREQUESTID"] = f"{int(g.started * 1000):x}"
+    if "caller" in g:
+        answer.headers["X-AACCOUNTID"] = APP_USER
+    points = g.points if answer.status_code < 400 else 1  # noqa: PLR2004 - HTTP
+    now = time.time()
+    site.limiter.spend(points, now)
+    path, query = _raw_target()
+    site.traffic.leave(g.template, f"{path}?{query}" if query else path, answer.status_code, points, now)
+    return answer
+
+
+def _refusal(refusal: JiraError) -> Response:
+    raw = orjson.dumps(refusal.body).replace(ORIGIN.encode(), request_site().base_url.encode())
+    answer = Response(raw, refusal.status, content_type=JSON_TYPE)
+    answer.headers.update(refusal.headers)
+    return answer
+
+
+def _http_refusal(refusal: HTTPException) -> Response:
+    """Give Flask's own refusals Jira's form: unknown paths, wrong methods."""
+    status = refusal.code or 500
+    message = "null for uri: " + request.url if status == 404 else (refusal.description or "")  # noqa: PLR2004 - HTTP
+    answer = Response(orjson.dumps({"errorMessages": [message], "errors": {}}), status, content_type=JSON_TYPE)
+    allowed = getattr(refusal, "valid_methods", None)
+    if allowed:
+        answer.headers["Allow"] = ", ".join(sorted(set(allowed) - {"OPTIONS", "HEAD"}, reverse=True))
+    return answer

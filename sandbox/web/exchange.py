@@ -1,0 +1,119 @@
+"""One request and its answer: the site at hand, parameters read strictly, JSON with Jira's points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from flask import Response, current_app, g, request
+
+from sandbox.gate import Caller
+from sandbox.moments import parse_ms
+from sandbox.shapes import ORIGIN, JiraError, JsonObject
+from sandbox.site import Site
+from sandbox.world import Issue
+
+API = '/rest/api/<any("2","3"):version>'
+JSON_TYPE = "application/json;charset=UTF-8"
+CORE, IDENTITY = 1, 2
+"""Points that one returned object costs."""
+
+
+def site() -> Site:
+    """Return the site this server serves."""
+    found: Site = current_app.extensions["site"]
+    return found
+
+
+def caller() -> Caller:
+    """Return who calls."""
+    found: Caller = g.caller
+    return found
+
+
+def reply(body: Any, *, objects: int = 0, cost: int = CORE, status: int = 200) -> Response:  # noqa: ANN401 - any JSON
+    """Answer with JSON; `objects` of `cost` points each are charged on top of the one point of the call."""
+    g.points = 1 + objects * cost
+    raw = orjson.dumps(body).replace(ORIGIN.encode(), site().base_url.encode())
+    return Response(raw, status, content_type=JSON_TYPE)
+
+
+def number(name: str, default: int, *, lowest: int = 0) -> int:
+    """Return an integer parameter, or raise 400."""
+    text = request.args.get(name)
+    if text is None or not text.strip():
+        return default
+    try:
+        value = int(text)
+    except ValueError:
+        raise JiraError(400, f"The value '{text}' of parameter '{name}' is not a number.") from None
+    if value < lowest:
+        raise JiraError(400, f"The value of parameter '{name}' must not be below {lowest}.")
+    return value
+
+
+def names(parameter: str) -> list[str]:
+    """Return a parameter that may be repeated and may hold commas."""
+    return [part.strip() for text in request.args.getlist(parameter) for part in text.split(",") if part.strip()]
+
+
+def json_body() -> JsonObject:
+    """Return the JSON object sent, or raise 415 or 400 as Jira does. Bytes behind the object are ignored."""
+    if request.mimetype != "application/json":
+        problem = {"type": "about:blank", "title": "Unsupported Media Type", "status": 415, "detail": "Content-Type must be application/json."}
+        raise JiraError(415, "Unsupported Media Type", body=problem, headers={"Content-Type": "application/problem+json"})
+    try:
+        body = orjson.loads(request.get_data())
+    except orjson.JSONDecodeError:
+        raise bad_payload() from None
+    if not isinstance(body, dict):
+        raise bad_payload()
+    return body
+
+
+def bad_payload() -> JiraError:
+    """Return the 400 for a body Jira cannot take."""
+    return JiraError(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+
+
+def visible_issue(id_or_key: str) -> Issue:
+    """Return the issue, or raise the 404 that hides whether it exists."""
+    issue = site().world.find(id_or_key)
+    if issue is None or not site().world.may_see(issue):
+        raise JiraError(404, "Issue does not exist or you do not have permission to see it.")
+    return issue
+
+
+def visible_project(id_or_key: str) -> JsonObject:
+    """Return the project, or raise 404."""
+    project = site().world.project(id_or_key)
+    if project is None:
+        raise JiraError(404, f"No project could be found with key '{id_or_key}'.")
+    return project
+
+
+def page(values: Sequence[Any], *, default: int = 50, cap: int = 50, name: str = "values", links: bool = True) -> JsonObject:
+    """Cut a list as Jira's page beans do: a larger `maxResults` is quietly lowered to the cap, and echoed so."""
+    start = number("startAt", 0)
+    size = min(number("maxResults", default), cap)
+    cut = list(values[start : start + size])
+    is_last = start + len(cut) >= len(values)
+    made: JsonObject = {"maxResults": size, "startAt": start, "total": len(values)}
+    if links:
+        here = f"{ORIGIN}{request.path}"
+        made = {"self": f"{here}?startAt={start}&maxResults={size}", **made, "isLast": is_last}
+        if not is_last:
+            made["nextPage"] = f"{here}?startAt={start + size}&maxResults={size}"
+    return {**made, name: cut}
+
+
+def by_created(entries: Sequence[JsonObject]) -> list[JsonObject]:
+    """Order children by their creation, oldest first."""
+    return sorted(entries, key=lambda each: (parse_ms(each["created"]), int(each["id"])))
+
+
+def accessible_to_connect(scope: str) -> None:
+    """Refuse an app that lacks `scope`; INACCESSIBLE and NONE are closed to every app, but not to people."""
+    if caller().kind == "connect" and scope not in caller().scopes:
+        raise JiraError(403, "The app is not authorized to make this request: the required scope is missing.")

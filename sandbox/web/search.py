@@ -1,0 +1,115 @@
+"""`search/jql`, its count, and the removed `search`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from sandbox.search import SearchRequest
+from sandbox.shapes import JiraError, JsonObject
+from sandbox.web.exchange import API, bad_payload, json_body, names, reply, site
+
+routes = Blueprint("search", __name__)
+
+_GET = frozenset({"jql", "nextPageToken", "maxResults", "fields", "expand", "properties", "fieldsByKeys", "failFast", "reconcileIssues"})
+_POST = _GET - {"failFast"}
+_MAX_PROPERTIES = 5
+_OUT_OF_RANGE = 0
+
+
+@routes.get(f"{API}/search/jql")
+def search(version: str) -> Response:
+    """Answer a GET search."""
+    text = request.args.get("maxResults")
+    try:
+        size = 50 if text is None else int(text)
+    except ValueError:
+        size = _OUT_OF_RANGE
+    asked = SearchRequest(
+        request.args.get("jql", ""),
+        request.args.get("nextPageToken"),
+        size,
+        tuple(names("fields")),
+        request.args.get("expand", ""),
+        tuple(names("properties")),
+        tuple(_whole(text) for text in names("reconcileIssues")),
+    )
+    return _answer(asked, version)
+
+
+@routes.post(f"{API}/search/jql")
+def search_by_post(version: str) -> Response:
+    """Answer a POST search; a property that Jira does not know is an error."""
+    body = json_body()
+    if set(body) - _POST:
+        raise bad_payload()
+    asked = SearchRequest(
+        _typed(body, "jql", str, ""),
+        _typed(body, "nextPageToken", str, None),
+        _size(body),
+        tuple(_listed(body, "fields", _word)),
+        _typed(body, "expand", str, ""),
+        tuple(_listed(body, "properties", _word)),
+        tuple(_listed(body, "reconcileIssues", _whole)),
+    )
+    return _answer(asked, version)
+
+
+def _answer(asked: SearchRequest, version: str) -> Response:
+    if len(asked.properties) > _MAX_PROPERTIES:
+        raise JiraError(400, f"At most {_MAX_PROPERTIES} properties can be requested.")
+    body = site().search.page(asked, version)
+    return reply(body, objects=len(body["issues"]))
+
+
+def _size(body: JsonObject) -> int:
+    size = body.get("maxResults", 50)  # null is out of range, not absent
+    return size if isinstance(size, int) and not isinstance(size, bool) else _OUT_OF_RANGE
+
+
+def _typed(body: JsonObject, name: str, kind: type, default: Any) -> Any:  # noqa: ANN401 - JSON
+    value = body.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, kind):
+        raise bad_payload()
+    return value
+
+
+def _listed(body: JsonObject, name: str, read: Callable[[object], Any]) -> list[Any]:
+    value = body.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise bad_payload()
+    return [read(each) for each in value]
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str):
+        raise bad_payload()
+    return value
+
+
+def _whole(value: object) -> int:
+    try:
+        return int(value)  # type: ignore[call-overload, no-any-return]  # whatever JSON holds
+    except (TypeError, ValueError):
+        raise JiraError(400, f"'{value}' is not an issue id.") from None
+
+
+@routes.post(f"{API}/search/approximate-count")
+def approximate_count(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
+    """Count the matches of a bounded query."""
+    body = json_body()
+    if set(body) - {"jql"} or not isinstance(body.get("jql"), str):
+        raise bad_payload()
+    return reply({"count": site().search.count(body["jql"])})
+
+
+@routes.route(f"{API}/search", methods=["GET", "POST"])
+def removed(version: str) -> Response:
+    """Refuse the search that Atlassian removed in 2025."""
+    raise JiraError(410, f"The requested API has been removed. Please migrate to the /rest/api/{version}/search/jql API. A full migration guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046")

@@ -1,0 +1,56 @@
+"""A process of its own that redeems a password, for tests that need real parallelism or a real death.
+
+Arguments: database URL, redis URL, tenant id, password, how many tries, where to die (`-`: nowhere).
+Prints one word a try.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+from app import logs, runtime
+from app.errors import AppError
+from app.pairing import redeem
+from tests.conftest import a_settings
+
+
+class _Unlimited:
+    """Counts nothing: these tests are about the password, not about the limit."""
+
+    def count_redemption(self, *_: object) -> None:
+        pass
+
+    def forgive(self, *_: object) -> None:
+        pass
+
+
+def main() -> None:
+    database_url, redis_url, tenant, otp, tries, dies_at = sys.argv[1:]
+    logs.configure(is_production=True)
+    parts = runtime.assemble(a_settings(), database_url=database_url, redis_url=redis_url)
+    if dies_at == "before-commit":
+        redeem._require_active = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
+    elif dies_at == "before-burn":
+        parts.drawer.burn = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
+    redemption = parts.redemption
+    redemption._attempts = _Unlimited()  # type: ignore[assignment]
+
+    def attempt(number: int) -> str:
+        try:
+            redemption.redeem(UUID(tenant), f"admin-{number}", otp, replace=False)
+        except AppError as error:
+            return type(error).__name__
+        return "paired"
+
+    print("ready", flush=True)
+    sys.stdin.readline()
+    with ThreadPoolExecutor(8) as pool:
+        print(*pool.map(attempt, range(int(tries))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Chunks: claimed by one, renewed by its pages, anybody's again when the holder dies."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import update
+
+from app import clock
+from app.store import checkpoints
+from app.store.checkpoints import LeaseLost, Wanted
+from app.store.schema import CHUNKS
+from tests.factories import an_installed_site
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from app.runtime import Runtime
+    from app.store.checkpoints import Chunk
+
+
+@pytest.fixture
+def tenant_id(parts: Runtime) -> UUID:
+    return an_installed_site(parts).tenant_id
+
+
+def plan(parts: Runtime, tenant_id: UUID, *wanted: Wanted, again: bool = False) -> int:
+    with parts.store.bound_to(tenant_id) as session:
+        return checkpoints.plan(session, tenant_id, wanted, again=again)
+
+
+def claim(parts: Runtime, tenant_id: UUID, at_once: int = 8) -> Chunk | None:
+    with parts.store.bound_to(tenant_id) as session:
+        return checkpoints.claim(session, tenant_id, at_once=at_once)
+
+
+def expire_leases(parts: Runtime, tenant_id: UUID) -> None:
+    with parts.store.bound_to(tenant_id) as session:
+        session.execute(
+            update(CHUNKS)
+            .where(CHUNKS.c.leased_until.is_not(None))
+            .values(leased_until=clock.now() - timedelta(seconds=1))
+        )
+
+
+def test_the_most_urgent_chunk_goes_first(parts: Runtime, tenant_id: UUID) -> None:
+    plan(parts, tenant_id, Wanted("issue", "1", 30), Wanted("field", "", 0), Wanted("sprint", "8", 40))
+    assert [found.entity for _ in range(3) if (found := claim(parts, tenant_id))] == ["field", "issue", "sprint"]
+    assert claim(parts, tenant_id) is None
+
+
+def test_a_chunk_that_is_planned_twice_is_one(parts: Runtime, tenant_id: UUID) -> None:
+    assert plan(parts, tenant_id, Wanted("issue", "1"), Wanted("issue", "1")) == 1
+    assert plan(parts, tenant_id, Wanted("issue", "1")) == 0
+
+
+def test_many_claimers_at_once_share_without_doubles_and_within_the_limit(parts: Runtime, tenant_id: UUID) -> None:
+    plan(parts, tenant_id, *(Wanted("issue", str(number)) for number in range(40)))
+    with ThreadPoolExecutor(16) as pool:
+        found = [each for each in pool.map(lambda _: claim(parts, tenant_id, at_once=5), range(40)) if each]
+    assert len(found) == len({each.id for each in found}) == 5
+
+
+def test_a_dead_holders_chunk_goes_on_at_its_last_page(parts: Runtime, tenant_id: UUID) -> None:
+    plan(parts, tenant_id, Wanted("issue", "1"))
+    first = claim(parts, tenant_id)
+    assert first is not None
+    with parts.store.bound_to(tenant_id) as session:
+        checkpoints.advance(session, first, token="page-2", offset=0, seen=100, expected=250)
+    expire_leases(parts, tenant_id)
+    second = claim(parts, tenant_id)
+    assert second is not None
+    assert (second.page_token, second.seen, second.expected, second.is_fresh) == ("page-2", 100, 250, False)
+    assert second.attempts == 1
+    with pytest.raises(LeaseLost), parts.store.bound_to(tenant_id) as session:
+        checkpoints.advance(session, first, token="page-3", offset=0, seen=100, expected=250)
+
+
+def test_a_page_of_a_lost_lease_is_rolled_back_whole(parts: Runtime, tenant_id: UUID) -> None:
+    plan(parts, tenant_id, Wanted("issue", "1"))
+    first = claim(parts, tenant_id)
+    assert first is not None
+    expire_leases(parts, tenant_id)
+    assert claim(parts, tenant_id) is not None
+    with pytest.raises(LeaseLost), parts.store.bound_to(tenant_id) as session:
+        checkpoints.plan(session, tenant_id, [Wanted("comment", "10063")])
+        checkpoints.finish(session, first)
+    with parts.store.bound_to(tenant_id) as session:
+        assert checkpoints.standing(session).waiting == 1
+
+
+def test_a_postponed_chunk_waits_and_says_why(parts: Runtime, tenant_id: UUID) -> None:
+    plan(parts, tenant_id, Wanted("issue", "1"))
+    held = claim(parts, tenant_id)
+    assert held is not None
+    due = clock.now() + timedelta(minutes=7)
+    with parts.store.bound_to(tenant_id) as session:
+        checkpoints.postpone(session, held, until=due, problem="rate limited", counts=False)
+    assert claim(parts, tenant_id) is None
+    with parts.store.bound_to(tenant_id) as session:
+        assert checkpoints.standing(session).next_due == due
+
+
+def test_what_is_done_is_walked_again_only_when_asked(parts: Runtime, tenant_id: UUID) -> None:
+    plan(parts, tenant_id, Wanted("status"))
+    held = claim(parts, tenant_id)
+    assert held is not None
+    with parts.store.bound_to(tenant_id) as session:
+        checkpoints.finish(session, held)
+    assert plan(parts, tenant_id, Wanted("status")) == 0
+    assert plan(parts, tenant_id, Wanted("status"), again=True) == 1
+    again = claim(parts, tenant_id)
+    assert again is not None
+    assert again.is_fresh

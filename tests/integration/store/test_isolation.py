@@ -1,0 +1,135 @@
+"""Every tenant is an island, in the database itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from app import clock, ids
+from app.store.session import Store
+from app.store.schema import API_KEYS, CREDENTIALS, INSTALLATIONS
+from app.store.tables import entity_tables, tenant_owned
+from tests.factories import a_paired_site
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from sqlalchemy import Table
+
+    from app.runtime import Runtime
+
+BY_NAME = {table.name: table for table in tenant_owned()}
+
+
+@pytest.fixture(scope="module")
+def two_tenants(parts: Runtime) -> tuple[UUID, UUID]:
+    """Two tenants, each with a row in every table."""
+    ours, theirs = (a_paired_site(parts)[0].tenant_id for _ in range(2))
+    for tenant_id in (ours, theirs):
+        with parts.store.bound_to(tenant_id) as session:
+            for table in tenant_owned():
+                if table not in (INSTALLATIONS, CREDENTIALS):  # an installed site has one of each
+                    session.execute(table.insert().values(**_some_row(table, tenant_id)))
+    return ours, theirs
+
+
+def _some_row(table: Table, tenant_id: UUID) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for column in table.columns:
+        kind = column.type.python_type if column.name != "body" else dict
+        if column.name == "tenant_id":
+            values["tenant_id"] = tenant_id
+        elif column.name == "state":
+            values["state"] = "done"
+        elif not column.nullable and column.server_default is None:
+            made = {"UUID": ids.new(), "str": str(ids.new()), "int": 1, "bool": True, "dict": {}}
+            values[column.name] = made.get(kind.__name__, clock.now())
+    return values
+
+
+def test_the_list_holds_every_table_with_a_tenant(parts: Runtime) -> None:
+    with parts.store.unrestricted_unsafe() as session:
+        found = session.execute(
+            text("SELECT table_name FROM information_schema.columns WHERE column_name = 'tenant_id'")
+        ).scalars()
+        assert set(found) == {*BY_NAME, "integrations"}
+
+
+@pytest.mark.parametrize("name", [*BY_NAME, "integrations"])
+def test_row_security_is_forced(parts: Runtime, name: str) -> None:
+    with parts.store.unrestricted_unsafe() as session:
+        row = session.execute(
+            text("SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = CAST(:name AS regclass)"),
+            {"name": name},
+        ).one()
+        assert tuple(row) == (True, True)
+
+
+@pytest.mark.parametrize("name", [*BY_NAME, "integrations"])
+def test_a_bound_session_sees_its_own_rows_and_none_of_others(
+    parts: Runtime, two_tenants: tuple[UUID, UUID], name: str
+) -> None:
+    ours, theirs = two_tenants
+    with parts.store.bound_to(ours) as session:
+        seen = set(session.execute(text(f"SELECT tenant_id FROM {name}")).scalars())
+        assert seen == {ours}
+        asked = session.execute(text(f"SELECT count(*) FROM {name} WHERE tenant_id = :them"), {"them": theirs})
+        assert asked.scalar_one() == 0
+
+
+@pytest.mark.parametrize("name", list(BY_NAME))
+def test_a_bound_session_cannot_change_remove_or_add_rows_of_others(
+    parts: Runtime, two_tenants: tuple[UUID, UUID], name: str
+) -> None:
+    ours, theirs = two_tenants
+    with parts.store.bound_to(ours) as session:
+        removed = session.execute(text(f"DELETE FROM {name} WHERE tenant_id = :them"), {"them": theirs}).rowcount
+        changed = session.execute(
+            text(f"UPDATE {name} SET tenant_id = tenant_id WHERE tenant_id = :them"), {"them": theirs}
+        ).rowcount
+        assert (removed, changed) == (0, 0)
+    with pytest.raises(DBAPIError, match="row-level security"), parts.store.bound_to(ours) as session:
+        session.execute(BY_NAME[name].insert().values(**_some_row(BY_NAME[name], theirs)))
+
+
+def test_a_session_bound_to_nobody_sees_nothing(parts: Runtime, two_tenants: tuple[UUID, UUID]) -> None:
+    account_only = ids.new()
+    with parts.store.bound_to_account(account_only) as session:
+        for name in [*BY_NAME, "integrations", "tenants"]:
+            assert session.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() == 0
+
+
+def test_a_pooled_connection_carries_no_binding_over(
+    parts: Runtime, database_url: str, two_tenants: tuple[UUID, UUID]
+) -> None:
+    store = Store(database_url, parts.redis, pool_size=1)
+    with store.bound_to(two_tenants[0]) as session:
+        pid = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    with store.unrestricted_unsafe() as session:
+        assert session.execute(text("SELECT pg_backend_pid()")).scalar_one() == pid
+        left = session.execute(text("SELECT current_setting('app.tenant_id', true), current_user = session_user")).one()
+        assert tuple(left) in {("", True), (None, True)}
+    store.engine.dispose()
+
+
+@pytest.mark.parametrize("name", ["accounts", API_KEYS.name, "spent_tokens", "alembic_version"])
+def test_a_bound_session_has_no_business_with_shared_tables(
+    parts: Runtime, two_tenants: tuple[UUID, UUID], name: str
+) -> None:
+    with pytest.raises(DBAPIError, match="permission denied"), parts.store.bound_to(two_tenants[0]) as session:
+        session.execute(text(f"SELECT * FROM {name}"))
+
+
+def test_the_app_role_owns_nothing(parts: Runtime) -> None:
+    with parts.store.unrestricted_unsafe() as session:
+        owned = session.execute(
+            text("SELECT count(*) FROM pg_class WHERE relowner = CAST('sei_connect_app' AS regrole)")
+        ).scalar_one()
+        assert owned == 0
+
+
+def test_every_entity_has_a_table() -> None:
+    assert len(entity_tables()) >= 18

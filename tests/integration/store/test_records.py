@@ -1,0 +1,160 @@
+"""Rows go in once, the newer version wins, and versions come out in the order in which they became visible."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select
+
+from app.catalog.extract import Row
+from app.catalog.registry import entity
+from app.handoff import feed
+from app.store import records
+from app.store.tables import table_of
+from tests.factories import an_installed_site
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from app.runtime import Runtime
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+ISSUE, COMMENT, USER = entity("issue"), entity("comment"), entity("user")
+
+
+@pytest.fixture
+def tenant_id(parts: Runtime) -> UUID:
+    return an_installed_site(parts).tenant_id
+
+
+def an_issue(known: str, *, updated: datetime = NOON, **values: object) -> Row:
+    blank: dict[str, object] = dict.fromkeys(column.name for column in ISSUE.columns)
+    return Row(ISSUE, known, {**blank, "key": f"EE-{known}", "updated": updated, **values})
+
+
+def a_comment(known: str, issue_id: str, **values: object) -> Row:
+    blank: dict[str, object] = dict.fromkeys(column.name for column in COMMENT.columns)
+    return Row(COMMENT, known, {**blank, "issue_id": issue_id, "updated": NOON, **values})
+
+
+def a_user(known: str, **values: object) -> Row:
+    return Row(USER, known, {**dict.fromkeys(column.name for column in USER.columns), **values})
+
+
+def put(parts: Runtime, tenant_id: UUID, *rows: Row, at: datetime = NOON) -> dict[str, records.Applied]:
+    with parts.store.bound_to(tenant_id) as session:
+        return records.apply(session, tenant_id, rows, read_at=at)
+
+
+def held(parts: Runtime, tenant_id: UUID, row: Row) -> Any:
+    table = table_of(row.entity)
+    with parts.store.bound_to(tenant_id) as session:
+        return session.execute(select(table).where(table.c.id == row.id)).one()
+
+
+def test_a_row_that_is_read_again_unchanged_keeps_its_version(parts: Runtime, tenant_id: UUID) -> None:
+    row = an_issue("1", summary="First", labels=["a", "b"], custom={"customfield_1": [1, 2]}, story_points=3.5)
+    assert put(parts, tenant_id, row)["issue"] == records.Applied(offered=1, changed=1)
+    version = held(parts, tenant_id, row).version
+    assert put(parts, tenant_id, row, at=NOON + timedelta(hours=1))["issue"].changed == 0
+    assert held(parts, tenant_id, row).version == version
+
+
+def test_an_older_edit_never_overwrites_a_newer_one(parts: Runtime, tenant_id: UUID) -> None:
+    newer = an_issue("1", updated=NOON + timedelta(minutes=1), summary="Newer")
+    put(parts, tenant_id, newer)
+    put(parts, tenant_id, an_issue("1", summary="Older"), at=NOON + timedelta(hours=1))
+    assert held(parts, tenant_id, newer).summary == "Newer"
+
+
+def test_of_two_reads_of_one_edit_the_later_read_stands(parts: Runtime, tenant_id: UUID) -> None:
+    put(parts, tenant_id, an_issue("1", status_name="Done"), at=NOON + timedelta(seconds=5))
+    put(parts, tenant_id, an_issue("1", status_name="Renamed"), at=NOON + timedelta(seconds=9))
+    put(parts, tenant_id, an_issue("1", status_name="Late"), at=NOON)
+    assert held(parts, tenant_id, an_issue("1")).status_name == "Renamed"
+
+
+def test_one_page_may_name_an_object_twice(parts: Runtime, tenant_id: UUID) -> None:
+    older, newer = an_issue("1", summary="Old"), an_issue("1", updated=NOON + timedelta(seconds=1), summary="New")
+    put(parts, tenant_id, newer, older)
+    assert held(parts, tenant_id, newer).summary == "New"
+
+
+def test_fragments_of_a_person_complete_each_other(parts: Runtime, tenant_id: UUID) -> None:
+    put(parts, tenant_id, a_user("u1", display_name="Casey", time_zone="Asia/Shanghai"))
+    put(parts, tenant_id, a_user("u1", email="c@acme.example"), a_user("u1", is_active=True), at=NOON)
+    row = held(parts, tenant_id, a_user("u1"))
+    assert (row.display_name, row.time_zone, row.email, row.is_active) == (
+        "Casey",
+        "Asia/Shanghai",
+        "c@acme.example",
+        True,
+    )
+
+
+def test_a_buried_issue_takes_its_children_along_and_can_come_back(parts: Runtime, tenant_id: UUID) -> None:
+    issue, comment = an_issue("1"), a_comment("c1", "1")
+    put(parts, tenant_id, issue, comment)
+    with parts.store.bound_to(tenant_id) as session:
+        records.bury(session, tenant_id, ISSUE, ["1"], at=NOON + timedelta(minutes=1), because="deleted")
+    assert held(parts, tenant_id, comment).deleted_because == "deleted"
+    put(parts, tenant_id, issue, at=NOON)  # read before the burial: no resurrection
+    assert held(parts, tenant_id, issue).deleted_at is not None
+    put(parts, tenant_id, issue, comment, at=NOON + timedelta(minutes=2))
+    assert held(parts, tenant_id, issue).deleted_at is None
+    assert held(parts, tenant_id, comment).deleted_at is None
+
+
+def test_a_child_that_a_complete_list_no_longer_holds_is_buried(parts: Runtime, tenant_id: UUID) -> None:
+    put(parts, tenant_id, an_issue("1"), a_comment("c1", "1"), a_comment("c2", "1"))
+    later = NOON + timedelta(minutes=1)
+    put(parts, tenant_id, an_issue("1", updated=later), at=later)
+    with parts.store.bound_to(tenant_id) as session:
+        buried = records.bury_missing(session, COMMENT, {"1": ["c2"]}, parent=ISSUE, updated={"1": later}, at=later)
+    assert buried == 1
+    assert held(parts, tenant_id, a_comment("c1", "1")).deleted_at is not None
+    assert held(parts, tenant_id, a_comment("c2", "1")).deleted_at is None
+
+
+def test_a_lagging_read_buries_nothing(parts: Runtime, tenant_id: UUID) -> None:
+    fresh = NOON + timedelta(minutes=5)
+    put(parts, tenant_id, an_issue("1", updated=fresh), a_comment("c1", "1"))
+    with parts.store.bound_to(tenant_id) as session:
+        buried = records.bury_missing(
+            session, COMMENT, {"1": []}, parent=ISSUE, updated={"1": NOON}, at=fresh + timedelta(minutes=1)
+        )
+    assert buried == 0
+
+
+def test_a_reader_never_misses_a_version_below_one_it_has_seen(parts: Runtime, tenant_id: UUID) -> None:
+    """Eight writers at once, and a reader that follows the feed meanwhile: it must end with every row."""
+    stop = threading.Event()
+    seen: dict[str, int] = {}
+
+    def write(number: int) -> None:
+        for step in range(15):
+            put(parts, tenant_id, *(an_issue(f"{number}-{step}-{each}") for each in range(7)))
+
+    def read() -> None:
+        cursor: str | None = None
+        while True:
+            is_last = stop.is_set()
+            with parts.store.bound_to(tenant_id) as session:
+                found = feed.changes(session, cursor=cursor, limit=50, wanted=["issue"])
+            seen.update((line["id"], line["version"]) for line in found.lines)
+            cursor = found.next_cursor
+            if is_last and not found.has_more:
+                return
+
+    reader = threading.Thread(target=read)
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in (reader, *writers):
+        thread.start()
+    for writer in writers:
+        writer.join()
+    stop.set()
+    reader.join()
+    assert len(seen) == 8 * 15 * 7
