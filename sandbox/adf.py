@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 
-from sandbox.shapes import JsonObject
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.shapes import JsonObject
 
 
 def document(text: str | None) -> JsonObject | None:

@@ -7,7 +7,10 @@ from pathlib import Path
 from sandbox.recordings import acme
 from sandbox.recordings_dc import data_center
 from sandbox.seeding import seeded
-from sandbox.world import World
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.world import World
 
 NAMES = ("auto", "recordings", "recordings-dc", "seeded")
 DEFAULT_RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "recordings"

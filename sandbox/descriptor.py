@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
-from sandbox.shapes import JsonObject
 from sandbox.tokens import Address
 
-SCOPES = frozenset({"READ", "WRITE", "DELETE", "PROJECT_ADMIN", "ADMIN", "ACT_AS_USER", "ACCESS_EMAIL_ADDRESSES", "NONE"})
+if TYPE_CHECKING:
+    from sandbox.shapes import JsonObject
+
+SCOPES = frozenset(
+    {"READ", "WRITE", "DELETE", "PROJECT_ADMIN", "ADMIN", "ACT_AS_USER", "ACCESS_EMAIL_ADDRESSES", "NONE"}
+)
 _IMPLIED = ("READ", "WRITE", "DELETE", "PROJECT_ADMIN", "ADMIN")
 _KEY = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 _PAGE_LISTS = ("generalPages", "adminPages")
@@ -92,7 +96,9 @@ def _head_problems(body: JsonObject, fetched_base: str) -> list[str]:
     lifecycle = body.get("lifecycle") or {}
     if "installed" not in lifecycle:
         problems.append("authentication type 'jwt' requires a lifecycle 'installed' hook.")
-    problems += [f"lifecycle '{name}' must be a relative URL." for name, url in lifecycle.items() if not _is_relative(url)]
+    problems += [
+        f"lifecycle '{name}' must be a relative URL." for name, url in lifecycle.items() if not _is_relative(url)
+    ]
     unknown = [scope for scope in body.get("scopes", []) if str(scope).upper() not in SCOPES]
     if unknown:
         problems.append(f"unknown scopes {unknown}.")
@@ -106,7 +112,11 @@ def _module_problems(body: JsonObject) -> list[str]:
     hooks = modules.get("webhooks") or []
     if hooks and "READ" not in descriptor.scopes:
         problems.append("module 'webhooks' requires scope READ.")
-    problems += ["each webhook needs 'event' and 'url'." for hook in hooks if not (hook.get("event") and _is_relative(hook.get("url")))]
+    problems += [
+        "each webhook needs 'event' and 'url'."
+        for hook in hooks
+        if not (hook.get("event") and _is_relative(hook.get("url")))
+    ]
     keys = []
     for page in descriptor.pages():
         keys.append(page.get("key"))

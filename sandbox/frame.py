@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, urlencode
 
-from sandbox.installation import Installation
 from sandbox.tokens import page_token
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.installation import Installation
 
 CONNECT_VERSION = "1001.0.0-SNAPSHOT"
 _VARIABLE = re.compile(r"\$?\{[\w.]+\}")

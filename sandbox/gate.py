@@ -7,15 +7,17 @@ import binascii
 import hmac
 import time
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TYPE_CHECKING
 
 import jwt
 
-from sandbox.installation import Installation
-from sandbox.options import Options
 from sandbox.query_hash import accepted_hashes
 from sandbox.shapes import JiraError
-from sandbox.traffic import Traffic
+
+if TYPE_CHECKING:
+    from sandbox.options import Options
+    from sandbox.installation import Installation
+    from sandbox.traffic import Traffic
 
 LEEWAY_S = 30
 PROPER_LIFE_S = 180
@@ -43,7 +45,12 @@ class Request:
 def refused() -> JiraError:
     """Return Jira's 401."""
     message = "Client must be authenticated to access this resource."
-    return JiraError(401, message, body={"message": message, "status-code": 401}, headers={"WWW-Authenticate": 'OAuth realm="sandbox"'})
+    return JiraError(
+        401,
+        message,
+        body={"message": message, "status-code": 401},
+        headers={"WWW-Authenticate": 'OAuth realm="sandbox"'},
+    )
 
 
 def admit(request: Request, state: Installation, options: Options, traffic: Traffic, site_path: str = "") -> Caller:
@@ -53,7 +60,9 @@ def admit(request: Request, state: Installation, options: Options, traffic: Traf
         return _app(request, credentials, state, traffic, site_path)
     if scheme == "Basic" and _is_basic(credentials, options):
         return Caller("token")
-    if scheme == "Bearer" and any(hmac.compare_digest(credentials.encode(), each.encode()) for each in options.personal_tokens):
+    if scheme == "Bearer" and any(
+        hmac.compare_digest(credentials.encode(), each.encode()) for each in options.personal_tokens
+    ):
         return Caller("token")
     raise refused()
 

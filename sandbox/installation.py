@@ -11,9 +11,12 @@ import orjson
 import requests
 
 from sandbox.descriptor import Descriptor, InstallRefusedError, checked
-from sandbox.identity import SiteKey
-from sandbox.shapes import JsonObject
 from sandbox.tokens import install_token, server_token
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.shapes import JsonObject
+    from sandbox.identity import SiteKey
 
 SUCCESS = frozenset({200, 204})
 USER_AGENT = "Atlassian Webhook HTTP Client"
@@ -65,7 +68,9 @@ class Lifecycle:
         try:
             answer = _session().get(f"{base}/atlassian-connect.json", timeout=TIMEOUT_S, allow_redirects=False)
         except requests.RequestException as failure:
-            raise InstallRefusedError(f"The app descriptor could not be fetched: {type(failure).__name__}.") from failure
+            raise InstallRefusedError(
+                f"The app descriptor could not be fetched: {type(failure).__name__}."
+            ) from failure
         if answer.status_code != 200:  # noqa: PLR2004 - HTTP
             raise InstallRefusedError(f"The app's host returned HTTP {answer.status_code} for the descriptor.")
         try:
@@ -146,9 +151,15 @@ class Lifecycle:
         return self._post(event, url, token, self.payload(event, {}))
 
     def _post(self, event: str, url: str, token: str, body: JsonObject) -> HookAnswer:
-        headers = {"Authorization": f"JWT {token}", "Content-Type": "application/json; charset=utf-8", "User-Agent": USER_AGENT}
+        headers = {
+            "Authorization": f"JWT {token}",
+            "Content-Type": "application/json; charset=utf-8",
+            "User-Agent": USER_AGENT,
+        }
         try:
-            answer = _session().post(url, data=orjson.dumps(body), headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
+            answer = _session().post(
+                url, data=orjson.dumps(body), headers=headers, timeout=TIMEOUT_S, allow_redirects=False
+            )
             result = HookAnswer(event, answer.status_code, answer.text[:500])
         except requests.RequestException as failure:
             result = HookAnswer(event, 0, type(failure).__name__)

@@ -8,9 +8,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from sandbox.options import Options
 from sandbox.shapes import JiraError
-from sandbox.traffic import Traffic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.traffic import Traffic
+    from sandbox.options import Options
 
 BURST = "jira-burst-based"
 QUOTA = "jira-quota-global-based"

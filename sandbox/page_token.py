@@ -7,23 +7,25 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
 
 from sandbox.moments import DAY
 from sandbox.shapes import JiraError, JsonObject
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LIFE_MS = 7 * DAY
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the walk stands: the last issue handed out, and its rank at that time in case it is gone."""
+    """Where the walk stands: the number of the mark that the site keeps for the last issue handed out."""
 
-    last_id: str
-    position: int
+    mark: int
 
 
 class PageTokens:
@@ -36,7 +38,7 @@ class PageTokens:
 
     def seal(self, place: Place, binding: JsonObject) -> str:
         """Return the token of the next page."""
-        body = orjson.dumps([self._clock(), place.last_id, place.position, _digest(binding)])
+        body = orjson.dumps([self._clock(), place.mark, _digest(binding)])
         return base64.urlsafe_b64encode(self._mac(body) + body).decode().rstrip("=")
 
     def open(self, token: str, binding: JsonObject) -> Place:
@@ -48,10 +50,10 @@ class PageTokens:
         mac, body = raw[:16], raw[16:]
         if not hmac.compare_digest(mac, self._mac(body)):
             raise _refused()
-        issued, last_id, position, digest = orjson.loads(body)
+        issued, mark, digest = orjson.loads(body)
         if digest != _digest(binding) or self._clock() - issued > LIFE_MS:
             raise _refused()
-        return Place(last_id, position)
+        return Place(mark)
 
     def _mac(self, body: bytes) -> bytes:
         return hmac.new(self._secret, body, hashlib.sha256).digest()[:16]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from sandbox.moments import DAY, in_zone, parse_ms, zone
 from sandbox.shapes import ORIGIN, JsonObject
 from sandbox.world import Board, Catalogue, Entries, Issue, World
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from collections.abc import Callable
 
 ZONE = "Asia/Shanghai"
 AGILE_ONLY = ("epic", "sprint", "closedSprints", "flagged")
@@ -38,7 +40,9 @@ class Folder:
 def acme(root: Path) -> World:
     """Build the recorded Cloud site."""
     folder = Folder(root)
-    issues = [_recorded(each) for board in (8, 93) for each in folder.read(f"agile/1.0/board/{board}/issue.json")["issues"]]
+    issues = [
+        _recorded(each) for board in (8, 93) for each in folder.read(f"agile/1.0/board/{board}/issue.json")["issues"]
+    ]
     links = folder.per_issue("remotelink")
     worklogs = {key: tuple(body["worklogs"]) for key, body in folder.per_issue("worklog").items()}
     comments = {key: tuple(body["comments"]) for key, body in folder.per_issue("comment").items()}
@@ -163,7 +167,11 @@ class _Shells:
         created = min([self._when(int(issue_id)), *(parse_ms(each["started"]) - DAY for each in worklogs)])
         key = links[0]["self"].split("/")[-3] if links else f"EE-{issue_id}"
         histories = tuple(self._linked(link, created + DAY + number * 60_000) for number, link in enumerate(links))
-        times = [created, *(parse_ms(each["updated"]) for each in worklogs), *(parse_ms(h["created"]) for h in histories)]
+        times = [
+            created,
+            *(parse_ms(each["updated"]) for each in worklogs),
+            *(parse_ms(h["created"]) for h in histories),
+        ]
         where = zone(ZONE)
         fields = self._fields(in_zone(created, where), in_zone(max(times), where), f"Issue {key} of the recorded site")
         return Issue(issue_id, key, fields, histories, (), worklogs, links)
@@ -206,7 +214,12 @@ class _Shells:
         item = {"field": "RemoteIssueLink", "fieldtype": "jira", "from": None, "fromString": None}
         item |= {"to": str(link["id"]), "toString": f'This issue links to "{title} (Web Link)"'}
         author = self._people[self._turn % len(self._people)]
-        return {"id": str(self._next_history), "author": author, "created": in_zone(moment, zone(ZONE)), "items": [item]}
+        return {
+            "id": str(self._next_history),
+            "author": author,
+            "created": in_zone(moment, zone(ZONE)),
+            "items": [item],
+        }
 
 
 def _interpolation(points: list[tuple[int, int]]) -> Callable[[int], int]:
@@ -271,6 +284,4 @@ def standard_link_types() -> dict[str, JsonObject]:
 
 def stock(resource: str, key: str, name: str) -> JsonObject:
     """Return the smallest object Jira has for a named thing."""
-
-
     return {"self": f"{ORIGIN}/rest/api/2/{resource}/{key}", "id": key, "name": name}

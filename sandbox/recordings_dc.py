@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from sandbox.moments import parse_ms
 from sandbox.recordings import AGILE_ONLY, by_id, project_of, standard_link_types, standard_priorities, used_objects
 from sandbox.shapes import ORIGIN, JsonObject
 from sandbox.world import Board, Catalogue, Issue, World
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _RECORDED_ORIGIN = "http://jira-dc.acme.example:8080"
 
@@ -41,7 +44,11 @@ def _as_cloud(value: JsonObject) -> JsonObject:
     if "displayName" not in value or "key" not in value:
         return value
     account_id = f"dc:{value['key']}"
-    rest = {name: value[name] for name in ("emailAddress", "avatarUrls", "displayName", "active", "timeZone") if name in value}
+    rest = {
+        name: value[name]
+        for name in ("emailAddress", "avatarUrls", "displayName", "active", "timeZone")
+        if name in value
+    }
     where = f"{ORIGIN}/rest/api/2/user?accountId={account_id}"
     return {"self": where, "accountId": account_id, **rest, "accountType": "atlassian"}
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sandbox.adf import document
 from sandbox.shapes import ORIGIN, JsonObject
-from sandbox.world import Entries, Issue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.world import Entries, Issue
+    from collections.abc import Iterable
 
 EXPANDABLE = "operations,versionedRepresentations,editmeta,changelog,renderedFields"
 RICH_TEXT = ("description", "environment")
@@ -44,7 +47,12 @@ class Selection:
         without = frozenset(name[1:] for name in names if name.startswith("-"))
         named = frozenset(name for name in names if not name.startswith(("-", "*")))
         only_minus = not named and not any(name.startswith("*") for name in names)
-        return cls("*all" in names or (only_minus and default == "*all"), "*navigable" in names or (only_minus and default == "*navigable"), named, without)
+        return cls(
+            "*all" in names or (only_minus and default == "*all"),
+            "*navigable" in names or (only_minus and default == "*navigable"),
+            named,
+            without,
+        )
 
     def shows(self, name: str) -> bool:
         """Whether a field of that id is wanted."""
@@ -58,7 +66,9 @@ class Selection:
         return not self.everything and not self.navigable and self.named <= {"id", "key", "issuekey"}
 
 
-def issue(record: Issue, wanted: Selection, expand: frozenset[str], limits: Limits, version: str, *, agile: bool = False) -> JsonObject:
+def issue(
+    record: Issue, wanted: Selection, expand: frozenset[str], limits: Limits, version: str, *, agile: bool = False
+) -> JsonObject:
     """Return one issue object."""
     if wanted.is_ids_only and "changelog" not in expand:
         if wanted.named <= {"id"}:

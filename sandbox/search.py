@@ -6,9 +6,8 @@ import re
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, TYPE_CHECKING
 
 from sandbox import rendering
 from sandbox.jql import Query, parse
@@ -16,7 +15,10 @@ from sandbox.jql.evaluate import Clock, SortKey, sort_key, test_of
 from sandbox.moments import zone
 from sandbox.page_token import PageTokens, Place
 from sandbox.shapes import JiraError, JsonObject
-from sandbox.world import Issue, World
+
+if TYPE_CHECKING:
+    from sandbox.world import Issue, World
+    from collections.abc import Callable, Iterator
 
 MAX_PAGE = 5000
 MAX_PAGE_WITH_FIELDS = 100
@@ -64,8 +66,6 @@ class Found:
     """The ordered result of one query at one revision."""
 
     issues: list[Issue]
-    keys: list[SortKey] = field(default_factory=list)
-    places: dict[str, int] = field(default_factory=dict)
 
 
 class Search:
@@ -79,6 +79,7 @@ class Search:
         self._zone = zone(user_zone)
         self._kept: OrderedDict[tuple[str, int], Found] = OrderedDict()
         self._lock = threading.Lock()
+        self._marks: list[SortKey] = []  # one a page; a walk goes on behind its mark, whatever has changed meanwhile
         self.tokens = PageTokens(clock)
 
     def page(self, asked: SearchRequest, version: str) -> JsonObject:
@@ -90,7 +91,7 @@ class Search:
             raise JiraError(400, f"The reconcileIssues parameter takes at most {MAX_RECONCILED} issue ids.")
         query = bounded(asked.jql)
         found = self.find(query, asked.jql)
-        start = _start(found, place, query, self._world)
+        start = self._start(found, place, query)
         wanted = rendering.Selection.of(asked.fields, "id")
         expand = frozenset(part.strip() for part in asked.expand.split(",") if part.strip())
         size = asked.max_results if wanted.is_ids_only and not expand else min(asked.max_results, MAX_PAGE_WITH_FIELDS)
@@ -101,12 +102,28 @@ class Search:
             "isLast": is_last,
         }
         if not is_last:
-            body["nextPageToken"] = self.tokens.seal(Place(members[-1].id, start + size), asked.binding)
+            body["nextPageToken"] = self.tokens.seal(self._mark(members[-1], query), asked.binding)
         if "names" in expand:
-            body["names"] = {key: each["name"] for key, each in self._world.catalogue.fields.items() if wanted.shows(key)}
+            body["names"] = {
+                key: each["name"] for key, each in self._world.catalogue.fields.items() if wanted.shows(key)
+            }
         if "schema" in expand:
-            body["schema"] = {key: each["schema"] for key, each in self._world.catalogue.fields.items() if wanted.shows(key)}
+            body["schema"] = {
+                key: each["schema"] for key, each in self._world.catalogue.fields.items() if wanted.shows(key)
+            }
         return body
+
+    def _start(self, found: Found, place: Place | None, query: Query) -> int:
+        """Return where the page begins: behind the mark."""
+        if place is None:
+            return 0
+        return bisect_right(found.issues, self._marks[place.mark], key=sort_key(query))
+
+    def _mark(self, last: Issue, query: Query) -> Place:
+        """Keep where the last issue of a page stands now: it may move, change or go before the next page."""
+        with self._lock:
+            self._marks.append(sort_key(query)(last))
+            return Place(len(self._marks) - 1)
 
     def count(self, jql: str) -> int:
         """Return how many issues match."""
@@ -134,7 +151,7 @@ class Search:
             test = test_of(query.where, Clock(self._clock(), self._zone))
             candidates = (each for each in candidates if test(each))
         ordered = sorted(candidates, key=sort_key(query))
-        return Found(ordered, places={each.id: at for at, each in enumerate(ordered)})
+        return Found(ordered)
 
     def _projects(self, query: Query) -> list[str] | None:
         """Return the projects a query is confined to, so that others need not be looked at."""
@@ -152,17 +169,3 @@ def bounded(jql: str) -> Query:
     if query.where is None:
         raise JiraError(400, UNBOUNDED)
     return query
-
-
-def _start(found: Found, place: Place | None, query: Query, world: World) -> int:
-    """Return where the page begins: behind the last issue handed out, wherever that stands now."""
-    if place is None:
-        return 0
-    at = found.places.get(place.last_id)
-    if at is not None:
-        return at + 1
-    last = world.issues.get(place.last_id)
-    if last is None:
-        return min(place.position, len(found.issues))
-    key = sort_key(query)
-    return bisect_right(found.issues, key(last), key=key)

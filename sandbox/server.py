@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from sandbox.site import Site
 from sandbox.web.application import application
+
+if TYPE_CHECKING:
+    from sandbox.site import Site
+    from collections.abc import Iterable, Iterator
+
+_POLL_S = 0.02  # how soon a stop is noticed
 
 
 class _KeepAliveHandler(WSGIRequestHandler):
@@ -81,7 +85,9 @@ def _listen(site: Site, host: str, port: int, base_url: str | None) -> BaseWSGIS
 def serve(site: Site, port: int = 0, host: str = "127.0.0.1", base_url: str | None = None) -> Iterator[str]:
     """Serve the site in a thread while the block runs; yields its base URL. Port 0 takes any free one."""
     server = _listen(site, host, port, base_url)
-    thread = threading.Thread(target=server.serve_forever, name=f"sandbox:{server.server_port}", daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, args=(_POLL_S,), name=f"sandbox:{server.server_port}", daemon=True
+    )
     thread.start()
     try:
         yield site.base_url
@@ -91,7 +97,9 @@ def serve(site: Site, port: int = 0, host: str = "127.0.0.1", base_url: str | No
         thread.join(timeout=5)
 
 
-def serve_forever(site: Site, port: int, host: str, base_url: str | None, ready: str = "sandbox site ready at {url}") -> None:
+def serve_forever(
+    site: Site, port: int, host: str, base_url: str | None, ready: str = "sandbox site ready at {url}"
+) -> None:
     """Serve the site until interrupted; prints one line once it accepts connections."""
     server = _listen(site, host, port, base_url)
     print(ready.format(url=site.base_url), flush=True)  # noqa: T201 - the one line of the command

@@ -14,7 +14,9 @@ ORIGIN = "https://acme.atlassian.net"
 class JiraError(Exception):
     """An answer other than 2xx, in the words Jira uses for it."""
 
-    def __init__(self, status: int, *messages: str, headers: dict[str, str] | None = None, body: JsonObject | None = None):
+    def __init__(
+        self, status: int, *messages: str, headers: dict[str, str] | None = None, body: JsonObject | None = None
+    ):
         """Keep the status and Jira's messages; `body` replaces the usual `errorMessages` object."""
         super().__init__(status, *messages)
         self.status = status

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
@@ -21,7 +19,12 @@ from sandbox.shapes import ORIGIN, JsonObject
 from sandbox.tokens import Address, context_token, install_token, page_token, server_token
 from sandbox.traffic import Traffic
 from sandbox.webhooks import Delivery, Webhooks
-from sandbox.world import Issue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.world import Issue
+    from pathlib import Path
+    from collections.abc import Callable
 
 APP_USER = "557058:00000000-5a4d-4b0c-9a7e-sandbox00app"
 
@@ -157,7 +160,14 @@ class Site:
         descriptor = self.lifecycle.state.descriptor
         name = descriptor.json.get("name", descriptor.key) if descriptor else "App"
         shown = {"self": f"{ORIGIN}/rest/api/2/user?accountId={APP_USER}", "accountId": APP_USER, "accountType": "app"}
-        return {**shown, "displayName": name, "active": True, "timeZone": self.world.timezone, "locale": "en_US", "avatarUrls": {}}
+        return {
+            **shown,
+            "displayName": name,
+            "active": True,
+            "timeZone": self.world.timezone,
+            "locale": "en_US",
+            "avatarUrls": {},
+        }
 
     def is_admin(self, account_id: str) -> bool:
         """Whether the user administers Jira. The app's user never does."""
@@ -181,7 +191,9 @@ class Site:
 
     def page_token(self, path_and_query: str, account_id: str | None, **changes_: object) -> str:
         """Sign the load of a page of the app; keyword arguments replace claims (None removes)."""
-        return page_token(self.shared_secret, self.client_key, self._app, self._app.url(path_and_query), account_id, **changes_)
+        return page_token(
+            self.shared_secret, self.client_key, self._app, self._app.url(path_and_query), account_id, **changes_
+        )
 
     def context_token(self, account_id: str | None, **changes_: object) -> str:
         """Return what `AP.context.getToken` would."""
@@ -193,7 +205,9 @@ class Site:
 
     def webhook_token(self, path_and_query: str, method: str = "POST", **changes_: object) -> str:
         """Sign a webhook, `enabled` or `disabled` (HS256)."""
-        return server_token(self.shared_secret, self.client_key, self._app, method, self._app.url(path_and_query), **changes_)
+        return server_token(
+            self.shared_secret, self.client_key, self._app, method, self._app.url(path_and_query), **changes_
+        )
 
     def frame_url(self, module_key: str, account_id: str | None) -> str | None:
         """Return the URL with token that Jira would load into the frame; None where there is no such page."""

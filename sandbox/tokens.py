@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import jwt
 
-from sandbox.identity import SiteKey
 from sandbox.query_hash import CONTEXT, query_hash
+
+if TYPE_CHECKING:
+    from sandbox.identity import SiteKey
 
 LIFE_S = 180
 CONTEXT_LIFE_S = 15 * 60

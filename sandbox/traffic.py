@@ -6,7 +6,10 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
-from sandbox.shapes import JsonObject
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.shapes import JsonObject
 
 GRACE_S = 0.25
 """A request may have been on its way when the 429 that should have stopped it was written."""
@@ -58,7 +61,7 @@ class Traffic:
             self.points += points
             self.points_by_template[template] += points
             self.by_status[str(status)] += 1
-            self.log.append((now, template.split(" ")[0], target, status))
+            self.log.append((now, template.split(" ", maxsplit=1)[0], target, status))
             del self.log[:-10_000]
 
     def block(self, scope: str, now: float, seconds: float) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from sandbox.shapes import JsonObject
-from sandbox.world import Issue, World
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.world import Issue, World
+    from sandbox.shapes import JsonObject
+    from collections.abc import Iterator
 
 
 def entities(world: World) -> dict[str, list[str]]:

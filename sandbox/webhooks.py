@@ -6,7 +6,6 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -17,10 +16,14 @@ from sandbox.installation import USER_AGENT, Lifecycle
 from sandbox.jql import parse
 from sandbox.jql.evaluate import Clock, test_of
 from sandbox.moments import now_ms, zone
-from sandbox.options import Options
 from sandbox.shapes import ORIGIN, JsonObject
 from sandbox.tokens import server_token
-from sandbox.world import Issue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.world import Issue
+    from sandbox.options import Options
+    from collections.abc import Callable
 
 RETRIED = frozenset({408, 409, 425, 429})
 _SERVER_ERROR = 500
@@ -56,7 +59,9 @@ class Webhooks:
         self.deliveries: list[Delivery] = []
         self.before_send: Callable[[Delivery], None] | None = None  # a seam for tests
 
-    def send(self, event: str, body: JsonObject, issue: Issue | None = None, *, flow: str = "Primary") -> list[Delivery]:
+    def send(
+        self, event: str, body: JsonObject, issue: Issue | None = None, *, flow: str = "Primary"
+    ) -> list[Delivery]:
         """Send an event to each matching webhook; returns after the first attempt, retries go on behind."""
         state = self._lifecycle.state
         if not (state.installed and state.enabled and self._options.webhooks and state.descriptor):

@@ -10,12 +10,14 @@ import itertools
 import threading
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from sandbox.moments import parse_ms
 from sandbox.shapes import JsonObject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 Entries = tuple[JsonObject, ...]
 

@@ -25,7 +25,7 @@ class Periodic:
     every: int
 
 
-SCHEDULE = (Periodic(jobs.SWEEP, every=20),)
+SCHEDULE = (Periodic(jobs.SWEEP, every=10),)
 
 
 class Tick(CronJob):

@@ -7,6 +7,8 @@ its slice it goes to the back of the queue, so that a large site does not keep a
 from __future__ import annotations
 
 import random
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -23,6 +25,7 @@ from app.errors import (
     JiraRefused,
     JiraRejected,
     TokenExpired,
+    Unavailable,
 )
 from app.ingest import fieldmap
 from app.ingest.storing import extract_page, store_page
@@ -33,7 +36,7 @@ from app.store import checkpoints
 from app.store.checkpoints import LeaseLost
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -94,28 +97,33 @@ class Hand:
     def _walk(self, site: Site, chunk: Chunk, fields: Fields, until: datetime) -> None:
         """Walk a chunk page by page until its end, the end of the time, or a failure."""
         walk_entity = entity(chunk.entity)
-        walk = walk_entity.walk
-        if walk is None:
-            raise JiraNonsense(f"{chunk.entity} has no walk")
-        place, expected = pages.Place(chunk.page_token, chunk.page_offset), chunk.expected
+        if walk_entity.walk is None:
+            raise LookupError(f"{chunk.entity} has no walk")
         try:
-            if expected is None and walk.paging is Paging.TOKEN:
-                expected = count(site, jql_of(chunk.scope_id))
-            while True:
-                page = pages.fetch(site, walk, place, path=_path(walk, chunk), params=_params(walk, chunk))
-                expected = expected if walk.paging is Paging.TOKEN else page.total
-                self._store(walk_entity, chunk, fields, page, expected)
-                if page.next is None:
-                    return
-                place = page.next
-                if clock.now() >= until:
-                    with self.store.bound_to(self.tenant_id) as session:
-                        checkpoints.release(session, chunk)
-                    return
+            with _kept(self.store, self.tenant_id, chunk):
+                self._pages(site, walk_entity, walk_entity.walk, chunk, fields, until)
         except LeaseLost:
             log.warning("lease lost", chunk=str(chunk.id), entity=chunk.entity)
         except JiraFailure as failure:
-            self._settle(chunk, walk, failure)
+            self._settle(chunk, walk_entity.walk, failure)
+
+    def _pages(
+        self, site: Site, walk_entity: Entity, walk: Walk, chunk: Chunk, fields: Fields, until: datetime
+    ) -> None:
+        place, expected = pages.Place(chunk.page_token, chunk.page_offset), chunk.expected
+        if expected is None and walk.paging is Paging.TOKEN:
+            expected = count(site, jql_of(chunk.scope_id))
+        while True:
+            page = pages.fetch(site, walk, place, path=_path(walk, chunk), params=_params(walk, chunk))
+            expected = expected if walk.paging is Paging.TOKEN else page.total
+            self._store(walk_entity, chunk, fields, page, expected)
+            if page.next is None:
+                return
+            place = page.next
+            if clock.now() >= until:
+                with self.store.bound_to(self.tenant_id) as session:
+                    checkpoints.release(session, chunk)
+                return
 
     def _store(self, walk_entity: Entity, chunk: Chunk, fields: Fields, page: pages.Page, expected: int | None) -> None:
         """One transaction: the page's rows, what they bring, and the checkpoint behind them."""
@@ -182,6 +190,29 @@ class Hand:
         integration = ledger.of_tenant(session, self.tenant_id)
         if integration is not None and integration.state.is_working:
             ledger.move_to(session, integration.id, State.NEEDS_ATTENTION, reason=reason)
+
+
+@contextmanager
+def _kept(store: Store, tenant_id: UUID, chunk: Chunk) -> Iterator[None]:
+    """Renew the chunk's lease while the body runs: Jira may take longer for a page than a dead worker may be waited for."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(checkpoints.LEASE.total_seconds() / 3):
+            try:
+                with store.bound_to(tenant_id) as session:
+                    checkpoints.renew(session, chunk)
+            except (LeaseLost, Unavailable) as failure:
+                # The walker will find out by itself when it commits its page.
+                log.warning("lease not renewed", reason=str(failure))
+
+    keeper = threading.Thread(target=renew, name="lease", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        keeper.join()
 
 
 def count(site: Site, jql: str) -> int | None:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from app.store.session import Session
 
-LEASE = timedelta(seconds=60)
-"""How long a silent worker keeps a chunk; twice the longest that one page may take (`jira.client` time-outs)."""
+LEASE = timedelta(seconds=15)
+"""How long a silent worker keeps a chunk; a living one renews it every third of that, however slow Jira is."""
 TOKEN_LIFE = timedelta(days=6)
 """Jira keeps page tokens seven days; one day to spare."""
 
@@ -153,6 +153,11 @@ def advance(session: Session, chunk: Chunk, *, token: str | None, offset: int, s
         problem=None,
         attempts=0,
     )
+
+
+def renew(session: Session, chunk: Chunk) -> None:
+    """The holder is alive. Raises LeaseLost."""
+    _change(session, chunk, leased_until=clock.now() + LEASE)
 
 
 def finish(session: Session, chunk: Chunk) -> None:

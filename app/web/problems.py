@@ -43,7 +43,7 @@ PEOPLE = frozenset({"jira_pages", "console", "console_sign_in"})
 """Blueprints whose callers are people in a browser."""
 
 
-def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - five handlers side by side
+def register(app: Flask, *, app_key: str) -> None:
     """Answer every error of the app."""
 
     def refused(error: Refused) -> Response:

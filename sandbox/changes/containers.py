@@ -7,7 +7,10 @@ from dataclasses import replace
 from sandbox.changes.desk import Change, Desk, item, pair, updated
 from sandbox.changes.issues import first_status, next_key
 from sandbox.shapes import JiraError, JsonObject
-from sandbox.world import Issue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.world import Issue
 
 _EMBEDDED = ("self", "id", "key", "name", "projectTypeKey", "simplified", "avatarUrls")
 
@@ -38,7 +41,10 @@ def archive(desk: Desk, asked: JsonObject) -> Change:
 
 def restore(desk: Desk, asked: JsonObject) -> Change:
     """Bring an archived issue back."""
-    return _put(desk, replace(_chosen(desk, asked, [each for each in desk.world.issues.values() if each.archived]), archived=None))
+    return _put(
+        desk,
+        replace(_chosen(desk, asked, [each for each in desk.world.issues.values() if each.archived]), archived=None),
+    )
 
 
 def hide(desk: Desk, asked: JsonObject) -> Change:
@@ -48,7 +54,9 @@ def hide(desk: Desk, asked: JsonObject) -> Change:
 
 def reveal(desk: Desk, asked: JsonObject) -> Change:
     """Remove the security level."""
-    return _put(desk, replace(_chosen(desk, asked, [each for each in desk.world.issues.values() if each.hidden]), hidden=False))
+    return _put(
+        desk, replace(_chosen(desk, asked, [each for each in desk.world.issues.values() if each.hidden]), hidden=False)
+    )
 
 
 def _chosen(desk: Desk, asked: JsonObject, candidates: list[Issue]) -> Issue:

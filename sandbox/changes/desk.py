@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from random import Random
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from sandbox import rendering
 from sandbox.moments import in_zone, zone
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
-from sandbox.world import Entries, Issue, World
+
+if TYPE_CHECKING:
+    from sandbox.world import Entries, Issue, World
+    from random import Random
 
 Kind = Callable[["Desk", JsonObject], "Change"]
 
@@ -80,7 +82,9 @@ class Desk:
             if found is None:
                 raise JiraError(404, f"no project {asked[name]!r}")
             return found
-        used = [key for key, members in self.world.by_project.items() if members and key not in self.world.lost_projects]
+        used = [
+            key for key, members in self.world.by_project.items() if members and key not in self.world.lost_projects
+        ]
         return self.world.catalogue.projects[self.chance.choice(used)]
 
     def person(self, asked: JsonObject, name: str = "user") -> JsonObject:
@@ -101,11 +105,15 @@ class Desk:
             return found
         return self.chance.choice(entries)
 
-    def changed(self, issue: Issue, author: JsonObject, items: Iterable[JsonObject], **fields: Any) -> tuple[Issue, JsonObject]:  # noqa: ANN401 - Jira's values
+    def changed(
+        self, issue: Issue, author: JsonObject, items: Iterable[JsonObject], **fields: Any
+    ) -> tuple[Issue, JsonObject]:
         """Put the issue with new field values and one history; return it and the history."""
         written = self.stamp()
         history = {"id": self.world.new_id(), "author": author, "created": written, "items": list(items)}
-        made = replace(issue, fields={**issue.fields, **fields, "updated": written}, histories=(*issue.histories, history))
+        made = replace(
+            issue, fields={**issue.fields, **fields, "updated": written}, histories=(*issue.histories, history)
+        )
         self.world.put(made)
         return made, history
 
@@ -116,7 +124,12 @@ class Desk:
         return made
 
 
-def item(field_name: str, before: tuple[str | None, str | None], after: tuple[str | None, str | None], field_id: str | None = None) -> JsonObject:
+def item(
+    field_name: str,
+    before: tuple[str | None, str | None],
+    after: tuple[str | None, str | None],
+    field_id: str | None = None,
+) -> JsonObject:
     """Return a changelog item of (id, text) before and after."""
     kind = "custom" if field_id and field_id.startswith("customfield") else "jira"
     made: JsonObject = {"field": field_name, "fieldtype": kind, "fieldId": field_id or field_name}
@@ -147,7 +160,9 @@ def public(user: JsonObject) -> JsonObject:
     return {name: value for name, value in user.items() if name not in {"emailAddress", "locale"}}
 
 
-def updated(issue: Issue, author: JsonObject, type_name: str, history: JsonObject | None = None, **more: object) -> Event:
+def updated(
+    issue: Issue, author: JsonObject, type_name: str, history: JsonObject | None = None, **more: object
+) -> Event:
     """Return `jira:issue_updated` with the changelog of this change."""
     body: JsonObject = {"issue_event_type_name": type_name, "user": public(author), "issue": whole(issue), **more}
     if history is not None:

@@ -19,7 +19,11 @@ def create(desk: Desk, asked: JsonObject) -> Change:
     pattern = pattern or next(iter(world.issues.values()))
     blank = {name: [] if isinstance(value, list) else None for name, value in pattern.fields.items()}
     same = {name: pattern.fields[name] for name in ("issuetype", "priority")}
-    embedded = {name: value for name, value in project.items() if name in {"self", "id", "key", "name", "projectTypeKey", "simplified", "avatarUrls"}}
+    embedded = {
+        name: value
+        for name, value in project.items()
+        if name in {"self", "id", "key", "name", "projectTypeKey", "simplified", "avatarUrls"}
+    }
     status = first_status(desk, project["id"])
     fields = {
         **blank,
@@ -84,7 +88,9 @@ def update(desk: Desk, asked: JsonObject) -> Change:
 def _edited(desk: Desk, name: str, before: object, after: object) -> JsonObject:
     label = desk.world.catalogue.fields.get(name, {}).get("name", name) if name.startswith("customfield") else name
     if name == "priority":
-        return item(name, pair(before if isinstance(before, dict) else None), pair(after if isinstance(after, dict) else None))
+        return item(
+            name, pair(before if isinstance(before, dict) else None), pair(after if isinstance(after, dict) else None)
+        )
     return item(label, (None, _text(before)), (None, _text(after)), name)
 
 
@@ -102,7 +108,13 @@ def assign(desk: Desk, asked: JsonObject) -> Change:
     entry = item("assignee", old, (after["accountId"], after["displayName"]))
     entry |= {"tmpFromAccountId": old[0], "tmpToAccountId": after["accountId"]}
     issue, history = desk.changed(issue, author, [entry], assignee=after)
-    return Change("issue", issue.id, issue.id, {"key": issue.key, "changelog_id": history["id"]}, [updated(issue, author, "issue_assigned", history)])
+    return Change(
+        "issue",
+        issue.id,
+        issue.id,
+        {"key": issue.key, "changelog_id": history["id"]},
+        [updated(issue, author, "issue_assigned", history)],
+    )
 
 
 def transition(desk: Desk, asked: JsonObject) -> Change:
@@ -143,8 +155,19 @@ def delete(desk: Desk, asked: JsonObject) -> Change:
     events += without_references(desk, issue)
     world.drop(issue.id)
     world.deleted_worklogs.extend((str(each["id"]), desk.now()) for each in issue.worklogs)
-    record = {"id": len(world.audit) + 1, "summary": "Issue deleted", "created": desk.stamp(), "category": "issue management"}
-    world.audit.append({**record, "objectItem": {"name": issue.key, "typeName": "ISSUE_DELETE"}, "authorAccountId": author["accountId"]})
+    record = {
+        "id": len(world.audit) + 1,
+        "summary": "Issue deleted",
+        "created": desk.stamp(),
+        "category": "issue management",
+    }
+    world.audit.append(
+        {
+            **record,
+            "objectItem": {"name": issue.key, "typeName": "ISSUE_DELETE"},
+            "authorAccountId": author["accountId"],
+        }
+    )
     detail = {
         "key": issue.key,
         "changelog": [each["id"] for each in issue.histories],

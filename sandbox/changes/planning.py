@@ -7,7 +7,10 @@ from dataclasses import replace
 from sandbox.changes.desk import Change, Desk, Event, item, updated
 from sandbox.moments import DAY, zulu
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
-from sandbox.world import Board
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.world import Board
 
 _ON_ISSUE = ("id", "name", "state", "goal", "startDate", "endDate", "completeDate")
 
@@ -16,7 +19,12 @@ def create_sprint(desk: Desk, asked: JsonObject) -> Change:
     """Make a future sprint on board `board`, or on any scrum board."""
     catalogue, board = desk.world.catalogue, _board(desk, asked)
     key = max(catalogue.sprints, default=0) + 1
-    made: JsonObject = {"id": key, "self": f"{ORIGIN}/rest/agile/1.0/sprint/{key}", "state": "future", "originBoardId": board.id}
+    made: JsonObject = {
+        "id": key,
+        "self": f"{ORIGIN}/rest/agile/1.0/sprint/{key}",
+        "state": "future",
+        "originBoardId": board.id,
+    }
     made |= {"name": asked.get("name", f"Sprint {key}"), "goal": "", "createdDate": zulu(desk.now())}
     catalogue.sprints[key] = made
     catalogue.boards[board.id] = replace(board, sprint_ids=(*board.sprint_ids, key))
@@ -45,7 +53,9 @@ def plan_issue(desk: Desk, asked: JsonObject) -> Change:
     kept = [each for each in before if each["state"] == "closed"]
     entry = item("Sprint", _listed(before), _listed([*kept, sprint]), "customfield_10020")
     agile = {**issue.agile, "sprint": sprint}
-    issue, history = desk.changed(replace(issue, agile=agile), author, [entry], customfield_10020=[*kept, on_issue(sprint)])
+    issue, history = desk.changed(
+        replace(issue, agile=agile), author, [entry], customfield_10020=[*kept, on_issue(sprint)]
+    )
     detail = {"sprint_id": str(sprint["id"]), "changelog_id": history["id"]}
     return Change("issue", issue.id, issue.id, detail, [updated(issue, author, "issue_updated", history)])
 
@@ -81,7 +91,9 @@ def _board(desk: Desk, asked: JsonObject) -> Board:
     boards = desk.world.catalogue.boards
     if "board" in asked and int(asked["board"]) not in boards:
         raise JiraError(404, f"no board {asked['board']!r}")
-    fitting = [boards[int(asked["board"])]] if "board" in asked else [each for each in boards.values() if each.has_sprints]
+    fitting = (
+        [boards[int(asked["board"])]] if "board" in asked else [each for each in boards.values() if each.has_sprints]
+    )
     if not fitting:
         raise JiraError(409, "no scrum board")
     return desk.chance.choice(fitting)

@@ -6,7 +6,10 @@ from dataclasses import replace
 
 from sandbox.changes.desk import Change, Desk, Event, item
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
-from sandbox.world import Issue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.world import Issue
 
 
 def link(desk: Desk, asked: JsonObject) -> Change:
@@ -22,7 +25,10 @@ def link(desk: Desk, asked: JsonObject) -> Change:
     kind, link_id = desk.chance.choice(kinds), desk.world.new_id()
     outward = _end(link_id, kind, "outwardIssue", target)
     inward = _end(link_id, kind, "inwardIssue", source)
-    for one, other, end, phrase in ((source, target, outward, kind["outward"]), (target, source, inward, kind["inward"])):
+    for one, other, end, phrase in (
+        (source, target, outward, kind["outward"]),
+        (target, source, inward, kind["inward"]),
+    ):
         entry = item("Link", (None, None), (other.key, f"This issue {phrase} {other.key}"), "issuelinks")
         desk.changed(one, author, [entry], issuelinks=[*(one.fields.get("issuelinks") or ()), end])
     event = Event("issuelink_created", {"issueLink": _event_body(link_id, kind, source.id, target.id)})
@@ -46,7 +52,12 @@ def unlink(desk: Desk, asked: JsonObject) -> Change:
         gone = next(each for each in issue.fields["issuelinks"] if str(each["id"]) == link_id)
         kind, other = gone["type"], gone.get("outwardIssue") or gone["inwardIssue"]
         source = issue if "outwardIssue" in gone else source
-        desk.changed(issue, author, [item("Link", (other["key"], f"This issue links to {other['key']}"), (None, None), "issuelinks")], issuelinks=kept)
+        desk.changed(
+            issue,
+            author,
+            [item("Link", (other["key"], f"This issue links to {other['key']}"), (None, None), "issuelinks")],
+            issuelinks=kept,
+        )
     target = ends[link_id][-1]
     event = Event("issuelink_deleted", {"issueLink": _event_body(link_id, kind, source.id, target.id)})
     return Change("issue_link", link_id, source.id, {"target_id": target.id}, [event])
@@ -90,7 +101,12 @@ def _end(link_id: str, kind: JsonObject, side: str, other: Issue) -> JsonObject:
     names = ("summary", "status", "priority", "issuetype")
     shown = {"id": other.id, "key": other.key, "self": f"{ORIGIN}/rest/api/2/issue/{other.id}"}
     fields = {name: other.fields.get(name) for name in names}
-    return {"id": link_id, "self": f"{ORIGIN}/rest/api/2/issueLink/{link_id}", "type": kind, side: {**shown, "fields": fields}}
+    return {
+        "id": link_id,
+        "self": f"{ORIGIN}/rest/api/2/issueLink/{link_id}",
+        "type": kind,
+        side: {**shown, "fields": fields},
+    }
 
 
 def _event_body(link_id: str, kind: JsonObject, source_id: str, target_id: str) -> JsonObject:

@@ -6,7 +6,10 @@ from dataclasses import replace
 
 from sandbox.changes.desk import Change, Desk, Event, abridged, item, updated
 from sandbox.shapes import ORIGIN, JsonObject
-from sandbox.world import Entries, Issue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.world import Entries, Issue
 
 _HOUR_S = 3600
 
@@ -41,7 +44,10 @@ def delete_comment(desk: Desk, asked: JsonObject) -> Change:
 
 def _spoken(issue: Issue, author: JsonObject, comment: JsonObject, event: str, type_name: str) -> Change:
     """Raise both signals that Jira raises for one comment."""
-    events = [Event(event, {"comment": comment, "issue": abridged(issue)}, issue), updated(issue, author, type_name, comment=comment)]
+    events = [
+        Event(event, {"comment": comment, "issue": abridged(issue)}, issue),
+        updated(issue, author, type_name, comment=comment),
+    ]
     return Change("comment", comment["id"], issue.id, {"key": issue.key}, events)
 
 
@@ -49,8 +55,19 @@ def add_worklog(desk: Desk, asked: JsonObject) -> Change:
     """Log `seconds` of work on an issue."""
     issue, author, written, key = desk.issue(asked), desk.person(asked), desk.stamp(), desk.world.new_id()
     seconds = int(asked.get("seconds", _HOUR_S * desk.chance.randint(1, 8)))
-    made = {"self": f"{ORIGIN}/rest/api/2/issue/{issue.id}/worklog/{key}", "id": key, "issueId": issue.id, "author": author}
-    made |= {"updateAuthor": author, "created": written, "updated": written, "started": written, "comment": asked.get("comment", "work")}
+    made = {
+        "self": f"{ORIGIN}/rest/api/2/issue/{issue.id}/worklog/{key}",
+        "id": key,
+        "issueId": issue.id,
+        "author": author,
+    }
+    made |= {
+        "updateAuthor": author,
+        "created": written,
+        "updated": written,
+        "started": written,
+        "comment": asked.get("comment", "work"),
+    }
     made |= {"timeSpent": _spent(seconds), "timeSpentSeconds": seconds}
     return _logged(desk, issue, author, made, (*issue.worklogs, made), "worklog_created")
 
@@ -60,7 +77,13 @@ def edit_worklog(desk: Desk, asked: JsonObject) -> Change:
     issue, author = desk.issue(asked, having="worklogs"), desk.person(asked)
     before = desk.entry(issue.worklogs, asked, "worklog")
     seconds = int(asked.get("seconds", before["timeSpentSeconds"] + _HOUR_S))
-    after = {**before, "updateAuthor": author, "updated": desk.stamp(), "timeSpent": _spent(seconds), "timeSpentSeconds": seconds}
+    after = {
+        **before,
+        "updateAuthor": author,
+        "updated": desk.stamp(),
+        "timeSpent": _spent(seconds),
+        "timeSpentSeconds": seconds,
+    }
     return _logged(desk, issue, author, after, _swapped(issue.worklogs, after), "worklog_updated")
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox.world import Issue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.world import Issue
+    from collections.abc import Callable
 
 EQUALITY = frozenset({"=", "!=", "in", "not in"})
 EMPTINESS = frozenset({"is", "is not"})
@@ -61,7 +64,11 @@ def _project(issue: Issue) -> tuple[str, ...]:
 
 _FIELDS = (
     (("project",), EQUALITY | EMPTINESS, _project),
-    (("issuekey", "key", "issue", "id"), EQUALITY | EMPTINESS | RANGE, lambda i: (i.id, i.key.lower(), *map(str.lower, i.former_keys))),
+    (
+        ("issuekey", "key", "issue", "id"),
+        EQUALITY | EMPTINESS | RANGE,
+        lambda i: (i.id, i.key.lower(), *map(str.lower, i.former_keys)),
+    ),
     (("created", "createddate"), RANGE | EQUALITY | EMPTINESS, lambda _: ()),
     (("updated", "updateddate"), RANGE | EQUALITY | EMPTINESS, lambda _: ()),
     (("status",), EQUALITY | EMPTINESS, _named("status")),
@@ -77,7 +84,7 @@ SEARCHABLE: dict[str, Field] = {
     alias: Field(aliases[0], operators, names) for aliases, operators, names in _FIELDS for alias in aliases
 }
 SORTABLE: dict[str, str] = {
-    **{alias: field.name for alias, field in SEARCHABLE.items() if field.name not in {"labels"}},
+    **{alias: field.name for alias, field in SEARCHABLE.items() if field.name != "labels"},
     "rank": "rank",
 }
 DATES = frozenset({"created", "updated"})

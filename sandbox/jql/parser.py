@@ -43,7 +43,10 @@ def _tokens(text: str) -> list[_Token]:
     while text[at:].strip():
         match = _TOKEN.match(text, at)
         if match is None:
-            raise JiraError(400, f"Error in the JQL Query: The quoted string or character at position {at + 1} has not been completed.")
+            raise JiraError(
+                400,
+                f"Error in the JQL Query: The quoted string or character at position {at + 1} has not been completed.",
+            )
         kind = match.lastgroup or ""
         found.append(_Token(kind, match.group(kind), match.start(kind)))
         at = match.end()
@@ -85,7 +88,10 @@ class _Parser:
     def _expect(self, keyword: str) -> None:
         token = self._take()
         if token.keyword != keyword:
-            raise JiraError(400, f"Error in the JQL Query: Expecting '{keyword}' but got '{token.text}'. (line 1, character {token.at + 1})")
+            raise JiraError(
+                400,
+                f"Error in the JQL Query: Expecting '{keyword}' but got '{token.text}'. (line 1, character {token.at + 1})",
+            )
 
     @staticmethod
     def _unexpected(token: _Token) -> JiraError:
@@ -122,7 +128,10 @@ class _Parser:
     def _clause(self) -> Node:
         name = self._take()
         if name.kind == "symbol" or (name.kind == "word" and name.keyword in {"and", "or", "order", "by", "in", "is"}):
-            raise JiraError(400, f"Error in the JQL Query: Expecting a field name but got '{name.text}'. (line 1, character {name.at + 1})")
+            raise JiraError(
+                400,
+                f"Error in the JQL Query: Expecting a field name but got '{name.text}'. (line 1, character {name.at + 1})",
+            )
         following = self._peek()
         if following is None or following.keyword in {")", "and", "or", "&&", "||", "order"}:
             return Text(_unquoted(name))
@@ -165,7 +174,10 @@ class _Parser:
     def _operand(self) -> Operand:
         token = self._take()
         if token.kind == "symbol":
-            raise JiraError(400, f"Error in the JQL Query: Expecting either a value, list or function but got '{token.text}'. (line 1, character {token.at + 1})")
+            raise JiraError(
+                400,
+                f"Error in the JQL Query: Expecting either a value, list or function but got '{token.text}'. (line 1, character {token.at + 1})",
+            )
         if token.keyword in {"empty", "null"}:
             return Operand(token.text, is_empty=True)
         if token.kind == "word" and (following := self._peek()) is not None and following.text == "(":

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from random import Random
 
 from sandbox.moments import DAY, HOUR, MINUTE, in_zone, zone
 from sandbox.seeding.plan import END, SPRINT_LENGTH, START, ProjectPlan, sprint_on_issue
 from sandbox.seeding.vocabulary import LABELS, TEXT, ZONE
 from sandbox.shapes import ORIGIN, JsonObject
 from sandbox.world import Catalogue, Issue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from random import Random
+    from collections.abc import Iterator
 
 _WHERE = zone(ZONE)
 _RARE, _SOMETIMES, _OFTEN = 0.02, 0.2, 0.6
@@ -48,7 +51,12 @@ class _Life:
     def change(self, *items: JsonObject) -> None:
         """Append one history with these items and move `updated`."""
         author = self.chance.choice(self.people)
-        made = {"id": str(next(self.ids)), "author": author, "created": in_zone(self.moment, _WHERE), "items": list(items)}
+        made = {
+            "id": str(next(self.ids)),
+            "author": author,
+            "created": in_zone(self.moment, _WHERE),
+            "items": list(items),
+        }
         self.histories.append(made)
         self.last_change = self.moment
 
@@ -57,10 +65,18 @@ class _Life:
         return in_zone(self.moment, _WHERE)
 
 
-def item(name: str, before: tuple[str | None, str | None], after: tuple[str | None, str | None], field_id: str | None = None) -> JsonObject:
+def item(
+    name: str, before: tuple[str | None, str | None], after: tuple[str | None, str | None], field_id: str | None = None
+) -> JsonObject:
     """Return a changelog item; a custom field's id differs from its name."""
     kind = "custom" if field_id and field_id.startswith("customfield") else "jira"
-    made: JsonObject = {"field": name, "fieldtype": kind, "fieldId": field_id or name, "from": before[0], "fromString": before[1]}
+    made: JsonObject = {
+        "field": name,
+        "fieldtype": kind,
+        "fieldId": field_id or name,
+        "from": before[0],
+        "fromString": before[1],
+    }
     return {**made, "to": after[0], "toString": after[1]}
 
 
@@ -84,7 +100,16 @@ def live(chance: Random, catalogue: Catalogue, drawn: Drawn, ids: Iterator[int],
         seconds = sum(each["timeSpentSeconds"] for each in worklogs)
         drawn.fields["timetracking"] = {"timeSpent": f"{seconds // 3600}h", "timeSpentSeconds": seconds}
     drawn.fields["updated"] = in_zone(life.last_change, _WHERE)
-    return Issue(drawn.id, drawn.key, drawn.fields, tuple(life.histories), tuple(comments), tuple(worklogs), tuple(links), _agile(drawn))
+    return Issue(
+        drawn.id,
+        drawn.key,
+        drawn.fields,
+        tuple(life.histories),
+        tuple(comments),
+        tuple(worklogs),
+        tuple(links),
+        _agile(drawn),
+    )
 
 
 def _few(chance: Random) -> int:
@@ -185,7 +210,11 @@ def _worklog(life: _Life) -> JsonObject:
     key, hours = str(next(life.ids)), life.chance.randint(1, 8)
     made = {"self": f"{ORIGIN}/rest/api/2/issue/{life.issue.id}/worklog/{key}", "id": key, "issueId": life.issue.id}
     made |= {"author": author, "updateAuthor": author, "created": written, "updated": written}
-    made |= {"started": in_zone(life.moment - hours * HOUR, _WHERE), "timeSpent": f"{hours}h", "timeSpentSeconds": hours * 3600}
+    made |= {
+        "started": in_zone(life.moment - hours * HOUR, _WHERE),
+        "timeSpent": f"{hours}h",
+        "timeSpentSeconds": hours * 3600,
+    }
     return {**made, "comment": life.chance.choice(TEXT)} if hours % 2 else made
 
 
@@ -196,7 +225,12 @@ def _remote_link(life: _Life) -> JsonObject:
     life.change(item("RemoteIssueLink", (None, None), (str(key), f'This issue links to "{title} (Web Link)"')))
     life.histories[-1]["items"][0].pop("fieldId")  # real Jira writes none here
     shown = {"url": f"https://git.example.com/commit/{key:040x}", "title": title, "icon": {}, "status": {"icon": {}}}
-    return {"id": key, "self": f"{ORIGIN}/rest/api/2/issue/{life.issue.key}/remotelink/{key}", "application": {}, "object": shown}
+    return {
+        "id": key,
+        "self": f"{ORIGIN}/rest/api/2/issue/{life.issue.key}/remotelink/{key}",
+        "application": {},
+        "object": shown,
+    }
 
 
 def _attachment(life: _Life) -> JsonObject:
@@ -204,7 +238,11 @@ def _attachment(life: _Life) -> JsonObject:
     key, author = str(next(life.ids)), life.chance.choice(life.people)
     name = life.chance.choice(("trace.log", "screenshot 📷.png", "plan.pdf"))
     made = {"self": f"{ORIGIN}/rest/api/2/attachment/{key}", "id": key, "filename": name, "author": author}
-    made |= {"created": in_zone(life.moment, _WHERE), "size": life.chance.randint(100, 10**7), "mimeType": "application/octet-stream"}
+    made |= {
+        "created": in_zone(life.moment, _WHERE),
+        "size": life.chance.randint(100, 10**7),
+        "mimeType": "application/octet-stream",
+    }
     life.change(item("Attachment", (None, None), (key, name), "attachment"))
     return {**made, "content": f"{ORIGIN}/rest/api/2/attachment/content/{key}"}
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from random import Random
 
 from sandbox.moments import DAY, HOUR, day, zulu
 from sandbox.recordings import by_id, standard_link_types, standard_priorities, stock
 from sandbox.seeding import vocabulary as words
 from sandbox.shapes import ORIGIN, JsonObject
 from sandbox.world import Board, Catalogue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from random import Random
 
 START = 1_735_804_800_000  # 2025-01-02T08:00Z; fixed, so that a seed always gives the same site
 SPRINT_LENGTH = 14 * DAY
@@ -32,7 +35,10 @@ class ProjectPlan:
     @property
     def embedded(self) -> JsonObject:
         """The project as an issue carries it."""
-        return {name: self.json[name] for name in ("self", "id", "key", "name", "projectTypeKey", "simplified", "avatarUrls")}
+        return {
+            name: self.json[name]
+            for name in ("self", "id", "key", "name", "projectTypeKey", "simplified", "avatarUrls")
+        }
 
 
 def frame(chance: Random, projects: int, people: int) -> tuple[Catalogue, list[ProjectPlan]]:
@@ -57,7 +63,9 @@ def _people(chance: Random, count: int) -> dict[str, JsonObject]:
     found: dict[str, JsonObject] = {}
     for number in range(count):
         name = f"{chance.choice(words.FIRST)} {chance.choice(words.LAST)}"
-        account_id = f"{chance.getrandbits(96):024x}" if number % 3 else f"557058:{chance.getrandbits(64):016x}-{number:04d}"
+        account_id = (
+            f"{chance.getrandbits(96):024x}" if number % 3 else f"557058:{chance.getrandbits(64):016x}-{number:04d}"
+        )
         email = f"person{number}@site.example" if number % 5 == 0 else None
         found[account_id] = words.user(account_id, name, active=number % 7 != 6, email=email)  # noqa: PLR2004 - one of seven
     robot = f"557058:{chance.getrandbits(64):016x}-app"
@@ -69,7 +77,11 @@ def _project(chance: Random, catalogue: Catalogue, index: int) -> ProjectPlan:
     name = words.PROJECT_NAMES[index % len(words.PROJECT_NAMES)]
     if index >= len(words.PROJECT_NAMES):
         name = f"{name} {index}"
-    key = f"P{index}" if index >= len(words.PROJECT_NAMES) else name.encode("ascii", "ignore").decode().upper()[:4] + ("X" * (index == 4))  # noqa: PLR2004 - "Élan" loses a letter
+    key = (
+        f"P{index}"
+        if index >= len(words.PROJECT_NAMES)
+        else name.encode("ascii", "ignore").decode().upper()[:4] + ("X" * (index == 4))
+    )
     project_id = str(10_000 + index)
     is_team_managed = index == TEAM_MANAGED
     made: JsonObject = {
@@ -107,7 +119,12 @@ def _versions_and_components(chance: Random, catalogue: Catalogue, plan: Project
     project_id = int(plan.json["id"])
     for number in range(3):
         key = str(10_000 + len(catalogue.versions))
-        version = {**stock("version", key, f"{number + 1}.0"), "description": "", "archived": False, "released": number == 0}
+        version = {
+            **stock("version", key, f"{number + 1}.0"),
+            "description": "",
+            "archived": False,
+            "released": number == 0,
+        }
         version["releaseDate"] = day(START + (number + 1) * 60 * DAY)
         plan.versions.append(version)
         catalogue.versions[key] = {**version, "projectId": project_id}
@@ -142,8 +159,16 @@ def _board(catalogue: Catalogue, plan: ProjectPlan, index: int) -> None:
 
 def _sprint(board_id: int, number: int, sprint_id: int) -> JsonObject:
     starts = START + number * SPRINT_LENGTH
-    made: JsonObject = {"id": sprint_id, "self": f"{ORIGIN}/rest/agile/1.0/sprint/{sprint_id}", "originBoardId": board_id}
-    made |= {"name": f"Sprint {number + 1}", "goal": "" if number % 2 else f"Goal {number + 1} ✓", "createdDate": zulu(starts - DAY)}
+    made: JsonObject = {
+        "id": sprint_id,
+        "self": f"{ORIGIN}/rest/agile/1.0/sprint/{sprint_id}",
+        "originBoardId": board_id,
+    }
+    made |= {
+        "name": f"Sprint {number + 1}",
+        "goal": "" if number % 2 else f"Goal {number + 1} ✓",
+        "createdDate": zulu(starts - DAY),
+    }
     if number == SPRINTS - 1:
         return {**made, "state": "future"}
     made |= {"startDate": zulu(starts), "endDate": zulu(starts + SPRINT_LENGTH)}

@@ -5,13 +5,56 @@ from __future__ import annotations
 from sandbox.shapes import ORIGIN, JsonObject
 
 ZONE = "America/Los_Angeles"
-FIRST = ("Ada", "Bo", "Chiyo", "Dmitri", "Élodie", "Farid", "Grace", "Hüseyin", "Ines", "Jürgen", "Kofi", "Lucía", "小明", "Maja")
+FIRST = (
+    "Ada",
+    "Bo",
+    "Chiyo",
+    "Dmitri",
+    "Élodie",
+    "Farid",
+    "Grace",
+    "Hüseyin",
+    "Ines",
+    "Jürgen",
+    "Kofi",
+    "Lucía",
+    "小明",
+    "Maja",
+)
 LAST = ("Okafor", "Ångström", "Tanaka", "Müller", "Silva", "Novák", "Brown", "de la Cruz", "王", "Haddad")
 VERBS = ("Add", "Fix", "Speed up", "Remove", "Document", "Test", "Move", "Harden", "Rework", "Trace")
-THINGS = ("login page", "payment webhook", "search index", "CSV export", "retry policy", "audit log", "naïve cache", "日本語 locale")
-PLACES = ("on mobile", "for admins", "in the worker", "behind a proxy", "after upgrade", "under load 🚀", "in EU region")
+THINGS = (
+    "login page",
+    "payment webhook",
+    "search index",
+    "CSV export",
+    "retry policy",
+    "audit log",
+    "naïve cache",
+    "日本語 locale",
+)
+PLACES = (
+    "on mobile",
+    "for admins",
+    "in the worker",
+    "behind a proxy",
+    "after upgrade",
+    "under load 🚀",
+    "in EU region",
+)
 LABELS = ("backend", "frontend", "tech-debt", "security", "customer", "регрессия", "perf")
-PROJECT_NAMES = ("Apollo", "Borealis", "Citadel", "Dynamo", "Élan", "Foundry", "Gateway", "Harbor", "Ionosphere", "Juniper")
+PROJECT_NAMES = (
+    "Apollo",
+    "Borealis",
+    "Citadel",
+    "Dynamo",
+    "Élan",
+    "Foundry",
+    "Gateway",
+    "Harbor",
+    "Ionosphere",
+    "Juniper",
+)
 TEXT = (
     "Steps: open the page, wait, reload.",
     "The *first* call answers, the second one hangs.\n\nSee {{trace_id}} in the log.",
@@ -106,7 +149,9 @@ def issue_type(key: str, name: str, level: int, *, is_subtask: bool) -> JsonObje
     return {**made, "name": name, "untranslatedName": name, "subtask": is_subtask, "hierarchyLevel": level}
 
 
-def user(account_id: str, name: str, *, active: bool = True, kind: str = "atlassian", email: str | None = None) -> JsonObject:
+def user(
+    account_id: str, name: str, *, active: bool = True, kind: str = "atlassian", email: str | None = None
+) -> JsonObject:
     """Return a user object; most profiles hide the e-mail, so most objects lack it."""
     where = f"{ORIGIN}/rest/api/2/user?accountId={account_id}"
     made: JsonObject = {"self": where, "accountId": account_id, "accountType": kind}

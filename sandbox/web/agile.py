@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 
 from flask import Blueprint, Response, request
 
@@ -12,7 +11,11 @@ from sandbox.jql.evaluate import Clock, test_of
 from sandbox.moments import zone
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
 from sandbox.web.exchange import names, page, reply, site
-from sandbox.world import Board, Issue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.world import Board, Issue
+    from collections.abc import Callable
 
 routes = Blueprint("agile", __name__, url_prefix="/rest/agile/1.0")
 _BOARD_TYPES = frozenset({"scrum", "kanban", "simple"})
@@ -51,7 +54,10 @@ def _bean(values: list[JsonObject]) -> JsonObject:
 def _board(board_id: int) -> Board:
     found = site().world.catalogue.boards.get(board_id)
     if found is None or str(found.json["location"]["projectId"]) in site().world.lost_projects:
-        raise JiraError(404, "The requested board cannot be viewed because it either does not exist or you do not have permission to view it.")
+        raise JiraError(
+            404,
+            "The requested board cannot be viewed because it either does not exist or you do not have permission to view it.",
+        )
     return found
 
 
@@ -65,14 +71,31 @@ def board(board_id: int) -> Response:
 def configuration(board_id: int) -> Response:
     """Return columns, filter and estimation; the last column is the done one."""
     found = _board(board_id)
-    statuses = [{"name": each["name"], "statuses": [{**one, "self": f"{ORIGIN}/rest/api/2/status/{one['id']}"} for one in each["statuses"]]} for each in found.columns]
-    made: JsonObject = {"id": found.id, "name": found.json["name"], "type": found.json["type"], "self": f"{ORIGIN}/rest/agile/1.0/board/{board_id}/configuration"}
-    made |= {"location": found.json["location"], "filter": {"id": str(10_000 + found.id), "self": f"{ORIGIN}/rest/api/2/filter/{10_000 + found.id}"}}
+    statuses = [
+        {
+            "name": each["name"],
+            "statuses": [{**one, "self": f"{ORIGIN}/rest/api/2/status/{one['id']}"} for one in each["statuses"]],
+        }
+        for each in found.columns
+    ]
+    made: JsonObject = {
+        "id": found.id,
+        "name": found.json["name"],
+        "type": found.json["type"],
+        "self": f"{ORIGIN}/rest/agile/1.0/board/{board_id}/configuration",
+    }
+    made |= {
+        "location": found.json["location"],
+        "filter": {"id": str(10_000 + found.id), "self": f"{ORIGIN}/rest/api/2/filter/{10_000 + found.id}"},
+    }
     made["columnConfig"] = {"columns": statuses, "constraintType": "issueCount"}
     if found.sub_query:
         made["subQuery"] = {"query": found.sub_query}
     if found.has_sprints and found.estimation_field:
-        made["estimation"] = {"type": "field", "field": {"fieldId": found.estimation_field, "displayName": "Story Points"}}
+        made["estimation"] = {
+            "type": "field",
+            "field": {"fieldId": found.estimation_field, "displayName": "Story Points"},
+        }
     return reply({**made, "ranking": {"rankCustomFieldId": 10019}})
 
 

@@ -16,7 +16,7 @@ from sandbox.site import APP_USER, Site
 from sandbox.web import agile, catalogue, control, host, issues, people, restricted, search, worklogs
 from sandbox.web.exchange import JSON_TYPE, accessible_to_connect
 
-_VERSION = re.compile(r'<any\("2","3"\):version>')
+_CHOICE = re.compile(r"<any\([^)]*\):(\w+)>")
 _CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
@@ -37,8 +37,9 @@ def application(site: Site) -> Flask:
 def _template() -> str:
     """Return `METHOD path` with variable parts named, as limits and counters are kept."""
     rule = request.url_rule.rule if request.url_rule else "(unknown)"
-    version = (request.view_args or {}).get("version", "")
-    path = _CONVERTED.sub(r"{\1}", _VERSION.sub(version, rule))
+    values = request.view_args or {}
+    rule = _CHOICE.sub(lambda match: str(values.get(match.group(1), "")), rule)  # which of a few is no variable part
+    path = _CONVERTED.sub(r"{\1}", rule)
     return f"{request.method} {path}"
 
 
@@ -94,7 +95,11 @@ def _fault(site: Site, path: str) -> Fault | None:
 
 
 def _failed(fault: Fault) -> Response:
-    answer = Response(orjson.dumps({"errorMessages": ["Temporarily unavailable."], "errors": {}}), int(fault.kind), content_type=JSON_TYPE)
+    answer = Response(
+        orjson.dumps({"errorMessages": ["Temporarily unavailable."], "errors": {}}),
+        int(fault.kind),
+        content_type=JSON_TYPE,
+    )
     if fault.retry_after is not None:
         answer.headers["Retry-After"] = str(fault.retry_after)
         scope = g.template

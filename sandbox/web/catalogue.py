@@ -9,9 +9,20 @@ from sandbox.shapes import ORIGIN, JiraError, JsonObject
 from sandbox.web.exchange import API, names, page, reply, site, visible_project
 
 routes = Blueprint("catalogue", __name__)
-_CATEGORIES = ((1, "undefined", "medium-gray", "No Category"), (2, "new", "blue-gray", "To Do"), (4, "indeterminate", "yellow", "In Progress"), (3, "done", "green", "Done"))
+_CATEGORIES = (
+    (1, "undefined", "medium-gray", "No Category"),
+    (2, "new", "blue-gray", "To Do"),
+    (4, "indeterminate", "yellow", "In Progress"),
+    (3, "done", "green", "Done"),
+)
 _STATES = frozenset({"live", "archived", "deleted"})
-_UNPAGED = {"status": "statuses", "issuetype": "issue_types", "priority": "priorities", "resolution": "resolutions", "field": "fields"}
+_UNPAGED = {
+    "status": "statuses",
+    "issuetype": "issue_types",
+    "priority": "priorities",
+    "resolution": "resolutions",
+    "field": "fields",
+}
 
 
 @routes.get(f"{API}/serverInfo")
@@ -20,8 +31,21 @@ def server_info(version: str) -> Response:  # noqa: ARG001 - both versions answe
     where = zone(site().world.timezone)
     now = in_zone(site().clock(), where)
     made = {"baseUrl": ORIGIN, "displayUrl": ORIGIN, "version": "1001.0.0-SNAPSHOT", "versionNumbers": [1001, 0, 0]}
-    made |= {"deploymentType": "Cloud", "buildNumber": 100300, "buildDate": "2026-10-01T00:00:00.000+0000", "serverTime": now}
-    return reply({**made, "scmInfo": "sandbox", "serverTitle": "Jira", "serverTimeZone": site().world.timezone, "defaultLocale": {"locale": "en_US"}})
+    made |= {
+        "deploymentType": "Cloud",
+        "buildNumber": 100300,
+        "buildDate": "2026-10-01T00:00:00.000+0000",
+        "serverTime": now,
+    }
+    return reply(
+        {
+            **made,
+            "scmInfo": "sandbox",
+            "serverTitle": "Jira",
+            "serverTimeZone": site().world.timezone,
+            "defaultLocale": {"locale": "en_US"},
+        }
+    )
 
 
 @routes.get(f'{API}/<any("status","issuetype","priority","resolution","field"):kind>')
@@ -34,7 +58,12 @@ def unpaged(version: str, kind: str) -> Response:  # noqa: ARG001 - both version
 def status_categories(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
     """Return the four categories."""
     where = f"{ORIGIN}/rest/api/2/statuscategory"
-    return reply([{"self": f"{where}/{n}", "id": n, "key": key, "colorName": color, "name": name} for n, key, color, name in _CATEGORIES])
+    return reply(
+        [
+            {"self": f"{where}/{n}", "id": n, "key": key, "colorName": color, "name": name}
+            for n, key, color, name in _CATEGORIES
+        ]
+    )
 
 
 @routes.get(f"{API}/issueLinkType")
@@ -115,7 +144,9 @@ def statuses(version: str, key: str) -> Response:  # noqa: ARG001 - both version
     own = [each for each in catalogue.statuses.values() if _scope(each) == found["id"]]
     used = own or [each for each in catalogue.statuses.values() if _scope(each) is None]
     names_ = ("self", "id", "name", "subtask")
-    return reply([{**{name: each[name] for name in names_}, "statuses": used} for each in catalogue.issue_types.values()])
+    return reply(
+        [{**{name: each[name] for name in names_}, "statuses": used} for each in catalogue.issue_types.values()]
+    )
 
 
 def _scope(status: JsonObject) -> str | None:

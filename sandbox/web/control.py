@@ -7,10 +7,13 @@ from dataclasses import asdict
 from flask import Blueprint, Response, jsonify, request
 
 from sandbox.descriptor import InstallRefusedError
-from sandbox.installation import HookAnswer
 from sandbox.shapes import JiraError, JsonObject
-from sandbox.site import Site
 from sandbox.web.exchange import site
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.site import Site
+    from sandbox.installation import HookAnswer
 
 routes = Blueprint("control", __name__, url_prefix="/sandbox")
 
@@ -39,9 +42,23 @@ def state() -> Response:
 
 def _state(here: Site) -> JsonObject:
     kept = here.lifecycle.state
-    shown: JsonObject = {"baseUrl": here.base_url, "dataset": here.dataset, "clientKey": kept.client_key, "installed": kept.installed}
-    shown |= {"enabled": kept.enabled, "app": here.lifecycle.app_url, "appKey": kept.descriptor.key if kept.descriptor else None}
-    shown |= {"installKeysUrl": here.install_keys_url, "kid": here.key.kid, "admin": here.admin, "nonAdmin": here.non_admin}
+    shown: JsonObject = {
+        "baseUrl": here.base_url,
+        "dataset": here.dataset,
+        "clientKey": kept.client_key,
+        "installed": kept.installed,
+    }
+    shown |= {
+        "enabled": kept.enabled,
+        "app": here.lifecycle.app_url,
+        "appKey": kept.descriptor.key if kept.descriptor else None,
+    }
+    shown |= {
+        "installKeysUrl": here.install_keys_url,
+        "kid": here.key.kid,
+        "admin": here.admin,
+        "nonAdmin": here.non_admin,
+    }
     return {**shown, "hooks": [asdict(each) for each in here.lifecycle.history[-20:]]}
 
 
@@ -75,7 +92,12 @@ def forget_requests() -> Response:
 def webhooks() -> Response:
     """Return the deliveries made so far."""
     sent = list(site().webhooks.deliveries)
-    return jsonify([{"event": each.event, "url": each.url, "identifier": each.identifier, "statuses": each.statuses} for each in sent])
+    return jsonify(
+        [
+            {"event": each.event, "url": each.url, "identifier": each.identifier, "statuses": each.statuses}
+            for each in sent
+        ]
+    )
 
 
 @routes.post("/mutate")
@@ -94,7 +116,12 @@ def webhook() -> Response:
     """Send any event: {"event": …, "body": {…}}."""
     asked = request.get_json()
     sent = site().send_webhook(asked["event"], asked.get("body") or {})
-    return jsonify([{"event": each.event, "url": each.url, "identifier": each.identifier, "statuses": each.statuses} for each in sent])
+    return jsonify(
+        [
+            {"event": each.event, "url": each.url, "identifier": each.identifier, "statuses": each.statuses}
+            for each in sent
+        ]
+    )
 
 
 @routes.route("/options", methods=["GET", "POST"])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import orjson
 from flask import Response, current_app, g, request
 
-from sandbox.gate import Caller
 from sandbox.moments import parse_ms
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
-from sandbox.site import Site
-from sandbox.world import Issue
+
+if TYPE_CHECKING:
+    from sandbox.world import Issue
+    from sandbox.site import Site
+    from sandbox.gate import Caller
+    from collections.abc import Sequence
 
 API = '/rest/api/<any("2","3"):version>'
 JSON_TYPE = "application/json;charset=UTF-8"
@@ -61,8 +63,15 @@ def names(parameter: str) -> list[str]:
 def json_body() -> JsonObject:
     """Return the JSON object sent, or raise 415 or 400 as Jira does. Bytes behind the object are ignored."""
     if request.mimetype != "application/json":
-        problem = {"type": "about:blank", "title": "Unsupported Media Type", "status": 415, "detail": "Content-Type must be application/json."}
-        raise JiraError(415, "Unsupported Media Type", body=problem, headers={"Content-Type": "application/problem+json"})
+        problem = {
+            "type": "about:blank",
+            "title": "Unsupported Media Type",
+            "status": 415,
+            "detail": "Content-Type must be application/json.",
+        }
+        raise JiraError(
+            415, "Unsupported Media Type", body=problem, headers={"Content-Type": "application/problem+json"}
+        )
     try:
         body = orjson.loads(request.get_data())
     except orjson.JSONDecodeError:
@@ -93,7 +102,9 @@ def visible_project(id_or_key: str) -> JsonObject:
     return project
 
 
-def page(values: Sequence[Any], *, default: int = 50, cap: int = 50, name: str = "values", links: bool = True) -> JsonObject:
+def page(
+    values: Sequence[Any], *, default: int = 50, cap: int = 50, name: str = "values", links: bool = True
+) -> JsonObject:
     """Cut a list as Jira's page beans do: a larger `maxResults` is quietly lowered to the cap, and echoed so."""
     start = number("startAt", 0)
     size = min(number("maxResults", default), cap)

@@ -6,13 +6,27 @@ import hashlib
 import uuid
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, jsonify, make_response, redirect, render_template, request, send_from_directory, url_for
-from werkzeug.wrappers import Response as BaseResponse
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    send_from_directory,
+    url_for,
+)
 
 from sandbox.descriptor import InstallRefusedError
-from sandbox.shapes import JsonObject
 from sandbox.web.control import perform
 from sandbox.web.exchange import site
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.shapes import JsonObject
+    from werkzeug.wrappers import Response as BaseResponse
 
 routes = Blueprint("host", __name__)
 COOKIE = "sandbox_user"
@@ -35,7 +49,9 @@ def _page(template: str, status: int = 200, **context: object) -> Response:
     user = _user()
     state = site().lifecycle.state
     people = [each for each in site().world.catalogue.users.values() if each["active"] and each["accountType"] != "app"]
-    html = render_template(template, user=user, people=people, is_admin=site().is_admin, menu=_menu(user), app=state, **context)
+    html = render_template(
+        template, user=user, people=people, is_admin=site().is_admin, menu=_menu(user), app=state, **context
+    )
     answer = make_response(html, status)
     answer.set_cookie(COOKIE, user["accountId"], samesite="Lax", httponly=True)
     answer.headers["Cache-Control"] = "no-store"
@@ -48,7 +64,11 @@ def _menu(user: JsonObject) -> list[JsonObject]:
     if not state.enabled or state.descriptor is None:
         return []
     pages = state.descriptor.modules.get("generalPages") or []
-    shown = [each for each in pages if each.get("location") != "none" and all(_holds(rule, user) for rule in each.get("conditions") or [])]
+    shown = [
+        each
+        for each in pages
+        if each.get("location") != "none" and all(_holds(rule, user) for rule in each.get("conditions") or [])
+    ]
     return [{"name": each["name"]["value"], "url": page_path(state.descriptor.key, each["key"])} for each in shown]
 
 
@@ -57,7 +77,11 @@ def _holds(rule: JsonObject, user: JsonObject) -> bool:
         return any(_holds(each, user) for each in rule["or"])
     if "and" in rule:
         return all(_holds(each, user) for each in rule["and"])
-    known = {"user_is_admin": site().is_admin(user["accountId"]), "user_is_sysadmin": site().is_admin(user["accountId"]), "user_is_logged_in": True}
+    known = {
+        "user_is_admin": site().is_admin(user["accountId"]),
+        "user_is_sysadmin": site().is_admin(user["accountId"]),
+        "user_is_logged_in": True,
+    }
     return known.get(rule.get("condition", ""), False) != bool(rule.get("invert"))
 
 
@@ -81,7 +105,14 @@ def app_page(app_key: str, module_key: str) -> Response:
         return _page("missing.html", 404)
     title = (state.descriptor.page(module_key) or {})["name"]["value"]
     parts = urlsplit(url)
-    return _page("app_page.html", title=title, frame=url, rights=FRAME_RIGHTS, frame_origin=f"{parts.scheme}://{parts.netloc}", module_key=module_key)
+    return _page(
+        "app_page.html",
+        title=title,
+        frame=url,
+        rights=FRAME_RIGHTS,
+        frame_origin=f"{parts.scheme}://{parts.netloc}",
+        module_key=module_key,
+    )
 
 
 @routes.get("/plugins/servlet/upm")
@@ -94,7 +125,14 @@ def manage_apps(problem: str = "", status: int = 200) -> Response:
             module = state.descriptor.modules.get(name)
             if module:
                 links[label] = page_path(state.descriptor.key, module["key"])
-    return _page("manage_apps.html", status, links=links, problem=problem, app_url=site().lifecycle.app_url, admin=site().is_admin(_user()["accountId"]))
+    return _page(
+        "manage_apps.html",
+        status,
+        links=links,
+        problem=problem,
+        app_url=site().lifecycle.app_url,
+        admin=site().is_admin(_user()["accountId"]),
+    )
 
 
 @routes.post("/plugins/servlet/upm/<any(install,uninstall,enable,disable):action>")

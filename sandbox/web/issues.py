@@ -62,6 +62,12 @@ def listed_comments(version: str) -> Response:
         raise JiraError(400, f"Between 1 and {_MAX_LISTED} comment ids are needed.")
     wanted = {str(each) for each in ids}
     world = site().world
-    found = [entry for each in list(world.issues.values()) if world.may_see(each) for entry in each.comments if entry["id"] in wanted]
+    found = [
+        entry
+        for each in list(world.issues.values())
+        if world.may_see(each)
+        for entry in each.comments
+        if entry["id"] in wanted
+    ]
     cut = page(rendering.bodies(found, "body", version), default=_MAX_LISTED, cap=_MAX_LISTED)
     return reply(cut)

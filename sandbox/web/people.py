@@ -8,11 +8,42 @@ from flask import Blueprint, Response, request
 
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
 from sandbox.site import APP_USER
-from sandbox.web.exchange import API, IDENTITY, accessible_to_connect, caller, json_body, names, number, page, reply, site, visible_project
+from sandbox.web.exchange import (
+    API,
+    IDENTITY,
+    accessible_to_connect,
+    caller,
+    json_body,
+    names,
+    number,
+    page,
+    reply,
+    site,
+    visible_project,
+)
 
 routes = Blueprint("people", __name__)
-GLOBAL_PERMISSIONS = frozenset({"ADMINISTER", "SYSTEM_ADMIN", "USER_PICKER", "CREATE_SHARED_OBJECTS", "MANAGE_GROUP_FILTER_SUBSCRIPTIONS", "BULK_CHANGE"})
-PROJECT_PERMISSIONS = frozenset({"BROWSE_PROJECTS", "EDIT_ISSUES", "CREATE_ISSUES", "ADD_COMMENTS", "WORK_ON_ISSUES", "ADMINISTER_PROJECTS", "VIEW_DEV_TOOLS"})
+GLOBAL_PERMISSIONS = frozenset(
+    {
+        "ADMINISTER",
+        "SYSTEM_ADMIN",
+        "USER_PICKER",
+        "CREATE_SHARED_OBJECTS",
+        "MANAGE_GROUP_FILTER_SUBSCRIPTIONS",
+        "BULK_CHANGE",
+    }
+)
+PROJECT_PERMISSIONS = frozenset(
+    {
+        "BROWSE_PROJECTS",
+        "EDIT_ISSUES",
+        "CREATE_ISSUES",
+        "ADD_COMMENTS",
+        "WORK_ON_ISSUES",
+        "ADMINISTER_PROJECTS",
+        "VIEW_DEV_TOOLS",
+    }
+)
 _ADMIN_ONLY = frozenset({"ADMINISTER", "SYSTEM_ADMIN", "ADMINISTER_PROJECTS"})
 _MAX_CHECKED, _SEARCH_WINDOW, _MAX_AUDIT = 1000, 1000, 1000
 
@@ -48,7 +79,9 @@ def user_search(version: str) -> Response:  # noqa: ARG001 - both versions answe
     start, size = number("startAt", 0), min(number("maxResults", 50), 1000)
     users = [each for each in site().world.catalogue.users.values() if each["active"]][:_SEARCH_WINDOW]
     wanted = request.args.get("accountId")
-    found = [each for each in users if (each["accountId"] == wanted if wanted else query in each["displayName"].lower())]
+    found = [
+        each for each in users if (each["accountId"] == wanted if wanted else query in each["displayName"].lower())
+    ]
     return reply(found[start : start + size])
 
 
@@ -108,16 +141,31 @@ def check_permissions(version: str) -> Response:  # noqa: ARG001 - both versions
     granted = [each for each in wanted if each not in _ADMIN_ONLY or site().is_admin(account_id)]
     shown = [_in_projects(each, account_id) for each in body.get("projectPermissions") or []]
     flat = [each for part in shown for each in part]
-    return reply({"globalPermissions": granted, "projectPermissions": flat}, objects=len(granted) + len(flat), cost=IDENTITY)
+    return reply(
+        {"globalPermissions": granted, "projectPermissions": flat}, objects=len(granted) + len(flat), cost=IDENTITY
+    )
 
 
 def _in_projects(asked: JsonObject, account_id: str) -> list[JsonObject]:
-    permissions, projects, issues = asked.get("permissions") or [], asked.get("projects") or [], asked.get("issues") or []
-    if not permissions or set(map(str, permissions)) - PROJECT_PERMISSIONS or len(projects) > _MAX_CHECKED or len(issues) > _MAX_CHECKED:
+    permissions, projects, issues = (
+        asked.get("permissions") or [],
+        asked.get("projects") or [],
+        asked.get("issues") or [],
+    )
+    if (
+        not permissions
+        or set(map(str, permissions)) - PROJECT_PERMISSIONS
+        or len(projects) > _MAX_CHECKED
+        or len(issues) > _MAX_CHECKED
+    ):
         raise JiraError(400, "Unrecognized permission, or too many projects or issues.")
     world = site().world
-    open_projects = [each for each in projects if str(each) in world.catalogue.projects and str(each) not in world.lost_projects]
-    open_issues = [each for each in issues if (found := world.issues.get(str(each))) is not None and world.may_see(found)]
+    open_projects = [
+        each for each in projects if str(each) in world.catalogue.projects and str(each) not in world.lost_projects
+    ]
+    open_issues = [
+        each for each in issues if (found := world.issues.get(str(each))) is not None and world.may_see(found)
+    ]
     allowed = [each for each in permissions if each not in _ADMIN_ONLY or site().is_admin(account_id)]
     return [{"permission": each, "projects": open_projects, "issues": open_issues} for each in allowed]
 
@@ -135,13 +183,22 @@ def my_permissions(version: str) -> Response:  # noqa: ARG001 - both versions an
     if key:
         visible_project(key)
     admin = caller().kind == "token"
-    made = {each: _permission(number_, each, have=admin or each not in _ADMIN_ONLY) for number_, each in enumerate(asked)}
+    made = {
+        each: _permission(number_, each, have=admin or each not in _ADMIN_ONLY) for number_, each in enumerate(asked)
+    }
     return reply({"permissions": made}, objects=len(made), cost=IDENTITY)
 
 
 def _permission(key: int, name: str, *, have: bool) -> JsonObject:
     kind = "GLOBAL" if name in GLOBAL_PERMISSIONS else "PROJECT"
-    return {"id": str(key), "key": name, "name": name.replace("_", " ").title(), "type": kind, "description": "", "havePermission": have}
+    return {
+        "id": str(key),
+        "key": name,
+        "name": name.replace("_", " ").title(),
+        "type": kind,
+        "description": "",
+        "havePermission": have,
+    }
 
 
 @routes.get(f"{API}/webhook/failed")
@@ -150,7 +207,10 @@ def failed_webhooks(version: str) -> Response:
     if caller().kind != "connect":
         raise JiraError(403, "Only Connect apps can use this operation.")
     after, size = number("after", 0), min(number("maxResults", 100), 100)
-    lost = sorted((each for each in list(site().webhooks.deliveries) if (each.failed_at or 0) > after), key=lambda each: each.failed_at or 0)
+    lost = sorted(
+        (each for each in list(site().webhooks.deliveries) if (each.failed_at or 0) > after),
+        key=lambda each: each.failed_at or 0,
+    )
     values = [
         {"id": each.identifier, "body": each.body.decode(), "url": each.url, "failureTime": each.failed_at}
         for each in lost[:size]

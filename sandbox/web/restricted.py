@@ -6,8 +6,22 @@ from flask import Blueprint, Response
 
 from sandbox import rendering
 from sandbox.shapes import JiraError, JsonObject
-from sandbox.web.exchange import API, IDENTITY, accessible_to_connect, json_body, names, number, page, reply, site, visible_issue
-from sandbox.world import Issue
+from sandbox.web.exchange import (
+    API,
+    IDENTITY,
+    accessible_to_connect,
+    json_body,
+    names,
+    number,
+    page,
+    reply,
+    site,
+    visible_issue,
+)
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.world import Issue
 
 routes = Blueprint("restricted", __name__)
 _MAX_FETCHED, _MAX_CHANGELOG_PAGE = 100, 10_000
@@ -69,7 +83,12 @@ def bulk_changelogs(version: str) -> Response:  # noqa: ARG001 - both versions a
     if set(body) - _CHANGELOGS or not isinstance(asked, list) or not asked:
         raise JiraError(400, "Between 1 and 1000 issues are needed.")
     wanted = set(body.get("fieldIds") or [])
-    every = [(each.id, entry) for each in _found(asked) for entry in each.histories if not wanted or any(item.get("fieldId") in wanted for item in entry["items"])]
+    every = [
+        (each.id, entry)
+        for each in _found(asked)
+        for entry in each.histories
+        if not wanted or any(item.get("fieldId") in wanted for item in entry["items"])
+    ]
     every.sort(key=lambda each: (each[1]["created"], int(each[0])))
     token = str(body.get("nextPageToken") or "0")
     start = int(token) if token.isdigit() else 0
@@ -77,7 +96,9 @@ def bulk_changelogs(version: str) -> Response:  # noqa: ARG001 - both versions a
     grouped: dict[str, list[JsonObject]] = {}
     for issue_id, entry in every[start : start + size]:
         grouped.setdefault(issue_id, []).append(entry)
-    made: JsonObject = {"issueChangeLogs": [{"issueId": key, "changeHistories": entries} for key, entries in grouped.items()]}
+    made: JsonObject = {
+        "issueChangeLogs": [{"issueId": key, "changeHistories": entries} for key, entries in grouped.items()]
+    }
     if start + size < len(every):
         made["nextPageToken"] = str(start + size)
     return reply(made)
@@ -95,4 +116,11 @@ def listed_changelogs(version: str, key: str) -> Response:  # noqa: ARG001 - bot
 def configuration(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
     """Tell which features are on; time tracking always is."""
     accessible_to_connect("READ")
-    return reply({"timeTrackingEnabled": True, "issueLinkingEnabled": True, "attachmentsEnabled": True, "expand": ",".join(names("expand"))})
+    return reply(
+        {
+            "timeTrackingEnabled": True,
+            "issueLinkingEnabled": True,
+            "attachmentsEnabled": True,
+            "expand": ",".join(names("expand")),
+        }
+    )

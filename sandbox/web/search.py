@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from flask import Blueprint, Response, request
 
@@ -11,9 +10,24 @@ from sandbox.search import SearchRequest
 from sandbox.shapes import JiraError, JsonObject
 from sandbox.web.exchange import API, bad_payload, json_body, names, reply, site
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 routes = Blueprint("search", __name__)
 
-_GET = frozenset({"jql", "nextPageToken", "maxResults", "fields", "expand", "properties", "fieldsByKeys", "failFast", "reconcileIssues"})
+_GET = frozenset(
+    {
+        "jql",
+        "nextPageToken",
+        "maxResults",
+        "fields",
+        "expand",
+        "properties",
+        "fieldsByKeys",
+        "failFast",
+        "reconcileIssues",
+    }
+)
 _POST = _GET - {"failFast"}
 _MAX_PROPERTIES = 5
 _OUT_OF_RANGE = 0
@@ -112,4 +126,7 @@ def approximate_count(version: str) -> Response:  # noqa: ARG001 - both versions
 @routes.route(f"{API}/search", methods=["GET", "POST"])
 def removed(version: str) -> Response:
     """Refuse the search that Atlassian removed in 2025."""
-    raise JiraError(410, f"The requested API has been removed. Please migrate to the /rest/api/{version}/search/jql API. A full migration guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046")
+    raise JiraError(
+        410,
+        f"The requested API has been removed. Please migrate to the /rest/api/{version}/search/jql API. A full migration guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046",
+    )

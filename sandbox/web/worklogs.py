@@ -51,7 +51,9 @@ def _feed(entries: list[tuple[str, int]]) -> JsonObject:
     """Cut a feed at 1000, but never between entries of the same millisecond."""
     since = number("since", 0)
     horizon = site().clock() - site().options.worklog_feed_delay_s * SECOND
-    ordered = sorted((entry for entry in entries if since < entry[1] <= horizon), key=lambda entry: (entry[1], int(entry[0])))
+    ordered = sorted(
+        (entry for entry in entries if since < entry[1] <= horizon), key=lambda entry: (entry[1], int(entry[0]))
+    )
     end = min(_FEED_PAGE, len(ordered))
     while 0 < end < len(ordered) and ordered[end][1] == ordered[end - 1][1]:
         end += 1
@@ -59,7 +61,13 @@ def _feed(entries: list[tuple[str, int]]) -> JsonObject:
     until = cut[-1][1] if cut else since
     here = f"{ORIGIN}{request.path}"
     values = [{"worklogId": int(key), "updatedTime": moment, "properties": []} for key, moment in cut]
-    made: JsonObject = {"values": values, "since": since, "until": until, "self": f"{here}?since={since}", "lastPage": end >= len(ordered)}
+    made: JsonObject = {
+        "values": values,
+        "since": since,
+        "until": until,
+        "self": f"{here}?since={since}",
+        "lastPage": end >= len(ordered),
+    }
     return made if made["lastPage"] else {**made, "nextPage": f"{here}?since={until}"}
 
 
@@ -71,5 +79,11 @@ def listed(version: str) -> Response:
         raise JiraError(400, f"Between 1 and {_MAX_LISTED} worklog ids are needed.")
     wanted = {str(each) for each in ids}
     world = site().world
-    found = [entry for each in list(world.issues.values()) if world.may_see(each) for entry in each.worklogs if entry["id"] in wanted]
+    found = [
+        entry
+        for each in list(world.issues.values())
+        if world.may_see(each)
+        for entry in each.worklogs
+        if entry["id"] in wanted
+    ]
     return reply(rendering.bodies(found, "comment", version))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Response
-from pydantic import BaseModel
 
 from app import clock, jobs
 from app.errors import Conflicting, JiraRefused
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from flask_openapi3 import APIBlueprint
+    from pydantic import BaseModel
 
     from app.integrations.model import Integration
     from app.runtime import Runtime

@@ -1,0 +1,57 @@
+"""Sites to test, and a tiny app that verifies whatever a site sends it."""
+
+from __future__ import annotations
+
+
+import pytest
+
+from sandbox import Options, Site, serve
+from sandbox.dataset import DEFAULT_RECORDINGS
+from tests.sandbox.app_client import AppClient
+from tests.sandbox.fake_app import FakeApp
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def app() -> Iterator[FakeApp]:
+    """An app that is running."""
+    with FakeApp() as running:
+        yield running
+
+
+@pytest.fixture
+def site(app: FakeApp) -> Iterator[Site]:
+    """A small seeded site, served, with the app installed."""
+    made = Site(
+        dataset="seeded",
+        seed=3,
+        issues=150,
+        projects=4,
+        app_url=app.base_url,
+        options=Options(webhook_retry_delays=(0.05, 0.05)),
+    )
+    with serve(made):
+        app.trust(made)
+        made.install()
+        yield made
+
+
+@pytest.fixture
+def client(site: Site) -> AppClient:
+    """The app's client of the small site."""
+    return AppClient(site)
+
+
+@pytest.fixture
+def acme(app: FakeApp) -> Iterator[AppClient]:
+    """The app's client of the recorded site."""
+    if not DEFAULT_RECORDINGS.is_dir():
+        pytest.skip("the recordings are not at hand")
+    made = Site(dataset="recordings", app_url=app.base_url)
+    with serve(made):
+        app.trust(made)
+        made.install()
+        yield AppClient(made)
