@@ -6,7 +6,6 @@ Only paragraphs and line breaks are made: readers must cope with any document, a
 from __future__ import annotations
 
 import re
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sandbox.recordings import acme
 from sandbox.recordings_dc import data_center
 from sandbox.seeding import seeded
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sandbox.world import World

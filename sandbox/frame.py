@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from sandbox.tokens import page_token
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sandbox.installation import Installation

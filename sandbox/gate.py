@@ -7,7 +7,7 @@ import binascii
 import hmac
 import time
 from dataclasses import dataclass
-from typing import Any, Literal, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import jwt
 
@@ -15,8 +15,8 @@ from sandbox.query_hash import accepted_hashes
 from sandbox.shapes import JiraError
 
 if TYPE_CHECKING:
-    from sandbox.options import Options
     from sandbox.installation import Installation
+    from sandbox.options import Options
     from sandbox.traffic import Traffic
 
 LEEWAY_S = 30

@@ -6,17 +6,17 @@ import secrets
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import orjson
 import requests
 
 from sandbox.descriptor import Descriptor, InstallRefusedError, checked
 from sandbox.tokens import install_token, server_token
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.shapes import JsonObject
     from sandbox.identity import SiteKey
+    from sandbox.shapes import JsonObject
 
 SUCCESS = frozenset({200, 204})
 USER_AGENT = "Atlassian Webhook HTTP Client"
@@ -88,7 +88,8 @@ class Lifecycle:
         if not answer.is_success:
             self.state = before
             raise InstallRefusedError(
-                f"The app host returned HTTP response code {answer.status} when we tried to contact it during installation."
+                f"The app host returned HTTP response code {answer.status} when we tried to contact it during "
+                "installation."
             )
         self.state = replace(before, descriptor=descriptor, shared_secret=secret, installed=True, enabled=True)
         self.send_notice("enabled")

@@ -7,13 +7,13 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-
-from sandbox.shapes import JiraError
 from typing import TYPE_CHECKING
 
+from sandbox.shapes import JiraError
+
 if TYPE_CHECKING:
-    from sandbox.traffic import Traffic
     from sandbox.options import Options
+    from sandbox.traffic import Traffic
 
 BURST = "jira-burst-based"
 QUOTA = "jira-quota-global-based"

@@ -8,12 +8,12 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import orjson
 
 from sandbox.moments import DAY
 from sandbox.shapes import JiraError, JsonObject
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

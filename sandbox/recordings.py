@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.moments import DAY, in_zone, parse_ms, zone
 from sandbox.shapes import ORIGIN, JsonObject
 from sandbox.world import Board, Catalogue, Entries, Issue, World
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable
+    from pathlib import Path
 
 ZONE = "Asia/Shanghai"
 AGILE_ONLY = ("epic", "sprint", "closedSprints", "flagged")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from sandbox.moments import parse_ms
 from sandbox.recordings import AGILE_ONLY, by_id, project_of, standard_link_types, standard_priorities, used_objects
 from sandbox.shapes import ORIGIN, JsonObject
 from sandbox.world import Board, Catalogue, Issue, World
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ def _as_cloud(value: JsonObject) -> JsonObject:
     if "displayName" not in value or "key" not in value:
         return value
     account_id = f"dc:{value['key']}"
-    rest = {
+    rest: JsonObject = {
         name: value[name]
         for name in ("emailAddress", "avatarUrls", "displayName", "active", "timeZone")
         if name in value

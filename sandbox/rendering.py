@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sandbox.adf import document
 from sandbox.shapes import ORIGIN, JsonObject
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.world import Entries, Issue
     from collections.abc import Iterable
+
+    from sandbox.world import Entries, Issue
 
 EXPANDABLE = "operations,versionedRepresentations,editmeta,changelog,renderedFields"
 RICH_TEXT = ("description", "environment")

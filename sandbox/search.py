@@ -7,7 +7,7 @@ import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Protocol, TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sandbox import rendering
 from sandbox.jql import Query, parse
@@ -17,8 +17,9 @@ from sandbox.page_token import PageTokens, Place
 from sandbox.shapes import JiraError, JsonObject
 
 if TYPE_CHECKING:
-    from sandbox.world import Issue, World
     from collections.abc import Callable, Iterator
+
+    from sandbox.world import Issue, World
 
 MAX_PAGE = 5000
 MAX_PAGE_WITH_FIELDS = 100

@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 import threading
 from contextlib import contextmanager
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from sandbox.web.application import application
 
 if TYPE_CHECKING:
-    from sandbox.site import Site
     from collections.abc import Iterable, Iterator
+
+    from sandbox.site import Site
 
 _POLL_S = 0.02  # how soon a stop is noticed
 

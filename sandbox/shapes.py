@@ -16,7 +16,7 @@ class JiraError(Exception):
 
     def __init__(
         self, status: int, *messages: str, headers: dict[str, str] | None = None, body: JsonObject | None = None
-    ):
+    ) -> None:
         """Keep the status and Jira's messages; `body` replaces the usual `errorMessages` object."""
         super().__init__(status, *messages)
         self.status = status

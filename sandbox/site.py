@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from random import Random
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sandbox import changes, truth
@@ -19,12 +20,12 @@ from sandbox.shapes import ORIGIN, JsonObject
 from sandbox.tokens import Address, context_token, install_token, page_token, server_token
 from sandbox.traffic import Traffic
 from sandbox.webhooks import Delivery, Webhooks
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.world import Issue
-    from pathlib import Path
     from collections.abc import Callable
+    from pathlib import Path
+
+    from sandbox.world import Issue
 
 APP_USER = "557058:00000000-5a4d-4b0c-9a7e-sandbox00app"
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.world import Issue, World
-    from sandbox.shapes import JsonObject
     from collections.abc import Iterator
+
+    from sandbox.shapes import JsonObject
+    from sandbox.world import Issue, World
 
 
 def entities(world: World) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import orjson
@@ -18,12 +19,12 @@ from sandbox.jql.evaluate import Clock, test_of
 from sandbox.moments import now_ms, zone
 from sandbox.shapes import ORIGIN, JsonObject
 from sandbox.tokens import server_token
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.world import Issue
-    from sandbox.options import Options
     from collections.abc import Callable
+
+    from sandbox.options import Options
+    from sandbox.world import Issue
 
 RETRIED = frozenset({408, 409, 425, 429})
 _SERVER_ERROR = 500

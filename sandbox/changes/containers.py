@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sandbox.changes.desk import Change, Desk, item, pair, updated
 from sandbox.changes.issues import first_status, next_key
 from sandbox.shapes import JiraError, JsonObject
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sandbox.world import Issue

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox import rendering
 from sandbox.moments import in_zone, zone
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
 
 if TYPE_CHECKING:
-    from sandbox.world import Entries, Issue, World
     from random import Random
+
+    from sandbox.world import Entries, Issue, World
 
 Kind = Callable[["Desk", JsonObject], "Change"]
 
@@ -106,7 +107,7 @@ class Desk:
         return self.chance.choice(entries)
 
     def changed(
-        self, issue: Issue, author: JsonObject, items: Iterable[JsonObject], **fields: Any
+        self, issue: Issue, author: JsonObject, items: Iterable[JsonObject], **fields: object
     ) -> tuple[Issue, JsonObject]:
         """Put the issue with new field values and one history; return it and the history."""
         written = self.stamp()

@@ -17,7 +17,7 @@ def create(desk: Desk, asked: JsonObject) -> Change:
     world, written = desk.world, desk.stamp()
     pattern = next((world.issues[key] for key in reversed(world.by_project.get(project["id"], ()))), None)
     pattern = pattern or next(iter(world.issues.values()))
-    blank = {name: [] if isinstance(value, list) else None for name, value in pattern.fields.items()}
+    blank: JsonObject = {name: [] if isinstance(value, list) else None for name, value in pattern.fields.items()}
     same = {name: pattern.fields[name] for name in ("issuetype", "priority")}
     embedded = {
         name: value

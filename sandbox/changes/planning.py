@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sandbox.changes.desk import Change, Desk, Event, item, updated
 from sandbox.moments import DAY, zulu
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sandbox.world import Board

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sandbox.changes.desk import Change, Desk, Event, item
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sandbox.world import Issue

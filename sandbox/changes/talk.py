@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sandbox.changes.desk import Change, Desk, Event, abridged, item, updated
 from sandbox.shapes import ORIGIN, JsonObject
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sandbox.world import Entries, Issue
@@ -17,7 +17,7 @@ _HOUR_S = 3600
 def add_comment(desk: Desk, asked: JsonObject) -> Change:
     """Comment on an issue with `body`."""
     issue, author, written, key = desk.issue(asked), desk.person(asked), desk.stamp(), desk.world.new_id()
-    made = {"self": f"{ORIGIN}/rest/api/2/issue/{issue.id}/comment/{key}", "id": key, "author": author}
+    made: JsonObject = {"self": f"{ORIGIN}/rest/api/2/issue/{issue.id}/comment/{key}", "id": key, "author": author}
     made |= {"body": asked.get("body", "A comment from the sandbox."), "updateAuthor": author, "created": written}
     made |= {"updated": written, "jsdPublic": True}
     issue = desk.touched(issue, comments=(*issue.comments, made))
@@ -55,7 +55,7 @@ def add_worklog(desk: Desk, asked: JsonObject) -> Change:
     """Log `seconds` of work on an issue."""
     issue, author, written, key = desk.issue(asked), desk.person(asked), desk.stamp(), desk.world.new_id()
     seconds = int(asked.get("seconds", _HOUR_S * desk.chance.randint(1, 8)))
-    made = {
+    made: JsonObject = {
         "self": f"{ORIGIN}/rest/api/2/issue/{issue.id}/worklog/{key}",
         "id": key,
         "issueId": issue.id,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.world import Issue
     from collections.abc import Callable
+
+    from sandbox.world import Issue
 
 EQUALITY = frozenset({"=", "!=", "in", "not in"})
 EMPTINESS = frozenset({"is", "is not"})

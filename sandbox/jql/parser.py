@@ -28,6 +28,11 @@ class _Token:
     at: int
 
     @property
+    def where(self) -> str:
+        """Its place, as Jira's messages end with it."""
+        return f"(line 1, character {self.at + 1})"
+
+    @property
     def keyword(self) -> str:
         return self.text.lower() if self.kind != "quoted" else ""
 
@@ -90,14 +95,14 @@ class _Parser:
         if token.keyword != keyword:
             raise JiraError(
                 400,
-                f"Error in the JQL Query: Expecting '{keyword}' but got '{token.text}'. (line 1, character {token.at + 1})",
+                f"Error in the JQL Query: Expecting '{keyword}' but got '{token.text}'. {token.where}",
             )
 
     @staticmethod
     def _unexpected(token: _Token) -> JiraError:
         return JiraError(
             400,
-            f"Error in the JQL Query: Expecting either 'OR' or 'AND' but got '{token.text}'. (line 1, character {token.at + 1})",
+            f"Error in the JQL Query: Expecting either 'OR' or 'AND' but got '{token.text}'. {token.where}",
         )
 
     def _is_order(self) -> bool:
@@ -130,7 +135,7 @@ class _Parser:
         if name.kind == "symbol" or (name.kind == "word" and name.keyword in {"and", "or", "order", "by", "in", "is"}):
             raise JiraError(
                 400,
-                f"Error in the JQL Query: Expecting a field name but got '{name.text}'. (line 1, character {name.at + 1})",
+                f"Error in the JQL Query: Expecting a field name but got '{name.text}'. {name.where}",
             )
         following = self._peek()
         if following is None or following.keyword in {")", "and", "or", "&&", "||", "order"}:
@@ -155,7 +160,7 @@ class _Parser:
         raise JiraError(
             400,
             f"Error in the JQL Query: Expecting operator but got '{token.text}'. The valid operators are "
-            f"'=', '!=', '<', '>', '<=', '>=', '~', '!~', 'IN', 'NOT IN', 'IS' and 'IS NOT'. (line 1, character {token.at + 1})",
+            f"'=', '!=', '<', '>', '<=', '>=', '~', '!~', 'IN', 'NOT IN', 'IS' and 'IS NOT'. {token.where}",
         )
 
     def _operands(self, operator: str) -> tuple[Operand, ...]:
@@ -176,7 +181,7 @@ class _Parser:
         if token.kind == "symbol":
             raise JiraError(
                 400,
-                f"Error in the JQL Query: Expecting either a value, list or function but got '{token.text}'. (line 1, character {token.at + 1})",
+                f"Error in the JQL Query: Expecting either a value, list or function but got '{token.text}'. {token.where}",
             )
         if token.keyword in {"empty", "null"}:
             return Operand(token.text, is_empty=True)

@@ -86,16 +86,12 @@ def _relate(chance: Random, catalogue: Catalogue, drawn: list[Drawn]) -> None:
         by_project.setdefault(each.plan.json["id"], []).append(each)
     for members in by_project.values():
         epics = members[:2]
-        for each in members[2:]:
+        for position, each in enumerate(members[2:], 2):
             if chance.random() < 0.5:  # noqa: PLR2004 - a share
                 _adopt(each, chance.choice(epics), is_epic=True)
             elif chance.random() < 0.15:  # noqa: PLR2004 - a share
                 each.fields["issuetype"] = catalogue.issue_types["10003"]
-                _adopt(
-                    each,
-                    chance.choice(members[1 : max(2, members.index(each))]) if len(members) < 400 else members[2],
-                    is_epic=False,
-                )
+                _adopt(each, chance.choice(members[1 : max(2, position)]), is_epic=False)
     types = list(catalogue.link_types.values())
     for number in range(len(drawn) // 5):
         source, target = chance.choice(drawn), chance.choice(drawn)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sandbox.moments import DAY, HOUR, MINUTE, in_zone, zone
 from sandbox.seeding.plan import END, SPRINT_LENGTH, START, ProjectPlan, sprint_on_issue
 from sandbox.seeding.vocabulary import LABELS, TEXT, ZONE
 from sandbox.shapes import ORIGIN, JsonObject
 from sandbox.world import Catalogue, Issue
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from random import Random
     from collections.abc import Iterator
+    from random import Random
 
 _WHERE = zone(ZONE)
 _RARE, _SOMETIMES, _OFTEN = 0.02, 0.2, 0.6
@@ -199,7 +199,7 @@ def _comment(life: _Life) -> JsonObject:
     life.pass_time(6 * HOUR)
     author, written = life.chance.choice(life.people), life.stamp()
     key = str(next(life.ids))
-    made = {"self": f"{ORIGIN}/rest/api/2/issue/{life.issue.id}/comment/{key}", "id": key, "author": author}
+    made: JsonObject = {"self": f"{ORIGIN}/rest/api/2/issue/{life.issue.id}/comment/{key}", "id": key, "author": author}
     made |= {"body": life.chance.choice(TEXT), "updateAuthor": author, "created": written, "updated": written}
     return {**made, "jsdPublic": True}
 
@@ -208,7 +208,11 @@ def _worklog(life: _Life) -> JsonObject:
     life.pass_time(12 * HOUR)
     author, written = life.chance.choice(life.people), life.stamp()
     key, hours = str(next(life.ids)), life.chance.randint(1, 8)
-    made = {"self": f"{ORIGIN}/rest/api/2/issue/{life.issue.id}/worklog/{key}", "id": key, "issueId": life.issue.id}
+    made: JsonObject = {
+        "self": f"{ORIGIN}/rest/api/2/issue/{life.issue.id}/worklog/{key}",
+        "id": key,
+        "issueId": life.issue.id,
+    }
     made |= {"author": author, "updateAuthor": author, "created": written, "updated": written}
     made |= {
         "started": in_zone(life.moment - hours * HOUR, _WHERE),
@@ -224,7 +228,12 @@ def _remote_link(life: _Life) -> JsonObject:
     title = f"Commit - {key:x}"
     life.change(item("RemoteIssueLink", (None, None), (str(key), f'This issue links to "{title} (Web Link)"')))
     life.histories[-1]["items"][0].pop("fieldId")  # real Jira writes none here
-    shown = {"url": f"https://git.example.com/commit/{key:040x}", "title": title, "icon": {}, "status": {"icon": {}}}
+    shown: JsonObject = {
+        "url": f"https://git.example.com/commit/{key:040x}",
+        "title": title,
+        "icon": {},
+        "status": {"icon": {}},
+    }
     return {
         "id": key,
         "self": f"{ORIGIN}/rest/api/2/issue/{life.issue.key}/remotelink/{key}",
@@ -237,7 +246,7 @@ def _attachment(life: _Life) -> JsonObject:
     life.pass_time(HOUR)
     key, author = str(next(life.ids)), life.chance.choice(life.people)
     name = life.chance.choice(("trace.log", "screenshot 📷.png", "plan.pdf"))
-    made = {"self": f"{ORIGIN}/rest/api/2/attachment/{key}", "id": key, "filename": name, "author": author}
+    made: JsonObject = {"self": f"{ORIGIN}/rest/api/2/attachment/{key}", "id": key, "filename": name, "author": author}
     made |= {
         "created": in_zone(life.moment, _WHERE),
         "size": life.chance.randint(100, 10**7),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sandbox.moments import DAY, HOUR, day, zulu
 from sandbox.recordings import by_id, standard_link_types, standard_priorities, stock
 from sandbox.seeding import vocabulary as words
 from sandbox.shapes import ORIGIN, JsonObject
 from sandbox.world import Board, Catalogue
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from random import Random
@@ -75,13 +75,9 @@ def _people(chance: Random, count: int) -> dict[str, JsonObject]:
 
 def _project(chance: Random, catalogue: Catalogue, index: int) -> ProjectPlan:
     name = words.PROJECT_NAMES[index % len(words.PROJECT_NAMES)]
+    key = name.encode("ascii", "ignore").decode().upper()[:4]
     if index >= len(words.PROJECT_NAMES):
-        name = f"{name} {index}"
-    key = (
-        f"P{index}"
-        if index >= len(words.PROJECT_NAMES)
-        else name.encode("ascii", "ignore").decode().upper()[:4] + ("X" * (index == 4))
-    )
+        name, key = f"{name} {index}", f"P{index}"
     project_id = str(10_000 + index)
     is_team_managed = index == TEAM_MANAGED
     made: JsonObject = {

@@ -52,13 +52,14 @@ function setUpFrame() {
   const frame = document.getElementById("app-frame");
   if (!frame) return () => {};
   const origin = frame.dataset.origin;
-  const theme = () => ({ colorMode: root.dataset.colorMode, theme: `light:light dark:dark` });
+  let follows = false; // a page that has not asked may not even be loaded
+  const theme = () => ({ colorMode: root.dataset.colorMode, theme: "light:light dark:dark" });
   const send = (message) => frame.contentWindow.postMessage({ sandboxAP: true, ...message }, origin);
   const answers = {
     getToken: async () => (await (await fetch("/sandbox/context-token", { cache: "no-store" })).json()).token,
     getContext: async () => ({ jira: {}, license: { active: false }, url: { displayUrl: location.origin, displayUrlServicedeskHelpCenter: location.origin } }),
     getLocation: async () => location.href,
-    theme: async () => theme(),
+    theme: async () => { follows = true; return theme(); },
     resize: async (width, height) => {
       if (/^\d+(px|%)?$/.test(String(width))) frame.style.width = /\d$/.test(String(width)) ? `${width}px` : width;
       if (/^\d+(px|%)?$/.test(String(height))) frame.style.height = /\d$/.test(String(height)) ? `${height}px` : height;
@@ -82,7 +83,7 @@ function setUpFrame() {
       send({ id, error: String(error) });
     }
   });
-  return () => send({ event: "theme", result: theme() });
+  return () => { if (follows) send({ event: "theme", result: theme() }); };
 }
 
 setUpMenu();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, request
 
@@ -11,11 +12,11 @@ from sandbox.jql.evaluate import Clock, test_of
 from sandbox.moments import zone
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
 from sandbox.web.exchange import names, page, reply, site
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.world import Board, Issue
     from collections.abc import Callable
+
+    from sandbox.world import Board, Issue
 
 routes = Blueprint("agile", __name__, url_prefix="/rest/agile/1.0")
 _BOARD_TYPES = frozenset({"scrum", "kanban", "simple"})
@@ -56,7 +57,8 @@ def _board(board_id: int) -> Board:
     if found is None or str(found.json["location"]["projectId"]) in site().world.lost_projects:
         raise JiraError(
             404,
-            "The requested board cannot be viewed because it either does not exist or you do not have permission to view it.",
+            "The requested board cannot be viewed because it either does not exist or you do not have permission "
+            "to view it.",
         )
     return found
 

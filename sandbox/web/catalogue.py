@@ -30,7 +30,12 @@ def server_info(version: str) -> Response:  # noqa: ARG001 - both versions answe
     """Tell what kind of Jira this is and what time it has."""
     where = zone(site().world.timezone)
     now = in_zone(site().clock(), where)
-    made = {"baseUrl": ORIGIN, "displayUrl": ORIGIN, "version": "1001.0.0-SNAPSHOT", "versionNumbers": [1001, 0, 0]}
+    made: JsonObject = {
+        "baseUrl": ORIGIN,
+        "displayUrl": ORIGIN,
+        "version": "1001.0.0-SNAPSHOT",
+        "versionNumbers": [1001, 0, 0],
+    }
     made |= {
         "deploymentType": "Cloud",
         "buildNumber": 100300,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, jsonify, request
 
 from sandbox.descriptor import InstallRefusedError
 from sandbox.shapes import JiraError, JsonObject
 from sandbox.web.exchange import site
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.site import Site
     from sandbox.installation import HookAnswer
+    from sandbox.site import Site
 
 routes = Blueprint("control", __name__, url_prefix="/sandbox")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Response, current_app, g, request
@@ -11,10 +11,11 @@ from sandbox.moments import parse_ms
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
 
 if TYPE_CHECKING:
-    from sandbox.world import Issue
-    from sandbox.site import Site
-    from sandbox.gate import Caller
     from collections.abc import Sequence
+
+    from sandbox.gate import Caller
+    from sandbox.site import Site
+    from sandbox.world import Issue
 
 API = '/rest/api/<any("2","3"):version>'
 JSON_TYPE = "application/json;charset=UTF-8"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flask import (
@@ -22,11 +23,11 @@ from flask import (
 from sandbox.descriptor import InstallRefusedError
 from sandbox.web.control import perform
 from sandbox.web.exchange import site
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.shapes import JsonObject
     from werkzeug.wrappers import Response as BaseResponse
+
+    from sandbox.shapes import JsonObject
 
 routes = Blueprint("host", __name__)
 COOKIE = "sandbox_user"

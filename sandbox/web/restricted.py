@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import Blueprint, Response
 
 from sandbox import rendering
@@ -18,7 +20,6 @@ from sandbox.web.exchange import (
     site,
     visible_issue,
 )
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sandbox.world import Issue

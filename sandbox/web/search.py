@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
 
@@ -128,5 +128,6 @@ def removed(version: str) -> Response:
     """Refuse the search that Atlassian removed in 2025."""
     raise JiraError(
         410,
-        f"The requested API has been removed. Please migrate to the /rest/api/{version}/search/jql API. A full migration guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046",
+        f"The requested API has been removed. Please migrate to the /rest/api/{version}/search/jql API. "
+        "A full migration guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import jwt
 import pytest
@@ -11,7 +12,6 @@ import requests
 from sandbox.dataset import DEFAULT_RECORDINGS
 from sandbox.query_hash import query_hash
 from tests.sandbox.fake_app import APP_KEY
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sandbox import Site

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -9,7 +10,6 @@ from sandbox import Options, Site, serve
 from sandbox.dataset import DEFAULT_RECORDINGS
 from tests.sandbox.app_client import AppClient
 from tests.sandbox.fake_app import FakeApp
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import json
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import jwt
 import requests
@@ -42,7 +42,7 @@ class FakeApp:
     _server: ThreadingHTTPServer | None = None
     _keys_url: str = ""
 
-    def __enter__(self) -> FakeApp:
+    def __enter__(self) -> Self:
         """Start listening."""
         app = self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from collections import Counter
 
@@ -13,7 +14,6 @@ from sandbox.changes import KINDS
 from sandbox.dataset import DEFAULT_RECORDINGS
 from sandbox.moments import parse_ms
 from tests.sandbox.app_client import AppClient, needs_recordings
-import itertools
 
 
 def expected(name: str) -> list[dict[str, str]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
 from sandbox import Fault, Site
 from sandbox.query_hash import CONTEXT
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tests.sandbox.app_client import AppClient

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from sandbox.moments import DAY
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.sandbox.app_client import AppClient
     from sandbox import Site
+    from tests.sandbox.app_client import AppClient
 
 SEARCH = "/rest/api/3/search/jql"
 

@@ -1,0 +1,71 @@
+"""Premises of the stories: the whole product running, and sites that can install it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from sandbox import Site, SiteKey, serve
+from tests.story.processes import RunningApp, running_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from app.embedded import Servers
+
+
+@pytest.fixture(scope="session")
+def install_key() -> SiteKey:
+    """One key signs the installs of every site, as Atlassian's does."""
+    return SiteKey.generate()
+
+
+@pytest.fixture(scope="session")
+def key_host(install_key: SiteKey) -> Iterator[str]:
+    """Where the install key is published."""
+    with serve(Site(dataset="seeded", issues=1, projects=1, key=install_key)) as url:
+        yield f"{url}/install-keys"
+
+
+@pytest.fixture(scope="session")
+def story_database_url(servers: Servers) -> str:
+    """A database of the stories' own, so that its workers see no other test's tenants."""
+    url = str(servers.database_url)
+    name = f"story_{secrets.token_hex(6)}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return url.replace("/sei_connect?", f"/{name}?")
+
+
+@pytest.fixture(scope="session")
+def app(
+    story_database_url: str, redis_url: str, key_host: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningApp]:
+    """Web, workers and clock."""
+    with running_app(
+        database_url=story_database_url,
+        redis_url=redis_url.replace("?db=0", "?db=1"),
+        install_keys_url=key_host,
+        log=tmp_path_factory.mktemp("story") / "app.log",
+    ) as started:
+        yield started
+
+
+@pytest.fixture
+def a_site(app: RunningApp, install_key: SiteKey) -> Iterator[Callable[..., Site]]:
+    """Makes sites that are served until the test ends."""
+    stack = []
+
+    def make(**given: object) -> Site:
+        site = Site(**{"app_url": app.url, "key": install_key, "dataset": "seeded", **given})  # type: ignore[arg-type]  # the test names real options
+        served = serve(site)
+        served.__enter__()
+        stack.append(served)
+        return site
+
+    yield make
+    for served in reversed(stack):
+        served.__exit__(None, None, None)

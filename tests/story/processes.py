@@ -1,0 +1,164 @@
+"""The product as operators run it: web, workers and clock as processes of their own, on the run's real servers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from tests.conftest import KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sandbox import Site
+
+ROOT = Path(__file__).parents[2]
+API_KEY = "sei_StoryKey_0123456789abcdefghijklmnopqrstuvwxyz01"
+PATIENCE = 90
+_ROLES = {"web": ["-m", "app", "web"], "worker": ["-m", "workers"], "clock": ["-m", "workers", "clock"]}
+
+
+@dataclass
+class RunningApp:
+    """The app's processes by role; each may be killed and started again."""
+
+    port: int
+    env: dict[str, str]
+    log: Path
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, *roles: str) -> None:
+        for role in roles:
+            with self.log.open("ab") as output:
+                self.processes[role] = subprocess.Popen(
+                    [sys.executable, *_ROLES[role]],
+                    cwd=ROOT,
+                    env=self.env,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+
+    def kill(self, role: str) -> None:
+        """SIGKILL, to the process and to all that it forked."""
+        process = self.processes.pop(role)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def api(self, method: str, path: str, **given: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {API_KEY}"}
+        return requests.request(method, f"{self.url}/api/v1{path}", headers=headers, timeout=30, **given)
+
+    def an_integration(self, name: str = "Acme Jira") -> str:
+        draft = {"name": name, "product": "jira_cloud", "method": "connect_app"}
+        return str(self.api("POST", "/integrations", json=draft).json()["id"])
+
+    def an_otp(self, integration: str) -> str:
+        return str(self.api("POST", f"/integrations/{integration}/otp").json()["otp"])
+
+    def paste(self, site: Site, otp: str, *, by: str | None = None, **more: Any) -> requests.Response:
+        """Paste as the page's script does."""
+        token = site.context_token(by or site.admin)
+        return requests.post(
+            f"{self.url}/jira/pairing",
+            json={"otp": otp, **more},
+            headers={"Authorization": f"JWT {token}"},
+            timeout=30,
+        )
+
+    def pair(self, site: Site, name: str = "Acme Jira") -> str:
+        """Install and pair. Returns the integration's id."""
+        site.install()
+        integration = self.an_integration(name)
+        answer = self.paste(site, self.an_otp(integration))
+        assert answer.status_code == 200, answer.text
+        return integration
+
+    def progress(self, integration: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.api("GET", f"/integrations/{integration}/progress").json()
+        return found
+
+    def wait_until_verified(self, integration: str, patience: float = PATIENCE) -> dict[str, Any]:
+        def is_verified() -> bool:
+            found = self.progress(integration)
+            return found["state"] == "healthy" and bool(found["verified_at"])
+
+        wait_for(is_verified, patience, lambda: f"{self.progress(integration)}\n{self.tail()}")
+        return self.progress(integration)
+
+    def tail(self) -> str:
+        return self.log.read_text(errors="replace")[-6000:]
+
+
+def wait_for(condition: Callable[[], bool], patience: float = PATIENCE, explain: Callable[[], str] = str) -> None:
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, explain()
+        time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def running_app(
+    *, database_url: str, redis_url: str, install_keys_url: str, log: Path, roles: tuple[str, ...] = ("web", "worker", "clock")
+) -> Iterator[RunningApp]:
+    port = free_port()
+    env = {
+        **os.environ,
+        "ENVIRONMENT": "development",
+        "BASE_URL": f"http://127.0.0.1:{port}",
+        "PORT": str(port),
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "SECRET_KEYS": KEY,
+        "SITE_HOSTS": "http://127.0.0.1:*",
+        "INSTALL_KEYS_URL": install_keys_url,
+        "BOOTSTRAP_ACCOUNT": "story",
+        "BOOTSTRAP_API_KEY": API_KEY,
+        "NO_PROXY": "127.0.0.1",
+    }
+    subprocess.run([sys.executable, "-m", "app", "release"], cwd=ROOT, env=env, check=True, capture_output=True)
+    app = RunningApp(port, env, log)
+    app.start(*roles)
+    try:
+        if "web" in roles:
+            wait_for(lambda: _is_ready(app.url), 60, app.tail)
+        yield app
+    finally:
+        app.stop()
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/readyz", timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
