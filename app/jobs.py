@@ -51,9 +51,10 @@ BACKFILL = JobSpec("backfill", Lane.BULK, "workers.ingest.backfill")
 VERIFY = JobSpec("verify", Lane.UPKEEP, "workers.ingest.verify")
 WEBHOOKS = JobSpec("webhooks", Lane.LIVE, "workers.ingest.webhooks")
 ERASE = JobSpec("erase", Lane.UPKEEP, "workers.upkeep.erase")
+PURGE = JobSpec("purge", Lane.UPKEEP, "workers.upkeep.purge")
 SWEEP = JobSpec("sweep", Lane.UPKEEP, "workers.upkeep.sweep")
 
-ALL = (PLAN, BACKFILL, VERIFY, WEBHOOKS, ERASE, SWEEP)
+ALL = (PLAN, BACKFILL, VERIFY, WEBHOOKS, ERASE, PURGE, SWEEP)
 
 
 def queue(redis: Redis, lane: Lane) -> Queue:

@@ -27,6 +27,8 @@ def sweep(runtime: Runtime) -> None:
         spent.forget_expired(session)
         for integration_id in sweeping.find_deleting(session):
             session.enqueue(jobs.ERASE, str(integration_id), once_as=str(integration_id))
+        for tenant_id in sweeping.find_purgeable(session):
+            session.enqueue(jobs.PURGE, str(tenant_id), once_as=str(tenant_id))
     for work in due:
         with runtime.store.bound_to(work.tenant_id) as session:
             if work.chunks:
@@ -50,3 +52,12 @@ def erase(runtime: Runtime, integration_id: str) -> None:
         erasing.erase_tenant_data(runtime.store, tenant_id)
     with runtime.store.unrestricted_unsafe() as session:
         erasing.drop_integration(session, known)
+
+
+@job
+def purge(runtime: Runtime, tenant_id: str) -> None:
+    """Erase what was kept of a site whose grace period is over; the install record of one that left goes too."""
+    known = UUID(tenant_id)
+    erasing.erase_tenant_data(runtime.store, known, is_purge=True)
+    with runtime.store.unrestricted_unsafe() as session:
+        erasing.drop_purged_tenant(session, known)

@@ -141,7 +141,8 @@ class Hand:
             )
             if page.next is None:
                 checkpoints.finish(session, chunk)
-            ledger.mark_ingested(session, self.tenant_id)
+            if not ledger.mark_ingested(session, self.tenant_id):
+                raise LeaseLost("the integration was paused, disconnected or deleted meanwhile")
         log.info(
             "page", tenant_id=str(self.tenant_id), entity=chunk.entity, scope=chunk.scope_id, items=len(page.items),
             changed=changed,

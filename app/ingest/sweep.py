@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, func, or_, select
 
 from app import clock
+from app.integrations.ledger import WORKING
 from app.integrations.model import State
 from app.store import checkpoints
 from app.store.schema import CHUNKS, INBOX, INTEGRATIONS, TENANTS
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from app.store.session import Session
-
-_WORKING = tuple(state.value for state in State if state.is_working)
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def find_due(session: Session) -> list[DueWork]:
         .outerjoin(counted, counted.c.tenant_id == INTEGRATIONS.c.tenant_id)
         .outerjoin(inbox, inbox.c.tenant_id == INTEGRATIONS.c.tenant_id)
         .where(
-            INTEGRATIONS.c.state.in_(_WORKING),
+            INTEGRATIONS.c.state.in_(WORKING),
             or_(
                 counted.c.due > 0,
                 inbox.c.deliveries > 0,
@@ -79,6 +78,12 @@ def find_due(session: Session) -> list[DueWork]:
         )
         for row in rows
     ]
+
+
+def find_purgeable(session: Session) -> list[UUID]:
+    """Tenants whose grace period is over."""
+    rows = session.execute(select(TENANTS.c.id).where(TENANTS.c.purge_after < clock.now()))
+    return [row.id for row in rows]
 
 
 def find_deleting(session: Session) -> list[UUID]:

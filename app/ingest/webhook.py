@@ -12,7 +12,7 @@ from app import clock, jobs, logs
 from app.catalog.extract import clean
 from app.catalog.language import find
 from app.catalog.registry import all_entities, entity
-from app.errors import JiraFailure, JiraGone
+from app.errors import JiraFailure, JiraGone, JiraRefused
 from app.ingest import fieldmap
 from app.ingest.backfill import bodies_of
 from app.ingest.plan import lend_hands
@@ -88,7 +88,8 @@ class Drain:
                 .where(INBOX.c.delivery_id.in_([row.delivery_id for row in batch]))
                 .values(done_at=clock.now(), outcome="read again")
             )
-            ledger.mark_ingested(session, self.tenant_id)
+            if not ledger.mark_ingested(session, self.tenant_id):
+                raise JiraRefused("The integration was paused, disconnected or deleted meanwhile.")
         log.info("webhooks", tenant_id=str(self.tenant_id), deliveries=len(batch), issues=len(issues), gone=len(gone))
         return len(batch)
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _COLUMNS = tuple(INTEGRATIONS.c[each.name] for each in fields(Integration))
 
 
+WORKING = tuple(state.value for state in State if state.is_working)
+"""The states in which workers pull."""
+
+
 class Draft(NamedTuple):
     """What an SEI admin gives to create an integration."""
 
@@ -117,10 +121,14 @@ def resume(session: Session, integration_id: UUID) -> Integration:
     return get(session, integration_id)
 
 
-def mark_ingested(session: Session, tenant_id: UUID) -> None:
-    """Note that rows of the tenant were just stored."""
-    session.execute(
-        update(INTEGRATIONS).where(INTEGRATIONS.c.tenant_id == tenant_id).values(last_ingested_at=clock.now())
+def mark_ingested(session: Session, tenant_id: UUID) -> bool:
+    """Note that rows of the tenant were just stored. Returns False where nobody wants them any more: undo them then."""
+    return bool(
+        session.changed(
+            update(INTEGRATIONS)
+            .where(INTEGRATIONS.c.tenant_id == tenant_id, INTEGRATIONS.c.state.in_(WORKING))
+            .values(last_ingested_at=clock.now())
+        )
     )
 
 

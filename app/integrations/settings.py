@@ -6,6 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+
+def storable(text: str) -> str:
+    """A stranger's text as PostgreSQL can keep it: no U+0000, no lone surrogates. Raises ValueError."""
+    if "\x00" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise ValueError("contains characters that cannot be stored")
+    return text
+
+
 FieldId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 
 

@@ -15,12 +15,12 @@ from urllib.parse import quote
 import orjson
 import requests
 from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
 
 from app import clock
 from app.errors import JiraDown, JiraNonsense, JiraRefused
 from app.jira import hosts
 from app.jira.failures import failure_of
+from app.jira.wire import PublicOnly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,8 +47,9 @@ class Answer:
 class Connections:
     """One pooled `requests` session a site address."""
 
-    def __init__(self, user_agent: str) -> None:
+    def __init__(self, user_agent: str, site_hosts: Sequence[str]) -> None:
         self._user_agent = user_agent
+        self._site_hosts = site_hosts
         self._sessions: dict[str, requests.Session] = {}
 
     def to(self, base_url: str) -> requests.Session:
@@ -57,7 +58,10 @@ class Connections:
             session = requests.Session()
             session.headers.update({"User-Agent": self._user_agent, "Accept": "application/json"})
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            session.mount(base_url, HTTPAdapter(pool_connections=2, pool_maxsize=32))
+            origin = hosts.origin_of(base_url)
+            is_named = origin is not None and hosts.is_private_ok(origin.host, self._site_hosts)
+            adapter = HTTPAdapter if is_named else PublicOnly
+            session.mount(base_url, adapter(pool_connections=2, pool_maxsize=32))
             self._sessions.setdefault(base_url, session)
         return self._sessions[base_url]
 
@@ -104,14 +108,9 @@ class Site:
             raise JiraDown(f"No answer from the site: {type(error).__name__}.") from error
 
     def _require_allowed(self) -> None:
-        """Nothing leaves for an address off the list, or one that turns out to be private; a proxy resolves by itself."""
+        """Nothing leaves for an address off the list; whether the name leads to a private one, the wire finds out."""
         if not hosts.is_allowed(self.base_url, self._site_hosts):
             raise JiraRefused("The site's address is not on SITE_HOSTS.")
-        origin = hosts.origin_of(self.base_url)
-        if origin is None or hosts.is_private_ok(origin.host, self._site_hosts):
-            return
-        if not get_environ_proxies(self.base_url) and hosts.resolves_to_private(origin.host, origin.port):
-            raise JiraRefused("The site's name resolves to a private address.")
 
 
 def query_of(params: Mapping[str, str | int | Sequence[str | int]]) -> str:

@@ -1,13 +1,11 @@
 """Which addresses a Jira site may have (`SITE_HOSTS`), and that nothing is sent anywhere else.
 
-A site's address comes from an unsigned body, so it is held against the list when it arrives and again, after name
-resolution, whenever a request leaves.
+A site's address comes from an unsigned body, so it is held against the list when it arrives and again whenever a
+request leaves.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -84,12 +82,3 @@ def _is_label(label: str) -> bool:
 def is_private_ok(host: str, patterns: Sequence[str]) -> bool:
     """Whether a pattern names this very private address, as development does."""
     return any(_host_and_port(pattern.rpartition("://")[2])[0].lower() == host for pattern in patterns)
-
-
-def resolves_to_private(host: str, port: int) -> bool:
-    """Whether any address of a name is not a public one; a name that does not resolve is for the connection to report."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
-        return False
-    return any(not ipaddress.ip_address(str(address[4][0]).partition("%")[0]).is_global for address in found)

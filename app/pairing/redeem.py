@@ -130,6 +130,8 @@ def _make_room(session: Session, tenant_id: UUID, integration: Integration, *, r
     """Both ends must be free, or the admin has said that the old pairing may go."""
     held = ledger.of_tenant(session, tenant_id, lock=True)
     if held is not None and held.id != integration.id:
+        if held.state is State.DELETING:
+            raise Conflicting("The site's former connection is being erased. Try again in a few minutes.")
         if held.state is not State.DISCONNECTED and not replace:
             raise Conflicting(f"This site is already paired with “{held.name}”. Confirm to replace it.")
         let_go(session, held, reason="A Jira admin paired the site with another integration.")

@@ -23,7 +23,7 @@ class Sites:
         self._settings = settings
         self._store = store
         self._keyring = keyring
-        self._connections = Connections(user_agent=f"sei-connect-jira {settings.app_key}")
+        self._connections = Connections(f"sei-connect-jira {settings.app_key}", settings.site_hosts)
 
     def open(self, tenant_id: UUID) -> Site:
         """The tenant's site. Raises JiraRefused when it has left, is disabled or has no secret."""

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from flask import Blueprint, Response, request
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
 
 from app import clock
 from app.catalog.extract import clean_json
 from app.doors.tokens import LEEWAY
 from app.errors import JiraNonsense, Malformed, Unproven
 from app.ingest import webhook
+from app.integrations.settings import storable
 from app.jira import client, hosts
 from app.pairing import unpair
 from app.tenants import arrive, depart, spent
@@ -33,7 +34,9 @@ _LONGEST_ID = 255
 _NO_CONTENT = 204
 
 B = TypeVar("B", bound="LifecycleBody")
-Short = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Short = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(storable)]
+Secret = Annotated[str, StringConstraints(min_length=32, max_length=1024), AfterValidator(storable)]
+Optional = Annotated[str, StringConstraints(max_length=255), AfterValidator(storable)] | None
 
 
 class LifecycleBody(BaseModel):
@@ -47,11 +50,11 @@ class LifecycleBody(BaseModel):
 class InstalledBody(LifecycleBody):
     """`installed` carries the shared secret and the addresses."""
 
-    shared_secret: Annotated[str, StringConstraints(min_length=32, max_length=1024)] = Field(alias="sharedSecret")
+    shared_secret: Secret = Field(alias="sharedSecret")
     base_url: Short = Field(alias="baseUrl")
-    display_url: str | None = Field(None, alias="displayUrl", max_length=255)
-    installation_id: str | None = Field(None, alias="installationId", max_length=255)
-    account_id: str | None = Field(None, alias="accountId", max_length=255)
+    display_url: Optional = Field(None, alias="displayUrl")
+    installation_id: Optional = Field(None, alias="installationId")
+    account_id: Optional = Field(None, alias="accountId")
 
 
 def descriptor(settings: Settings) -> dict[str, object]:

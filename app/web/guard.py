@@ -15,6 +15,7 @@ from app.doors.connect import Knock
 from app.errors import Unavailable, Unproven
 from app.ids import parse
 from app.integrations import accounts
+from app.web.pace import API, FRAME, LIFECYCLE, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +49,8 @@ DOORS: dict[str, Door] = {}
 def trusts(blueprint: Blueprint, door: Door, runtime: Runtime) -> None:
     """Guard a blueprint: every request to it must come through the door."""
     DOORS[blueprint.name] = door
-    check = _CHECKS[door]
-    blueprint.before_request(lambda: check(runtime))
+    check, pace = _CHECKS[door], Pace(runtime.redis)
+    blueprint.before_request(lambda: check(runtime, pace))
 
 
 def arrival() -> Arrival:
@@ -88,43 +89,48 @@ def _raw_target() -> str:
     return raw
 
 
-def _lifecycle(runtime: Runtime) -> None:
+def _lifecycle(runtime: Runtime, pace: Pace) -> None:
     g.lifecycle = runtime.connect_door.lifecycle(knock())
+    pace.keep(LIFECYCLE, g.lifecycle[0].issuer)
 
 
-def _server(runtime: Runtime) -> None:
+def _server(runtime: Runtime, _pace: Pace) -> None:
     g.arrival = runtime.connect_door.server(knock())
 
 
-def _page(runtime: Runtime) -> None:
+def _page(runtime: Runtime, pace: Pace) -> None:
     g.arrival = runtime.connect_door.page(knock())
+    pace.keep(FRAME, f"{g.arrival.tenant.id}/{g.arrival.account_id}")
 
 
-def _page_api(runtime: Runtime) -> None:
+def _page_api(runtime: Runtime, pace: Pace) -> None:
     g.arrival = runtime.connect_door.context(knock())
+    pace.keep(FRAME, f"{g.arrival.tenant.id}/{g.arrival.account_id}")
 
 
-def _sei_key(runtime: Runtime) -> None:
+def _sei_key(runtime: Runtime, pace: Pace) -> None:
     headers = request.headers.getlist("Authorization")
     if len(headers) != 1 or not headers[0].lower().startswith(_BEARER):
         raise Unproven("no bearer key")
     g.account = accounts.authenticate(runtime.store, headers[0][len(_BEARER) :].strip())
+    pace.keep(API, str(g.account.id))
 
 
-def _console(runtime: Runtime) -> None:
+def _console(runtime: Runtime, pace: Pace) -> None:
     known = parse(str(session.get("account", "")))
     found = accounts.find_live(runtime.store, known, str(session.get("key", ""))) if known else None
     if found is None:
         session.clear()
         raise Unproven("no console session")
     g.account = found
+    pace.keep(API, str(found.id))
 
 
-def _public(_runtime: Runtime) -> None:
+def _public(_runtime: Runtime, _pace: Pace) -> None:
     """Everybody."""
 
 
-_CHECKS: dict[Door, Callable[[Runtime], None]] = {
+_CHECKS: dict[Door, Callable[[Runtime, Pace], None]] = {
     Door.LIFECYCLE: _lifecycle,
     Door.SERVER: _server,
     Door.PAGE: _page,

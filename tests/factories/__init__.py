@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from app import clock, ids
 from app.integrations import accounts, ledger
-from app.integrations.accounts import Account
 from app.integrations.ledger import Draft
 from app.integrations.model import Method, Product, State
 from app.tenants import arrive
@@ -17,6 +16,7 @@ from app.tenants.model import Install
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from app.integrations.accounts import Account
     from app.integrations.model import Integration
     from app.runtime import Runtime
 

@@ -9,10 +9,13 @@ import psycopg
 import pytest
 
 from sandbox import Site, SiteKey, serve
+from tests.story.browser import a_browser
 from tests.story.processes import RunningApp, running_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
     from app.embedded import Servers
 
@@ -69,3 +72,26 @@ def a_site(app: RunningApp, install_key: SiteKey) -> Iterator[Callable[..., Site
     yield make
     for served in reversed(stack):
         served.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    yield from a_browser()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh browser context, and no error or policy violation left unnoticed in it."""
+    context = browser.new_context()
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if is_a_problem(message) else None)
+    yield page
+    context.close()
+    assert problems == []
+
+
+def is_a_problem(message: ConsoleMessage) -> bool:
+    """Errors of scripts and of the content policy; a refused call is the story's own business."""
+    return message.type == "error" and "Failed to load resource" not in message.text

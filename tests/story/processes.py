@@ -123,7 +123,12 @@ def wait_for(condition: Callable[[], bool], patience: float = PATIENCE, explain:
 
 @contextlib.contextmanager
 def running_app(
-    *, database_url: str, redis_url: str, install_keys_url: str, log: Path, roles: tuple[str, ...] = ("web", "worker", "clock")
+    *,
+    database_url: str,
+    redis_url: str,
+    install_keys_url: str,
+    log: Path,
+    roles: tuple[str, ...] = ("web", "worker", "clock"),
 ) -> Iterator[RunningApp]:
     port = free_port()
     env = {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from sandbox import Site, SiteKey
+    from sandbox import SiteKey
     from tests.story.processes import RunningApp
 
 from sandbox import Site as MakeSite
@@ -128,8 +128,13 @@ def test_changelog_items(cloud: Tables, expected: Expected, name: str) -> None:
     )
     names = ("field", "field_id", "field_type", "from", "to", "from_string", "to_string")
     stored = Counter(
-        (row["changelog_id"], row["issue_id"], row["author_id"] or "", row["created"])
-        + tuple((row["item"][each] or "").replace("\x00", "") for each in names)
+        (
+            row["changelog_id"],
+            row["issue_id"],
+            row["author_id"] or "",
+            row["created"],
+            *tuple((row["item"][each] or "").replace("\x00", "") for each in names),
+        )
         for row in items
     )
     for row in expected(name):
@@ -197,7 +202,10 @@ def test_statuses_types_projects_and_labels(cloud: Tables, expected: Expected) -
             row["hierarchy_level"],
         )
     for row in expected("projects"):
-        assert (projects[row["project_id"]]["key"], projects[row["project_id"]]["name"]) == (row["project_key"], row["name"])
+        assert (projects[row["project_id"]]["key"], projects[row["project_id"]]["name"]) == (
+            row["project_key"],
+            row["name"],
+        )
     for row in expected("issue_labels"):
         assert row["label"] in issues[row["issue_id"]]["labels"]
 
@@ -223,11 +231,22 @@ def test_remote_links(cloud: Tables, expected: Expected) -> None:
 
 def test_issue_links(data_center: Tables, expected: Expected) -> None:
     issues = data_center.by_id("issue")
-    stored = {(link["type_id"], link["source_issue_id"], link["destination_issue_id"]): link for link in data_center.by_id("issue_link").values()}
+    stored = {
+        (link["type_id"], link["source_issue_id"], link["destination_issue_id"]): link
+        for link in data_center.by_id("issue_link").values()
+    }
     for row in expected("issue_links.dc"):
-        ends = (row["issue_id"], row["outward_issue_id"]) if row["outward_issue_id"] else (row["inward_issue_id"], row["issue_id"])
+        ends = (
+            (row["issue_id"], row["outward_issue_id"])
+            if row["outward_issue_id"]
+            else (row["inward_issue_id"], row["issue_id"])
+        )
         found = stored[row["type_id"], *ends]
-        assert (found["type_name"], found["inward"], found["outward"]) == (row["type_name"], row["inward"], row["outward"])
+        assert (found["type_name"], found["inward"], found["outward"]) == (
+            row["type_name"],
+            row["inward"],
+            row["outward"],
+        )
         assert issues[row["issue_id"]]["key"] == row["issue_key"]
 
 

@@ -9,20 +9,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from app import clock
 from app.integrations.model import Integration, Method, Product, State
-from app.integrations.settings import IntegrationSettings
+from app.integrations.settings import IntegrationSettings, storable
 
-
-def _storable(text: str) -> str:
-    """PostgreSQL keeps no U+0000 and no lone surrogates."""
-    if "\x00" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
-        raise ValueError("contains characters that cannot be stored")
-    return text
-
-
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_storable)]
-Description = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_storable)]
-Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), AfterValidator(_storable)]
-Search = Annotated[str, StringConstraints(max_length=200), AfterValidator(_storable)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(storable)]
+Description = Annotated[str, StringConstraints(max_length=2000), AfterValidator(storable)]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), AfterValidator(storable)]
+Search = Annotated[str, StringConstraints(max_length=200), AfterValidator(storable)]
 
 
 class IntegrationPath(BaseModel):

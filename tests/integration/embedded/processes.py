@@ -24,7 +24,7 @@ class Member:
     """A process inside `running`."""
 
     def __init__(self, var: Path, wanted: str = "postgres,valkey", user: str = "") -> None:
-        self.process = subprocess.Popen(  # noqa: S603 - our own script
+        self.process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("member.py")), str(var), user, wanted],
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
             stdin=subprocess.PIPE,

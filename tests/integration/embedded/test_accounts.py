@@ -36,9 +36,9 @@ def person() -> Iterator[str]:
     if not IS_ROOT:
         yield ""
         return
-    subprocess.run(["useradd", "-M", "-U", USER], check=True)  # noqa: S603, S607 - root's own path
+    subprocess.run(["useradd", "-M", "-U", USER], check=True)
     yield str(pwd.getpwnam(USER).pw_uid)
-    subprocess.run(["userdel", USER], check=True)  # noqa: S603, S607 - likewise
+    subprocess.run(["userdel", USER], check=True)
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_programs_hidden_by_an_umask_are_made_readable(room: Path, var: Path, mo
         libraries = original.with_name(f"{wheel}.libs")
         if libraries.exists():
             shutil.copytree(libraries, site / libraries.name)
-    subprocess.run(["chmod", "-R", "go-rwx", str(site)], check=True)  # noqa: S603, S607 - any chmod will do
+    subprocess.run(["chmod", "-R", "go-rwx", str(site)], check=True)
     monkeypatch.syspath_prepend(str(site))
     with running(var, postgres=True, valkey=True):
         assert _mode(site) == (0o701 if IS_ROOT else 0o700)

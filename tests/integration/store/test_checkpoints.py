@@ -85,9 +85,14 @@ def test_a_page_of_a_lost_lease_is_rolled_back_whole(parts: Runtime, tenant_id: 
     assert first is not None
     expire_leases(parts, tenant_id)
     assert claim(parts, tenant_id) is not None
-    with pytest.raises(LeaseLost), parts.store.bound_to(tenant_id) as session:
-        checkpoints.plan(session, tenant_id, [Wanted("comment", "10063")])
-        checkpoints.finish(session, first)
+
+    def store_a_page() -> None:
+        with parts.store.bound_to(tenant_id) as session:
+            checkpoints.plan(session, tenant_id, [Wanted("comment", "10063")])
+            checkpoints.finish(session, first)
+
+    with pytest.raises(LeaseLost):
+        store_a_page()
     with parts.store.bound_to(tenant_id) as session:
         assert checkpoints.standing(session).waiting == 1
 

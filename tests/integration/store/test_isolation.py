@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app import clock, ids
-from app.store.session import Store
 from app.store.schema import API_KEYS, CREDENTIALS, INSTALLATIONS
+from app.store.session import Store
 from app.store.tables import entity_tables, tenant_owned
 from tests.factories import a_paired_site
 

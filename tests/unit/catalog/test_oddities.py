@@ -146,7 +146,7 @@ def test_times_may_be_below_timetracking_alone() -> None:
 @pytest.mark.parametrize(
     ("fields", "archived"), [({"archiveddate": "2024-01-01T00:00:00.000+0000"}, True), ({}, False)]
 )
-def test_archived_issues_say_so(fields: dict[str, Json], archived: bool) -> None:  # noqa: FBT001 - a test's parameter
+def test_archived_issues_say_so(fields: dict[str, Json], archived: bool) -> None:
     assert _issue(**fields).values["archived"] is archived
 
 

@@ -1,0 +1,92 @@
+"""The wire to a Jira site: takes what the client really sends, byte for byte, and answers what it was told to.
+
+Mount it where the site is: `connections.to(url).mount(url, wire)`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from email.message import Message
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import BaseAdapter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+
+class Body:
+    """An answer's raw side as urllib3 shows it to requests: pieces, perhaps without end or broken off by an error."""
+
+    def __init__(self, pieces: Iterable[bytes], headers: Mapping[str, str]) -> None:
+        self._pieces = pieces
+        self.given = 0
+        self.is_closed = False
+        message = Message()
+        for name, value in headers.items():
+            message[name] = value
+        self._original_response = SimpleNamespace(msg=message)
+
+    def stream(self, _size: int, decode_content: bool = True) -> Iterator[bytes]:
+        for piece in self._pieces:
+            self.given += len(piece)
+            yield piece
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def release_conn(self) -> None:
+        """Nothing to give back."""
+
+
+class Wire(BaseAdapter):
+    """Keeps what was sent; answers in the order it was told, and fails a test that asks for more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[requests.PreparedRequest] = []
+        self.bodies: list[Body] = []
+        self.timeouts: list[object] = []
+        self._plans: deque[Callable[[requests.PreparedRequest], requests.Response]] = deque()
+
+    def answers(self, body: Any = None, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        """The next answer: JSON of a value, or bytes as they are."""
+        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        self.streams([raw], status=status, headers=headers)
+
+    def streams(self, pieces: Iterable[bytes], *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        """The next answer, in pieces; an iterator may raise, or never end."""
+        self._plans.append(lambda request: self._response(request, status, headers or {}, pieces))
+
+    def fails(self, error: requests.RequestException) -> None:
+        """Instead of the next answer, an error."""
+
+        def refuse(_: requests.PreparedRequest) -> requests.Response:
+            raise error
+
+        self._plans.append(refuse)
+
+    def _response(
+        self, request: requests.PreparedRequest, status: int, headers: Mapping[str, str], pieces: Iterable[bytes]
+    ) -> requests.Response:
+        response = requests.Response()
+        response.status_code = status
+        response.headers.update(headers)
+        response.url = request.url or ""
+        response.request = request
+        response.raw = body = Body(pieces, headers)
+        self.bodies.append(body)
+        return response
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        self.sent.append(request)
+        self.timeouts.append(options.get("timeout"))
+        if not self._plans:
+            raise AssertionError(f"nobody expected {request.method} {request.url}")
+        return self._plans.popleft()(request)
+
+    def close(self) -> None:
+        """Nothing is open."""

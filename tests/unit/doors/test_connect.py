@@ -1,0 +1,443 @@
+"""The Connect door: each class of route takes its own class of token and no other (connect-forge.md §2.3, §3.1, §3.2)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+import requests
+
+from app.config import Settings
+from app.doors.connect import ConnectDoor, Knock
+from app.doors.install_keys import InstallKeys
+from app.errors import Unavailable, Unproven
+from app.tenants.keyring import Secrets
+from app.tenants.model import State, Tenant
+from tests.fakes.atlassian import raw_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.fakes.atlassian import Atlassian, KeyHost
+
+BASE = "https://app.test/base"
+SECRET, OTHER_SECRET, OLD_SECRET = "s" * 48, "t" * 48, "o" * 48
+ACME = Tenant(UUID(int=1), "jira_cloud", "https://acme.atlassian.net", None, State.ACTIVE, "acme")
+RIVAL = Tenant(UUID(int=2), "jira_cloud", "https://rival.atlassian.net", None, State.ACTIVE, "rival")
+HOOK = "/connect/installed"
+WEBHOOK = "/connect/webhooks/jira.issue_updated"
+PAGE = "/jira/configuration?lic=none&xdm_e=https%3A%2F%2Facme.atlassian.net"
+CALL = "/jira/pairing"
+
+
+@dataclass
+class Ring:
+    """Stands in for the keyring: sites and their secrets, and what was asked for."""
+
+    held: dict[str, tuple[Tenant, Secrets]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def find(self, client_key: str) -> tuple[Tenant, Secrets] | None:
+        self.asked.append(client_key)
+        return self.held.get(client_key)
+
+
+@pytest.fixture
+def ring() -> Ring:
+    return Ring({"acme": (ACME, Secrets(SECRET, None)), "rival": (RIVAL, Secrets(OTHER_SECRET, None))})
+
+
+@pytest.fixture
+def host(atlassian: Atlassian) -> KeyHost:
+    return atlassian.key_host()
+
+
+@pytest.fixture
+def door(ring: Ring, host: KeyHost) -> ConnectDoor:
+    settings = Settings(environment="development", base_url=BASE)
+    return ConnectDoor(settings, ring, InstallKeys("https://keys.test", get=host))  # type: ignore[arg-type]
+
+
+def posted(path: str, token: str) -> Knock:
+    """A request with the token where Jira and our own page put it."""
+    return Knock("POST", f"/base{path}", (f"JWT {token}",), ())
+
+
+def loaded(target: str, token: str) -> Knock:
+    """A page with the token in its query."""
+    return Knock("GET", f"/base{target}&jwt={token}", (), (token,))
+
+
+def lifecycle_knock(atlassian: Atlassian, **override: Any) -> Knock:
+    return posted(HOOK, atlassian.lifecycle_token(HOOK, "acme", BASE, **override))
+
+
+# --- each class is good at its own door
+
+
+def test_lifecycle_takes_atlassians_signature(door: ConnectDoor, atlassian: Atlassian) -> None:
+    token = atlassian.lifecycle_token(HOOK, "acme", BASE)
+    claims, raw = door.lifecycle(posted(HOOK, token))
+    assert (claims.issuer, raw) == ("acme", token)
+
+
+def test_lifecycle_asks_no_keyring_since_the_site_may_be_new(
+    door: ConnectDoor, ring: Ring, atlassian: Atlassian
+) -> None:
+    door.lifecycle(lifecycle_knock(atlassian))
+    assert ring.asked == []
+
+
+def test_server_takes_the_sites_signature(door: ConnectDoor, atlassian: Atlassian) -> None:
+    token = atlassian.shared_secret_token("POST", WEBHOOK, "acme", SECRET)
+    knocked = door.server(posted(WEBHOOK, token))
+    assert (knocked.tenant, knocked.account_id) == (ACME, None)
+    assert abs(knocked.issued_at - time.time()) < 30
+
+
+def test_page_takes_the_sites_signature_in_the_query(door: ConnectDoor, atlassian: Atlassian) -> None:
+    token = atlassian.shared_secret_token("GET", PAGE, "acme", SECRET, sub="admin-1")
+    knocked = door.page(loaded(PAGE, token))
+    assert (knocked.tenant, knocked.account_id) == (ACME, "admin-1")
+
+
+def test_context_takes_a_context_token(door: ConnectDoor, atlassian: Atlassian) -> None:
+    knocked = door.context(posted(CALL, atlassian.context_token("acme", SECRET, "admin-1")))
+    assert (knocked.tenant, knocked.account_id) == (ACME, "admin-1")
+
+
+# --- and at no other
+
+
+def _tokens(atlassian: Atlassian) -> dict[str, str]:
+    """One good token of each class, all for the same address."""
+    return {
+        "lifecycle": atlassian.lifecycle_token(CALL, "acme", BASE),
+        "server": atlassian.shared_secret_token("POST", CALL, "acme", SECRET),
+        "page": atlassian.shared_secret_token("GET", CALL, "acme", SECRET, sub="admin-1"),
+        "context": atlassian.context_token("acme", SECRET, "admin-1"),
+    }
+
+
+@pytest.mark.parametrize("at", ["lifecycle", "server", "page", "context"])
+@pytest.mark.parametrize("kind", ["lifecycle", "server", "page", "context"])
+@pytest.mark.parametrize("place", ["header", "query"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_door_takes_another_doors_token(
+    door: ConnectDoor, atlassian: Atlassian, at: str, kind: str, place: str, method: str
+) -> None:
+    token = _tokens(atlassian)[kind]
+    in_header = place == "header"
+    knock = Knock(method, f"/base{CALL}", (f"JWT {token}",) if in_header else (), () if in_header else (token,))
+    # A token for GET of an address is as good in the header of a GET there, whatever Jira meant it for.
+    good = {
+        "lifecycle": [("lifecycle", "header", "POST")],
+        "server": [("server", "header", "POST"), ("page", "header", "GET")],
+        "page": [("page", "query", "GET")],
+        "context": [("context", "header", "GET"), ("context", "header", "POST")],
+    }
+    enter: Callable[[Knock], object] = getattr(door, at)
+    if (kind, place, method) in good[at]:
+        assert enter(knock)
+    else:
+        with pytest.raises(Unproven):
+            enter(knock)
+
+
+# --- exactly one token, in the one place
+
+
+@pytest.mark.parametrize(
+    "authorizations",
+    [
+        (),
+        ("{token}",),
+        ("Bearer {token}",),
+        ("JWT",),
+        ("JWT ",),
+        ("JWT{token}",),
+        ("Basic e30=",),
+        ("JWT {token}", "JWT {token}"),
+        ("JWT {token}", "Basic e30="),
+        ("JWT {token}, JWT {token}",),
+    ],
+)
+@pytest.mark.parametrize("at", ["lifecycle", "server", "context"])
+def test_header_doors_want_one_header_of_the_jwt_scheme(
+    door: ConnectDoor, atlassian: Atlassian, at: str, authorizations: tuple[str, ...]
+) -> None:
+    token = _tokens(atlassian)[at]
+    knock = Knock("POST", f"/base{CALL}", tuple(each.format(token=token) for each in authorizations), ())
+    with pytest.raises(Unproven):
+        getattr(door, at)(knock)
+
+
+@pytest.mark.parametrize("scheme", ["JWT", "jwt", "Jwt"])
+def test_the_schemes_case_does_not_matter(door: ConnectDoor, atlassian: Atlassian, scheme: str) -> None:
+    token = atlassian.context_token("acme", SECRET, "admin-1")
+    assert door.context(Knock("GET", f"/base{CALL}", (f"{scheme} {token}",), ())).tenant == ACME
+
+
+@pytest.mark.parametrize("at", ["lifecycle", "server", "context"])
+def test_header_doors_refuse_a_second_token_in_the_query(door: ConnectDoor, atlassian: Atlassian, at: str) -> None:
+    token = _tokens(atlassian)[at]
+    with pytest.raises(Unproven):
+        getattr(door, at)(Knock("POST", f"/base{CALL}?jwt={token}", (f"JWT {token}",), (token,)))
+
+
+def test_page_refuses_a_second_token_anywhere(door: ConnectDoor, atlassian: Atlassian) -> None:
+    token = atlassian.shared_secret_token("GET", PAGE, "acme", SECRET)
+    good = loaded(PAGE, token)
+    assert door.page(good)
+    with pytest.raises(Unproven):
+        door.page(replace(good, authorizations=(f"JWT {token}",)))
+    with pytest.raises(Unproven):
+        door.page(replace(good, query_tokens=(token, token)))
+    with pytest.raises(Unproven):
+        door.page(replace(good, query_tokens=()))
+
+
+# --- bound to one address
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        PAGE.replace("none", "active"),
+        f"{PAGE}&extra=1",
+        "/jira/configuration?lic=none",
+        PAGE.replace("/configuration", "/pairing"),
+        PAGE.replace("/jira", "//jira"),
+        f"/base{PAGE}",
+    ],
+)
+def test_page_is_bound_to_its_address(door: ConnectDoor, atlassian: Atlassian, target: str) -> None:
+    token = atlassian.shared_secret_token("GET", PAGE, "acme", SECRET)
+    with pytest.raises(Unproven):
+        door.page(loaded(target, token))
+
+
+def test_page_is_not_bound_to_the_order_of_its_parameters(door: ConnectDoor, atlassian: Atlassian) -> None:
+    token = atlassian.shared_secret_token("GET", PAGE, "acme", SECRET)
+    path, _, query = PAGE.partition("?")
+    assert door.page(loaded(f"{path}?{'&'.join(reversed(query.split('&')))}", token))
+
+
+@pytest.mark.parametrize("method", ["POST", "HEAD", "PUT", "get"])
+def test_page_is_loaded_by_get(door: ConnectDoor, atlassian: Atlassian, method: str) -> None:
+    token = atlassian.shared_secret_token(method, PAGE, "acme", SECRET)
+    with pytest.raises(Unproven):
+        door.page(replace(loaded(PAGE, token), method=method))
+
+
+@pytest.mark.parametrize(
+    "query_hash", [None, "", "context-qsh", ["context-qsh"], "F" * 64, "0" * 64, "é", "\ud800"], ids=repr
+)
+@pytest.mark.parametrize("at", ["lifecycle", "server"])
+def test_another_hash_is_refused(door: ConnectDoor, atlassian: Atlassian, at: str, query_hash: object) -> None:
+    token = {
+        "lifecycle": atlassian.lifecycle_token(HOOK, "acme", BASE, qsh=query_hash),
+        "server": atlassian.shared_secret_token("POST", HOOK, "acme", SECRET, qsh=query_hash),
+    }[at]
+    with pytest.raises(Unproven):
+        getattr(door, at)(posted(HOOK, token))
+
+
+@pytest.mark.parametrize("values", ["a0&f=a%3Ab", "a%3Ab&f=a0"])
+@pytest.mark.parametrize(
+    "digest",
+    [
+        "e4d11541d20ec964dcf76d8efd34105354f28f644b7c8109d5eff5eb4b5c1dc5",
+        "4a135d5ee3448817bf8ac100d92e4a0b6b9d4e09e51cc670511a6637d8eab156",
+    ],
+)
+def test_both_published_orders_of_repeated_values_are_good(
+    door: ConnectDoor, atlassian: Atlassian, values: str, digest: str
+) -> None:
+    token = atlassian.shared_secret_token("GET", "/s", "acme", SECRET, qsh=digest)  # vector D1
+    assert door.page(loaded(f"/s?f={values}", token))
+
+
+# --- for us
+
+
+@pytest.mark.parametrize(
+    "audience",
+    [BASE, f"{BASE}/", [BASE], [f"{BASE}/"], ["https://other.test", BASE]],
+    ids=repr,
+)
+def test_an_install_for_us_is_good_however_it_is_written(
+    door: ConnectDoor, atlassian: Atlassian, audience: object
+) -> None:
+    assert door.lifecycle(lifecycle_knock(atlassian, aud=audience))
+
+
+@pytest.mark.parametrize(
+    "audience",
+    [
+        None,
+        [],
+        "",
+        "https://other.test",
+        "https://app.test",
+        "https://app.test/",
+        f"{BASE}.evil.com",
+        f"{BASE}//",
+        f"{BASE}/x",
+        BASE.upper(),
+        BASE.replace("https", "http"),
+        {BASE: 1},
+        [[BASE]],
+        f"https://evil.test/?{BASE}",
+    ],
+    ids=repr,
+)
+def test_an_install_for_somebody_else_is_refused_before_any_key_is_fetched(
+    door: ConnectDoor, atlassian: Atlassian, host: KeyHost, audience: object
+) -> None:
+    with pytest.raises(Unproven):
+        door.lifecycle(lifecycle_knock(atlassian, aud=audience))
+    assert host.asked == []
+
+
+@pytest.mark.parametrize("audience", ["https://other.test", ["acme"], 7, None], ids=repr)
+def test_a_sites_own_token_may_name_any_audience(door: ConnectDoor, atlassian: Atlassian, audience: object) -> None:
+    token = atlassian.shared_secret_token("POST", WEBHOOK, "acme", SECRET, aud=audience)
+    assert door.server(posted(WEBHOOK, token)).tenant == ACME
+
+
+# --- signed by the right one
+
+
+def test_an_install_signed_with_the_sites_secret_is_refused(door: ConnectDoor, atlassian: Atlassian) -> None:
+    token = atlassian.shared_secret_token("POST", HOOK, "acme", SECRET, aud=BASE)
+    with pytest.raises(Unproven):
+        door.lifecycle(posted(HOOK, token))
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "RS256"])
+def test_an_install_signed_with_the_public_key_as_a_secret_is_refused(
+    door: ConnectDoor, atlassian: Atlassian, algorithm: str
+) -> None:
+    good = atlassian.lifecycle_token(HOOK, "acme", BASE).split(".")[1].encode()
+    token = raw_token({"alg": algorithm, "kid": atlassian.kid}, good, atlassian.pem)
+    with pytest.raises(Unproven):
+        door.lifecycle(posted(HOOK, token))
+
+
+@pytest.mark.parametrize("algorithm", ["none", "RS384", "PS256", "ES256"])
+def test_an_install_under_another_algorithm_is_refused_before_any_key_is_fetched(
+    door: ConnectDoor, atlassian: Atlassian, host: KeyHost, algorithm: str
+) -> None:
+    good = atlassian.lifecycle_token(HOOK, "acme", BASE).split(".")[1].encode()
+    token = raw_token({"alg": algorithm, "kid": atlassian.kid}, good, atlassian.private_key)
+    with pytest.raises(Unproven):
+        door.lifecycle(posted(HOOK, token))
+    assert host.asked == []
+
+
+def test_an_install_while_the_key_host_is_down_is_our_trouble(
+    door: ConnectDoor, atlassian: Atlassian, host: KeyHost
+) -> None:
+    host.fails(requests.ConnectTimeout())
+    with pytest.raises(Unavailable):
+        door.lifecycle(lifecycle_knock(atlassian))
+    host.recovers()
+    door.lifecycle(lifecycle_knock(atlassian))
+    host.fails(requests.ConnectTimeout())
+    assert door.lifecycle(lifecycle_knock(atlassian)), "the key is known by now"
+
+
+@pytest.mark.parametrize("client_key", ["rival", "nobody"])
+def test_a_sites_secret_opens_no_other_site(door: ConnectDoor, atlassian: Atlassian, client_key: str) -> None:
+    token = atlassian.shared_secret_token("POST", WEBHOOK, client_key, SECRET)
+    with pytest.raises(Unproven):
+        door.server(posted(WEBHOOK, token))
+
+
+def test_one_secret_for_all_sites_still_tells_them_apart(door: ConnectDoor, ring: Ring, atlassian: Atlassian) -> None:
+    ring.held["rival"] = (RIVAL, Secrets(SECRET, None))
+    token = atlassian.shared_secret_token("POST", WEBHOOK, "acme", SECRET)
+    assert door.server(posted(WEBHOOK, token)).tenant == ACME
+    header, _, signature = token.split(".")
+    payload = atlassian.shared_secret_token("POST", WEBHOOK, "rival", SECRET).split(".")[1]
+    with pytest.raises(Unproven):
+        door.server(posted(WEBHOOK, f"{header}.{payload}.{signature}"))
+
+
+def test_an_unknown_site_and_a_bad_signature_get_one_answer(door: ConnectDoor, atlassian: Atlassian) -> None:
+    answers = []
+    for client_key, secret in (("nobody", SECRET), ("acme", OTHER_SECRET)):
+        with pytest.raises(Unproven) as refused:
+            door.context(posted(CALL, atlassian.context_token(client_key, secret, "admin-1")))
+        answers.append(str(refused.value))
+    assert answers[0] == answers[1]
+
+
+def test_a_rotated_secret_is_good_while_the_keyring_keeps_it(
+    door: ConnectDoor, ring: Ring, atlassian: Atlassian
+) -> None:
+    token = atlassian.context_token("acme", OLD_SECRET, "admin-1")
+    with pytest.raises(Unproven):
+        door.context(posted(CALL, token))
+    ring.held["acme"] = (ACME, Secrets(SECRET, OLD_SECRET))
+    assert door.context(posted(CALL, token)).tenant == ACME
+    assert door.context(posted(CALL, atlassian.context_token("acme", SECRET, "admin-1"))).tenant == ACME
+    with pytest.raises(Unproven):
+        door.context(posted(CALL, atlassian.context_token("acme", OTHER_SECRET, "admin-1")))
+
+
+# --- in time, and from a site that is there
+
+
+@pytest.mark.parametrize(("at", "life"), [("page", 900), ("context", 3600), ("server", 3600), ("lifecycle", 3600)])
+def test_each_class_has_a_longest_life(door: ConnectDoor, atlassian: Atlassian, at: str, life: int) -> None:
+    now = int(time.time())
+
+    def knock(seconds: int) -> Knock:
+        times = {"iat": now, "exp": now + seconds}
+        if at == "page":
+            return loaded(PAGE, atlassian.shared_secret_token("GET", PAGE, "acme", SECRET, **times))
+        if at == "context":
+            return posted(CALL, atlassian.context_token("acme", SECRET, "admin-1", **times))
+        if at == "server":
+            return posted(WEBHOOK, atlassian.shared_secret_token("POST", WEBHOOK, "acme", SECRET, **times))
+        return lifecycle_knock(atlassian, **times)
+
+    assert getattr(door, at)(knock(life))
+    with pytest.raises(Unproven):
+        getattr(door, at)(knock(life + 1))
+
+
+@pytest.mark.parametrize("at", ["server", "page", "context", "lifecycle"])
+def test_an_expired_token_is_refused(door: ConnectDoor, atlassian: Atlassian, at: str) -> None:
+    now = int(time.time())
+    times = {"iat": now - 200, "exp": now - 40}
+    knock = {
+        "server": posted(WEBHOOK, atlassian.shared_secret_token("POST", WEBHOOK, "acme", SECRET, **times)),
+        "page": loaded(PAGE, atlassian.shared_secret_token("GET", PAGE, "acme", SECRET, **times)),
+        "context": posted(CALL, atlassian.context_token("acme", SECRET, "admin-1", **times)),
+        "lifecycle": lifecycle_knock(atlassian, **times),
+    }[at]
+    with pytest.raises(Unproven):
+        getattr(door, at)(knock)
+
+
+@pytest.mark.parametrize("state", [State.DISABLED, State.UNINSTALLED])
+def test_a_site_that_is_not_active_opens_no_page(
+    door: ConnectDoor, ring: Ring, atlassian: Atlassian, state: State
+) -> None:
+    ring.held["acme"] = (replace(ACME, state=state), Secrets(SECRET, None))
+    with pytest.raises(Unproven):
+        door.page(loaded(PAGE, atlassian.shared_secret_token("GET", PAGE, "acme", SECRET)))
+    with pytest.raises(Unproven):
+        door.context(posted(CALL, atlassian.context_token("acme", SECRET, "admin-1")))
+
+
+def test_a_disabled_site_may_still_say_that_it_is_enabled(door: ConnectDoor, ring: Ring, atlassian: Atlassian) -> None:
+    ring.held["acme"] = (replace(ACME, state=State.DISABLED), Secrets(SECRET, None))
+    token = atlassian.shared_secret_token("POST", "/connect/enabled", "acme", SECRET)
+    assert door.server(posted("/connect/enabled", token)).tenant.state is State.DISABLED

@@ -1,0 +1,30 @@
+"""A site whose wire is in the test's hands."""
+
+from __future__ import annotations
+
+import pytest
+from requests.auth import AuthBase
+
+from app.jira.client import Connections, Site
+from tests.fakes.wire import Wire
+
+URL = "http://127.0.0.1:8099"
+
+
+class Unsigned(AuthBase):
+    """No credential at all."""
+
+    def __call__(self, request: object) -> object:
+        return request
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+def site(wire: Wire) -> Site:
+    connections = Connections("sei-connect-jira test")
+    connections.to(URL).mount(URL, wire)
+    return Site(URL, Unsigned(), connections, ["http://127.0.0.1:*"])

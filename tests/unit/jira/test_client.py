@@ -1,0 +1,250 @@
+"""What is sent to a site, and what of its answers is believed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+from urllib3.exceptions import IncompleteRead, ProtocolError
+
+from app.errors import JiraBusy, JiraDown, JiraGone, JiraNonsense, JiraRefused
+from app.jira.client import Connections, Site, parse, query_of
+from app.jira.credentials.connect_jwt import ConnectJwt
+from tests.unit.jira.conftest import URL, Unsigned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.fakes.wire import Wire
+    from tests.unit.conftest import Hands
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def test_get_sends_the_address_as_written_and_no_body(site: Site, wire: Wire) -> None:
+    wire.answers({"ok": True})
+    assert site.get("/rest/api/3/search/jql", {"jql": "project = A&B", "fields": ["a", "b"]}).body == {"ok": True}
+    (sent,) = wire.sent
+    assert sent.method == "GET"
+    assert sent.url == f"{URL}/rest/api/3/search/jql?jql=project%20%3D%20A%26B&fields=a&fields=b"
+    assert sent.body is None
+    assert "Content-Length" not in sent.headers
+    assert "Content-Type" not in sent.headers
+
+
+def test_post_sends_json(site: Site, wire: Wire) -> None:
+    wire.answers({})
+    site.post("/rest/api/3/permissions/check", {"accountId": "ü", "globalPermissions": ["ADMINISTER"]})
+    (sent,) = wire.sent
+    assert sent.method == "POST"
+    assert sent.body == '{"accountId":"ü","globalPermissions":["ADMINISTER"]}'.encode()
+    assert sent.headers["Content-Type"] == "application/json"
+
+
+def test_every_request_says_who_asks_and_waits_for_less_than_a_lease(site: Site, wire: Wire) -> None:
+    wire.answers({})
+    site.get("/x")
+    assert wire.sent[0].headers["User-Agent"] == "sei-connect-jira test"
+    assert wire.sent[0].headers["Accept"] == "application/json"
+    assert wire.timeouts == [(5.0, 25.0)]
+
+
+def test_what_is_signed_is_what_is_sent(wire: Wire) -> None:
+    connections = Connections("test")
+    connections.to(URL).mount(URL, wire)
+    credential = ConnectJwt(app_key="app", client_key="acme", shared_secret="s" * 48, base_url=URL)
+    site = Site(URL, credential, connections, ["http://127.0.0.1:*"])
+    wire.answers({})
+    wire.answers({})
+    site.get("/x", {"a": "b c"})
+    site.post("/x", {})
+    tokens = [sent.headers["Authorization"] for sent in wire.sent]
+    assert all(token.startswith("JWT ") for token in tokens)
+    assert tokens[0] != tokens[1], "one token a request"
+
+
+def test_the_answer_knows_when_it_was_asked_for(site: Site, wire: Wire, hands: Hands) -> None:
+    asked = hands.at
+
+    def late() -> Iterator[bytes]:
+        hands.move(20)
+        yield b"[]"
+
+    wire.streams(late())
+    assert site.get("/x").sent_at == asked
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(site: Site, wire: Wire, status: int) -> None:
+    wire.answers(status=status, headers={"Location": "https://evil.test/"})
+    with pytest.raises(JiraNonsense):
+        site.get("/x")
+    assert len(wire.sent) == 1
+
+
+def test_no_cookie_is_kept(site: Site, wire: Wire) -> None:
+    wire.answers({}, headers={"Set-Cookie": "atlassian.xsrf.token=abc; Path=/"})
+    wire.answers({})
+    site.get("/x")
+    site.get("/x")
+    assert "Cookie" not in wire.sent[1].headers
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        requests.ConnectTimeout(),
+        requests.ReadTimeout(),
+        requests.ConnectionError("no route"),
+        requests.exceptions.SSLError(),
+        requests.exceptions.ProxyError(),
+        requests.exceptions.InvalidURL(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_answer_is_a_site_that_is_down(site: Site, wire: Wire, error: requests.RequestException) -> None:
+    wire.fails(error)
+    with pytest.raises(JiraDown) as failure:
+        site.get("/x")
+    assert type(error).__name__ in str(failure.value)
+
+
+@pytest.mark.parametrize("error", [ProtocolError("reset"), IncompleteRead(5, 10)], ids=["reset", "cut"])
+def test_an_answer_that_breaks_off_is_a_site_that_is_down(site: Site, wire: Wire, error: Exception) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b'{"issues": ['
+        raise error
+
+    wire.streams(broken())
+    with pytest.raises(JiraDown):
+        site.get("/x")
+    assert wire.bodies[0].is_closed
+
+
+def test_a_failure_is_told_by_status_whatever_the_body(site: Site, wire: Wire) -> None:
+    wire.answers(b"<html>gone</html>", status=404)
+    with pytest.raises(JiraGone):
+        site.get("/x")
+    wire.answers(b"", status=429, headers={"retry-after": "5"})
+    with pytest.raises(JiraBusy):
+        site.get("/x")
+
+
+def test_an_endless_answer_is_given_up_on(site: Site, wire: Wire) -> None:
+    def endless() -> Iterator[bytes]:
+        piece = bytes(1 << 20)
+        while True:
+            yield piece
+
+    wire.streams(endless())
+    with pytest.raises(JiraNonsense):
+        site.get("/x")
+    assert wire.bodies[0].given <= (128 + 1) << 20
+    assert wire.bodies[0].is_closed
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>Log in</html>", b'{"issues": [', b"{'a': 1}", b"\xff\xfe{}", b"[" * 100_000 + b"]" * 100_000, b"   "],
+    ids=["HTML", "cut", "no JSON", "UTF-16", "too deep", "blank"],
+)
+def test_an_answer_that_is_no_json_is_nonsense(site: Site, wire: Wire, body: bytes) -> None:
+    wire.answers(body)
+    with pytest.raises(JiraNonsense):
+        site.get("/x")
+
+
+def test_an_empty_answer_is_nothing(site: Site, wire: Wire) -> None:
+    wire.answers(status=204)
+    assert site.get("/x").body is None
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'"\\ud83d"', "\ud83d"),
+        (b'{"a": "\\udc00 x"}', {"a": "\udc00 x"}),
+        (b'"\xc3"', "\ufffd"),
+        (b"12345678901234567890123", 12345678901234567890123),
+        (b'{"a": 1, "a": 2}', {"a": 2}),
+    ],
+)
+def test_what_users_really_type_is_read(body: bytes, value: object) -> None:
+    got = parse(body)
+    assert got == value or float(got) == float(value)  # type: ignore[arg-type]  # large numbers may come as floats
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_parsing_raise_anything_else(body: bytes) -> None:
+    try:
+        parse(body)
+    except JiraNonsense:
+        return
+
+
+@given(st.lists(st.tuples(st.text(min_size=1, max_size=8), st.text(max_size=8)), unique_by=lambda pair: pair[0]))
+def test_a_query_reads_back_and_holds_no_plus(pairs: list[tuple[str, str]]) -> None:
+    written = query_of(dict(pairs))
+    assert parse_qsl(written[1:], keep_blank_values=True) == pairs
+    assert "+" not in written
+    assert written.isascii()
+
+
+@pytest.mark.parametrize(
+    ("params", "written"),
+    [
+        ({}, ""),
+        ({"startAt": 0}, "?startAt=0"),
+        ({"status": ("live", "archived")}, "?status=live&status=archived"),
+        ({"none": ()}, ""),
+        ({"jql": "a ~ 'b+c'"}, "?jql=a%20~%20%27b%2Bc%27"),
+    ],
+)
+def test_lists_are_repeated_in_the_order_given(params: dict[str, object], written: str) -> None:
+    assert query_of(params) == written  # type: ignore[arg-type]  # the table's values are parameters
+
+
+@pytest.mark.parametrize("url", ["https://evil.com", "http://acme.atlassian.net", "https://acme.atlassian.net:8443"])
+def test_nothing_leaves_for_an_address_off_the_list(wire: Wire, url: str) -> None:
+    connections = Connections("test")
+    connections.to(url).mount(url, wire)
+    with pytest.raises(JiraRefused):
+        Site(url, Unsigned(), connections, ["*.atlassian.net"]).get("/x")
+    assert wire.sent == []
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_nothing_leaves_for_a_name_that_turns_out_to_be_private(wire: Wire) -> None:
+    url = "https://127.0.0.1"
+    connections = Connections("test")
+    connections.to(url).mount(url, wire)
+    with pytest.raises(JiraRefused):
+        Site(url, Unsigned(), connections, ["*.0.0.1"]).get("/x")
+    assert wire.sent == []
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_behind_a_proxy_names_are_the_proxys_business(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
+    url = "https://127.0.0.1"
+    connections = Connections("test")
+    connections.to(url).mount(url, wire)
+    wire.answers({})
+    assert Site(url, Unsigned(), connections, ["*.0.0.1"]).get("/x").body == {}
+
+
+def test_connections_are_kept_a_site() -> None:
+    connections = Connections("test")
+    assert connections.to(URL) is connections.to(URL)
+    assert connections.to(URL) is not connections.to("https://acme.atlassian.net")
