@@ -69,7 +69,7 @@ def retry_at(headers: Mapping[str, str]) -> datetime:
 
 def _seconds(value: str | None) -> float | None:
     try:
-        return max(0.0, float(value)) if value else None
+        return min(max(0.0, float(value)), _LONGEST) if value else None
     except ValueError:
         return None
 

@@ -30,7 +30,7 @@ class Body:
             message[name] = value
         self._original_response = SimpleNamespace(msg=message)
 
-    def stream(self, _size: int, decode_content: bool = True) -> Iterator[bytes]:
+    def stream(self, _size: int, **_options: object) -> Iterator[bytes]:
         for piece in self._pieces:
             self.given += len(piece)
             yield piece

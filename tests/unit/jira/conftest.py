@@ -9,6 +9,7 @@ from app.jira.client import Connections, Site
 from tests.fakes.wire import Wire
 
 URL = "http://127.0.0.1:8099"
+SITE_HOSTS = ("*.atlassian.net", "http://127.0.0.1:*")
 
 
 class Unsigned(AuthBase):
@@ -25,6 +26,6 @@ def wire() -> Wire:
 
 @pytest.fixture
 def site(wire: Wire) -> Site:
-    connections = Connections("sei-connect-jira test")
+    connections = Connections("sei-connect-jira test", SITE_HOSTS)
     connections.to(URL).mount(URL, wire)
-    return Site(URL, Unsigned(), connections, ["http://127.0.0.1:*"])
+    return Site(URL, Unsigned(), connections, SITE_HOSTS)
