@@ -24,7 +24,7 @@ _DEVELOPMENT_KEY = base64.b64encode(b"development only, never in prod!").decode(
 class Settings(BaseSettings):
     """One attribute a variable, upper-case in the environment."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     environment: Literal["production", "development"] = "production"
     base_url: str = "http://127.0.0.1:8080"

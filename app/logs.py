@@ -23,12 +23,12 @@ _SECRET_NAME = re.compile(
     r"secret|token|password|passwd|authorization|api_?key|\botp\b|\bjwt\b|cookie|credential", re.IGNORECASE
 )
 _SECRET_VALUES = (
-    (re.compile(r"(?i)\bjwt=[^&\s\"']+"), f"jwt={REDACTED}"),
-    (re.compile(r"(?i)\b(jwt|bearer|basic)\s+[A-Za-z0-9+/_=.~-]{8,}"), rf"\1 {REDACTED}"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_-]*"), REDACTED),
-    (re.compile(r"\bsei_[A-Za-z0-9]{6,}_?[A-Za-z0-9_-]*"), REDACTED),
-    (re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"), REDACTED),
-    (re.compile(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\b"), REDACTED),
+    (re.compile(r"(?i)jwt=[^&\s\"']+"), f"jwt={REDACTED}"),
+    (re.compile(r"(?i)(jwt|bearer|basic)\s+[A-Za-z0-9+/_=.~-]{8,}"), rf"\1 {REDACTED}"),
+    (re.compile(r"(?<![\w-])(?=[\w-]*?eyJ)[\w-]++\.[\w.-]*"), REDACTED),
+    (re.compile(r"sei_[A-Za-z0-9]{8}_[A-Za-z0-9_-]*"), REDACTED),
+    (re.compile(r"(?<=://)[^/\s:@]*:[^/\s]*(?=@)"), REDACTED),
+    (re.compile(r"(?<![\w.%+-])[\w.%+-]+@[\w-]+(\.[\w-]+)+"), REDACTED),
 )
 _DEPTH = 6
 
@@ -86,7 +86,7 @@ def scrub(value: object, depth: int = 0) -> object:
         return "[too deep]"
     if isinstance(value, dict):
         return {
-            str(name): REDACTED if _SECRET_NAME.search(str(name)) else scrub(child, depth + 1)
+            str(scrub(str(name))): REDACTED if _SECRET_NAME.search(str(name)) else scrub(child, depth + 1)
             for name, child in value.items()
         }
     if isinstance(value, list | tuple | set):

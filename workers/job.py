@@ -35,7 +35,7 @@ def _runtime() -> Runtime:
         raise RuntimeError("use_servers() was not called")
     settings = config.load()
     logs.configure(is_production=settings.is_production)
-    return runtime.assemble(settings, database_url=_addresses[0], redis_url=_addresses[1], pool_size=2)
+    return runtime.assemble(settings, database_url=_addresses[0], redis_url=_addresses[1], pool_size=10)
 
 
 def job(work: Callable[Concatenate[Runtime, P], T]) -> Callable[P, T | None]:

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from app import clock, ids
 from app.catalog.registry import all_entities, entity
-from app.ingest.backfill import count, jql_of
+from app.ingest.walk import count, jql_of
 from app.integrations import ledger
 from app.integrations.model import State
 from app.store import checkpoints
@@ -98,14 +98,13 @@ def _conclude(session: Session, tenant_id: UUID, findings: list[Finding]) -> Non
     )
     ledger.move_to(session, integration.id, State.NEEDS_ATTENTION, reason=reason)
     # A walk that ended early is walked again; upserts make the repeat harmless.
-    again = [checkpoints.Wanted("issue", each.scope_id, 30) for each in short if each.entity == "issue"]
-    checkpoints.plan(session, tenant_id, again, again=True)
+    checkpoints.walk_again(session, "issue", [each.scope_id for each in short if each.entity == "issue"])
 
 
 def _projects(store: Store, tenant_id: UUID) -> list[str]:
     with store.bound_to(tenant_id) as session:
-        rows = session.execute(select(CHUNKS.c.scope_id).where(CHUNKS.c.entity == "issue", CHUNKS.c.state == "done"))
-        return [row.scope_id for row in rows]
+        query = select(CHUNKS.c.scope_id).where(CHUNKS.c.entity == "issue").distinct()
+        return list(session.execute(query).scalars())
 
 
 def _stored_issues(session: Session, project_id: str) -> int:

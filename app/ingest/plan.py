@@ -33,8 +33,9 @@ def begin(session: Session, tenant_id: UUID, *, site_concurrency: int) -> bool:
     integration = ledger.of_tenant(session, tenant_id, lock=True)
     if integration is None or not integration.state.is_working:
         return False
+    checkpoints.forget(session)
     wanted = [_wanted(entity.name, Each.SITE, "") for entity in walked(Each.SITE)]
-    checkpoints.plan(session, tenant_id, wanted, again=True)
+    checkpoints.plan(session, tenant_id, wanted)
     ledger.move_to(session, integration.id, State.BACKFILLING, started_at=clock.now())
     lend_hands(session, tenant_id, site_concurrency)
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 from sqlalchemy.dialects.postgresql import insert
@@ -57,13 +57,20 @@ def extract_page(entity: Entity, bodies: Sequence[Json], fields: Fields, parent_
     return haul
 
 
-def store_page(session: Session, tenant_id: UUID, haul: Haul, *, read_at: datetime) -> int:
-    """Store a page in the caller's transaction and plan what it brings. Returns how many rows changed."""
+class Stored(NamedTuple):
+    """What storing a page did."""
+
+    changed: int
+    planned: int
+
+
+def store_page(session: Session, tenant_id: UUID, haul: Haul, *, read_at: datetime) -> Stored:
+    """Store a page in the caller's transaction and plan what it brings."""
     applied = records.apply(session, tenant_id, haul.rows, read_at=read_at)
     _bury_absent(session, haul, read_at)
-    checkpoints.plan(session, tenant_id, plan.follow_ups(haul.rows))
+    planned = checkpoints.plan(session, tenant_id, plan.follow_ups(haul.rows))
     # Top-ups of an issue that was read again are walked again: its list has grown.
-    checkpoints.plan(session, tenant_id, plan.top_ups(haul.top_ups), again=True)
+    planned += checkpoints.plan(session, tenant_id, plan.top_ups(haul.top_ups), again=True)
     for problem, digest in haul.poison:
         log.warning("record parked", entity=problem.entity, reason=str(problem))
         session.execute(
@@ -71,7 +78,7 @@ def store_page(session: Session, tenant_id: UUID, haul: Haul, *, read_at: dateti
             .values(tenant_id=tenant_id, id=ids.new(), entity=problem.entity, reason=str(problem), digest=digest)
             .on_conflict_do_nothing()
         )
-    return sum(each.changed for each in applied.values())
+    return Stored(sum(each.changed for each in applied.values()), planned)
 
 
 def digest_of(body: Json) -> str:

@@ -14,7 +14,6 @@ from app.catalog.language import find
 from app.catalog.registry import all_entities, entity
 from app.errors import JiraFailure, JiraGone, JiraRefused
 from app.ingest import fieldmap
-from app.ingest.backfill import bodies_of
 from app.ingest.plan import lend_hands
 from app.ingest.storing import extract_page, store_page
 from app.integrations import ledger
@@ -106,7 +105,7 @@ class Drain:
         sent_at = clock.now()
         while True:
             answer = self.site.post("/rest/api/3/search/jql", asked).body
-            bodies += bodies_of(answer)
+            bodies += _issues_of(answer)
             token = find(answer, "nextPageToken")
             if not token or find(answer, "isLast") is True or token == asked.get("nextPageToken"):
                 return sent_at, bodies
@@ -153,6 +152,11 @@ class Drain:
         wanted = [checkpoints.Wanted(row.entity, row.scope_id, row.priority) for row in known]
         if checkpoints.plan(session, self.tenant_id, wanted, again=True):
             lend_hands(session, self.tenant_id, 1)
+
+
+def _issues_of(answer: Json) -> list[Json]:
+    issues = find(answer, "issues")
+    return issues if isinstance(issues, list) else []
 
 
 def _take(waiting: list[Any] | Any) -> tuple[list[Any], list[str]]:  # noqa: ANN401 - SQLAlchemy rows

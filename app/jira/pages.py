@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from app.jira.client import Site
 
 
+FULL = 100
+"""Issues that Jira sends a page when all their fields are asked for, whatever is asked."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a walk stands: a token or an offset."""

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, ids
 from app.errors import AppError
-from app.store.schema import CHUNKS
+from app.store.schema import CHUNKS, OPEN_END
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -29,12 +29,20 @@ if TYPE_CHECKING:
 
 LEASE = timedelta(seconds=15)
 """How long a silent worker keeps a chunk; a living one renews it every third of that, however slow Jira is."""
-TOKEN_LIFE = timedelta(days=6)
-"""Jira keeps page tokens seven days; one day to spare."""
 
 
 class LeaseLost(AppError):
     """Somebody else holds the chunk now; nothing of this page was written."""
+
+
+_FRESH: dict[str, object] = {
+    "state": "waiting",
+    "seen": 0,
+    "page_offset": 0,
+    "attempts": 0,
+    **dict.fromkeys(("page_token", "expected", "problem", "started_at", "finished_at", "lease", "leased_until")),
+}
+"""A chunk as it was planned."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,9 @@ class Wanted:
     entity: str
     scope_id: str = ""
     priority: int = 50
+    lower: int = 0
+    upper: int = OPEN_END
+    """Only what was created in [lower, upper), epoch ms; a whole walk by default."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,9 @@ class Chunk:
     id: UUID
     entity: str
     scope_id: str
+    lower: int
+    upper: int
+    priority: int
     page_token: str | None
     page_offset: int
     seen: int
@@ -70,21 +84,21 @@ def plan(session: Session, tenant_id: UUID, wanted: Iterable[Wanted], *, again: 
             "id": ids.new(),
             "entity": each.entity,
             "scope_id": each.scope_id,
+            "lower": each.lower,
+            "upper": each.upper,
             "priority": each.priority,
             "state": "waiting",
             "due_at": clock.now(),
         }
-        for each in {(each.entity, each.scope_id): each for each in wanted}.values()
+        for each in {(each.entity, each.scope_id, each.lower): each for each in wanted}.values()
     ]
     if not rows:
         return 0
     statement = insert(CHUNKS).values(rows)
-    keys = ["tenant_id", "entity", "scope_id"]
+    keys = ["tenant_id", "entity", "scope_id", "lower"]
     if again:
-        fresh = {"state": "waiting", "due_at": clock.now(), "seen": 0, "page_offset": 0, "attempts": 0}
-        cleared = dict.fromkeys(("page_token", "problem", "started_at", "finished_at", "lease", "leased_until"))
         statement = statement.on_conflict_do_update(
-            index_elements=keys, set_={**fresh, **cleared}, where=CHUNKS.c.state != "waiting"
+            index_elements=keys, set_={**_FRESH, "due_at": clock.now()}, where=CHUNKS.c.state != "waiting"
         )
     else:
         statement = statement.on_conflict_do_nothing(index_elements=keys)
@@ -96,11 +110,14 @@ def claim(session: Session, tenant_id: UUID, *, at_once: int) -> Chunk | None:
     now = clock.now()
     # One claimer at a time a tenant, or two could both see room for one more.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"claim {tenant_id}", 0))))
-    held = select(func.count()).where(CHUNKS.c.state == "waiting", CHUNKS.c.leased_until > now)
+    held = select(func.count()).where(CHUNKS.c.leased_until > now)
     if session.execute(held).scalar_one() >= at_once:
         return None
     found = session.execute(
-        select(CHUNKS).where(is_claimable(now)).order_by(CHUNKS.c.priority, CHUNKS.c.due_at).limit(1)
+        select(CHUNKS)
+        .where(is_claimable(now))
+        .order_by(CHUNKS.c.priority, CHUNKS.c.upper.desc(), CHUNKS.c.due_at)
+        .limit(1)
     ).one_or_none()
     if found is None:
         return None
@@ -121,6 +138,9 @@ def claim(session: Session, tenant_id: UUID, *, at_once: int) -> Chunk | None:
         id=found.id,
         entity=found.entity,
         scope_id=found.scope_id,
+        lower=found.lower,
+        upper=found.upper,
+        priority=found.priority,
         page_token=found.page_token,
         page_offset=found.page_offset,
         seen=found.seen,
@@ -155,13 +175,13 @@ def advance(session: Session, chunk: Chunk, *, token: str | None, offset: int, s
     )
 
 
-def renew(session: Session, chunk: Chunk) -> None:
-    """The holder is alive. Raises LeaseLost."""
-    _change(session, chunk, leased_until=clock.now() + LEASE)
+def renew(session: Session, leases: Collection[UUID]) -> None:
+    """The holder of these is alive; what was lost meanwhile stays lost."""
+    session.execute(update(CHUNKS).where(CHUNKS.c.lease.in_(leases)).values(leased_until=clock.now() + LEASE))
 
 
-def finish(session: Session, chunk: Chunk) -> None:
-    """The walk came to its clean end. Raises LeaseLost."""
+def finish(session: Session, chunk: Chunk, *, problem: str | None = None) -> None:
+    """The walk came to its end; `problem` where Jira's own count says otherwise. Raises LeaseLost."""
     _change(
         session,
         chunk,
@@ -170,8 +190,30 @@ def finish(session: Session, chunk: Chunk) -> None:
         lease=None,
         leased_until=None,
         page_token=None,
-        problem=None,
+        problem=problem,
     )
+
+
+def split(session: Session, tenant_id: UUID, chunk: Chunk, at: int) -> None:
+    """Halve a chunk at a moment of creation, epoch ms: it keeps what came before, a new one takes the rest."""
+    plan(session, tenant_id, [Wanted(chunk.entity, chunk.scope_id, chunk.priority, at, chunk.upper)], again=True)
+    _change(
+        session, chunk, upper=at, lease=None, leased_until=None, page_token=None, seen=0, expected=None, problem=None
+    )
+
+
+def walk_again(session: Session, entity: str, scope_ids: Collection[str]) -> int:
+    """Walk what is done of these scopes once more, all their ranges. Returns how many chunks wait because of it."""
+    return session.changed(
+        update(CHUNKS)
+        .where(CHUNKS.c.entity == entity, CHUNKS.c.scope_id.in_(scope_ids), CHUNKS.c.state != "waiting")
+        .values(**_FRESH, due_at=clock.now())
+    )
+
+
+def forget(session: Session) -> None:
+    """Drop the bound tenant's plan; whoever holds a chunk finds its lease lost."""
+    session.execute(delete(CHUNKS))
 
 
 def release(session: Session, chunk: Chunk) -> None:

@@ -20,7 +20,7 @@ from app.store.schema import ROW_VERSION
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -184,10 +184,10 @@ def _bury_where(session: Session, entity: Entity, by: str, found: Collection[str
 def bury_missing(
     session: Session,
     child: Entity,
-    seen: dict[str, list[str]],
+    seen: Mapping[str, Collection[str]],
     *,
     parent: Entity,
-    updated: dict[str, object],
+    updated: Mapping[str, object],
     at: datetime,
 ) -> int:
     """Put tombstones on children that a complete list of their parent no longer holds.
@@ -195,23 +195,28 @@ def bury_missing(
     `seen` is by parent id. A parent counts only where the version that was read is the one that is stored: a lagging
     search index must not bury what a fresher read brought. Call it under the write lock. Returns how many were buried.
     """
-    table, owner = table_of(child), table_of(parent)
-    buried = 0
-    for parent_id, ids in seen.items():
-        is_current = (
-            select(owner.c.id)
-            .where(owner.c.id == parent_id, owner.c.updated.is_not_distinct_from(updated.get(parent_id)))
-            .exists()
+    if not seen:
+        return 0
+    return session.changed(
+        text(_bury_missing_sql(child, parent)).bindparams(
+            parents=list(seen),
+            updated=[updated.get(parent_id) for parent_id in seen],
+            kept=[known for ids in seen.values() for known in ids],
+            at=at,
         )
-        buried += session.changed(
-            table.update()
-            .where(
-                table.c[f"{parent.name}_id"] == parent_id,
-                table.c.id.not_in(ids),
-                table.c.deleted_at.is_(None),
-                table.c.read_at < at,
-                is_current,
-            )
-            .values(deleted_at=at, deleted_because="deleted", version=ROW_VERSION.next_value())
-        )
-    return buried
+    )
+
+
+@cache
+def _bury_missing_sql(child: Entity, parent: Entity) -> str:
+    """One statement for a page's parents; a child's id is its own across parents, so one list of kept ids will do."""
+    pointer = f"{parent.name}_id"
+    return (
+        f"UPDATE {table_of(child).name} AS gone"  # noqa: S608 - our own names
+        f" SET deleted_at = :at, deleted_because = 'deleted', version = nextval('{ROW_VERSION.name}')"
+        " FROM unnest(CAST(:parents AS text[]), CAST(:updated AS timestamptz[])) AS read (id, updated)"
+        f" JOIN {table_of(parent).name} AS owner ON owner.id = read.id"
+        " AND owner.updated IS NOT DISTINCT FROM read.updated"
+        f" WHERE gone.{pointer} = read.id AND gone.tenant_id = owner.tenant_id AND gone.deleted_at IS NULL"
+        " AND gone.read_at < :at AND gone.id <> ALL (CAST(:kept AS text[]))"
+    )

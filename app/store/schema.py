@@ -40,6 +40,9 @@ METADATA = MetaData(
     }
 )
 
+OPEN_END = 2**62
+"""A chunk's upper end where it takes whatever is created from its lower end on, epoch ms."""
+
 ROW_VERSION = Sequence("row_version", data_type=BigInteger, metadata=METADATA)
 """Orders all changes of a tenant; drawn under the tenant's write lock, so that commits follow it."""
 
@@ -172,6 +175,8 @@ CHUNKS = Table(
     Column("id", Uuid, primary_key=True),
     Column("entity", Text, nullable=False),
     Column("scope_id", Text, nullable=False, comment="the project, board or issue it is repeated for; empty: the site"),
+    Column("lower", BigInteger, nullable=False, comment="of what was created from then on, epoch ms; 0: all"),
+    Column("upper", BigInteger, nullable=False, comment="and before then; OPEN_END: whatever comes"),
     Column("priority", Integer, nullable=False, comment="lower goes first"),
     Column("state", Text, nullable=False),
     Column("page_token", Text),
@@ -185,8 +190,16 @@ CHUNKS = Table(
     _moment("leased_until"),
     _moment("started_at"),
     _moment("finished_at"),
-    UniqueConstraint("tenant_id", "entity", "scope_id"),
-    Index("ix_chunks_claim", "tenant_id", "priority", "due_at", postgresql_where=text("state = 'waiting'")),
+    UniqueConstraint("tenant_id", "entity", "scope_id", "lower"),
+    Index(
+        "ix_chunks_claim",
+        "tenant_id",
+        "priority",
+        text("upper DESC"),
+        "due_at",
+        postgresql_where=text("state = 'waiting'"),
+    ),
+    Index("ix_chunks_leased", "tenant_id", "leased_until", postgresql_where=text("leased_until IS NOT NULL")),
     Index("ix_chunks_due_at", "due_at", postgresql_where=text("state = 'waiting'")),
     CheckConstraint("state IN ('waiting', 'done', 'failed')", name="state"),
     comment="units of work and how far each is; committed with the rows they account for",

@@ -582,6 +582,10 @@ def upgrade() -> None:
             nullable=False,
             comment="the project, board or issue it is repeated for; empty: the site",
         ),
+        sa.Column(
+            "lower", sa.BigInteger(), nullable=False, comment="of what was created from then on, epoch ms; 0: all"
+        ),
+        sa.Column("upper", sa.BigInteger(), nullable=False, comment="and before then; OPEN_END: whatever comes"),
         sa.Column("priority", sa.Integer(), nullable=False, comment="lower goes first"),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("page_token", sa.Text(), nullable=True),
@@ -603,15 +607,24 @@ def upgrade() -> None:
         sa.CheckConstraint("state IN ('waiting', 'done', 'failed')", name=op.f("ck_chunks_state")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_chunks_tenant_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_chunks")),
-        sa.UniqueConstraint("tenant_id", "entity", "scope_id", name=op.f("uq_chunks_tenant_id_entity_scope_id")),
+        sa.UniqueConstraint(
+            "tenant_id", "entity", "scope_id", "lower", name=op.f("uq_chunks_tenant_id_entity_scope_id_lower")
+        ),
         comment="units of work and how far each is; committed with the rows they account for",
     )
     op.create_index(
         "ix_chunks_claim",
         "chunks",
-        ["tenant_id", "priority", "due_at"],
+        ["tenant_id", "priority", sa.text("upper DESC"), "due_at"],
         unique=False,
         postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_index(
+        "ix_chunks_leased",
+        "chunks",
+        ["tenant_id", "leased_until"],
+        unique=False,
+        postgresql_where=sa.text("leased_until IS NOT NULL"),
     )
     op.create_index(
         "ix_chunks_due_at", "chunks", ["due_at"], unique=False, postgresql_where=sa.text("state = 'waiting'")
@@ -788,6 +801,7 @@ def downgrade() -> None:
     op.drop_index("ix_completeness_latest", table_name="completeness")
     op.drop_table("completeness")
     op.drop_index("ix_chunks_due_at", table_name="chunks", postgresql_where=sa.text("state = 'waiting'"))
+    op.drop_index("ix_chunks_leased", table_name="chunks")
     op.drop_index("ix_chunks_claim", table_name="chunks", postgresql_where=sa.text("state = 'waiting'"))
     op.drop_table("chunks")
     op.drop_index(op.f("ix_api_keys_account_id"), table_name="api_keys")

@@ -1,0 +1,119 @@
+"""Threads that work through one tenant's chunks together, and the keeper that renews what they hold.
+
+A member that finds nothing to do waits until another one brings something; when all wait, the work is over. One keeper
+renews all leases of the crew, so that Jira may take longer for a page than a dead worker may be waited for.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+
+from app import clock, logs
+from app.errors import Unavailable
+from app.store import checkpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from uuid import UUID
+
+    from app.store.checkpoints import Chunk
+    from app.store.session import Store
+
+log = logs.get(__name__)
+
+
+class Crew:
+    """A fixed number of threads with one kind of work."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._news = threading.Condition()
+        self._count = 0
+        self._idle = 0
+        self._is_over = False
+
+    def stir(self) -> None:
+        """Say that there may be something to do."""
+        with self._news:
+            self._count += 1
+            self._news.notify_all()
+
+    def run(self, turn: Callable[[], bool], *, until: datetime) -> None:
+        """Let every member take turns until the time is up or nobody finds anything; a turn returns whether it did."""
+        with ThreadPoolExecutor(self._size, thread_name_prefix="crew") as pool:
+            for member in [pool.submit(self._work, turn, until) for _ in range(self._size)]:
+                member.result()
+
+    def _work(self, turn: Callable[[], bool], until: datetime) -> None:
+        try:
+            while clock.now() < until:
+                heard = self._count
+                if not turn() and not self._wait(heard, until):
+                    return
+        except BaseException:
+            self._end()
+            raise
+
+    def _wait(self, heard: int, until: datetime) -> bool:
+        """Wait for news since `heard`. Returns False when there will be none."""
+        with self._news:
+            self._idle += 1
+            try:
+                if self._idle == self._size:
+                    self._is_over = True
+                    self._news.notify_all()
+                while self._count == heard and not self._is_over:
+                    if not self._news.wait((until - clock.now()).total_seconds()):
+                        return False
+                return not self._is_over
+            finally:
+                self._idle -= 1
+
+    def _end(self) -> None:
+        with self._news:
+            self._is_over = True
+            self._news.notify_all()
+
+
+class Keeper:
+    """Renews the leases of the chunks that are held, from a thread of its own."""
+
+    def __init__(self, store: Store, tenant_id: UUID) -> None:
+        self._store = store
+        self._tenant_id = tenant_id
+        self._held: dict[UUID, Chunk] = {}
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    @contextmanager
+    def holding(self, chunk: Chunk) -> Iterator[None]:
+        """Renew a chunk's lease while the body runs."""
+        self._held[chunk.lease] = chunk
+        try:
+            yield
+        finally:
+            del self._held[chunk.lease]
+
+    def _keep(self) -> None:
+        while not self._done.wait(checkpoints.LEASE.total_seconds() / 3):
+            leases = list(self._held)
+            if not leases:
+                continue
+            try:
+                with self._store.bound_to(self._tenant_id) as session:
+                    checkpoints.renew(session, leases)
+            except Unavailable as failure:
+                # Whoever holds them finds out by himself when he commits a page.
+                log.warning("leases not renewed", reason=str(failure))

@@ -1,0 +1,112 @@
+"""The change feed's own words: cursors, names, and rows as lines."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.catalog.registry import all_entities, entity
+from app.errors import Malformed
+from app.handoff import feed
+
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("cursor", "position"),
+    [(None, 0), ("", 0), ("0", 0), ("7", 7), ("007", 7), (str(2**63 - 1), 2**63 - 1)],
+)
+def test_a_cursor_is_the_version_reached(cursor: str | None, position: int) -> None:
+    assert feed._position(cursor) == position
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["-1", "+1", "1.0", "1e3", "0x1", " 1", "1 ", "1\n", "1_000", "٣", "³", "x", "null", str(2**63), "9" * 64, "1;2"],
+)
+def test_a_cursor_that_is_not_ours_is_malformed(cursor: str) -> None:
+    with pytest.raises(Malformed):
+        feed._position(cursor)
+
+
+@given(st.text(max_size=64))
+def test_no_cursor_makes_it_raise_anything_else(cursor: str) -> None:
+    try:
+        assert 0 <= feed._position(cursor) < 2**63
+    except Malformed:
+        return
+
+
+def test_all_entities_are_meant_where_none_is_named() -> None:
+    assert feed._names(()) == list(all_entities())
+
+
+def test_wanted_entities_are_taken_once_each() -> None:
+    assert feed._names(["issue", "sprint", "issue"]) == ["issue", "sprint"]
+
+
+@pytest.mark.parametrize("wanted", [["issues"], ["issue", "x"], [""], ["Issue"], ["tenants"], ["jira_issue"]])
+def test_an_unknown_entity_is_malformed_and_the_known_ones_are_told(wanted: list[str]) -> None:
+    with pytest.raises(Malformed, match="changelog"):
+        feed._names(wanted)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (MOMENT, "2026-01-02T03:04:05.678Z"),
+        (date(2026, 1, 2), "2026-01-02"),
+        ("text", "text"),
+        (7, 7),
+        (1.5, 1.5),
+        (True, True),
+        (None, None),
+        (["a", "b"], ["a", "b"]),
+        ({"a": [1]}, {"a": [1]}),
+    ],
+)
+def test_values_are_written_as_json_carries_them(value: object, written: object) -> None:
+    assert feed.plain(value) == written
+
+
+def _row(name: str, **override: Any) -> dict[str, Any]:
+    columns = {column.name: None for column in entity(name).columns}
+    return {
+        "tenant_id": "t",
+        "id": "10001",
+        "version": 9,
+        "read_at": MOMENT,
+        "deleted_at": None,
+        "deleted_because": None,
+        **columns,
+        **override,
+    }
+
+
+def test_a_row_is_an_upsert_with_its_entitys_columns_and_no_others() -> None:
+    line = feed._line(entity("issue"), _row("issue", created=MOMENT, key="A-1"), 9)  # type: ignore[arg-type]
+    assert {name: line[name] for name in ("entity", "id", "op", "version")} == {
+        "entity": "issue",
+        "id": "10001",
+        "op": "upsert",
+        "version": 9,
+    }
+    assert list(line["data"]) == [column.name for column in entity("issue").columns]
+    assert (line["data"]["created"], line["data"]["key"]) == ("2026-01-02T03:04:05.678Z", "A-1")
+
+
+def test_a_tombstone_is_a_delete_without_the_rows_content() -> None:
+    row = _row("comment", deleted_at=MOMENT, deleted_because="deleted", body_text="personal")
+    line = feed._line(entity("comment"), row, 9)  # type: ignore[arg-type]
+    assert line["op"] == "delete"
+    assert line["data"] == {"deleted_at": "2026-01-02T03:04:05.678Z", "reason": "deleted"}
+
+
+@pytest.mark.parametrize("name", all_entities())
+def test_every_entitys_row_can_be_written(name: str) -> None:
+    assert json.dumps(feed._line(entity(name), _row(name), 1))  # type: ignore[arg-type]
