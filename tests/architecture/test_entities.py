@@ -1,0 +1,38 @@
+"""Adding an entity is adding one file; these rules see that the file is whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.catalog.registry import all_entities
+from tests.architecture.source import ROOT
+
+if TYPE_CHECKING:
+    from app.catalog.language import Entity
+
+ENTITIES = [pytest.param(found, id=name) for name, found in all_entities().items()]
+
+
+def test_a_file_is_an_entity_of_its_name() -> None:
+    files = {path.stem for path in (ROOT / "app/catalog/entities").glob("*.py")} - {"__init__"}
+    assert files == set(all_entities())
+
+
+@pytest.mark.parametrize("found", ENTITIES)
+def test_an_entity_has_an_example_with_a_body_and_every_column(found: Entity) -> None:
+    assert found.example.body
+    assert list(found.example.row) == [column.name for column in found.columns]
+
+
+@pytest.mark.parametrize("found", ENTITIES)
+def test_an_entity_says_what_it_is(found: Entity) -> None:
+    source = (ROOT / Path("app/catalog/entities") / f"{found.name}.py").read_text(encoding="utf-8")
+    assert source.startswith('"""')
+
+
+@pytest.mark.parametrize("found", ENTITIES)
+def test_an_entitys_events_are_named_once(found: Entity) -> None:
+    assert len(set(found.webhooks)) == len(found.webhooks)

@@ -1,0 +1,90 @@
+"""Tenants are kept apart by construction; who steps out of it is listed."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.catalog.registry import all_entities
+from app.store import tables
+from app.store.schema import METADATA
+from tests.architecture.source import calls, modules, tree_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+
+UNRESTRICTED = {
+    "app/integrations/accounts.py": "an API key is looked up before anybody knows whose it is",
+    "app/tenants/keyring.py": "a client key is looked up before anybody knows whose it is; rotation is of all secrets",
+    "app/web/commands.py": "the operator's command line works for all tenants",
+    "app/web/connect.py": "lifecycle hooks make and change install records themselves",
+    "app/web/serve.py": "the bootstrap account is made before there is any",
+    "workers/upkeep.py": "the sweep looks for work of all tenants; erasure ends with the record itself",
+}
+"""Who may open a session that sees everything, each with its reason."""
+SHARED = {
+    "accounts": "SEI accounts are no tenant's",
+    "api_keys": "belong to an SEI account",
+    "tenants": "the record itself; isolated by its id",
+    "integrations": "belong to an SEI account and, once paired, to a tenant as well; isolated by either",
+    "spent_tokens": "spent before a tenant is known; holds hashes",
+}
+"""Tables that are not one tenant's, each with its reason."""
+
+
+def _tables() -> dict[str, Table]:
+    tables.entity_tables()  # they join the metadata when they are made
+    return dict(METADATA.tables)
+
+
+def test_unrestricted_sessions_are_opened_only_where_listed() -> None:
+    found = {
+        str(path) for path in modules("app", "workers") for name, _ in calls(path) if name == "unrestricted_unsafe"
+    }
+    assert found - set(UNRESTRICTED) == set(), "bind the session to a tenant, or give a reason in this test"
+    assert set(UNRESTRICTED) - found == set(), "these do not need it any more"
+
+
+def test_nobody_goes_around_the_sessions() -> None:
+    """An engine's own connections know no binding."""
+    found = {
+        str(path)
+        for path in modules("app", "workers")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute | ast.Name)
+        and (node.attr if isinstance(node, ast.Attribute) else node.id) in {"engine", "create_engine", "make_engine"}
+    }
+    assert {path for path in found if not path.startswith("app/store/")} == set()
+
+
+@pytest.mark.parametrize("table", tables.tenant_owned(), ids=lambda table: table.name)
+def test_a_tenants_table_has_the_tenant_first_in_its_key(table: Table) -> None:
+    assert [column.name for column in table.primary_key.columns][0] == "tenant_id"  # noqa: RUF015 - says which comes first
+    assert not table.c.tenant_id.nullable
+
+
+def test_every_table_is_a_tenants_or_is_listed_with_its_reason() -> None:
+    owned = {table.name for table in tables.tenant_owned()}
+    assert {name for name in _tables() if name not in owned} == set(SHARED)
+
+
+def test_a_table_with_a_tenant_is_a_tenants() -> None:
+    owned = {table.name for table in tables.tenant_owned()}
+    assert {name for name, table in _tables().items() if "tenant_id" in table.c and name not in owned} == {
+        "integrations"
+    }
+
+
+def test_every_entity_has_a_table_of_its_own() -> None:
+    assert set(tables.entity_tables()) == set(all_entities())
+    for name, table in tables.entity_tables().items():
+        assert [column.name for column in table.primary_key.columns] == ["tenant_id", "id"], name
+
+
+@pytest.mark.parametrize("table", tables.tenant_owned(), ids=lambda table: table.name)
+def test_every_index_of_a_tenants_table_begins_with_the_tenant_or_says_why(table: Table) -> None:
+    across = {"ix_chunks_due_at": "the sweep looks for work of all tenants"}
+    for index in table.indexes:
+        assert index.expressions[0] is table.c.tenant_id or index.name in across, index.name

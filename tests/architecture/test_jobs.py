@@ -1,0 +1,119 @@
+"""Every job is a function that exists, on a queue that is served, with arguments that are JSON ids."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app import jobs
+from app.jobs import Lane
+from tests.architecture.source import ROOT, modules, tree_of
+from workers.schedule import SCHEDULE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.jobs import JobSpec
+
+SPECS = [pytest.param(spec, id=spec.name) for spec in jobs.ALL]
+
+
+def function_of(spec: JobSpec) -> Callable[..., object]:
+    """The job function as a worker finds it."""
+    module, _, name = spec.path.rpartition(".")
+    found: Callable[..., object] = getattr(import_module(module), name)
+    return found
+
+
+def work_of(spec: JobSpec) -> Callable[..., object]:
+    """The function below the one wrapper, which hides its parameters from RQ."""
+    found: Callable[..., object] = inspect.getclosurevars(function_of(spec)).nonlocals["work"]
+    return found
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_job_resolves_to_a_wrapped_function(spec: JobSpec) -> None:
+    function = function_of(spec)
+    assert inspect.isfunction(function)
+    assert f"{function.__module__}.{function.__qualname__}" == spec.path
+    assert function.__code__.co_filename == str(ROOT / "workers" / "job.py"), "not wrapped by workers.job.job"
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_job_takes_the_runtime_and_then_ids(spec: JobSpec) -> None:
+    first, *rest = inspect.signature(work_of(spec)).parameters.values()
+    assert (first.name, first.annotation) == ("runtime", "Runtime")
+    assert [each.name for each in rest if each.annotation not in {"str", "int"}] == []
+    assert [each.name for each in rest if each.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD] == []
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_job_has_time_but_not_for_ever(spec: JobSpec) -> None:
+    assert 10 <= spec.timeout <= 3600
+
+
+def test_every_job_that_is_declared_is_listed_once() -> None:
+    declared = [value for value in vars(jobs).values() if isinstance(value, jobs.JobSpec)]
+    assert sorted(spec.name for spec in declared) == sorted(spec.name for spec in jobs.ALL)
+    assert len({spec.name for spec in jobs.ALL}) == len(jobs.ALL)
+    assert len({spec.path for spec in jobs.ALL}) == len(jobs.ALL)
+
+
+def test_every_job_function_is_declared() -> None:
+    written = {
+        f"{'.'.join(path.with_suffix('').parts)}.{node.name}"
+        for path in modules("workers")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.FunctionDef)
+        and any(isinstance(each, ast.Name) and each.id == "job" for each in node.decorator_list)
+    }
+    assert written == {spec.path for spec in jobs.ALL}
+
+
+def test_every_job_is_asked_for_by_somebody() -> None:
+    names = {name for name, value in vars(jobs).items() if isinstance(value, jobs.JobSpec)}
+    used = {
+        node.attr
+        for path in modules("app", "workers")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "jobs"
+    }
+    assert names - used == set()
+
+
+def test_every_lane_is_served_in_its_order() -> None:
+    calls = [
+        node
+        for node in ast.walk(tree_of(Path("workers/__main__.py")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "WorkerPool"
+    ]
+    assert len(calls) == 1
+    served = eval(compile(ast.Expression(calls[0].args[0]), "workers", "eval"), {"Lane": Lane})  # noqa: S307 - our own source
+    assert served == [lane.value for lane in Lane]
+
+
+def test_every_lane_has_a_job() -> None:
+    assert {spec.lane for spec in jobs.ALL} == set(Lane)
+
+
+def test_what_happens_by_the_clock_is_a_listed_job_without_arguments() -> None:
+    for periodic in SCHEDULE:
+        assert periodic.spec in jobs.ALL
+        assert list(inspect.signature(work_of(periodic.spec)).parameters) == ["runtime"]
+
+
+def test_nobody_but_jobs_opens_a_queue_with_another_serializer() -> None:
+    for path in modules("app", "workers"):
+        names = {
+            alias.name
+            for node in ast.walk(tree_of(path))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        assert "pickle" not in names
+        assert "Queue" not in names or path == Path("app/jobs.py")

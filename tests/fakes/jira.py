@@ -1,0 +1,113 @@
+"""A Jira site in memory that misbehaves on request: for the engine's guards, where the sandbox is too well-behaved."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from app import clock
+from app.errors import JiraGone, TokenExpired
+from app.jira.client import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+FIRST = 1_700_000_000_000
+STEP = 3_600_000
+"""One issue an hour."""
+
+
+_NOTHING: dict[str, Any] = {"values": [], "total": 0, "isLast": True}
+_FIXED: dict[str, Any] = {
+    "field": [{"id": "summary", "name": "Summary", "custom": False, "schema": {"type": "string"}}],
+    "search": {"values": [{"id": "10000", "key": "EE", "name": "EE"}], "total": 1, "isLast": True},
+    **dict.fromkeys(("board", "version", "component"), _NOTHING),
+    **{name: [] for name in ("status", "priority", "resolution", "issuetype")},
+}
+"""What the rest of the site answers, by the last part of the path."""
+
+
+@dataclass
+class FakeSite:
+    """`count` issues of project 10000. `misbehave(path, page)` may raise, or change a search page before it is sent."""
+
+    count: int
+    misbehave: Callable[[str, dict[str, Any]], None] = lambda _path, _page: None
+    delay: float = 0.0
+    """Seconds an answer takes."""
+    base_url: str = "https://fake.atlassian.net"
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    in_flight: int = 0
+    most_in_flight: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, path: str, params: dict[str, Any] | None = None) -> Answer:
+        return self._answer(path, dict(params or {}))
+
+    def post(self, path: str, body: Any) -> Answer:
+        return self._answer(path, dict(body))
+
+    def searches(self) -> list[dict[str, Any]]:
+        return [asked for path, asked in self.asked if path.endswith("/search/jql") and asked.get("fields") == "*all"]
+
+    def _answer(self, path: str, asked: dict[str, Any]) -> Answer:
+        with self._lock:
+            self.asked.append((path, asked))
+            self.in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            time.sleep(self.delay)
+            body = self._body(path, asked)
+            if isinstance(body, dict):
+                self.misbehave(path, body)
+            return Answer(body, clock.now())
+        finally:
+            with self._lock:
+                self.in_flight -= 1
+
+    def _body(self, path: str, asked: dict[str, Any]) -> Any:
+        if path.endswith("/approximate-count"):
+            return {"count": len(self._matching(asked["jql"]))}
+        if path.endswith("/search/jql"):
+            return self._page(asked)
+        last = path.rsplit("/", 1)[1]
+        if last not in _FIXED:
+            raise JiraGone(path)
+        return _FIXED[last]
+
+    def _page(self, asked: dict[str, Any]) -> dict[str, Any]:
+        found = self._matching(asked["jql"])
+        token = asked.get("nextPageToken")
+        if token is not None and not str(token).isdigit():
+            raise TokenExpired("bad token")
+        start, size = int(token or 0), min(int(asked.get("maxResults", 50)), 100)
+        page: dict[str, Any] = {"issues": [self._issue(number) for number in found[start : start + size]]}
+        page["isLast"] = start + size >= len(found)
+        if not page["isLast"]:
+            page["nextPageToken"] = str(start + size)
+        return page
+
+    def _matching(self, jql: str) -> list[int]:
+        lower = int(found.group(1)) if (found := re.search(r"created >= (\d+)", jql)) else 0
+        upper = int(found.group(1)) if (found := re.search(r"created < (\d+)", jql)) else 2**62
+        return [number for number in range(self.count) if lower <= FIRST + number * STEP < upper]
+
+    def _issue(self, number: int) -> dict[str, Any]:
+        created = datetime.fromtimestamp((FIRST + number * STEP) / 1000, UTC).isoformat(timespec="milliseconds")
+        fields = {"summary": f"Issue {number}", "created": created, "updated": created, "project": {"id": "10000"}}
+        return {"id": str(100_000 + number), "key": f"EE-{number}", "fields": fields}
+
+
+@dataclass
+class FakeSites:
+    """Opens the fake site for whatever tenant."""
+
+    site: FakeSite
+
+    def open(self, _tenant_id: UUID) -> FakeSite:
+        return self.site

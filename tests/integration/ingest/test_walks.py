@@ -1,0 +1,198 @@
+"""Walks that Jira cuts short, sends in circles or never ends: complete in the end, or said."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from app import clock
+from app.catalog.registry import entity
+from app.errors import JiraBusy, JiraDown, JiraNonsense, JiraRefused, TokenExpired
+from app.ingest import plan, walk
+from app.ingest.backfill import Hand
+from app.integrations import ledger
+from app.store import checkpoints
+from app.store.schema import CHUNKS
+from app.store.tables import table_of
+from tests.factories import a_paired_site
+from tests.fakes.jira import FakeSite, FakeSites
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from sqlalchemy import Row
+
+    from app.runtime import Runtime
+
+
+@pytest.fixture
+def tenant_id(parts: Runtime) -> UUID:
+    return a_paired_site(parts)[0].tenant_id
+
+
+def backfill(parts: Runtime, tenant_id: UUID, site: FakeSite, *, crew_size: int = 4, rounds: int = 30) -> None:
+    """Plan, then lend hands until nothing waits; what is postponed is due at once, so that no test waits."""
+    with parts.store.bound_to(tenant_id) as session:
+        plan.begin(session, tenant_id, site_concurrency=1)
+    for _ in range(rounds):
+        hand = Hand(parts.store, FakeSites(site), tenant_id, 8, crew_size)  # type: ignore[arg-type]  # a fake wire
+        if hand.work(until=clock.now() + timedelta(seconds=20)) == "done":
+            return
+        with parts.store.bound_to(tenant_id) as session:
+            session.execute(update(CHUNKS).where(CHUNKS.c.state == "waiting").values(due_at=clock.now()))
+    pytest.fail(str(chunks(parts, tenant_id)))
+
+
+def stored(parts: Runtime, tenant_id: UUID) -> int:
+    table = table_of(entity("issue"))
+    with parts.store.bound_to(tenant_id) as session:
+        return int(session.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def chunks(parts: Runtime, tenant_id: UUID, name: str = "issue") -> Sequence[Row[Any]]:
+    with parts.store.bound_to(tenant_id) as session:
+        return session.execute(select(CHUNKS).where(CHUNKS.c.entity == name).order_by(CHUNKS.c.lower)).all()
+
+
+def test_a_large_project_is_halved_until_each_part_is_small(parts: Runtime, tenant_id: UUID) -> None:
+    site = FakeSite(3500)
+    backfill(parts, tenant_id, site)
+    found = chunks(parts, tenant_id)
+    assert stored(parts, tenant_id) == 3500
+    assert len(found) >= 4
+    assert all(each.seen <= walk.LARGEST for each in found)
+    assert [each.upper for each in found[:-1]] == [each.lower for each in found[1:]]
+    assert len(site.searches()) == sum(-(-each.seen // 100) or 1 for each in found), "each page was asked for once"
+
+
+def test_the_newest_issues_come_first(parts: Runtime, tenant_id: UUID) -> None:
+    site = FakeSite(3500)
+    backfill(parts, tenant_id, site, crew_size=1)
+    walked = [asked["jql"] for asked in site.searches()]
+    assert "created <" not in walked[0]
+
+
+def test_a_site_never_sees_more_requests_at_once_than_it_may(parts: Runtime, tenant_id: UUID) -> None:
+    site = FakeSite(6000, delay=0.02)
+    backfill(parts, tenant_id, site, crew_size=16)
+    assert 2 <= site.most_in_flight <= 8
+
+
+def test_a_walk_that_ends_early_is_walked_again(parts: Runtime, tenant_id: UUID) -> None:
+    cut = iter([True, True])
+
+    def end_early(path: str, page: dict[str, Any]) -> None:
+        if path.endswith("/search/jql") and page.get("nextPageToken") == "300" and next(cut, False):
+            page.pop("nextPageToken")
+            page["isLast"] = True
+
+    backfill(parts, tenant_id, FakeSite(900, end_early))
+    assert stored(parts, tenant_id) == 900
+
+
+def test_a_walk_that_always_ends_early_is_said(parts: Runtime, tenant_id: UUID) -> None:
+    def end_early(path: str, page: dict[str, Any]) -> None:
+        if path.endswith("/search/jql") and len(page["issues"]) > 1:
+            page["issues"] = page["issues"][:-1]
+
+    backfill(parts, tenant_id, FakeSite(150, end_early))
+    assert stored(parts, tenant_id) < 150
+    assert any("keeps sending fewer" in (each.problem or "") for each in chunks(parts, tenant_id))
+
+
+@pytest.mark.parametrize(
+    ("failure", "times"),
+    [
+        (JiraBusy("429", clock.now() + timedelta(minutes=9)), 3),
+        (JiraDown("503"), 3),
+        (JiraNonsense("cut JSON"), 3),
+        (TokenExpired("expired"), 3),
+    ],
+)
+def test_a_passing_failure_costs_no_rows(parts: Runtime, tenant_id: UUID, failure: Exception, times: int) -> None:
+    left = iter(range(times))
+
+    def fail(path: str, page: dict[str, Any]) -> None:
+        if path.endswith("/search/jql") and page.get("nextPageToken") == "200" and next(left, None) is not None:
+            raise failure
+
+    backfill(parts, tenant_id, FakeSite(450, fail))
+    assert stored(parts, tenant_id) == 450
+
+
+def test_a_busy_site_is_left_alone_until_its_own_time(parts: Runtime, tenant_id: UUID) -> None:
+    due = clock.now() + timedelta(minutes=9)
+
+    def busy(path: str, _page: dict[str, Any]) -> None:
+        if path.endswith("/search/jql"):
+            raise JiraBusy("429", due)
+
+    with parts.store.bound_to(tenant_id) as session:
+        plan.begin(session, tenant_id, site_concurrency=1)
+    hand = Hand(parts.store, FakeSites(FakeSite(10, busy)), tenant_id, 8, 2)  # type: ignore[arg-type]  # a fake wire
+    assert hand.work(until=clock.now() + timedelta(seconds=20)) == "later"
+    (chunk,) = chunks(parts, tenant_id)
+    assert (chunk.due_at, chunk.attempts) == (due, 0)
+
+
+def test_a_token_that_repeats_is_noticed(parts: Runtime, tenant_id: UUID) -> None:
+    circles = iter(range(2))
+
+    def circle(path: str, page: dict[str, Any]) -> None:
+        if path.endswith("/search/jql") and page.get("nextPageToken") == "300" and next(circles, None) is not None:
+            page["nextPageToken"] = "100"
+
+    site = FakeSite(500, circle)
+    backfill(parts, tenant_id, site)
+    assert stored(parts, tenant_id) == 500
+    assert len(site.searches()) < 30
+
+
+def test_empty_pages_without_end_are_noticed(parts: Runtime, tenant_id: UUID) -> None:
+    numbers = iter(range(1000, 1010))
+
+    def empty(path: str, page: dict[str, Any]) -> None:
+        if path.endswith("/search/jql") and (number := next(numbers, None)) is not None:
+            page.update(issues=[], isLast=False, nextPageToken=str(number))
+
+    backfill(parts, tenant_id, FakeSite(120, empty))
+    assert stored(parts, tenant_id) == 120
+
+
+def test_a_refused_credential_is_told_and_probed_later(parts: Runtime, tenant_id: UUID) -> None:
+    def refuse(_path: str, _page: dict[str, Any]) -> None:
+        raise JiraRefused("Jira answered 401.")
+
+    with parts.store.bound_to(tenant_id) as session:
+        plan.begin(session, tenant_id, site_concurrency=1)
+    hand = Hand(parts.store, FakeSites(FakeSite(10, refuse)), tenant_id, 8, 2)  # type: ignore[arg-type]  # a fake wire
+    assert hand.work(until=clock.now() + timedelta(seconds=20)) == "later"
+    with parts.store.bound_to(tenant_id) as session:
+        held = ledger.of_tenant(session, tenant_id)
+        assert checkpoints.standing(session).due == 0
+    assert held is not None
+    assert (held.state.value, held.state_reason) == ("needs attention", "Jira refuses us: Jira answered 401.")
+
+
+def test_a_paused_integration_stops_within_a_page(parts: Runtime, tenant_id: UUID) -> None:
+    pages_seen = 0
+
+    def pause_after_three(path: str, _page: dict[str, Any]) -> None:
+        nonlocal pages_seen
+        pages_seen += path.endswith("/search/jql")
+        if pages_seen == 3:
+            with parts.store.unrestricted_unsafe() as session:
+                held = ledger.of_tenant(session, tenant_id)
+                assert held is not None
+                ledger.pause(session, held.id)
+
+    with parts.store.bound_to(tenant_id) as session:
+        plan.begin(session, tenant_id, site_concurrency=1)
+    site = FakeSite(900, pause_after_three)
+    Hand(parts.store, FakeSites(site), tenant_id, 8, 1).work(until=clock.now() + timedelta(seconds=20))  # type: ignore[arg-type]  # a fake wire
+    assert pages_seen == 3
+    assert stored(parts, tenant_id) == 200
