@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import structlog
@@ -31,6 +32,8 @@ def use_servers(database_url: str, redis_url: str) -> None:
 
 @functools.cache
 def _runtime() -> Runtime:
+    # Pages become millions of small objects that die together: collecting at every 700 costs a quarter of a worker's time.
+    gc.set_threshold(100_000, 20, 50)
     if _addresses is None:
         raise RuntimeError("use_servers() was not called")
     settings = config.load()

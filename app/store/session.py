@@ -155,5 +155,7 @@ def make_engine(database_url: str, *, pool_size: int = 10) -> Engine:
         pool_timeout=5,
         pool_pre_ping=True,
         pool_recycle=1800,
+        # An error's text goes to a log, and parameters hold sealed secrets and people's words.
+        hide_parameters=True,
         connect_args={"connect_timeout": 5, "application_name": "sei-connect"},
     )

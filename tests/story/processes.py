@@ -39,7 +39,7 @@ class RunningApp:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return self.env["BASE_URL"]
 
     def start(self, *roles: str) -> None:
         for role in roles:
@@ -129,17 +129,19 @@ def running_app(
     install_keys_url: str,
     log: Path,
     roles: tuple[str, ...] = ("web", "worker", "clock"),
+    base_path: str = "",
+    site_hosts: str = "http://127.0.0.1:*",
 ) -> Iterator[RunningApp]:
     port = free_port()
     env = {
         **os.environ,
         "ENVIRONMENT": "development",
-        "BASE_URL": f"http://127.0.0.1:{port}",
+        "BASE_URL": f"http://127.0.0.1:{port}{base_path}",
         "PORT": str(port),
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "SECRET_KEYS": KEY,
-        "SITE_HOSTS": "http://127.0.0.1:*",
+        "SITE_HOSTS": site_hosts,
         "INSTALL_KEYS_URL": install_keys_url,
         "BOOTSTRAP_ACCOUNT": "story",
         "BOOTSTRAP_API_KEY": API_KEY,
