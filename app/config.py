@@ -7,7 +7,7 @@ import binascii
 import os
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -64,7 +64,8 @@ class Settings(BaseSettings):
     @property
     def base_path(self) -> str:
         """The path part of BASE_URL, without a trailing slash; empty when the app owns the host."""
-        return urlsplit(self.base_url).path.rstrip("/")
+        parts = _split(self.base_url)
+        return parts.path.rstrip("/") if parts else ""
 
     @property
     def keys(self) -> tuple[bytes, ...]:
@@ -125,8 +126,10 @@ def _bad_addresses(settings: Settings) -> list[str]:
         ("DATABASE_URL", settings.database_url, ("postgresql", "postgres")),
         ("REDIS_URL", settings.redis_url, ("redis", "rediss", "unix")),
     ):
-        parts = urlsplit(value or "")
-        if value and parts.scheme not in schemes:
+        parts = _split(value or "")
+        if parts is None:
+            problems.append(f"{name}: is not an address")
+        elif value and parts.scheme not in schemes:
             problems.append(f"{name}: must start with {' or '.join(f'{scheme}://' for scheme in schemes)}")
         elif value and parts.scheme in {"http", "https"} and (not parts.hostname or parts.query or parts.fragment):
             problems.append(f"{name}: must be a plain address without query or fragment")
@@ -135,13 +138,23 @@ def _bad_addresses(settings: Settings) -> list[str]:
     return problems
 
 
+def _split(url: str) -> SplitResult | None:
+    """An address in parts; None where it has none (an unclosed bracket, a port that is no number)."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
 def _not_for_production(settings: Settings) -> list[str]:
     problems = []
     if "base_url" not in settings.model_fields_set:
         problems.append("BASE_URL: required in production; set it to the app's public https address")
     elif not settings.base_url.startswith("https://"):
         problems.append("BASE_URL: must be https in production; Atlassian calls nothing else")
-    elif (urlsplit(settings.base_url).hostname or "") in LOCAL_NAMES:
+    elif (parts := _split(settings.base_url)) is not None and parts.hostname in LOCAL_NAMES:
         problems.append("BASE_URL: names this machine; set it to the app's public address")
     if not settings.install_keys_url.startswith("https://"):
         problems.append("INSTALL_KEYS_URL: must be https in production, or anyone on the way could sign installs")

@@ -131,6 +131,18 @@ def _add_pairing(routes: APIBlueprint, runtime: Runtime) -> None:
         shown = [ShownCheck(name=each.name, ok=each.ok, detail=each.detail) for each in checks]
         return _json(Validation(ok=all(each.ok for each in checks if each.is_required), checks=shown))
 
+    @routes.post(
+        "/integrations/<integration_id>/reauthenticate",
+        summary="Give new credentials; an integration of the Jira app has none of its own",
+        responses={200: ShownIntegration, **_PROBLEMS},
+    )
+    def reauthenticate(path: IntegrationPath) -> Response:
+        held_by_caller(runtime, path.integration_id)
+        raise Conflicting(
+            "The Jira app signs by itself; there are no credentials to renew. If the site refuses us, have the app enabled or"
+            " installed again, then generate a new one-time password."
+        )
+
 
 def _add_running(routes: APIBlueprint, runtime: Runtime) -> None:
     @routes.get(

@@ -1,0 +1,130 @@
+"""Premises of the attacks: the app under a base path, a key host, the tables; and the count by group at the end of a run.
+
+A test says what it is by `@pytest.mark.attack(group="pages", case=32)`, the case by its number in
+docs of the Connect contract, part (a). A row of a table says it by `pytest.param(…, marks=attack(…))`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from tests.attacks.scene import BASE_PATH, SITE_HOSTS, Scene, Tables
+from tests.fakes.atlassian import Atlassian
+from tests.fakes.key_host import HttpKeyHost
+from tests.story.processes import running_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.embedded import Servers
+    from tests.story.processes import RunningApp
+
+_LABEL = "attack"
+_OUTCOMES = ("passed", "failed", "skipped")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "attack(group, case): a case of the contract's attack and fault tables")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Note on each report which case it was."""
+    report = yield
+    mark = item.get_closest_marker(_LABEL)
+    if mark is not None:
+        report.user_properties.append((_LABEL, (mark.kwargs["group"], mark.kwargs["case"])))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One line a group, and how many rows each case of the contract has."""
+    outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    cases: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for name, outcome in (("passed", "passed"), ("failed", "failed"), ("error", "failed"), ("skipped", "skipped")):
+        for report in terminalreporter.stats.get(name, []):
+            for label, what in getattr(report, "user_properties", ()):
+                if label == _LABEL:
+                    outcomes[what[0]][outcome] += 1
+                    cases[what[0]][what[1]] += 1
+    for group, counted in sorted(outcomes.items()):
+        told = ", ".join(f"{counted[outcome]} {outcome}" for outcome in _OUTCOMES)
+        terminalreporter.write_line(f"attack cases: {group} {told}")
+        rows = " ".join(f"{case}:{count}" for case, count in sorted(cases[group].items()))
+        terminalreporter.write_line(f"    rows by case: {rows}")
+
+
+@pytest.fixture(scope="session")
+def atlassian() -> Atlassian:
+    """Who signs installs, on all sites."""
+    return Atlassian()
+
+
+@pytest.fixture(scope="session")
+def key_host(atlassian: Atlassian) -> Iterator[HttpKeyHost]:
+    """Where Atlassian's key is published."""
+    host = HttpKeyHost()
+    host.keys[atlassian.kid] = atlassian.pem
+    host.start()
+    yield host
+    host.over.set()
+    host.stop()
+
+
+@pytest.fixture(scope="session")
+def attacks_database_url(servers: Servers) -> str:
+    """A database of the attacks' own, so that every row in it is accounted for."""
+    url = str(servers.database_url)
+    name = f"attacks_{secrets.token_hex(6)}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return url.replace("/sei_connect?", f"/{name}?")
+
+
+@pytest.fixture(scope="session")
+def attacks_redis_url(redis_url: str) -> str:
+    return redis_url.replace("?db=0", "?db=2")
+
+
+@pytest.fixture(scope="session")
+def target(
+    attacks_database_url: str, attacks_redis_url: str, key_host: HttpKeyHost, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningApp]:
+    """The app under attack: gunicorn below /base, with no workers that would touch the tables."""
+    with running_app(
+        database_url=attacks_database_url,
+        redis_url=attacks_redis_url,
+        install_keys_url=key_host.url,
+        log=tmp_path_factory.mktemp("attacks") / "app.log",
+        roles=("web",),
+        base_path=BASE_PATH,
+        site_hosts=SITE_HOSTS,
+    ) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def tables(attacks_database_url: str, target: RunningApp) -> Iterator[Tables]:
+    """What is stored, read as the tables' owner."""
+    with psycopg.connect(attacks_database_url, autocommit=True) as connection:
+        yield Tables(connection)
+
+
+@pytest.fixture(scope="session")
+def warm_scene(target: RunningApp, tables: Tables, atlassian: Atlassian, key_host: HttpKeyHost) -> Scene:
+    """A scene in which every web process has fetched Atlassian's key, so that later look-ups can be counted."""
+    scene = Scene(target, tables, atlassian, key_host)
+    scene.warm_up()
+    return scene
+
+
+@pytest.fixture
+def scene(warm_scene: Scene) -> Iterator[Scene]:
+    """The scene; afterwards the app's log holds no secret that was sent and no unexpected error."""
+    yield warm_scene
+    warm_scene.check_log()
