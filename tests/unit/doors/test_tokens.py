@@ -144,6 +144,7 @@ PAYLOADS: dict[str, Part] = {
     "iat a text": claims(iat=str(NOW)),
     "iat negative": claims(iat=-1, exp=1),
     "iat zero": claims(iat=0, exp=1),
+    "iat true": claims(iat=True, exp=2),
     "iat ten minutes ahead": claims(iat=NOW + 600, exp=NOW + 700),
     "a list": [claims()],
     "a text": '"client-1"',

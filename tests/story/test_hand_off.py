@@ -1,0 +1,156 @@
+"""SEI takes the rows: every change once, in an order it can resume, deletions too; until it wants no more."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from app.store.tables import tenant_owned
+from tests.story.processes import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox import Site
+    from tests.story.processes import RunningApp
+
+
+@pytest.fixture
+def site(a_site: Callable[..., Site]) -> Site:
+    return a_site(issues=80, projects=2, seed=9)
+
+
+@pytest.fixture
+def integration(app: RunningApp, site: Site) -> str:
+    known = app.pair(site)
+    app.wait_until_verified(known)
+    return known
+
+
+def read(
+    app: RunningApp, integration: str, cursor: str | None = None, **asked: Any
+) -> tuple[list[dict[str, Any]], str]:
+    params = {**asked, **({"cursor": cursor} if cursor else {})}
+    answer = app.api("GET", f"/integrations/{integration}/changes", params=params)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"] == "application/x-ndjson"
+    *lines, last = (json.loads(line) for line in answer.text.splitlines())
+    assert answer.headers["X-Next-Cursor"] == last["next_cursor"]
+    return lines, last["next_cursor"]
+
+
+def test_small_bites_and_one_large_one_give_the_same_rows(app: RunningApp, integration: str) -> None:
+    at_once, end = read(app, integration, limit=5000)
+    bitten: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while True:
+        lines, cursor = read(app, integration, cursor, limit=37)
+        bitten += lines
+        if not lines:
+            break
+    assert bitten == at_once
+    assert cursor == end
+    versions = [line["version"] for line in at_once]
+    assert versions == sorted(set(versions))
+
+
+def test_the_feed_holds_what_the_site_holds(app: RunningApp, integration: str, site: Site) -> None:
+    lines, _ = read(app, integration, limit=5000)
+    truth = site.truth(with_issues=False)["entities"]
+    for entity in (
+        "issue",
+        "changelog",
+        "comment",
+        "worklog",
+        "sprint",
+        "project",
+        "issue_link",
+        "remote_link",
+        "attachment",
+    ):
+        assert {line["id"] for line in lines if line["entity"] == entity} == {
+            str(each) for each in truth[entity]["ids"]
+        }
+    issue = next(line for line in lines if line["entity"] == "issue")
+    assert issue["data"]["key"]
+    assert issue["data"]["created"].endswith("Z")
+    worklog = next(line for line in lines if line["entity"] == "worklog")
+    assert worklog["data"]["seconds"] > 0
+    assert worklog["data"]["issue_id"]
+
+
+def test_one_entity_can_be_read_alone(app: RunningApp, integration: str) -> None:
+    lines, _ = read(app, integration, entity="issue", limit=5000)
+    assert {line["entity"] for line in lines} == {"issue"}
+    assert len(lines) == 80
+    assert app.api("GET", f"/integrations/{integration}/changes", params={"entity": "sock"}).status_code == 400
+    assert app.api("GET", f"/integrations/{integration}/changes", params={"cursor": "x"}).status_code == 400
+
+
+def test_an_edit_a_comment_and_a_deletion_reach_the_feed(app: RunningApp, integration: str, site: Site) -> None:
+    _, cursor = read(app, integration, limit=5000)
+    edited, talked, deleted = sorted(site.truth(with_issues=False)["entities"]["issue"]["ids"], key=str)[:3]
+    site.mutate("update_issue", issue=edited, fields={"summary": "Renamed by the story"})
+    comment = site.mutate("add_comment", issue=talked)
+    site.mutate("delete_issue", issue=deleted)
+    seen: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def has_all_arrived() -> bool:
+        lines, _ = read(app, integration, cursor, limit=5000)
+        seen.update({(line["entity"], line["id"]): line for line in lines})
+        return (
+            seen.get(("issue", str(edited)), {}).get("data", {}).get("summary") == "Renamed by the story"
+            and ("comment", str(comment["id"])) in seen
+            and seen.get(("issue", str(deleted)), {}).get("op") == "delete"
+        )
+
+    wait_for(has_all_arrived, 30, lambda: f"{list(seen)}\n{app.tail()}")
+    assert seen["issue", str(deleted)]["data"]["reason"] == "deleted"
+    gone = [line for (entity, _), line in seen.items() if entity == "changelog" and line["op"] == "delete"]
+    assert gone, "what belonged to the issue went with it"
+
+
+def test_a_deleted_comment_goes_too(app: RunningApp, integration: str, site: Site) -> None:
+    issue = sorted(site.truth(with_issues=False)["entities"]["issue"]["ids"], key=str)[5]
+    comment = str(site.mutate("add_comment", issue=issue)["id"])
+    wait_for(lambda: _op_of(app, integration, comment) == "upsert", 30, app.tail)
+    site.mutate("delete_comment", issue=issue, comment=comment)
+    wait_for(lambda: _op_of(app, integration, comment) == "delete", 30, app.tail)
+
+
+def _op_of(app: RunningApp, integration: str, comment: str) -> str | None:
+    lines, _ = read(app, integration, entity="comment", limit=5000)
+    return next((line["op"] for line in lines if line["id"] == comment), None)
+
+
+def test_a_paused_integration_takes_nothing_and_catches_up(app: RunningApp, integration: str, site: Site) -> None:
+    assert app.api("POST", f"/integrations/{integration}/pause").json()["state"] == "paused"
+    _, cursor = read(app, integration, limit=5000)
+    issue = site.mutate("update_issue", fields={"summary": "While you were away"})["issue_id"]
+    wait_for(lambda: all(200 <= each.statuses[-1] < 300 for each in site.webhooks.deliveries if each.statuses), 10)
+    assert read(app, integration, cursor)[0] == []
+    assert app.api("POST", f"/integrations/{integration}/resume").status_code == 200
+    wait_for(
+        lambda: any(line["id"] == issue for line in read(app, integration, cursor, limit=5000, entity="issue")[0]),
+        60,
+        app.tail,
+    )
+
+
+def test_a_deleted_integration_leaves_nothing_behind(
+    app: RunningApp, integration: str, site: Site, story_database_url: str
+) -> None:
+    assert app.api("DELETE", f"/integrations/{integration}").status_code == 202
+    wait_for(lambda: app.api("GET", f"/integrations/{integration}").status_code == 404, 60, app.tail)
+    with psycopg.connect(story_database_url) as connection:
+        found = connection.execute(
+            "SELECT tenant_id FROM installations WHERE client_key = %s", (site.client_key,)
+        ).fetchone()
+        assert found is not None, "the app stays installed"
+        for table in tenant_owned():
+            if table.name not in {"installations", "credentials", "redemptions"}:
+                left = connection.execute(f"SELECT count(*) FROM {table.name} WHERE tenant_id = %s", found).fetchone()
+                assert left == (0,), table.name
