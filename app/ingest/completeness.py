@@ -12,8 +12,8 @@ from app.catalog.registry import all_entities, entity
 from app.ingest.walk import count, jql_of
 from app.integrations import ledger
 from app.integrations.model import State
-from app.store import checkpoints
-from app.store.schema import CHUNKS, COMPLETENESS
+from app.store import checkpoints, records
+from app.store.schema import CHUNKS, COMPLETENESS, TALLIES
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
@@ -50,14 +50,15 @@ def verify(store: Store, site: Site, tenant_id: UUID) -> list[Finding]:
     projects = _projects(store, tenant_id)
     asked = {project_id: count(site, jql_of(project_id)) for project_id in projects}
     with store.bound_to(tenant_id) as session:
+        counted = _count_anew(session, tenant_id)
         findings = [
             *(
                 Finding("issue", project_id, _stored_issues(session, project_id), expected, APPROXIMATE_COUNT)
                 for project_id, expected in asked.items()
                 if expected is not None
             ),
-            *_inside_issues(session),
-            *_walked(session),
+            *_inside_issues(session, counted),
+            *_walked(session, counted),
         ]
         now = clock.now()
         session.execute(
@@ -113,29 +114,50 @@ def _stored_issues(session: Session, project_id: str) -> int:
     return int(session.execute(query).scalar_one())
 
 
-def _inside_issues(session: Session) -> Iterator[Finding]:
+def _inside_issues(session: Session, counted: dict[str, int]) -> Iterator[Finding]:
     """Histories, comments and worklogs: each issue carries Jira's own total of its list."""
-    issues = table_of(entity("issue"))
-    for name, total in _TOTALS.items():
-        table = table_of(entity(name))
-        stored = session.execute(select(func.count()).where(table.c.deleted_at.is_(None))).scalar_one()
-        expected = session.execute(select(func.sum(issues.c[total])).where(issues.c.deleted_at.is_(None))).scalar_one()
-        yield Finding(name, "", int(stored), int(expected or 0), LIST_TOTALS)
+    for name, expected in _list_totals(session).items():
+        yield Finding(name, "", counted[name], expected, LIST_TOTALS)
 
 
-def _walked(session: Session) -> Iterator[Finding]:
+def _walked(session: Session, counted: dict[str, int]) -> Iterator[Finding]:
     """What a walk counts by itself: projects, statuses, boards, sprints and the like."""
-    rows = session.execute(
-        select(CHUNKS.c.entity, func.sum(CHUNKS.c.expected).label("expected"))
-        .where(CHUNKS.c.expected.is_not(None), CHUNKS.c.state == "done")
-        .group_by(CHUNKS.c.entity)
-    ).all()
-    for row in rows:
-        if row.entity == "issue" or row.entity in _TOTALS or row.entity not in all_entities():
-            continue
-        table = table_of(entity(row.entity))
-        stored = session.execute(select(func.count()).where(table.c.deleted_at.is_(None))).scalar_one()
-        yield Finding(row.entity, "", int(stored), int(row.expected), WALK_TOTALS)
+    for name, expected in _walk_totals(session, only_done=True).items():
+        if name != "issue" and name in all_entities():
+            yield Finding(name, "", counted[name], expected, WALK_TOTALS)
+
+
+def _walk_totals(session: Session, *, only_done: bool) -> dict[str, int]:
+    """What the walks of the bound tenant were told to expect, by entity; lists of issues are counted by the issues."""
+    query = select(CHUNKS.c.entity, func.sum(CHUNKS.c.expected).label("expected")).where(CHUNKS.c.expected.is_not(None))
+    if only_done:
+        query = query.where(CHUNKS.c.state == "done")
+    rows = session.execute(query.group_by(CHUNKS.c.entity))
+    return {row.entity: int(row.expected) for row in rows if row.entity not in _TOTALS}
+
+
+def _list_totals(session: Session) -> dict[str, int]:
+    """Jira's own totals of the lists of all live issues."""
+    issues = table_of(entity("issue"))
+    sums = [func.coalesce(func.sum(issues.c[total]), 0).label(name) for name, total in _TOTALS.items()]
+    row = session.execute(select(*sums).where(issues.c.deleted_at.is_(None))).one()
+    return {name: int(getattr(row, name)) for name in _TOTALS}
+
+
+def _count_anew(session: Session, tenant_id: UUID) -> dict[str, int]:
+    """Count every live row, and put the tallies right, which drift where tombstones come back to life."""
+    records.lock_for_writing(session, tenant_id)
+    counted = {}
+    for name, each in all_entities().items():
+        query = select(func.count()).select_from(table_of(each)).where(table_of(each).c.deleted_at.is_(None))
+        counted[name] = int(session.execute(query).scalar_one())
+    held = _tallies(session)
+    records.tally(session, tenant_id, {name: count - held.get(name, 0) for name, count in counted.items()})
+    return counted
+
+
+def _tallies(session: Session) -> dict[str, int]:
+    return {row.entity: row.live for row in session.execute(select(TALLIES.c.entity, TALLIES.c.live))}
 
 
 @dataclass(frozen=True)
@@ -150,38 +172,14 @@ class Progress:
 
 def progress(session: Session) -> list[Progress]:
     """Every entity of the bound tenant: stored, expected, last verified."""
-    latest = {
-        row.entity: row
-        for row in session.execute(
-            select(
-                COMPLETENESS.c.entity,
-                func.max(COMPLETENESS.c.verified_at).filter(COMPLETENESS.c.is_complete).label("verified_at"),
-            ).group_by(COMPLETENESS.c.entity)
-        )
-    }
-    expected = _expected(session)
-    return [
-        Progress(
-            entity=name,
-            done=int(session.execute(select(func.count()).where(table_of(each).c.deleted_at.is_(None))).scalar_one()),
-            expected=expected.get(name),
-            verified_at=clock.rfc3339(latest[name].verified_at)
-            if name in latest and latest[name].verified_at
-            else None,
-        )
-        for name, each in all_entities().items()
-    ]
-
-
-def _expected(session: Session) -> dict[str, int]:
-    rows = session.execute(
-        select(CHUNKS.c.entity, func.sum(CHUNKS.c.expected).label("expected"))
-        .where(CHUNKS.c.expected.is_not(None))
-        .group_by(CHUNKS.c.entity)
+    verified = session.execute(
+        select(COMPLETENESS.c.entity, func.max(COMPLETENESS.c.verified_at).label("at"))
+        .where(COMPLETENESS.c.is_complete)
+        .group_by(COMPLETENESS.c.entity)
     )
-    counted = {row.entity: int(row.expected) for row in rows if row.entity not in _TOTALS}
-    issues = table_of(entity("issue"))
-    for name, total in _TOTALS.items():
-        found = session.execute(select(func.sum(issues.c[total])).where(issues.c.deleted_at.is_(None))).scalar_one()
-        counted[name] = int(found or 0)
-    return counted
+    verified_at = {row.entity: clock.rfc3339(row.at) for row in verified}
+    expected = {**_walk_totals(session, only_done=False), **_list_totals(session)}
+    held = _tallies(session)
+    return [
+        Progress(name, max(0, held.get(name, 0)), expected.get(name), verified_at.get(name)) for name in all_entities()
+    ]

@@ -67,7 +67,7 @@ class Stored(NamedTuple):
 def store_page(session: Session, tenant_id: UUID, haul: Haul, *, read_at: datetime) -> Stored:
     """Store a page in the caller's transaction and plan what it brings."""
     applied = records.apply(session, tenant_id, haul.rows, read_at=read_at)
-    _bury_absent(session, haul, read_at)
+    _bury_absent(session, tenant_id, haul, read_at)
     planned = checkpoints.plan(session, tenant_id, plan.follow_ups(haul.rows))
     # Top-ups of an issue that was read again are walked again: its list has grown.
     planned += checkpoints.plan(session, tenant_id, plan.top_ups(haul.top_ups), again=True)
@@ -86,7 +86,7 @@ def digest_of(body: Json) -> str:
     return hashlib.sha256(orjson.dumps(body, default=str)).hexdigest()
 
 
-def _bury_absent(session: Session, haul: Haul, read_at: datetime) -> None:
+def _bury_absent(session: Session, tenant_id: UUID, haul: Haul, read_at: datetime) -> None:
     """Children that were stored once and are missing from a list that Jira sent whole were deleted."""
     if haul.entity.updated is None:
         return
@@ -101,4 +101,4 @@ def _bury_absent(session: Session, haul: Haul, read_at: datetime) -> None:
             and find(body, place.total) == len(listed)
             and isinstance(body, dict)
         }
-        records.bury_missing(session, child, seen, parent=haul.entity, updated=updated, at=read_at)
+        records.bury_missing(session, tenant_id, child, seen, parent=haul.entity, updated=updated, at=read_at)

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
 
 from app.catalog.extract import Row
 from app.catalog.language import Entity, Kind
 from app.catalog.registry import all_entities
-from app.store.schema import ROW_VERSION
+from app.store.schema import ROW_VERSION, TALLIES
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Applied(NamedTuple):
 
     offered: int
     changed: int
+    added: int
 
 
 def lock_for_writing(session: Session, tenant_id: UUID) -> None:
@@ -54,8 +56,22 @@ def apply(session: Session, tenant_id: UUID, rows: Iterable[Row], *, read_at: da
     for found in by_entity.values():
         _copy_in(session, tenant_id, list(found.values()), read_at)
     lock_for_writing(session, tenant_id)
-    # One order for all writers, though the lock already keeps them apart.
-    return {name: _upsert(session, next(iter(by_entity[name].values())).entity) for name in sorted(by_entity)}
+    applied = {name: _upsert(session, list(found.values())) for name, found in by_entity.items()}
+    tally(session, tenant_id, {name: each.added for name, each in applied.items() if each.added})
+    return applied
+
+
+def tally(session: Session, tenant_id: UUID, added: Mapping[str, int]) -> None:
+    """Book rows that came (or went, negative) by entity, in the transaction that brings them, under the write lock."""
+    if not added:
+        return
+    rows = [{"tenant_id": tenant_id, "entity": name, "live": count} for name, count in added.items()]
+    statement = insert(TALLIES).values(rows)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["tenant_id", "entity"], set_={"live": TALLIES.c.live + statement.excluded.live}
+        )
+    )
 
 
 def _merge(first: Row, second: Row) -> Row:
@@ -76,6 +92,9 @@ def _older(one: object, other: object) -> bool:
 def _copy_in(session: Session, tenant_id: UUID, rows: Sequence[Row], read_at: datetime) -> None:
     entity = rows[0].entity
     session.execute(text(_statements(entity).stage))
+    if entity.name in session.staged:
+        session.execute(text(f"DELETE FROM {_statements(entity).staging}"))  # noqa: S608 - our own name
+    session.staged.add(entity.name)
     json_columns = {column.name for column in entity.columns if column.kind is Kind.JSON}
     names = [column.name for column in entity.columns]
     driver = session.connection.connection.driver_connection
@@ -99,12 +118,9 @@ def _copy_in(session: Session, tenant_id: UUID, rows: Sequence[Row], read_at: da
             )
 
 
-def _upsert(session: Session, entity: Entity) -> Applied:
-    statements = _statements(entity)
-    offered = session.execute(text(f"SELECT count(*) FROM {statements.staging}")).scalar_one()  # noqa: S608 - our own name
-    changed = session.changed(text(statements.upsert))
-    session.execute(text(f"TRUNCATE {statements.staging}"))
-    return Applied(offered, changed)
+def _upsert(session: Session, rows: Sequence[Row]) -> Applied:
+    changed, added = session.execute(text(_statements(rows[0].entity).upsert)).one()
+    return Applied(len(rows), changed, added)
 
 
 class _Statements(NamedTuple):
@@ -140,11 +156,13 @@ def _upsert_sql(entity: Entity, table: Table, staging: str, names: Sequence[str]
     differs = f"({old}) IS DISTINCT FROM ({', '.join(new.values())})"
     next_version = f"nextval('{ROW_VERSION.name}')"
     return (
-        f"INSERT INTO {table.name} AS kept ({listed}, version)"  # noqa: S608 - our own names
+        f"WITH written AS (INSERT INTO {table.name} AS kept ({listed}, version)"  # noqa: S608 - our own names
         f" SELECT {listed}, {next_version} FROM {staging} ORDER BY id"
         f" ON CONFLICT (tenant_id, id) DO UPDATE SET {changes}, read_at = excluded.read_at,"
         f" version = {next_version}, deleted_at = NULL, deleted_because = NULL"
         f" WHERE {_is_newer(entity)} AND (kept.deleted_at IS NOT NULL OR {differs})"
+        # A row that this statement inserted has no earlier version to have been locked.
+        " RETURNING (xmax = 0) AS is_new) SELECT count(*), count(*) FILTER (WHERE is_new) FROM written"
     )
 
 
@@ -165,24 +183,24 @@ def bury(
 ) -> int:
     """Put tombstones on rows and on all rows that belong to them. Returns how many issues, or what it was, went."""
     lock_for_writing(session, tenant_id)
-    return _bury_where(session, entity, "id", found, at, because)
-
-
-def _bury_where(session: Session, entity: Entity, by: str, found: Collection[str], at: datetime, because: str) -> int:
-    table = table_of(entity)
-    buried = session.changed(
-        table.update()
-        .where(table.c[by].in_(found), table.c.deleted_at.is_(None), table.c.read_at < at)
-        .values(deleted_at=at, deleted_because=because, version=ROW_VERSION.next_value())
-    )
+    grave = {"deleted_at": at, "deleted_because": because, "version": ROW_VERSION.next_value()}
+    gone = {entity.name: _bury_where(session, entity, "id", found, grave)}
     for child in all_entities().values():
         if child.belongs_to == entity.name:
-            _bury_where(session, child, f"{entity.name}_id", found, at, because)
-    return buried
+            gone[child.name] = _bury_where(session, child, f"{entity.name}_id", found, grave)
+    tally(session, tenant_id, {name: -count for name, count in gone.items() if count})
+    return gone[entity.name]
 
 
-def bury_missing(
+def _bury_where(session: Session, entity: Entity, by: str, found: Collection[str], grave: Mapping[str, object]) -> int:
+    table = table_of(entity)
+    is_due = table.c[by].in_(found) & table.c.deleted_at.is_(None) & (table.c.read_at < grave["deleted_at"])
+    return session.changed(table.update().where(is_due).values(**grave))
+
+
+def bury_missing(  # noqa: PLR0913 - what was read, of whom, and when
     session: Session,
+    tenant_id: UUID,
     child: Entity,
     seen: Mapping[str, Collection[str]],
     *,
@@ -197,7 +215,7 @@ def bury_missing(
     """
     if not seen:
         return 0
-    return session.changed(
+    gone = session.changed(
         text(_bury_missing_sql(child, parent)).bindparams(
             parents=list(seen),
             updated=[updated.get(parent_id) for parent_id in seen],
@@ -205,6 +223,8 @@ def bury_missing(
             at=at,
         )
     )
+    tally(session, tenant_id, {child.name: -gone} if gone else {})
+    return gone
 
 
 @cache

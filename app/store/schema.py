@@ -248,5 +248,15 @@ COMPLETENESS = Table(
     comment="what was found when, and how; kept as history",
 )
 
-TENANT_OWNED = (INSTALLATIONS, CREDENTIALS, REDEMPTIONS, CHUNKS, INBOX, POISON, COMPLETENESS)
+TALLIES = Table(
+    "tallies",
+    METADATA,
+    _tenant(),
+    Column("entity", Text, primary_key=True),
+    Column("live", BigInteger, nullable=False),
+    comment="rows that are not tombstones, kept with the rows: counting millions for a progress bar would cost more than"
+    " it tells. `verify` counts anew",
+)
+
+TENANT_OWNED = (INSTALLATIONS, CREDENTIALS, REDEMPTIONS, CHUNKS, INBOX, POISON, COMPLETENESS, TALLIES)
 """Isolated by `tenant_id`. `tenants` is by its id, `integrations` by tenant or account; the catalog's tables join in `tables`."""

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from app.vault import Vault
-from tests.fakes.atlassian import Atlassian, raw_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import psycopg
 
+    from tests.fakes.atlassian import Atlassian
     from tests.fakes.key_host import HttpKeyHost
     from tests.story.processes import RunningApp
 
@@ -274,10 +274,3 @@ class Scene:
         return f"{parts.scheme}://{parts.netloc}"
 
 
-def in_seconds(delta: int) -> Callable[[], int]:
-    """A moment, to be named when the request is made."""
-    return lambda: int(time.time()) + delta
-
-
-def hmac_token(header: Mapping[str, Any], claims: Mapping[str, Any], key: str | bytes) -> str:
-    return raw_token(dict(header), dict(claims), key)

@@ -57,7 +57,7 @@ def held(parts: Runtime, tenant_id: UUID, row: Row) -> Any:
 
 def test_a_row_that_is_read_again_unchanged_keeps_its_version(parts: Runtime, tenant_id: UUID) -> None:
     row = an_issue("1", summary="First", labels=["a", "b"], custom={"customfield_1": [1, 2]}, story_points=3.5)
-    assert put(parts, tenant_id, row)["issue"] == records.Applied(offered=1, changed=1)
+    assert put(parts, tenant_id, row)["issue"] == records.Applied(offered=1, changed=1, added=1)
     version = held(parts, tenant_id, row).version
     assert put(parts, tenant_id, row, at=NOON + timedelta(hours=1))["issue"].changed == 0
     assert held(parts, tenant_id, row).version == version
@@ -113,7 +113,9 @@ def test_a_child_that_a_complete_list_no_longer_holds_is_buried(parts: Runtime, 
     later = NOON + timedelta(minutes=1)
     put(parts, tenant_id, an_issue("1", updated=later), at=later)
     with parts.store.bound_to(tenant_id) as session:
-        buried = records.bury_missing(session, COMMENT, {"1": ["c2"]}, parent=ISSUE, updated={"1": later}, at=later)
+        buried = records.bury_missing(
+            session, tenant_id, COMMENT, {"1": ["c2"]}, parent=ISSUE, updated={"1": later}, at=later
+        )
     assert buried == 1
     assert held(parts, tenant_id, a_comment("c1", "1")).deleted_at is not None
     assert held(parts, tenant_id, a_comment("c2", "1")).deleted_at is None
@@ -124,7 +126,7 @@ def test_a_lagging_read_buries_nothing(parts: Runtime, tenant_id: UUID) -> None:
     put(parts, tenant_id, an_issue("1", updated=fresh), a_comment("c1", "1"))
     with parts.store.bound_to(tenant_id) as session:
         buried = records.bury_missing(
-            session, COMMENT, {"1": []}, parent=ISSUE, updated={"1": NOON}, at=fresh + timedelta(minutes=1)
+            session, tenant_id, COMMENT, {"1": []}, parent=ISSUE, updated={"1": NOON}, at=fresh + timedelta(minutes=1)
         )
     assert buried == 0
 

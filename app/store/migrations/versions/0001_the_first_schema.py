@@ -41,6 +41,7 @@ TENANT_OWNED = (
     "inbox",
     "poison",
     "completeness",
+    "tallies",
 )
 
 
@@ -630,6 +631,16 @@ def upgrade() -> None:
         "ix_chunks_due_at", "chunks", ["due_at"], unique=False, postgresql_where=sa.text("state = 'waiting'")
     )
     op.create_table(
+        "tallies",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("entity", sa.Text(), nullable=False),
+        sa.Column("live", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_tallies_tenant_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("tenant_id", "entity", name=op.f("pk_tallies")),
+        comment="rows that are not tombstones, kept with the rows: counting millions for a progress bar would cost more than"
+        " it tells. `verify` counts anew",
+    )
+    op.create_table(
         "completeness",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -800,6 +811,7 @@ def downgrade() -> None:
     op.drop_table("credentials")
     op.drop_index("ix_completeness_latest", table_name="completeness")
     op.drop_table("completeness")
+    op.drop_table("tallies")
     op.drop_index("ix_chunks_due_at", table_name="chunks", postgresql_where=sa.text("state = 'waiting'"))
     op.drop_index("ix_chunks_leased", table_name="chunks")
     op.drop_index("ix_chunks_claim", table_name="chunks", postgresql_where=sa.text("state = 'waiting'"))
