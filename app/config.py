@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -14,8 +15,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import UnsafeSettings
 
-ATLASSIAN_INSTALL_KEYS = "https://connect-install-keys.atlassian.com"
-"""Atlassian's production key host (contract connect-forge.md §2.3)."""
+ATLASSIAN_INSTALL_KEYS = "https://asap-distribution.us-west-2.prod.atl-asap.net"
+ATLASSIAN_INSTALL_KEYS_OLD = "https://connect-install-keys.atlassian.com"
+"""Atlassian's production key hosts: today's, and the one that older documents name (connect-forge.md §2.3)."""
+API_KEY_SHAPE = re.compile(r"sei_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{32,128}")
 KEY_BYTES = 32
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - names to recognise, nothing binds here
 _DEVELOPMENT_KEY = base64.b64encode(b"development only, never in prod!").decode()
@@ -68,6 +71,13 @@ class Settings(BaseSettings):
         return parts.path.rstrip("/") if parts else ""
 
     @property
+    def install_key_hosts(self) -> tuple[str, ...]:
+        """Where install keys are asked for, in order; a configured host stands alone."""
+        if self.install_keys_url == ATLASSIAN_INSTALL_KEYS:
+            return (ATLASSIAN_INSTALL_KEYS, ATLASSIAN_INSTALL_KEYS_OLD)
+        return (self.install_keys_url,)
+
+    @property
     def keys(self) -> tuple[bytes, ...]:
         """The sealing keys, newest first; in development a fixed key stands in."""
         encoded = self.secret_keys or (() if self.is_production else (_DEVELOPMENT_KEY,))
@@ -88,7 +98,7 @@ def load() -> Settings:
 
 def unsafe(settings: Settings) -> list[str]:
     """What forbids a start: malformed keys and addresses anywhere, missing or weak settings in production."""
-    problems = [*_bad_keys(settings), *_bad_addresses(settings)]
+    problems = [*_bad_keys(settings), *_bad_addresses(settings), *_bad_bootstrap(settings)]
     if settings.is_production:
         problems += _not_for_production(settings)
     return problems
@@ -136,6 +146,16 @@ def _bad_addresses(settings: Settings) -> list[str]:
     if not settings.site_hosts:
         problems.append("SITE_HOSTS: empty; no site could install the app")
     return problems
+
+
+def _bad_bootstrap(settings: Settings) -> list[str]:
+    """Both or neither, and a key that the API would take."""
+    account, key = settings.bootstrap_account, settings.bootstrap_api_key
+    if (account is None) != (key is None):
+        return ["BOOTSTRAP_ACCOUNT and BOOTSTRAP_API_KEY: set both or neither"]
+    if key is not None and not API_KEY_SHAPE.fullmatch(key):
+        return ["BOOTSTRAP_API_KEY: is not `sei_`, 8 letters or digits, `_`, 32 or more random signs"]
+    return []
 
 
 def _split(url: str) -> SplitResult | None:

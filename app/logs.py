@@ -27,6 +27,12 @@ _SECRET_VALUES = (
     (re.compile(r"(?i)(jwt|bearer|basic)\s+[A-Za-z0-9+/_=.~-]{8,}"), rf"\1 {REDACTED}"),
     (re.compile(r"(?<![\w-])(?=[\w-]*?eyJ)[\w-]++\.[\w.-]*"), REDACTED),
     (re.compile(r"sei_[A-Za-z0-9]{8}_[A-Za-z0-9_-]*"), REDACTED),
+    (
+        re.compile(
+            r"(?<![0-9A-Za-z-])[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{4}(-[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{4}){3}(?![0-9A-Za-z-])"
+        ),
+        REDACTED,
+    ),
     (re.compile(r"(?<=://)[^/\s:@]*:[^/\s]*(?=@)"), REDACTED),
     (re.compile(r"(?<![\w.%+-])[\w.%+-]+@[\w-]+(\.[\w-]+)+"), REDACTED),
 )

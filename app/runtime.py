@@ -17,6 +17,7 @@ from app.pairing.mint import Mint
 from app.pairing.redeem import Redemption
 from app.store.session import Store
 from app.tenants.keyring import Keyring
+from app.tenants.shelf import Shelf
 from app.tenants.sites import Sites
 from app.vault import Vault
 
@@ -57,7 +58,7 @@ def assemble(settings: Settings, *, database_url: str, redis_url: str, pool_size
         store=store,
         keyring=keyring,
         sites=Sites(settings, store, keyring),
-        connect_door=ConnectDoor(settings, keyring, InstallKeys(settings.install_keys_url)),
+        connect_door=ConnectDoor(settings, keyring, InstallKeys(settings.install_key_hosts, shelf=Shelf(store))),
         mint=Mint(store, vault, drawer, attempts, ttl_seconds=settings.otp_ttl_seconds),
         redemption=Redemption(store, vault, drawer, attempts),
         drawer=drawer,

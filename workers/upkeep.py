@@ -25,6 +25,8 @@ def sweep(runtime: Runtime) -> None:
     with runtime.store.unrestricted_unsafe() as session:
         due = sweeping.find_due(session)
         spent.forget_expired(session)
+        sweeping.promise_erasure(session)
+        sweeping.tidy(session)
         for integration_id in sweeping.find_deleting(session):
             session.enqueue(jobs.ERASE, str(integration_id), once_as=str(integration_id))
         for tenant_id in sweeping.find_purgeable(session):

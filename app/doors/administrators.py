@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.catalog.language import find
 from app.errors import Forbidden, JiraFailure, JiraRefused, Unavailable
+from app.jira.client import WHILE_SOMEBODY_WAITS
 
 if TYPE_CHECKING:
     from app.jira.client import Site
@@ -22,7 +23,9 @@ def require_administrator(site: Site, account_id: str | None) -> None:
         raise Forbidden("Only Jira administrators can do this. Sign in to Jira with an administrator's account.")
     try:
         body = site.post(
-            "/rest/api/3/permissions/check", {"accountId": account_id, "globalPermissions": [_PERMISSION]}
+            "/rest/api/3/permissions/check",
+            {"accountId": account_id, "globalPermissions": [_PERMISSION]},
+            timeout=WHILE_SOMEBODY_WAITS,
         ).body
     except JiraRefused as refused:
         raise Forbidden("Jira does not let the app check permissions on this site.") from refused

@@ -9,23 +9,29 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol
 
 import requests
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from urllib3.exceptions import HTTPError
 
 from app import clock, logs
 from app.errors import Unavailable, Unproven
+from app.jira.wire import OneHop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 log = logs.get(__name__)
 
 _KID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TIMEOUT = (3.0, 3.0)
+_PATIENCE = 8.0
+"""Seconds for a whole look-up: a host that drips its headers meets no time-out between two bytes."""
+_ASKERS = 4
 _MAX_BYTES = 16_384
 _FEWEST_BITS = 2048
 _UNKNOWN_FOR = 60
@@ -33,57 +39,102 @@ _LOOK_UPS_A_MINUTE = 30
 _MOST_KEYS = 256
 
 
+class KeyShelf(Protocol):
+    """Keeps keys for all processes (`tenants.shelf`)."""
+
+    def find(self, kid: str) -> str | None:
+        """The PEM of a kid."""
+
+    def keep(self, kid: str, pem: str) -> None:
+        """Remember a key."""
+
+
 class InstallKeys:
     """Fetches and keeps install keys. Safe for threads."""
 
-    def __init__(self, base_url: str, *, get: Callable[..., requests.Response] | None = None) -> None:
-        self._base_url = base_url
-        self._get = get or requests.Session().get
+    def __init__(
+        self,
+        hosts: Sequence[str],
+        *,
+        shelf: KeyShelf | None = None,
+        get: Callable[..., requests.Response] | None = None,
+    ) -> None:
+        self._hosts = tuple(hosts)
+        self._shelf = shelf
+        self._get = get or OneHop().get
         self._keys: OrderedDict[str, RSAPublicKey] = OrderedDict()
         self._unknown: OrderedDict[str, int] = OrderedDict()
         self._look_ups: list[int] = []
         self._lock = threading.Lock()
+        self._askers = ThreadPoolExecutor(_ASKERS, thread_name_prefix="install-key")
 
     def key(self, key_id: str | None) -> RSAPublicKey:
-        """The key of a kid. Raises Unproven for a malformed or unknown kid, Unavailable when the host is in trouble."""
+        """The key of a kid. Raises Unproven for a malformed or unknown kid, Unavailable when the hosts are in trouble."""
         if key_id is None or not _KID.fullmatch(key_id):
             raise Unproven("kid is not a UUID")
         with self._lock:
             if key_id in self._keys:
                 return self._keys[key_id]
-            self._admit(key_id)
-        key = self._fetch(key_id)
+            if self._unknown.get(key_id, 0) > clock.epoch() - _UNKNOWN_FOR:
+                raise Unproven("kid was unknown a moment ago")
+        pem = self._shelf.find(key_id) if self._shelf else None
+        key = _parse(pem.encode()) if pem else self._look_up(key_id)
         with self._lock:
             self._keys[key_id] = key
             while len(self._keys) > _MOST_KEYS:
                 self._keys.popitem(last=False)
         return key
 
-    def _admit(self, key_id: str) -> None:
-        """Refuse a kid that was unknown a moment ago, and more look-ups a minute than Atlassian's rotations need."""
+    def _look_up(self, key_id: str) -> RSAPublicKey:
+        """Ask the hosts in order; the first that knows the kid is believed."""
+        with self._lock:
+            self._admit()
+        asked = self._askers.submit(self._ask, key_id)
+        try:
+            return asked.result(_PATIENCE)
+        except TimeoutError as error:
+            asked.cancel()
+            raise Unavailable("The install-key host does not answer.") from error
+
+    def _ask(self, key_id: str) -> RSAPublicKey:
+        trouble: Unavailable | None = None
+        for host in self._hosts:
+            try:
+                body = self._fetch(host, key_id)
+            except Unavailable as error:
+                trouble = error
+                continue
+            if body is not None:
+                key = _parse(body)
+                if self._shelf:
+                    self._shelf.keep(key_id, body.decode("ascii", "replace"))
+                return key
+        if trouble is not None:
+            raise trouble
+        self._remember_unknown(key_id)
+        raise Unproven("kid is unknown to the install-key hosts")
+
+    def _admit(self) -> None:
+        """Refuse more look-ups a minute than Atlassian's rotations need."""
         now = clock.epoch()
-        if self._unknown.get(key_id, 0) > now - _UNKNOWN_FOR:
-            raise Unproven("kid was unknown a moment ago")
         self._look_ups = [at for at in self._look_ups if at > now - 60]
         if len(self._look_ups) >= _LOOK_UPS_A_MINUTE:
             raise Unproven("too many key look-ups")
         self._look_ups.append(now)
 
-    def _fetch(self, key_id: str) -> RSAPublicKey:
+    def _fetch(self, host: str, key_id: str) -> bytes | None:
+        """What a host says a kid is; None where it does not know it. Raises Unavailable."""
         try:
-            with self._get(
-                f"{self._base_url}/{key_id}", timeout=_TIMEOUT, allow_redirects=False, stream=True
-            ) as answer:
+            with self._get(f"{host}/{key_id}", timeout=_TIMEOUT, allow_redirects=False, stream=True) as answer:
                 status = answer.status_code
                 body = _capped(answer) if status == requests.codes.ok else b""
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             raise Unavailable("The install-key host does not answer.") from error
         if status in {requests.codes.not_found, requests.codes.forbidden, requests.codes.gone}:
-            self._remember_unknown(key_id)
-            raise Unproven("kid is unknown to the install-key host")
+            return None
         if status != requests.codes.ok:
             raise Unavailable(f"The install-key host answered {status}.")
-        return _parse(body)
+        return body
 
     def _remember_unknown(self, key_id: str) -> None:
         with self._lock:
@@ -96,7 +147,8 @@ def _capped(answer: requests.Response) -> bytes:
     """The body, or Unavailable when it is larger than any key: read in pieces against a host that never ends."""
     body = b""
     deadline = clock.epoch() + 5
-    for piece in answer.iter_content(4096):
+    # read1() returns what is there: a host that drips a byte a second must meet the deadline, not fill a buffer.
+    while piece := answer.raw.read1(4096, decode_content=True):
         body += piece
         if len(body) > _MAX_BYTES or clock.epoch() > deadline:
             raise Unavailable("The install-key host sent something that is no key.")

@@ -57,7 +57,9 @@ def read(raw: str, *, algorithm: str, longest_life: int) -> Unverified:
     """Read a token's header and claims. Raises Unproven for everything but the plain shape Atlassian sends."""
     if len(raw) > _MAX_TOKEN or raw.count(".") != _SEGMENTS - 1 or not raw.isascii():
         raise Unproven("token size or segments")
-    header_part, payload_part, _ = raw.split(".")
+    header_part, payload_part, signature = raw.split(".")
+    if not all(map(_is_canonical, (header_part, payload_part, signature))):
+        raise Unproven("not canonical base64url")
     header, payload = _object(header_part, "header"), _object(payload_part, "payload")
     if header.get("alg") != algorithm:
         raise Unproven(f"algorithm is not {algorithm}")
@@ -86,6 +88,15 @@ def verify(token: Unverified, key: str | RSAPublicKey) -> Claims:
     return token.claims
 
 
+def _is_canonical(segment: str) -> bool:
+    """Whether a segment is spelled in the one way that JWT allows: a token with a second spelling would be good twice."""
+    try:
+        raw = base64.b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == segment
+
+
 def _object(segment: str, what: str) -> Mapping[str, object]:
     try:
         raw = base64.b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
@@ -110,11 +121,13 @@ def _no_constant(name: str) -> object:
 
 def _claims(payload: Mapping[str, object], longest_life: int) -> Claims:
     issuer, query_hash, subject = payload.get("iss"), payload.get("qsh"), payload.get("sub")
-    if not isinstance(issuer, str) or not 0 < len(issuer) <= _MAX_ISS or "\x00" in issuer:
+    if not isinstance(issuer, str) or not 0 < len(issuer) <= _MAX_ISS or not issuer.isprintable():
         raise Unproven("iss")
     if not isinstance(query_hash, str):
         raise Unproven("qsh is missing")
-    if subject is not None and (not isinstance(subject, str) or not 0 < len(subject) <= _MAX_ISS or "\x00" in subject):
+    if subject is not None and (
+        not isinstance(subject, str) or not 0 < len(subject) <= _MAX_ISS or not subject.isprintable()
+    ):
         raise Unproven("sub")
     issued_at, expires_at = _time(payload, "iat"), _time(payload, "exp")
     if issued_at > clock.epoch() + LEEWAY:

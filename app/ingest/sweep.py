@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, delete, func, or_, select, update
 
 from app import clock
 from app.integrations.ledger import WORKING
 from app.integrations.model import State
 from app.store import checkpoints
-from app.store.schema import CHUNKS, INBOX, INTEGRATIONS, TENANTS
+from app.store.schema import CHUNKS, CREDENTIALS, INBOX, INTEGRATIONS, TALLIES, TENANTS
+from app.tenants.depart import GRACE
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from app.store.session import Session
+
+
+_KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,24 @@ def find_due(session: Session) -> list[DueWork]:
         )
         for row in rows
     ]
+
+
+def promise_erasure(session: Session) -> None:
+    """Start the grace period of data that no integration is paired with any more, however that came about."""
+    has_integration = select(INTEGRATIONS.c.id).where(INTEGRATIONS.c.tenant_id == TENANTS.c.id).exists()
+    has_data = select(TALLIES.c.entity).where(TALLIES.c.tenant_id == TENANTS.c.id).exists()
+    session.execute(
+        update(TENANTS)
+        .where(TENANTS.c.purge_after.is_(None), ~has_integration, has_data)
+        .values(purge_after=clock.now() + GRACE)
+    )
+
+
+def tidy(session: Session) -> None:
+    """Forget handled deliveries after a week, and rotated secrets once their overlap is over."""
+    session.execute(delete(INBOX).where(INBOX.c.done_at < clock.now() - _KEPT))
+    is_over = CREDENTIALS.c.previous_until < clock.now()
+    session.execute(update(CREDENTIALS).where(is_over).values(previous_sealed=None, previous_until=None))
 
 
 def find_purgeable(session: Session) -> list[UUID]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,13 @@ BATCH = 50
 """Jira reads back its own writes for at most 50 named issues (`reconcileIssues`)."""
 _ISSUE_PATHS = ("issue.id", "worklog.issueId", "issueLink.sourceIssueId", "issueLink.destinationIssueId")
 _LONGEST_ID = 255
+_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 
 def keep(session: Session, tenant_id: UUID, delivery_id: str, event: str, body: Json) -> bool:
-    """Keep a delivery's ids, once; nothing personal is kept. Returns whether it is new."""
+    """Keep a delivery's ids, once and only for a paired site; nothing personal is kept. Returns whether it is new."""
+    if ledger.of_tenant(session, tenant_id) is None:
+        return False
     made = session.changed(
         insert(INBOX)
         .values(tenant_id=tenant_id, delivery_id=delivery_id, event=clean(event)[:_LONGEST_ID], body=_hints(body))
@@ -55,7 +59,7 @@ def _hints(body: Json) -> dict[str, Any]:
     address = find(body, "comment.self")
     if isinstance(address, str) and "/issue/" in address:
         found.add(address.split("/issue/", 1)[1].split("/", 1)[0])
-    return {"issues": sorted(each for each in found if each.isdigit() and len(each) <= 20)}  # noqa: PLR2004 - longer than any id
+    return {"issues": sorted(each for each in found if _ID.fullmatch(each))}
 
 
 @dataclass(frozen=True)

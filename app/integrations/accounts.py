@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from app import ids
-from app.errors import Conflicting, Unproven
+from app import clock, ids
+from app.config import API_KEY_SHAPE
+from app.errors import Conflicting, Missing, Unproven
 from app.store.schema import ACCOUNTS, API_KEYS
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     from app.store.session import Session, Store
 
-_KEY = re.compile(r"sei_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{32,128}")
 _PREFIX_LENGTH = len("sei_") + 8
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"
 
@@ -42,7 +42,7 @@ def make_key() -> str:
 
 def is_key(text: str) -> bool:
     """Whether a text has the shape of a key."""
-    return _KEY.fullmatch(text) is not None
+    return API_KEY_SHAPE.fullmatch(text) is not None
 
 
 def create(session: Session, name: str, *, key: str | None = None) -> str:
@@ -61,8 +61,44 @@ def create(session: Session, name: str, *, key: str | None = None) -> str:
 def ensure(session: Session, name: str, key: str) -> bool:
     """The account and key an operator names in the environment, made if absent. Returns whether anything was made."""
     session.execute(insert(ACCOUNTS).values(id=ids.new(), name=name).on_conflict_do_nothing(index_elements=["name"]))
-    account_id = session.execute(select(ACCOUNTS.c.id).where(ACCOUNTS.c.name == name)).scalar_one()
-    return _add_key(session, account_id, key)
+    account_id = _account_id(session, name)
+    if _add_key(session, account_id, key):
+        return True
+    held = session.execute(select(API_KEYS.c.digest).where(API_KEYS.c.prefix == prefix_of(key))).scalar_one()
+    if not hmac.compare_digest(held, _digest(key)):
+        raise Conflicting("Another API key begins like BOOTSTRAP_API_KEY; choose another one.")
+    return False
+
+
+def add_key(session: Session, name: str) -> str:
+    """A further API key of an account, returned and never seen again. Raises Missing."""
+    key = make_key()
+    _add_key(session, _account_id(session, name), key)
+    return key
+
+
+def keys_of(session: Session, name: str) -> list[tuple[str, datetime, datetime | None]]:
+    """Prefix, birth and end of an account's keys, oldest first. Raises Missing."""
+    rows = session.execute(
+        select(API_KEYS.c.prefix, API_KEYS.c.created_at, API_KEYS.c.revoked_at)
+        .where(API_KEYS.c.account_id == _account_id(session, name))
+        .order_by(API_KEYS.c.created_at)
+    )
+    return [(row.prefix, row.created_at, row.revoked_at) for row in rows]
+
+
+def revoke(session: Session, prefix: str) -> None:
+    """End a key, and the console sessions that it opened. Raises Missing."""
+    is_it = (API_KEYS.c.prefix == prefix, API_KEYS.c.revoked_at.is_(None))
+    if not session.changed(update(API_KEYS).where(*is_it).values(revoked_at=clock.now())):
+        raise Missing("There is no such key that is still good.")
+
+
+def _account_id(session: Session, name: str) -> UUID:
+    found: UUID | None = session.execute(select(ACCOUNTS.c.id).where(ACCOUNTS.c.name == name)).scalar_one_or_none()
+    if found is None:
+        raise Missing(f"There is no account named {name!r}.")
+    return found
 
 
 def authenticate(store: Store, key: str) -> Account:

@@ -15,12 +15,13 @@ from urllib.parse import quote
 import orjson
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 from app import clock
 from app.errors import JiraDown, JiraNonsense, JiraRefused
 from app.jira import hosts
 from app.jira.failures import failure_of
-from app.jira.wire import PublicOnly
+from app.jira.wire import OneHop, PublicOnly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 _TIMEOUT = (5.0, 25.0)
 """Seconds to connect, and between two bytes: together less than half a chunk's lease."""
+_LONGEST_BODY = 60
+"""Seconds a body may take once it has begun."""
+WHILE_SOMEBODY_WAITS = (3.0, 5.0)
+"""For questions of a web request: a site that hangs must not hold our threads."""
 _MAX_BYTES = 128 * 1024 * 1024
 """More than 5,000 issues' worth of fields; an answer beyond it is not one of Jira's."""
 
@@ -55,10 +60,11 @@ class Connections:
     def to(self, base_url: str) -> requests.Session:
         """The site's session, made at first use."""
         if base_url not in self._sessions:
-            session = requests.Session()
+            session = OneHop()
             session.headers.update({"User-Agent": self._user_agent, "Accept": "application/json"})
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             origin = hosts.origin_of(base_url)
+            # Named by its very host, as development does; production refuses such patterns (`config.is_loose`).
             is_named = origin is not None and hosts.is_private_ok(origin.host, self._site_hosts)
             adapter = HTTPAdapter if is_named else PublicOnly
             session.mount(base_url, adapter(pool_connections=2, pool_maxsize=32))
@@ -81,12 +87,17 @@ class Site:
         """GET; parameters in the order given, lists repeated. Raises a JiraFailure."""
         return self._send("GET", path, params or {}, None)
 
-    def post(self, path: str, body: Json) -> Answer:
+    def post(self, path: str, body: Json, *, timeout: tuple[float, float] = _TIMEOUT) -> Answer:
         """POST of JSON. Raises a JiraFailure."""
-        return self._send("POST", path, {}, body)
+        return self._send("POST", path, {}, body, timeout)
 
     def _send(
-        self, method: str, path: str, params: Mapping[str, str | int | Sequence[str | int]], body: Json
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str | int | Sequence[str | int]],
+        body: Json,
+        timeout: tuple[float, float] = _TIMEOUT,
     ) -> Answer:
         self._require_allowed()
         data: dict[str, Any] = {}
@@ -98,13 +109,13 @@ class Site:
                 method,
                 self.base_url + path + query_of(params),
                 auth=self._credential,
-                timeout=_TIMEOUT,
+                timeout=timeout,
                 allow_redirects=False,
                 stream=True,
                 **data,
             ) as response:
                 return Answer(_read(response), sent_at)
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             raise JiraDown(f"No answer from the site: {type(error).__name__}.") from error
 
     def _require_allowed(self) -> None:
@@ -125,10 +136,14 @@ def query_of(params: Mapping[str, str | int | Sequence[str | int]]) -> str:
 
 def _read(response: requests.Response) -> Json:
     body = bytearray()
-    for piece in response.iter_content(1 << 16):
+    deadline = clock.epoch() + _LONGEST_BODY
+    # read1() returns what is there: an answer that drips must meet the deadline, not fill a buffer.
+    while piece := response.raw.read1(1 << 16, decode_content=True):
         body += piece
         if len(body) > _MAX_BYTES:
             raise JiraNonsense("The answer is larger than any of Jira's.")
+        if clock.epoch() > deadline:
+            raise JiraDown("The answer does not end.")
     failure = failure_of(response.status_code, response.headers, bytes(body[:2000]).decode("utf-8", "replace"))
     if failure is not None:
         raise failure

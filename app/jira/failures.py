@@ -50,6 +50,8 @@ def _caller_failure(status: int, text: str) -> JiraFailure:
         return JiraGone(f"Jira answered {status}.")
     if status == requests.codes.bad_request and any(word in text.lower() for word in _TOKEN_WORDS):
         return TokenExpired("Jira no longer takes the page token.")
+    if status in {requests.codes.request_timeout, requests.codes.too_early}:
+        return JiraDown(f"Jira answered {status}.")
     if status < requests.codes.bad_request:
         return JiraNonsense(f"Jira answered {status}; redirects are not followed.")
     return JiraRejected(f"Jira answered {status}.")

@@ -6,6 +6,7 @@ request leaves.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _PORTS = {"https": 443, "http": 80}
 _MAX_LENGTH = 255
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,16 @@ def origin_of(url: str) -> Origin | None:
 def is_allowed(url: str, patterns: Sequence[str]) -> bool:
     """Whether a site address is on the list."""
     origin = origin_of(url)
-    return origin is not None and any(_matches(origin, pattern) for pattern in patterns)
+    has_port = origin is not None and urlsplit(url).port is not None
+    return origin is not None and any(_matches(origin, pattern, has_port=has_port) for pattern in patterns)
 
 
-def _matches(origin: Origin, pattern: str) -> bool:
+def _matches(origin: Origin, pattern: str, *, has_port: bool) -> bool:
     scheme, _, rest = pattern.rpartition("://")
     scheme = scheme or "https"
     host, port = _host_and_port(rest)
+    if has_port and not port:
+        return False
     if origin.scheme != scheme or not _is_host(origin.host, host.lower()):
         return False
     return port == "*" or origin.port == (int(port) if port.isdigit() else _PORTS[scheme])
@@ -76,7 +81,13 @@ def _is_host(host: str, pattern: str) -> bool:
 
 
 def _is_label(label: str) -> bool:
-    return bool(label) and all(sign.isalnum() or sign == "-" for sign in label) and label[0] != "-"
+    return _LABEL.fullmatch(label) is not None
+
+
+def is_name(host: str) -> bool:
+    """Whether a host is a plain name on the internet, fit to stand in a header: no wildcard, no address, no signs."""
+    labels = host.split(".")
+    return len(labels) > 1 and all(map(_is_label, labels)) and not labels[-1].isdigit()
 
 
 def is_private_ok(host: str, patterns: Sequence[str]) -> bool:

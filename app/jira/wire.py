@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
+import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     import urllib3
 
 
+_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "fec0::/10")))
+"""IPv6 forms that lead to IPv4 addresses, or to a site's own, and that Python calls global."""
+
+
 class PrivatePeerError(OSError):
     """The name led to an address that is not public."""
 
@@ -26,6 +31,8 @@ class PrivatePeerError(OSError):
 def is_public(address: str) -> bool:
     """Whether an address is out on the internet; an IPv4 address in IPv6 clothes is judged as what it is."""
     found = ipaddress.ip_address(address.partition("%")[0])
+    if found.version == 6 and any(found in network for network in _TRANSLATED):  # noqa: PLR2004 - IPv6
+        return False
     mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
     return (mapped or found).is_global and not found.is_multicast
 
@@ -55,6 +62,13 @@ class _PlainPool(HTTPConnectionPool):
 
 class _EncryptedPool(HTTPSConnectionPool):
     ConnectionCls = _Encrypted  # type: ignore[mutable-override]  # urllib3's own place for it
+
+
+class OneHop(requests.Session):
+    """A session that does not look where a redirect points: `requests` reads its whole body first, however long, to find out."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere."""
 
 
 class PublicOnly(HTTPAdapter):

@@ -52,6 +52,13 @@ if redis.call('HGET', KEYS[1], 'claim') == ARGV[1] then redis.call('HDEL', KEYS[
 return 1
 """
 
+# KEYS: password, of-integration · ARGV: digest. A newer password of the integration keeps its pointer.
+_BURN = """
+redis.call('DEL', KEYS[1])
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+return 1
+"""
+
 _PASSWORD = "otp:"  # noqa: S105 - a key prefix
 _OF = "otp-of:"
 
@@ -74,6 +81,7 @@ class Drawer:
         self._put = redis.register_script(_PUT)
         self._claim = redis.register_script(_CLAIM)
         self._release = redis.register_script(_RELEASE)
+        self._burn = redis.register_script(_BURN)
 
     def put(self, digest: str, *, integration_id: UUID, account_id: UUID, ttl_seconds: int) -> None:
         """Lay a password in; the integration's previous one is revoked in the same step."""
@@ -107,7 +115,7 @@ class Drawer:
     def burn(self, claim: Claim) -> None:
         """The password is spent; PostgreSQL knows it already, so a failure here is no harm."""
         try:
-            self._redis.delete(f"{_PASSWORD}{claim.digest}", f"{_OF}{claim.integration_id}")
+            self._burn(keys=[f"{_PASSWORD}{claim.digest}", f"{_OF}{claim.integration_id}"], args=[claim.digest])
         except RedisError as error:
             raise Unavailable("Redis does not answer.") from error
 

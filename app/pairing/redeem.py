@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, jobs, logs
-from app.errors import AppError, Conflicting, Gone, Unavailable, Unproven
+from app.errors import AppError, Conflicting, Gone, Missing, Unavailable, Unproven
 from app.integrations import ledger
 from app.integrations.model import Integration, State
 from app.pairing import password
@@ -81,9 +81,7 @@ class Redemption:
     def _pair(self, claim: Claim, tenant_id: UUID, account_id: str, *, replace: bool) -> Pairing:
         with self._store.bound_to(tenant_id, account_id=claim.account_id) as session:
             _require_active(session, tenant_id)
-            integration = ledger.get(session, claim.integration_id, lock=True)
-            if integration.state is State.DELETING:
-                raise Gone(REFUSAL)
+            integration = _still_wanted(session, claim)
             _spend(session, tenant_id, claim)
             _make_room(session, tenant_id, integration, replace=replace)
             ledger.move_to(
@@ -110,10 +108,21 @@ class Redemption:
 def _require_active(session: Session, tenant_id: UUID) -> None:
     """The site must still have the app when the pairing commits; the row lock holds an uninstall back until then."""
     state = session.execute(
-        select(TENANTS.c.state).where(TENANTS.c.id == tenant_id).with_for_update()
+        select(TENANTS.c.state).where(TENANTS.c.id == tenant_id).with_for_update(key_share=True)
     ).scalar_one_or_none()
     if state != TenantState.ACTIVE.value:
         raise Unproven("the app is not active on this site")
+
+
+def _still_wanted(session: Session, claim: Claim) -> Integration:
+    """The password's integration, locked. Raises Gone where it was deleted since."""
+    try:
+        integration = ledger.get(session, claim.integration_id, lock=True)
+    except Missing:
+        raise Gone(REFUSAL) from None
+    if integration.state is State.DELETING:
+        raise Gone(REFUSAL)
+    return integration
 
 
 def _spend(session: Session, tenant_id: UUID, claim: Claim) -> None:

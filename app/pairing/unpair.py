@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app import clock
 from app.integrations import ledger
@@ -24,6 +24,8 @@ UNINSTALLED = "The app was uninstalled from Jira. Install it again and generate 
 
 def unpair(session: Session, tenant_id: UUID, *, reason: str) -> bool:
     """End the tenant's pairing: pulling stops at once, the data waits out the grace period. Returns whether there was one."""
+    # The tenant first, as everybody locks: an uninstall at this moment must not lose.
+    session.execute(select(TENANTS.c.id).where(TENANTS.c.id == tenant_id).with_for_update(key_share=True))
     held = ledger.of_tenant(session, tenant_id, lock=True)
     if held is None:
         return False

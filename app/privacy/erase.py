@@ -47,7 +47,9 @@ def erase_tenant_data(store: Store, tenant_id: UUID, *, is_purge: bool = False) 
 def _is_due(session: Session, tenant_id: UUID) -> bool:
     """Whether the grace period is over, held so until the transaction ends."""
     found = session.execute(
-        select(TENANTS.c.id).where(TENANTS.c.id == tenant_id, TENANTS.c.purge_after < clock.now()).with_for_update()
+        select(TENANTS.c.id)
+        .where(TENANTS.c.id == tenant_id, TENANTS.c.purge_after < clock.now())
+        .with_for_update(key_share=True)
     )
     return found.one_or_none() is not None
 

@@ -34,3 +34,23 @@ def isolate(table: str, condition: str, *, may: str = "SELECT, INSERT, UPDATE, D
         f"CREATE POLICY unrestricted ON {table} TO CURRENT_USER USING (true) WITH CHECK (true)",
         f"GRANT {may} ON {table} TO {APP_ROLE}",
     ]
+
+
+GUARD_PAIRING = f"""
+CREATE FUNCTION guard_pairing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF current_user <> '{APP_ROLE}' THEN RETURN NEW; END IF;
+  IF TG_OP = 'UPDATE' AND NEW.account_id IS DISTINCT FROM OLD.account_id THEN
+    RAISE EXCEPTION 'an integration stays with its account';
+  END IF;
+  IF NEW.tenant_id IS NOT NULL AND (TG_OP = 'INSERT' OR NEW.tenant_id IS DISTINCT FROM OLD.tenant_id)
+     AND NEW.tenant_id IS DISTINCT FROM nullif(current_setting('app.tenant_id', true), '')::uuid THEN
+    RAISE EXCEPTION 'an integration is paired only in a session of its tenant';
+  END IF;
+  RETURN NEW;
+END $$
+"""
+"""An integration is visible from both its sides; this keeps each side from writing the other one's."""
+
+GUARD_INTEGRATIONS = (
+    "CREATE TRIGGER guard_pairing BEFORE INSERT OR UPDATE ON integrations FOR EACH ROW EXECUTE FUNCTION guard_pairing()"
+)

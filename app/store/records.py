@@ -8,7 +8,7 @@ that has seen version n never misses one below it.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from sqlalchemy import func, select, text
@@ -119,8 +119,8 @@ def _copy_in(session: Session, tenant_id: UUID, rows: Sequence[Row], read_at: da
 
 
 def _upsert(session: Session, rows: Sequence[Row]) -> Applied:
-    changed, added = session.execute(text(_statements(rows[0].entity).upsert)).one()
-    return Applied(len(rows), changed, added)
+    counts: Sequence[Any] = session.execute(text(_statements(rows[0].entity).upsert)).one()
+    return Applied(len(rows), *counts)
 
 
 class _Statements(NamedTuple):

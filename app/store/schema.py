@@ -248,6 +248,15 @@ COMPLETENESS = Table(
     comment="what was found when, and how; kept as history",
 )
 
+INSTALL_KEYS = Table(
+    "install_keys",
+    METADATA,
+    Column("kid", Text, primary_key=True),
+    Column("pem", Text, nullable=False),
+    _made(),
+    comment="Atlassian's public keys that have signed an install; a rotation brings a new kid",
+)
+
 TALLIES = Table(
     "tallies",
     METADATA,

@@ -10,12 +10,13 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app import jobs, logs
-from app.errors import Unavailable
+from app.errors import AppError, Unavailable
 from app.store.schema import APP_ROLE
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 log = logs.get(__name__)
+
+
+class StoreFault(AppError):
+    """The database refused rows that we made; its class is all that is said, since its words quote values."""
+
 
 _BIND = text(
     "SELECT set_config('role', :role, true), set_config('app.tenant_id', :tenant, true),"
@@ -57,6 +63,7 @@ class Session:
         """Bind an SEI account besides the tenant for a while: an integration that a tenant lets go stays its account's."""
         before = self.execute(text("SELECT current_setting('app.account_id', true)")).scalar_one()
         self.execute(_BIND_ACCOUNT, {"account": str(account_id)})
+        # No `finally`: an exception ends the transaction, and the binding with it.
         yield
         self.execute(_BIND_ACCOUNT, {"account": before or ""})
 
@@ -143,6 +150,11 @@ def _available() -> Iterator[None]:
         if error.connection_invalidated:
             raise Unavailable("The database connection was lost.") from error
         raise
+    except psycopg.OperationalError as error:
+        raise Unavailable("The database connection was lost.") from error
+    except psycopg.Error as error:
+        # COPY goes past SQLAlchemy, and psycopg's words quote the value that did not fit.
+        raise StoreFault(type(error).__name__) from None
 
 
 def make_engine(database_url: str, *, pool_size: int = 10) -> Engine:
@@ -159,5 +171,5 @@ def make_engine(database_url: str, *, pool_size: int = 10) -> Engine:
         pool_recycle=1800,
         # An error's text goes to a log, and parameters hold sealed secrets and people's words.
         hide_parameters=True,
-        connect_args={"connect_timeout": 5, "application_name": "sei-connect"},
+        connect_args={"connect_timeout": 5, "application_name": "sei-connect", "options": "-c lock_timeout=15s"},
     )

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 
-from app import ids
+from app import ids, logs
 from app.store.schema import INSTALLATIONS, TENANTS
 from app.tenants.model import Hook, Install, Protocol, State
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from app.store.session import Session
     from app.tenants.keyring import Keyring
+
+log = logs.get(__name__)
 
 PRODUCT = "jira_cloud"
 
@@ -38,18 +41,19 @@ def arrive(session: Session, keyring: Keyring, install: Install) -> UUID:
     session.execute(
         update(TENANTS)
         .where(TENANTS.c.id == tenant_id)
-        .values(base_url=install.base_url, display_url=install.display_url, state=State.ACTIVE.value, purge_after=None)
+        .values(base_url=install.base_url, display_url=install.display_url, state=State.ACTIVE.value)
     )
     session.execute(
         update(INSTALLATIONS)
         .where(INSTALLATIONS.c.tenant_id == tenant_id, INSTALLATIONS.c.protocol == Protocol.CONNECT.value)
         .values(
-            installation_id=_free_installation_id(session, tenant_id, install.installation_id),
             account_id=install.account_id,
             lifecycle_at=install.issued_at,
             lifecycle_rank=Hook.INSTALLED.rank,
         )
     )
+    if install.installation_id is not None:
+        _claim_installation_id(session, tenant_id, install.installation_id)
     keyring.keep(session, tenant_id, install.shared_secret)
     return tenant_id
 
@@ -63,16 +67,19 @@ def lock_installation(session: Session, tenant_id: UUID) -> Row[tuple[object, ..
     ).one_or_none()
 
 
-def _free_installation_id(session: Session, tenant_id: UUID, claimed: str | None) -> str | None:
-    """The Forge installation id that the body names, unless another tenant has it: bodies are not signed."""
-    if claimed is None:
-        return None
-    taken = session.execute(
-        select(INSTALLATIONS.c.tenant_id).where(
-            INSTALLATIONS.c.installation_id == claimed, INSTALLATIONS.c.tenant_id != tenant_id
+def _claim_installation_id(session: Session, tenant_id: UUID, claimed: str) -> None:
+    """Note the Forge installation id that the body names, unless another tenant has it: bodies are not signed."""
+    attempt = session.connection.begin_nested()
+    try:
+        session.execute(
+            update(INSTALLATIONS)
+            .where(INSTALLATIONS.c.tenant_id == tenant_id, INSTALLATIONS.c.protocol == Protocol.CONNECT.value)
+            .values(installation_id=claimed)
         )
-    ).one_or_none()
-    return None if taken else claimed
+        attempt.commit()
+    except IntegrityError:
+        attempt.rollback()
+        log.warning("an installation id is another tenant's", tenant_id=str(tenant_id))
 
 
 def _tenant_for(session: Session, install: Install) -> UUID:

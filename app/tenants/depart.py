@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 GRACE = timedelta(days=30)
 """How long data waits for the same client key to come back before it is erased."""
+PARALLEL = 5
+"""Seconds by which `iat` may differ within the pair that Jira fires at once: 5 ms may lie across the turn of a second."""
 _STATE = {Hook.ENABLED: State.ACTIVE, Hook.DISABLED: State.DISABLED, Hook.UNINSTALLED: State.UNINSTALLED}
 
 
@@ -48,16 +50,18 @@ def uninstall(session: Session, keyring: Keyring, client_key: str, *, issued_at:
 
 def _move(session: Session, tenant_id: UUID, hook: Hook, issued_at: int) -> bool:
     held = lock_installation(session, tenant_id)
-    if held is None or (issued_at, hook.rank) < (held.lifecycle_at, held.lifecycle_rank):
+    if held is None or held.lifecycle_rank == Hook.UNINSTALLED.rank:
         return False
-    if held.lifecycle_rank == Hook.UNINSTALLED.rank:
+    is_pair = hook is Hook.UNINSTALLED and held.lifecycle_rank == Hook.DISABLED.rank
+    if (issued_at + (PARALLEL if is_pair else 0), hook.rank) < (held.lifecycle_at, held.lifecycle_rank):
         return False
     state = _STATE[hook]
-    purge_after = clock.now() + GRACE if state is State.UNINSTALLED else None
-    session.execute(update(TENANTS).where(TENANTS.c.id == tenant_id).values(state=state.value, purge_after=purge_after))
+    # Only a new pairing takes a promised erasure back.
+    grace = {"purge_after": clock.now() + GRACE} if state is State.UNINSTALLED else {}
+    session.execute(update(TENANTS).where(TENANTS.c.id == tenant_id).values(state=state.value, **grace))
     session.execute(
         update(INSTALLATIONS)
         .where(INSTALLATIONS.c.tenant_id == tenant_id, INSTALLATIONS.c.protocol == Protocol.CONNECT.value)
-        .values(lifecycle_at=issued_at, lifecycle_rank=hook.rank)
+        .values(lifecycle_at=max(issued_at, held.lifecycle_at), lifecycle_rank=hook.rank)
     )
     return True

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from app import clock
+from app import clock, logs
 from app.store.schema import CREDENTIALS, INSTALLATIONS, TENANTS
 from app.tenants.model import State, Tenant
+from app.vault import SealBroken
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from app.store.session import Session, Store
     from app.vault import Vault
+
+log = logs.get(__name__)
 
 SHARED_SECRET = "shared_secret"  # noqa: S105 - the purpose's name, not the secret
 OVERLAP = timedelta(minutes=15)
@@ -54,7 +57,13 @@ class Keyring:
         if row is None:
             return None
         tenant = tenant_from(row)
-        return tenant, self._open(tenant.id, row)
+        try:
+            return tenant, self._open(tenant.id, row)
+        except SealBroken:
+            log.exception(
+                "a sealed secret does not open: restore its key, or have the app re-installed", tenant=str(tenant.id)
+            )
+            return None
 
     def open_for(self, session: Session, tenant_id: UUID) -> Secrets | None:
         """The secrets of a tenant, in a session bound to it; None when it has none (any more)."""
@@ -65,7 +74,11 @@ class Keyring:
 
     def keep(self, session: Session, tenant_id: UUID, secret: str) -> None:
         """Seal a secret for a tenant; one that it replaces stays good for the overlap."""
-        held = self.open_for(session, tenant_id)
+        try:
+            held = self.open_for(session, tenant_id)
+        except SealBroken:
+            self.destroy(session, tenant_id)
+            held = None
         if held is not None and held.current == secret:
             return
         now = clock.now()

@@ -12,7 +12,7 @@ from flask_openapi3 import Info, OpenAPI
 
 from app import logs
 from app import runtime as parts
-from app.web import api, connect, console, headers, health, jira_pages, problems
+from app.web import api, connect, console, headers, health, jira_pages, problems, sessions
 from app.web.commands import GROUPS
 from app.web.guard import Door, trusts
 
@@ -50,7 +50,8 @@ def create_app(runtime: Runtime | None = None) -> OpenAPI:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
         SESSION_COOKIE_SECURE=runtime.settings.base_url.startswith("https://"),
-        PERMANENT_SESSION_LIFETIME=8 * 3600,
+        PERMANENT_SESSION_LIFETIME=sessions.LIFE,
+        SESSION_REFRESH_EACH_REQUEST=False,
     )
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False

@@ -56,6 +56,35 @@ def accounts_create(name: str) -> None:
         click.echo(accounts.create(session, name))
 
 
+@accounts_group.command("new-key")
+@click.argument("name")
+@plainly
+def accounts_new_key(name: str) -> None:
+    """Add an API key to an account; it is printed once."""
+    with runtime.running() as parts, parts.store.unrestricted_unsafe() as session:
+        click.echo(accounts.add_key(session, name))
+
+
+@accounts_group.command("keys")
+@click.argument("name")
+@plainly
+def accounts_keys(name: str) -> None:
+    """List an account's keys by prefix: since when, and until when they were good."""
+    with runtime.running() as parts, parts.store.unrestricted_unsafe() as session:
+        for prefix, born, ended in accounts.keys_of(session, name):
+            click.echo(f"{prefix}  {born:%Y-%m-%d}  {f'revoked {ended:%Y-%m-%d}' if ended else 'good'}")
+
+
+@accounts_group.command("revoke")
+@click.argument("prefix")
+@plainly
+def accounts_revoke(prefix: str) -> None:
+    """Revoke the API key that begins with PREFIX, and the console sessions it opened."""
+    with runtime.running() as parts, parts.store.unrestricted_unsafe() as session:
+        accounts.revoke(session, prefix)
+    click.echo("Revoked.")
+
+
 @click.group("tenants")
 def tenants_group() -> None:
     """Jira sites that installed the app."""

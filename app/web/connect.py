@@ -10,7 +10,6 @@ from flask import Blueprint, Response, request
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
 
 from app import clock
-from app.catalog.extract import clean_json
 from app.doors.tokens import LEEWAY
 from app.errors import JiraNonsense, Malformed, Unproven
 from app.ingest import webhook
@@ -90,6 +89,8 @@ def _lifecycle(runtime: Runtime) -> Blueprint:
         raw = _body(_LIFECYCLE_BYTES)
         body = _parsed(InstalledBody, raw, claims.issuer, Hook.INSTALLED, runtime.settings)
         if not hosts.is_allowed(body.base_url, runtime.settings.site_hosts):
+            with runtime.store.unrestricted_unsafe() as session:
+                spent.spend(session, token, raw, expires_at=claims.expires_at + LEEWAY)
             raise Malformed("baseUrl is not a Jira site that this app serves.")
         install = Install(
             client_key=body.client_key,
@@ -97,7 +98,7 @@ def _lifecycle(runtime: Runtime) -> Blueprint:
             base_url=str(hosts.origin_of(body.base_url)),
             display_url=_link(body.display_url),
             installation_id=body.installation_id,
-            account_id=body.account_id or claims.subject,
+            account_id=claims.subject or body.account_id,
             issued_at=claims.issued_at,
         )
         with runtime.store.unrestricted_unsafe() as session:
@@ -162,7 +163,7 @@ def _webhooks(runtime: Runtime) -> Blueprint:
         # The event is in the address, which is signed; the body is not.
         delivery = request.headers.get("X-Atlassian-Webhook-Identifier") or f"unnamed-{clock.now().timestamp()}"
         with runtime.store.bound_to(tenant_id) as session:
-            webhook.keep(session, tenant_id, delivery[:_LONGEST_ID], events.get(name, name), clean_json(body))
+            webhook.keep(session, tenant_id, delivery[:_LONGEST_ID], events.get(name, name), body)
         return Response(status=_NO_CONTENT)
 
     return routes
@@ -192,4 +193,4 @@ def _parsed(model: type[B], raw: bytes, issuer: str, hook: Hook, settings: Setti
 def _link(url: str | None) -> str | None:
     """A display address, for links only; dropped when it is not a plain https address."""
     origin = hosts.origin_of(url) if url else None
-    return str(origin) if origin is not None and origin.scheme == "https" else None
+    return str(origin) if origin is not None and origin.scheme == "https" and hosts.is_name(origin.host) else None

@@ -15,6 +15,7 @@ from app.doors.connect import Knock
 from app.errors import Unavailable, Unproven
 from app.ids import parse
 from app.integrations import accounts
+from app.web import sessions
 from app.web.pace import API, FRAME, LIFECYCLE, Pace
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _sei_key(runtime: Runtime, pace: Pace) -> None:
 def _console(runtime: Runtime, pace: Pace) -> None:
     known = parse(str(session.get("account", "")))
     found = accounts.find_live(runtime.store, known, str(session.get("key", ""))) if known else None
-    if found is None:
+    if found is None or not sessions.is_good(runtime.redis, str(session.get("session", ""))):
         session.clear()
         raise Unproven("no console session")
     g.account = found

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logs.get(__name__)
 
-LIFECYCLE = RateLimitItemPerMinute(60, namespace="pace-lifecycle")
+LIFECYCLE = RateLimitItemPerMinute(1200, namespace="pace-lifecycle")
 FRAME = RateLimitItemPerMinute(240, namespace="pace-frame")
 API = RateLimitItemPerMinute(3000, namespace="pace-api")
 

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from app import ids, logs
 from app.errors import (
+    AppError,
     Conflicting,
     Forbidden,
     Gone,
@@ -43,11 +44,11 @@ PEOPLE = frozenset({"jira_pages", "console", "console_sign_in"})
 """Blueprints whose callers are people in a browser."""
 
 
-def register(app: Flask, *, app_key: str) -> None:
+def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - handlers side by side
     """Answer every error of the app."""
 
     def refused(error: Refused) -> Response:
-        status, title = _STATUS[type(error)]
+        status, title = next(_STATUS[each] for each in type(error).__mro__ if each in _STATUS)
         if isinstance(error, Unproven):
             log.info("refused", reason=error.reason, path=request.path)
         answer = respond(status, title, str(error))
@@ -76,8 +77,13 @@ def register(app: Flask, *, app_key: str) -> None:
     def unexpected(error: Exception) -> Response:
         incident = str(ids.new())
         log.error("unexpected", incident=incident, path=request.path, exc_info=error)
-        return respond(500, "Unexpected error", f"We noted this as {incident}. Nothing was changed by this request.")
+        return respond(500, "Unexpected error", f"We noted this as {incident}.")
 
+    def too_deep(_error: RecursionError) -> Response:
+        return respond(400, "Malformed request", "The body is nested too deeply.")
+
+    app.register_error_handler(RecursionError, too_deep)
+    app.register_error_handler(AppError, lambda _error: unavailable(Unavailable("Something of ours is out of order.")))
     app.register_error_handler(Refused, refused)
     app.register_error_handler(Unavailable, unavailable)
     app.register_error_handler(JiraFailure, jira_failed)

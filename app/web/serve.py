@@ -60,6 +60,9 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             "limit_request_fields": 60,
             "limit_request_field_size": 16384,
             "accesslog": None,
+            # No header moves the app or its scheme: its address is BASE_URL, whoever stands in front.
+            "forwarder_headers": "",
+            "forwarded_allow_ips": "",
             "proc_name": "sei-connect-web",
             "logger_class": Quiet,
             "control_socket_disable": True,

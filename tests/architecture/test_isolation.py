@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 UNRESTRICTED = {
     "app/integrations/accounts.py": "an API key is looked up before anybody knows whose it is",
     "app/tenants/keyring.py": "a client key is looked up before anybody knows whose it is; rotation is of all secrets",
+    "app/tenants/shelf.py": "install keys are Atlassian's, the same for all",
     "app/web/commands.py": "the operator's command line works for all tenants",
     "app/web/connect.py": "lifecycle hooks make and change install records themselves",
     "app/web/serve.py": "the bootstrap account is made before there is any",
@@ -30,6 +31,7 @@ SHARED = {
     "tenants": "the record itself; isolated by its id",
     "integrations": "belong to an SEI account and, once paired, to a tenant as well; isolated by either",
     "spent_tokens": "spent before a tenant is known; holds hashes",
+    "install_keys": "Atlassian's public keys",
 }
 """Tables that are not one tenant's, each with its reason."""
 

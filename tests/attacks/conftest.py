@@ -117,7 +117,7 @@ def tables(attacks_database_url: str, target: RunningApp) -> Iterator[Tables]:
 
 @pytest.fixture(scope="session")
 def warm_scene(target: RunningApp, tables: Tables, atlassian: Atlassian, key_host: HttpKeyHost) -> Scene:
-    """A scene in which every web process has fetched Atlassian's key, so that later look-ups can be counted."""
+    """A scene in which the app has fetched Atlassian's key, so that later look-ups can be counted."""
     scene = Scene(target, tables, atlassian, key_host)
     scene.warm_up()
     return scene

@@ -120,7 +120,7 @@ def elliptic_pem() -> bytes:
 
 def an_answer(status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> requests.Response:
     """A real `requests` answer without a wire."""
-    return _answer(status, io.BytesIO(body), headers)
+    return _answer(status, _Whole(body), headers)
 
 
 def _answer(status: int, raw: io.RawIOBase | io.BytesIO, headers: dict[str, str] | None) -> requests.Response:
@@ -131,13 +131,20 @@ def _answer(status: int, raw: io.RawIOBase | io.BytesIO, headers: dict[str, str]
     return answer
 
 
+class _Whole(io.BytesIO):
+    """A body as urllib3 hands it out."""
+
+    def read1(self, size: int = -1, **_options: object) -> bytes:  # type: ignore[override]  # urllib3's signature
+        return super().read(size)
+
+
 class Drip(io.RawIOBase):
     """A body that never ends and comes a byte at a time, each after a while."""
 
     def __init__(self, wait: Callable[[], object]) -> None:
         self._wait = wait
 
-    def read(self, _size: int = -1) -> bytes:
+    def read1(self, _size: int = -1, **_options: object) -> bytes:
         self._wait()
         return b"-"
 

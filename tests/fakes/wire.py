@@ -15,14 +15,14 @@ import requests
 from requests.adapters import BaseAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class Body:
     """An answer's raw side as urllib3 shows it to requests: pieces, perhaps without end or broken off by an error."""
 
     def __init__(self, pieces: Iterable[bytes], headers: Mapping[str, str]) -> None:
-        self._pieces = pieces
+        self._pieces = iter(pieces)
         self.given = 0
         self.is_closed = False
         message = Message()
@@ -30,10 +30,10 @@ class Body:
             message[name] = value
         self._original_response = SimpleNamespace(msg=message)
 
-    def stream(self, _size: int, **_options: object) -> Iterator[bytes]:
-        for piece in self._pieces:
-            self.given += len(piece)
-            yield piece
+    def read1(self, _size: int = -1, **_options: object) -> bytes:
+        piece = next((piece for piece in self._pieces if piece), b"")
+        self.given += len(piece)
+        return piece
 
     def close(self) -> None:
         self.is_closed = True

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
 from app import clock, jobs
-from app.errors import Conflicting, JiraRefused
+from app.errors import Conflicting, JiraRefused, Unavailable
 from app.ingest import completeness
 from app.integrations import ledger
 from app.integrations.ledger import Draft
@@ -105,7 +106,9 @@ def _add_book_keeping(routes: APIBlueprint, runtime: Runtime) -> None:
             ledger.move_to(session, held.id, State.DELETING, reason="Its data is being erased.")
             session.enqueue(jobs.ERASE, str(held.id), once_as=str(held.id))
             held = ledger.get(session, held.id)
-        runtime.drawer.revoke(held.id)
+        # Its password died with it (`redeem` looks); revoking it too is tidying.
+        with suppress(Unavailable):
+            runtime.drawer.revoke(held.id)
         return _json(ShownIntegration.of(held, None), 202)
 
 

@@ -10,11 +10,12 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from pydantic import ValidationError
 
 from app import ids
+from app.catalog.extract import clean
 from app.errors import Forbidden, Missing, TooMany, Unproven
 from app.integrations import accounts, ledger
 from app.integrations.ledger import Draft
 from app.integrations.model import Integration, Method, Product
-from app.web import guard
+from app.web import guard, sessions
 from app.web.api.integrations import check_connection, progress_of, site_of
 from app.web.api.shapes import CreateIntegration
 from app.web.guard import Door, trusts
@@ -57,8 +58,8 @@ def _sign_in(runtime: Runtime) -> Blueprint:
     def sign_in() -> AnyResponse | tuple[str, int]:
         _require_csrf()
         try:
-            runtime.attempts.count_login(request.remote_addr or "?")
             key = request.form.get("key", "").strip()
+            runtime.attempts.count_login(f"{request.remote_addr}/{accounts.prefix_of(key)}")
             account = accounts.authenticate(runtime.store, key)
         except TooMany as error:
             return render_template("sign_in.html", csrf=_csrf(), problem=str(error)), 429
@@ -67,7 +68,7 @@ def _sign_in(runtime: Runtime) -> Blueprint:
             return render_template("sign_in.html", csrf=_csrf(), problem=words), 401
         session.clear()
         session.permanent = True
-        session.update(account=str(account.id), key=accounts.prefix_of(key))
+        session.update(account=str(account.id), key=accounts.prefix_of(key), session=sessions.begin(runtime.redis))
         return redirect(url_for("console.index"), 303)
 
     return routes
@@ -91,7 +92,8 @@ def _pages(runtime: Runtime) -> Blueprint:
     def index() -> str:
         account = guard.account()
         with runtime.store.bound_to_account(account.id) as work:
-            found = ledger.page_of(work, account.id, page=1, page_size=200, search=request.args.get("search"))
+            search = clean(request.args.get("search", ""))[:200] or None
+            found = ledger.page_of(work, account.id, page=1, page_size=200, search=search)
         sites = {each.id: site_of(runtime, each.tenant_id) for each in found.found}
         return render_template("console.html", account=account, found=found, sites=sites, csrf=_csrf(), problem=None)
 
@@ -125,6 +127,7 @@ def _pages(runtime: Runtime) -> Blueprint:
 
     @routes.post("/sign-out")
     def sign_out() -> AnyResponse:
+        sessions.end(runtime.redis, str(session.get("session", "")))
         session.clear()
         return redirect(url_for("console_sign_in.form"), 303)
 

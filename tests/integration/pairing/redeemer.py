@@ -29,7 +29,7 @@ class _Unlimited:
 
 
 def main() -> None:
-    database_url, redis_url, tenant, otp, _tries, dies_at = sys.argv[1:]
+    database_url, redis_url, tenant, otp, tries, dies_at = sys.argv[1:]
     logs.configure(is_production=True)
     parts = runtime.assemble(a_settings(), database_url=database_url, redis_url=redis_url)
     if dies_at == "before-commit":
@@ -46,9 +46,11 @@ def main() -> None:
             return type(error).__name__
         return "paired"
 
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     sys.stdin.readline()
-    with ThreadPoolExecutor(8):
-        pass
+    with ThreadPoolExecutor(8) as pool:
+        sys.stdout.write(" ".join(pool.map(attempt, range(int(tries)))))
 
 
 if __name__ == "__main__":

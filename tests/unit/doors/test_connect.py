@@ -58,7 +58,7 @@ def host(atlassian: Atlassian) -> KeyHost:
 @pytest.fixture
 def door(ring: Ring, host: KeyHost) -> ConnectDoor:
     settings = Settings(environment="development", base_url=BASE)
-    return ConnectDoor(settings, ring, InstallKeys("https://keys.test", get=host))  # type: ignore[arg-type]
+    return ConnectDoor(settings, ring, InstallKeys(("https://keys.test",), get=host))  # type: ignore[arg-type]
 
 
 def posted(path: str, token: str) -> Knock:

@@ -27,7 +27,7 @@ def host(atlassian: Atlassian) -> KeyHost:
 
 @pytest.fixture
 def keys(host: KeyHost) -> InstallKeys:
-    return InstallKeys(HOST, get=host)
+    return InstallKeys((HOST,), get=host)
 
 
 def test_a_key_is_fetched_from_the_pinned_host_by_its_kid(
@@ -198,7 +198,7 @@ def test_line_ends_and_blanks_do_not_matter(
 def test_kept_keys_are_bounded(hands: Hands, atlassian: Atlassian) -> None:
     kids = [str(uuid.uuid4()) for _ in range(300)]
     host = KeyHost(dict.fromkeys(kids, atlassian.pem))
-    keys = InstallKeys(HOST, get=host)
+    keys = InstallKeys((HOST,), get=host)
     for kid in kids:
         hands.move(3)
         keys.key(kid)

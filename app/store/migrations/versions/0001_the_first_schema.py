@@ -631,6 +631,14 @@ def upgrade() -> None:
         "ix_chunks_due_at", "chunks", ["due_at"], unique=False, postgresql_where=sa.text("state = 'waiting'")
     )
     op.create_table(
+        "install_keys",
+        sa.Column("kid", sa.Text(), nullable=False),
+        sa.Column("pem", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("kid", name=op.f("pk_install_keys")),
+        comment="Atlassian's public keys that have signed an install; a rotation brings a new kid",
+    )
+    op.create_table(
         "tallies",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("entity", sa.Text(), nullable=False),
@@ -795,6 +803,8 @@ def _isolate() -> None:
     by_either = f"({isolation.BY_TENANT}) OR ({isolation.BY_ACCOUNT})"
     for statement in isolation.isolate("integrations", by_either):
         op.execute(statement)
+    op.execute(isolation.GUARD_PAIRING)
+    op.execute(isolation.GUARD_INTEGRATIONS)
     for statement in isolation.isolate("tenants", isolation.IS_TENANT, may="SELECT, UPDATE"):
         op.execute(statement)
     op.execute("GRANT USAGE ON SEQUENCE row_version TO sei_connect_app")
@@ -812,6 +822,7 @@ def downgrade() -> None:
     op.drop_index("ix_completeness_latest", table_name="completeness")
     op.drop_table("completeness")
     op.drop_table("tallies")
+    op.drop_table("install_keys")
     op.drop_index("ix_chunks_due_at", table_name="chunks", postgresql_where=sa.text("state = 'waiting'"))
     op.drop_index("ix_chunks_leased", table_name="chunks")
     op.drop_index("ix_chunks_claim", table_name="chunks", postgresql_where=sa.text("state = 'waiting'"))
@@ -872,4 +883,5 @@ def downgrade() -> None:
     op.drop_index("ix_jira_attachment_issue_id", table_name="jira_attachment")
     op.drop_table("jira_attachment")
     op.drop_table("accounts")
+    op.execute("DROP FUNCTION guard_pairing()")
     op.execute("DROP SEQUENCE row_version")
