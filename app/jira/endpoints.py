@@ -43,7 +43,13 @@ _CHARGED: dict[str, tuple[int, tuple[str, ...]]] = {
     "mypermissions": (_IDENTITY, ("permissions",)),
 }
 """Points for each object in the lists named. Measured: what is missing here (versions, user/search) costs its call alone."""
-_CHARGED_ALONE = {"issue/{}": _CORE, "project/{}": _CORE, "myself": _IDENTITY, "user": _IDENTITY, "user/email": _IDENTITY}
+_CHARGED_ALONE = {
+    "issue/{}": _CORE,
+    "project/{}": _CORE,
+    "myself": _IDENTITY,
+    "user": _IDENTITY,
+    "user/email": _IDENTITY,
+}
 """Points for the one object that is the answer."""
 _PREFIX = re.compile(r"^/rest/(?:api|agile)/[0-9.]+/")
 _WORD = re.compile(r"[a-z][A-Za-z_-]*")

@@ -176,9 +176,7 @@ def _policies(given: Mapping[str, str]) -> dict[str, Policy]:
                 found.setdefault(name[1].lower(), {}).update(
                     {parameter: int(value) for parameter, value in _PARAMETER.findall(member)}
                 )
-    return {
-        name: Policy(each.get("q"), each.get("w"), each.get("r"), each.get("t")) for name, each in found.items()
-    }
+    return {name: Policy(each.get("q"), each.get("w"), each.get("r"), each.get("t")) for name, each in found.items()}
 
 
 def _number(value: str | None) -> int | None:

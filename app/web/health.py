@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, jsonify
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from redis.exceptions import RedisError
 
 from app.errors import Unavailable
+from app.web import metrics
 from app.web.guard import Door, trusts
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ def blueprints(runtime: Runtime) -> list[Blueprint]:
         return jsonify(status="ok" if is_ready else "unavailable", **words), 200 if is_ready else 503
 
     @routes.get("/metrics")
-    def metrics() -> Response:
-        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    def prometheus() -> Response:
+        return Response(metrics.render(runtime), content_type=CONTENT_TYPE_LATEST)
 
     return [routes]
 

@@ -20,6 +20,7 @@ UNRESTRICTED = {
     "app/tenants/keyring.py": "a client key is looked up before anybody knows whose it is; rotation is of all secrets",
     "app/tenants/shelf.py": "install keys are Atlassian's, the same for all",
     "app/web/commands.py": "the operator's command line works for all tenants",
+    "app/web/metrics.py": "the operator's metrics count over all tenants",
     "app/web/connect.py": "lifecycle hooks make and change install records themselves",
     "app/web/serve.py": "the bootstrap account is made before there is any",
     "workers/upkeep.py": "the sweep looks for work of all tenants; erasure ends with the record itself",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+import requests
 
 from app.store.tables import tenant_owned
 from tests.story.processes import wait_for
@@ -154,3 +155,12 @@ def test_a_deleted_integration_leaves_nothing_behind(
             if table.name not in {"installations", "credentials", "redemptions"}:
                 left = connection.execute(f"SELECT count(*) FROM {table.name} WHERE tenant_id = %s", found).fetchone()
                 assert left == (0,), table.name
+
+
+def test_the_metrics_tell_how_it_stands_and_name_nobody(app: RunningApp, integration: str, site: Site) -> None:
+    text = requests.get(f"{app.url}/metrics", timeout=10).text
+    assert 'sei_integrations{state="healthy"}' in text
+    assert 'sei_rows{entity="issue"}' in text
+    assert "sei_up 1.0" in text
+    for secret in (integration, site.client_key, site.base_url):
+        assert secret not in text

@@ -1,0 +1,66 @@
+"""How everything stands, over all tenants, for the operator's metrics; counts only, nobody's data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from app import clock
+from app.store.schema import CHUNKS, INBOX, INTEGRATIONS, POISON, TALLIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sqlalchemy import Column
+
+    from app.store.session import Session
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """Counts, and the age in seconds of the oldest thing that waits; 0 where nothing does."""
+
+    integrations: dict[str, int]
+    chunks: dict[str, int]
+    rows: dict[str, int]
+    deliveries_waiting: int
+    poison: int
+    oldest_chunk: float
+    oldest_delivery: float
+    stalest_integration: float
+    """Seconds since the healthy integration that was fed longest ago."""
+
+
+def take(session: Session) -> Pulse:
+    """Take the pulse; an unrestricted session's business."""
+    now = clock.now()
+
+    def age(moment: datetime | None) -> float:
+        return max(0.0, (now - moment).total_seconds()) if moment else 0.0
+
+    deliveries: Any = session.execute(
+        select(func.count(), func.min(INBOX.c.received_at)).where(INBOX.c.done_at.is_(None))
+    ).one()
+    oldest_chunk = select(func.min(CHUNKS.c.due_at)).where(CHUNKS.c.state == "waiting", CHUNKS.c.due_at <= now)
+    stalest = select(func.min(INTEGRATIONS.c.last_ingested_at)).where(INTEGRATIONS.c.state == "healthy")
+    return Pulse(
+        integrations=_counted(session, INTEGRATIONS.c.state),
+        chunks=_counted(session, CHUNKS.c.state),
+        rows=_by_name(session.execute(select(TALLIES.c.entity, func.sum(TALLIES.c.live)).group_by(TALLIES.c.entity))),
+        deliveries_waiting=deliveries[0],
+        poison=session.execute(select(func.count()).select_from(POISON)).scalar_one(),
+        oldest_chunk=age(session.execute(oldest_chunk).scalar_one()),
+        oldest_delivery=age(deliveries[1]),
+        stalest_integration=age(session.execute(stalest).scalar_one()),
+    )
+
+
+def _counted(session: Session, state: Column[Any]) -> dict[str, int]:
+    return _by_name(session.execute(select(state, func.count()).group_by(state)))
+
+
+def _by_name(rows: Iterable[Any]) -> dict[str, int]:
+    return {str(row[0]): int(row[1]) for row in rows}

@@ -1,0 +1,67 @@
+"""Metrics for Prometheus, read from PostgreSQL when they are asked for: the same whichever process answers.
+
+Labels are states and entity names, never a tenant's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from app.errors import Unavailable
+from app.store import pulse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.runtime import Runtime
+
+
+class _Pulse(Collector):
+    """Turns a pulse into metric families."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._store = runtime.store
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The families; `sei_up` alone where the database does not answer."""
+        try:
+            with self._store.unrestricted_unsafe() as session:
+                found = pulse.take(session)
+        except Unavailable:
+            yield _gauge("sei_up", "Whether the database answers", 0)
+            return
+        yield _gauge("sei_up", "Whether the database answers", 1)
+        yield _by("sei_integrations", "Integrations by state", "state", found.integrations)
+        yield _by("sei_chunks", "Units of work by state", "state", found.chunks)
+        yield _by("sei_rows", "Stored rows by entity, tombstones apart", "entity", found.rows)
+        yield _gauge("sei_webhooks_waiting", "Deliveries that wait to be read again", found.deliveries_waiting)
+        yield _gauge("sei_poison_records", "Records that could not be read", found.poison)
+        yield _gauge("sei_oldest_due_chunk_seconds", "Age of the oldest due unit of work", found.oldest_chunk)
+        yield _gauge("sei_oldest_webhook_seconds", "Age of the oldest waiting delivery", found.oldest_delivery)
+        yield _gauge(
+            "sei_stalest_integration_seconds",
+            "Longest time without data of a healthy integration",
+            found.stalest_integration,
+        )
+
+
+def render(runtime: Runtime) -> bytes:
+    """All metrics in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(_Pulse(runtime))
+    return generate_latest(registry)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _by(name: str, text: str, label: str, values: dict[str, int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for key, value in sorted(values.items()):
+        family.add_metric([key], value)
+    return family
