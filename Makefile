@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint bench lock browser clean
+.PHONY: help demo run test lint bench soak lock browser clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ lint: $(BIN)/.development ## ruff, mypy, import contracts
 
 bench: $(BIN)/.development ## the project's own benchmarks, into bench/results.json
 	$(BIN)/python -m bench
+
+soak: $(BIN)/.development browser ## what takes longer: a site of 20,000 issues against its own truth
+	$(BIN)/python -m tests.soak completeness
 
 browser: $(BIN)/.development
 	sh tests/browser.sh $(BIN)/playwright
