@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import json
-import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jwt import api_jwt
 
+from app import clock
 from app.doors import tokens
 from app.errors import Unproven
 from tests.fakes.atlassian import raw_token
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from tests.fakes.atlassian import Atlassian, Part
 
 SECRET = "s" * 48
 HS = {"alg": "HS256", "typ": "JWT"}
-NOW = int(time.time())
-"""These tests take seconds; the edges below leave more than that."""
+NOW = 1_795_500_000
+"""The moment at which all of these tests take place, however long the suite before them took."""
+
+
+@pytest.fixture(autouse=True)
+def _it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = datetime.fromtimestamp(NOW, UTC)
+
+    class Still(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return moment.astimezone(tz)
+
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    monkeypatch.setattr(api_jwt, "datetime", Still)
 
 
 def claims(**override: object) -> dict[str, Any]:
