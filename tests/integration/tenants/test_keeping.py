@@ -1,0 +1,146 @@
+"""What is kept of a site: secrets that change keys without a pause, data that goes when its grace period is over."""
+
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import func, select, update
+
+from app import clock, runtime
+from app.ingest import sweep
+from app.privacy import erase
+from app.store.schema import CREDENTIALS, TENANTS
+from app.store.tables import tenant_owned
+from app.tenants import depart, keyring
+from tests.conftest import KEY, a_settings
+from tests.factories import a_paired_site, an_install, an_installed_site
+from tests.integration.store.test_records import a_comment, an_issue, put
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from uuid import UUID
+
+    from app.runtime import Runtime
+
+NEW_KEY = base64.b64encode(b"n" * 32).decode()
+
+
+@pytest.fixture
+def with_keys(database_url: str, redis_url: str) -> Iterator[Callable[..., Runtime]]:
+    """Runtimes as processes with these SECRET_KEYS would have."""
+    made = []
+
+    def make(*keys: str) -> Runtime:
+        settings = a_settings(secret_keys=keys)
+        made.append(runtime.assemble(settings, database_url=database_url, redis_url=redis_url))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.store.engine.dispose()
+        each.redis.close()
+
+
+def test_keys_rotate_while_everything_runs(parts: Runtime, with_keys: Callable[..., Runtime]) -> None:
+    sites = [an_installed_site(parts) for _ in range(5)]
+    both = with_keys(NEW_KEY, KEY)
+    assert both.keyring.rotate() >= 5
+    assert both.keyring.rotate() == 0
+    only_new = with_keys(NEW_KEY)
+    for site in sites:
+        for running in (both, only_new):
+            found = running.keyring.find(site.client_key)
+            assert found is not None
+            assert found[1].current == site.shared_secret
+    # Back to the first key, so that the other tests' runtime opens what it finds.
+    assert with_keys(KEY, NEW_KEY).keyring.rotate() >= 5
+
+
+def test_a_rotated_secret_stays_good_for_the_overlap_and_is_gone_after(parts: Runtime) -> None:
+    site = an_installed_site(parts)
+    with parts.store.unrestricted_unsafe() as session:
+        parts.keyring.keep(session, site.tenant_id, "n" * 40)
+    found = parts.keyring.find(site.client_key)
+    assert found is not None
+    assert tuple(found[1]) == ("n" * 40, site.shared_secret)
+    with parts.store.unrestricted_unsafe() as session:
+        late = clock.now() - keyring.OVERLAP
+        session.execute(
+            update(CREDENTIALS).where(CREDENTIALS.c.tenant_id == site.tenant_id).values(previous_until=late)
+        )
+        sweep.tidy(session)
+    found = parts.keyring.find(site.client_key)
+    assert found is not None
+    assert found[1].previous is None
+
+
+@pytest.fixture
+def site_with_data(parts: Runtime) -> tuple[UUID, str]:
+    site, _ = a_paired_site(parts)
+    put(parts, site.tenant_id, an_issue("1"), a_comment("c", "1"))
+    return site.tenant_id, site.client_key
+
+
+def rows_of(parts: Runtime, tenant_id: UUID) -> int:
+    with parts.store.bound_to(tenant_id) as session:
+        kept = [table for table in tenant_owned() if table not in erase.KEPT]
+        return sum(session.execute(select(func.count()).select_from(table)).scalar_one() for table in kept)
+
+
+def test_an_uninstalled_site_is_purged_when_its_grace_is_over_and_not_before(
+    parts: Runtime, site_with_data: tuple[UUID, str]
+) -> None:
+    tenant_id, client_key = site_with_data
+    with parts.store.unrestricted_unsafe() as session:
+        depart.uninstall(session, parts.keyring, client_key, issued_at=clock.epoch() + 1)
+        assert tenant_id not in sweep.find_purgeable(session)
+    assert erase.erase_tenant_data(parts.store, tenant_id, is_purge=True) == 0
+    assert rows_of(parts, tenant_id) > 0
+    with parts.store.unrestricted_unsafe() as session:
+        over = clock.now() - timedelta(seconds=1)
+        session.execute(update(TENANTS).where(TENANTS.c.id == tenant_id).values(purge_after=over))
+        assert tenant_id in sweep.find_purgeable(session)
+    assert erase.erase_tenant_data(parts.store, tenant_id, is_purge=True) > 0
+    assert rows_of(parts, tenant_id) == 0
+    with parts.store.unrestricted_unsafe() as session:
+        erase.drop_purged_tenant(session, tenant_id)
+        assert session.execute(select(TENANTS).where(TENANTS.c.id == tenant_id)).one_or_none() is None
+
+
+def test_a_reinstall_finds_its_data_under_the_same_client_key_only(
+    parts: Runtime, site_with_data: tuple[UUID, str]
+) -> None:
+    tenant_id, client_key = site_with_data
+    with parts.store.unrestricted_unsafe() as session:
+        depart.uninstall(session, parts.keyring, client_key, issued_at=clock.epoch() + 1)
+    again = an_installed_site(parts, client_key=client_key, issued_at=clock.epoch() + 2)
+    assert again.tenant_id == tenant_id
+    stranger = an_installed_site(parts, base_url=again.base_url, client_key=an_install().client_key)
+    assert stranger.tenant_id != tenant_id
+    assert rows_of(parts, stranger.tenant_id) == 0
+    assert rows_of(parts, tenant_id) > 0
+
+
+def test_erasure_that_is_stopped_anywhere_goes_on(parts: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    site, _ = a_paired_site(parts)
+    put(parts, site.tenant_id, *(an_issue(str(number)) for number in range(25)))
+    monkeypatch.setattr(erase, "BATCH", 10)
+    store, batches = parts.store, 0
+    bound_to = store.bound_to
+
+    def dies_in_the_third_batch(tenant_id: UUID, **options: object) -> object:
+        nonlocal batches
+        batches += 1
+        if batches == 3:
+            raise KeyboardInterrupt
+        return bound_to(tenant_id, **options)  # type: ignore[arg-type]  # handed on as it came
+
+    monkeypatch.setattr(store, "bound_to", dies_in_the_third_batch)
+    with pytest.raises(KeyboardInterrupt):
+        erase.erase_tenant_data(store, site.tenant_id)
+    monkeypatch.setattr(store, "bound_to", bound_to)
+    erase.erase_tenant_data(store, site.tenant_id)
+    assert rows_of(parts, site.tenant_id) == 0
