@@ -11,6 +11,7 @@ from redis import Redis
 from app import config, embedded, logs
 from app.doors.connect import ConnectDoor
 from app.doors.install_keys import InstallKeys
+from app.jira.limits import Limiter
 from app.pairing.attempts import Attempts
 from app.pairing.drawer import Drawer
 from app.pairing.mint import Mint
@@ -36,6 +37,7 @@ class Runtime:
     store: Store
     keyring: Keyring
     sites: Sites
+    limiter: Limiter
     connect_door: ConnectDoor
     mint: Mint
     redemption: Redemption
@@ -52,12 +54,14 @@ def assemble(settings: Settings, *, database_url: str, redis_url: str, pool_size
     vault = Vault(settings.keys)
     keyring = Keyring(store, vault)
     drawer, attempts = Drawer(redis), Attempts(redis)
+    limiter = Limiter(redis, site_concurrency=settings.site_concurrency)
     return Runtime(
         settings=settings,
         redis=redis,
         store=store,
         keyring=keyring,
-        sites=Sites(settings, store, keyring),
+        sites=Sites(settings, store, keyring, limiter),
+        limiter=limiter,
         connect_door=ConnectDoor(settings, keyring, InstallKeys(settings.install_key_hosts, shelf=Shelf(store))),
         mint=Mint(store, vault, drawer, attempts, ttl_seconds=settings.otp_ttl_seconds),
         redemption=Redemption(store, vault, drawer, attempts),

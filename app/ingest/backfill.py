@@ -18,6 +18,7 @@ from app.ingest import fieldmap
 from app.ingest.crew import Crew, Keeper
 from app.ingest.walk import Walker, tell
 from app.integrations import ledger
+from app.jira.limits import Purpose
 from app.store import checkpoints
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Hand:
     def work(self, *, until: datetime) -> str:
         """Work until the time is up or nothing is claimable. Returns how it ended: `again`, `later` or `done`."""
         try:
-            site = self.sites.open(self.tenant_id)
+            site = self.sites.open(self.tenant_id, Purpose.BACKFILL)
         except JiraRefused as refused:
             with self.store.bound_to(self.tenant_id) as session:
                 tell(session, self.tenant_id, str(refused))

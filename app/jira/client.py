@@ -20,19 +20,24 @@ from urllib3.exceptions import HTTPError
 from app import clock
 from app.errors import JiraDown, JiraNonsense, JiraRefused
 from app.jira import hosts
+from app.jira.endpoints import endpoint_of
 from app.jira.failures import failure_of
 from app.jira.wire import OneHop, PublicOnly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from requests.auth import AuthBase
 
     from app.catalog.language import Json
+    from app.jira.limits import Limiter, Permit, Purpose
 
 _TIMEOUT = (5.0, 25.0)
 """Seconds to connect, and between two bytes: together less than half a chunk's lease."""
+_PAGE = 100
+"""Objects that Jira sends a page at most, whatever is asked for."""
 _LONGEST_BODY = 60
 """Seconds a body may take once it has begun."""
 WHILE_SOMEBODY_WAITS = (3.0, 5.0)
@@ -72,16 +77,26 @@ class Connections:
         return self._sessions[base_url]
 
 
+@dataclass(frozen=True)
+class Gate:
+    """Who lets requests through, for which site, and what they are for."""
+
+    limiter: Limiter
+    site: str
+    purpose: Purpose
+
+
 class Site:
     """One Jira site as one credential sees it."""
 
     def __init__(
-        self, base_url: str, credential: AuthBase, connections: Connections, site_hosts: Sequence[str]
+        self, base_url: str, credential: AuthBase, connections: Connections, site_hosts: Sequence[str], gate: Gate
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._credential = credential
         self._session = connections.to(self.base_url)
         self._site_hosts = site_hosts
+        self._gate = gate
 
     def get(self, path: str, params: Mapping[str, str | int | Sequence[str | int]] | None = None) -> Answer:
         """GET; parameters in the order given, lists repeated. Raises a JiraFailure."""
@@ -103,20 +118,29 @@ class Site:
         data: dict[str, Any] = {}
         if method == "POST":
             data = {"data": orjson.dumps(body), "headers": {"Content-Type": "application/json"}}
-        sent_at = clock.now()
-        try:
-            with self._session.request(
-                method,
-                self.base_url + path + query_of(params),
-                auth=self._credential,
-                timeout=timeout,
-                allow_redirects=False,
-                stream=True,
-                **data,
-            ) as response:
-                return Answer(_read(response), sent_at)
-        except (requests.RequestException, HTTPError) as error:
-            raise JiraDown(f"No answer from the site: {type(error).__name__}.") from error
+        with self._admitted(method, path, params if method == "GET" else body) as permit:
+            sent_at = clock.now()
+            try:
+                with self._session.request(
+                    method,
+                    self.base_url + path + query_of(params),
+                    auth=self._credential,
+                    timeout=timeout,
+                    allow_redirects=False,
+                    stream=True,
+                    **data,
+                ) as response:
+                    return Answer(_read(response, permit), sent_at)
+            except (requests.RequestException, HTTPError) as error:
+                raise JiraDown(f"No answer from the site: {type(error).__name__}.") from error
+
+    def _admitted(self, method: str, path: str, asked: Any) -> AbstractContextManager[Permit]:  # noqa: ANN401 - parameters or JSON
+        """A permit for one request. Raises JiraBusy with when to come back."""
+        endpoint = endpoint_of(method, path)
+        size = asked.get("maxResults") if isinstance(asked, dict) else None
+        points = endpoint.expected_points(min(size, _PAGE) if isinstance(size, int) else _PAGE)
+        gate = self._gate
+        return gate.limiter.admit(gate.site, endpoint, purpose=gate.purpose, expected_points=points)
 
     def _require_allowed(self) -> None:
         """Nothing leaves for an address off the list; whether the name leads to a private one, the wire finds out."""
@@ -134,20 +158,25 @@ def query_of(params: Mapping[str, str | int | Sequence[str | int]]) -> str:
     return "?" + "&".join(pairs) if pairs else ""
 
 
-def _read(response: requests.Response) -> Json:
+def _read(response: requests.Response, permit: Permit) -> Json:
+    """The parsed body; the limiter learns from the answer, whatever it is. Raises a JiraFailure."""
     body = bytearray()
     deadline = clock.epoch() + _LONGEST_BODY
     # read1() returns what is there: an answer that drips must meet the deadline, not fill a buffer.
     while piece := response.raw.read1(1 << 16, decode_content=True):
         body += piece
+        permit.keep()
         if len(body) > _MAX_BYTES:
             raise JiraNonsense("The answer is larger than any of Jira's.")
         if clock.epoch() > deadline:
             raise JiraDown("The answer does not end.")
     failure = failure_of(response.status_code, response.headers, bytes(body[:2000]).decode("utf-8", "replace"))
     if failure is not None:
+        permit.settle(response.status_code, response.headers)
         raise failure
-    return parse(bytes(body))
+    parsed = parse(bytes(body))
+    permit.settle(response.status_code, response.headers, parsed)
+    return parsed
 
 
 def parse(body: bytes) -> Json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import requests
@@ -19,13 +19,12 @@ from app.errors import (
     JiraRejected,
     TokenExpired,
 )
+from app.jira import headers as spoken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
-_UNSAID = 30
-"""Seconds to wait where a 429 names none, as the gateway's form does."""
-_LONGEST = 2 * 3600
 _TOKEN_WORDS = ("nextpagetoken", "page token")
 
 
@@ -33,9 +32,7 @@ def failure_of(status: int, headers: Mapping[str, str], text: str) -> JiraFailur
     """The failure in an answer, or None where it is a success. `text` is the body's beginning, for telling 400s apart."""
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own classes
         return None
-    if status == requests.codes.too_many_requests or (
-        status == requests.codes.unavailable and "Retry-After" in headers
-    ):
+    if spoken.is_pause(status, headers):
         reason = headers.get("RateLimit-Reason", "no reason given")
         return JiraBusy(f"Jira answered {status} ({reason}).", retry_at(headers))
     if status >= requests.codes.server_error:
@@ -58,28 +55,7 @@ def _caller_failure(status: int, text: str) -> JiraFailure:
 
 
 def retry_at(headers: Mapping[str, str]) -> datetime:
-    """When to come back: never before `Retry-After`; a quota's own reset time where it lies later; a little jitter on top."""
+    """When to come back: what the headers ask for (`headers.wait_of`), and a little jitter on top."""
     now = clock.now()
-    wait = _seconds(headers.get("Retry-After"))
-    reset = _moment(headers.get("X-RateLimit-Reset"))
-    earliest = now + timedelta(seconds=_UNSAID if wait is None and reset is None else wait or 0)
-    if reset is not None:
-        earliest = max(earliest, reset)
-    jitter = timedelta(seconds=random.uniform(0, 2))  # noqa: S311 - spreads retries, protects nothing
-    return min(earliest, now + timedelta(seconds=_LONGEST)) + jitter
-
-
-def _seconds(value: str | None) -> float | None:
-    try:
-        return min(max(0.0, float(value)), _LONGEST) if value else None
-    except ValueError:
-        return None
-
-
-def _moment(value: str | None) -> datetime | None:
-    """ISO time with or without seconds, as Atlassian's examples show both."""
-    try:
-        found = datetime.fromisoformat(value) if value else None
-    except ValueError:
-        return None
-    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
+    jitter = random.uniform(0, 2)  # noqa: S311 - spreads retries, protects nothing
+    return now + timedelta(seconds=spoken.wait_of(headers, now) + jitter)

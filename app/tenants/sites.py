@@ -5,28 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.errors import JiraRefused
-from app.jira.client import Connections, Site
+from app.jira.client import Connections, Gate, Site
 from app.jira.credentials.connect_jwt import ConnectJwt
+from app.jira.limits import Purpose
 from app.tenants.keyring import Keyring, tenant_by_id
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from app.config import Settings
+    from app.jira.limits import Limiter
     from app.store.session import Store
 
 
 class Sites:
     """Makes a `Site` for a tenant as it stands now: after a rename or a rotation the next one is right."""
 
-    def __init__(self, settings: Settings, store: Store, keyring: Keyring) -> None:
+    def __init__(self, settings: Settings, store: Store, keyring: Keyring, limiter: Limiter) -> None:
         self._settings = settings
+        self._limiter = limiter
         self._store = store
         self._keyring = keyring
         self._connections = Connections(f"sei-connect-jira {settings.app_key}", settings.site_hosts)
 
-    def open(self, tenant_id: UUID) -> Site:
-        """The tenant's site. Raises JiraRefused when it has left, is disabled or has no secret."""
+    def open(self, tenant_id: UUID, purpose: Purpose = Purpose.READ_THROUGH) -> Site:
+        """The tenant's site, for a purpose. Raises JiraRefused when it has left, is disabled or has no secret."""
         with self._store.bound_to(tenant_id) as session:
             tenant = tenant_by_id(session, tenant_id)
             secrets = self._keyring.open_for(session, tenant_id)
@@ -38,4 +41,5 @@ class Sites:
             shared_secret=secrets.current,
             base_url=tenant.base_url,
         )
-        return Site(tenant.base_url, credential, self._connections, self._settings.site_hosts)
+        gate = Gate(self._limiter, str(tenant_id), purpose)
+        return Site(tenant.base_url, credential, self._connections, self._settings.site_hosts, gate)

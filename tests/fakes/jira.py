@@ -109,5 +109,5 @@ class FakeSites:
 
     site: FakeSite
 
-    def open(self, _tenant_id: UUID) -> FakeSite:
+    def open(self, _tenant_id: UUID, *_purpose: object) -> FakeSite:
         return self.site

@@ -29,6 +29,6 @@ def register(app: OpenAPI, runtime: Runtime) -> None:
 
     @reference.get("/openapi.json")
     def openapi() -> Response:
-        return jsonify(app.api_doc)
+        return jsonify({**app.api_doc, "servers": [{"url": runtime.settings.base_url}]})
 
     app.register_blueprint(reference)

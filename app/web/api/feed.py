@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from app.handoff import feed
 from app.web.api.integrations import held_by_caller
-from app.web.api.shapes import IntegrationPath, ProblemDocument
+from app.web.api.shapes import IntegrationPath, problems
 
 if TYPE_CHECKING:
     from flask_openapi3 import APIBlueprint
@@ -23,7 +23,8 @@ NDJSON = "application/x-ndjson"
 class ChangesQuery(BaseModel):
     """Where to go on and what to take."""
 
-    cursor: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+    # Plain digits, since it goes back in a header even where there is nothing to look it up in.
+    cursor: Annotated[str, StringConstraints(pattern=r"^[0-9]{0,19}$")] | None = Field(
         None, description="The last answer's; absent: from the beginning"
     )
     limit: int = Field(1000, ge=1, le=feed.MOST)
@@ -50,10 +51,7 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
         summary="Changes after a cursor, oldest first",
         responses={
             200: {"content": {NDJSON: {"schema": Change.model_json_schema()}}},
-            400: ProblemDocument,
-            401: ProblemDocument,
-            404: ProblemDocument,
-            503: ProblemDocument,
+            **problems(400, 401, 404, 429, 503),
         },
     )
     def changes(path: IntegrationPath, query: ChangesQuery) -> Response:

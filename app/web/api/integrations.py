@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Response
 
@@ -25,11 +25,11 @@ from app.web.api.shapes import (
     ListQuery,
     Metadata,
     OneTimePassword,
-    ProblemDocument,
     ShownCheck,
     ShownIntegration,
     ShownProgress,
     Validation,
+    problems,
 )
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ if TYPE_CHECKING:
     from app.integrations.model import Integration
     from app.runtime import Runtime
 
-_PROBLEMS: dict[str | int, type[BaseModel] | dict[Any, Any] | None] = dict.fromkeys(
-    (400, 401, 404, 409, 429, 503), ProblemDocument
-)
+_PROBLEMS = problems(400, 401, 404, 409, 429, 503)
 
 
 def add(routes: APIBlueprint, runtime: Runtime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -160,3 +161,12 @@ class ProblemDocument(BaseModel):
     title: str
     status: int
     detail: str
+
+
+PROBLEM_JSON = "application/problem+json"
+
+
+def problems(*statuses: int) -> dict[str | int, type[BaseModel] | dict[Any, Any] | None]:
+    """The errors of a call, as the document says them."""
+    content = {PROBLEM_JSON: {"schema": ProblemDocument.model_json_schema()}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}

@@ -6,6 +6,7 @@ import pytest
 from requests.auth import AuthBase
 
 from app.jira.client import Connections, Site
+from tests.fakes.limiter import open_gate
 from tests.fakes.wire import Wire
 
 URL = "http://127.0.0.1:8099"
@@ -28,4 +29,4 @@ def wire() -> Wire:
 def site(wire: Wire) -> Site:
     connections = Connections("sei-connect-jira test", SITE_HOSTS)
     connections.to(URL).mount(URL, wire)
-    return Site(URL, Unsigned(), connections, SITE_HOSTS)
+    return Site(URL, Unsigned(), connections, SITE_HOSTS, open_gate())

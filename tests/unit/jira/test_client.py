@@ -14,6 +14,7 @@ from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
 from app.errors import JiraBusy, JiraDown, JiraGone, JiraNonsense, JiraRefused
 from app.jira.client import Connections, Site, parse, query_of
 from app.jira.credentials.connect_jwt import ConnectJwt
+from tests.fakes.limiter import OpenLimiter, open_gate
 from tests.unit.jira.conftest import SITE_HOSTS, URL, Unsigned
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def test_what_is_signed_is_what_is_sent(wire: Wire) -> None:
     connections = Connections("test", SITE_HOSTS)
     connections.to(URL).mount(URL, wire)
     credential = ConnectJwt(app_key="app", client_key="acme", shared_secret="s" * 48, base_url=URL)
-    site = Site(URL, credential, connections, SITE_HOSTS)
+    site = Site(URL, credential, connections, SITE_HOSTS, open_gate())
     wire.answers({})
     wire.answers({})
     site.get("/x", {"a": "b c"})
@@ -215,7 +216,7 @@ def test_nothing_leaves_for_an_address_off_the_list(wire: Wire, url: str) -> Non
     connections = Connections("test", SITE_HOSTS)
     connections.to(url).mount(url, wire)
     with pytest.raises(JiraRefused):
-        Site(url, Unsigned(), connections, SITE_HOSTS).get("/x")
+        Site(url, Unsigned(), connections, SITE_HOSTS, open_gate()).get("/x")
     assert wire.sent == []
 
 
@@ -223,3 +224,16 @@ def test_connections_are_kept_a_site() -> None:
     connections = Connections("test", SITE_HOSTS)
     assert connections.to(URL) is connections.to(URL)
     assert connections.to(URL) is not connections.to("https://acme.atlassian.net")
+
+
+def test_every_answer_is_told_to_the_limiter_success_or_not(wire: Wire) -> None:
+    limiter, connections = OpenLimiter(), Connections("test", SITE_HOSTS)
+    connections.to(URL).mount(URL, wire)
+    site = Site(URL, Unsigned(), connections, SITE_HOSTS, open_gate(limiter))
+    wire.answers({"ok": True})
+    site.get("/rest/api/3/issue/10063")
+    wire.answers({}, status=429, headers={"Retry-After": "7"})
+    with pytest.raises(JiraBusy):
+        site.get("/rest/api/3/issue/10064")
+    assert limiter.admitted == ["GET /rest/api/3/issue/{}"] * 2
+    assert limiter.settled == [200, 429]

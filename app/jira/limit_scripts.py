@@ -1,0 +1,188 @@
+"""The limiter's three steps as they happen in Redis: each is one script, so that no two processes see the same room.
+
+Every script takes one argument, an object in JSON, and tells the time by Redis's clock (`offset` ms is for tests).
+What lies in Redis, all of it under `jira:`
+
+| key             | kind | holds |
+|-----------------|------|-------|
+| `app`           | hash | `quota`, `blocked_until`, `why` |
+| `site:<site>`   | hash | `quota`, `shares_app`, `blocked_until`, `why`; an endpoint's also `rate`, `clean`, `cut`, `free` |
+| `leases:<site>` | zset | requests in flight by when their lease runs out |
+| `waiting`       | zset | sites that want points for a backfill, by when they are forgotten |
+| `points:<hour>` | hash | `total`, `site <site>`, `backfill <site>`, `purpose <purpose>`; hours since 1970, UTC |
+"""
+
+from __future__ import annotations
+
+_OPENING = """
+local it = cjson.decode(ARGV[1])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000) + it.offset
+local hour = math.floor(now / 3600000)
+local function number(key, field) return tonumber(redis.call('HGET', key, field) or 0) end
+local function whole(amount) return string.format('%.0f', amount) end
+"""
+
+# KEYS: app, site, leases, waiting
+# ARGV: {offset, ledger (prefix of the hours' keys), site, endpoint, ceiling, start (requests a second), lease (its id),
+#   lease_ms, concurrency, metered (whether requests cost points),
+#   purpose, points, part (of the hour that this purpose may fill), quota (the app's, until Jira names it),
+#   patience (ms that the caller would still wait), slot (ms, of a turn given earlier; 0: none)}
+# Returns {1, now, hour, whether it counts for the app} or {0, why, ms to wait, slot}
+ADMIT = f"""{_OPENING}
+local APP, SITE, LEASES, WAITING = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local QUARTER, MINUTE, GRACE, DAY, LATE = 900000, 60000, 90000, 86400000, 100
+local ledger = it.ledger .. whole(hour)
+local next_hour = (hour + 1) * 3600000 - now
+local shares_app = it.metered and redis.call('HGET', SITE, 'shares_app') ~= '0'
+local is_backfill = shares_app and it.purpose == 'backfill'
+
+local function want(wait)  -- a backfill that is told to come back keeps its share until then
+  if not is_backfill then return end
+  redis.call('ZADD', WAITING, 'GT', whole(now + wait + GRACE), it.site)
+  redis.call('PEXPIRE', WAITING, DAY)
+end
+local function refuse(why, wait, slot)
+  want(wait)
+  return {{0, why, math.ceil(wait), slot or 0}}
+end
+
+-- 1. Is anything parked?
+local function parked(key, prefix) return math.max(0, number(key, prefix .. 'blocked_until') - now) end
+if it.metered and parked(APP, '') > 0 then return refuse('app', parked(APP, '')) end
+if parked(SITE, '') > 0 then return refuse('site', parked(SITE, '')) end
+if parked(SITE, it.endpoint .. ' ') > 0 then return refuse('endpoint', parked(SITE, it.endpoint .. ' ')) end
+
+-- 2. Is there room in the hour? An hour that nobody has touched takes any one request.
+if it.metered then
+  local function is_over(spent, limit) return spent > 0 and spent + it.points > limit end
+  local own = number(SITE, 'quota')
+  if own > 0 and is_over(number(ledger, 'site ' .. it.site), own * it.part) then return refuse('hour', next_hour) end
+  if shares_app then
+    local quota = number(APP, 'quota')
+    local limit = (quota > 0 and quota or it.quota) * it.part
+    local total = number(ledger, 'total')
+    if is_over(total, limit) then return refuse('hour', next_hour) end
+    if is_backfill then
+      redis.call('ZREMRANGEBYSCORE', WAITING, '-inf', whole(now))
+      want(0)
+      local names = redis.call('ZRANGE', WAITING, 0, -1)
+      local held = 0
+      for _, name in ipairs(names) do held = held + number(ledger, 'backfill ' .. name) end
+      local share = (limit - total + held) / #names
+      local until_free = next_hour - QUARTER
+      if until_free > 0 and #names > 1 and number(ledger, 'backfill ' .. it.site) >= share then
+        return refuse('share', math.min(MINUTE, until_free))
+      end
+    end
+  end
+end
+
+-- 3. Is there room at the site?
+redis.call('ZREMRANGEBYSCORE', LEASES, '-inf', whole(now))
+if redis.call('ZCARD', LEASES) >= it.concurrency then return refuse('concurrency', 50) end
+
+-- 4. Is it our turn? Turns lie 1/rate seconds apart; who is early is given one to come back at.
+local rate = math.min(it.ceiling, tonumber(redis.call('HGET', SITE, it.endpoint .. ' rate') or it.start))
+if it.slot > now then return refuse('pace', it.slot - now, it.slot) end
+if it.slot < now - LATE then
+  local slot = math.ceil(math.max(now, number(SITE, it.endpoint .. ' free')))
+  if slot - now > it.patience then return refuse('pace', slot - now) end
+  redis.call('HSET', SITE, it.endpoint .. ' rate', rate, it.endpoint .. ' free', string.format('%.3f',
+    math.max(now, number(SITE, it.endpoint .. ' free')) + 1000 / rate))
+  redis.call('PEXPIRE', SITE, DAY)
+  if slot > now then return refuse('pace', slot - now, slot) end
+end
+
+-- Admitted.
+redis.call('ZADD', LEASES, whole(now + it.lease_ms), it.lease)
+redis.call('PEXPIRE', LEASES, it.lease_ms)
+if it.metered then
+  if shares_app then redis.call('HINCRBY', ledger, 'total', it.points) end
+  redis.call('HINCRBY', ledger, 'site ' .. it.site, it.points)
+  redis.call('HINCRBY', ledger, 'purpose ' .. it.purpose, it.points)
+  if is_backfill then redis.call('HINCRBY', ledger, 'backfill ' .. it.site, it.points) end
+  redis.call('PEXPIRE', ledger, 2 * DAY)
+end
+return {{1, now, hour, shares_app and 1 or 0}}
+"""
+
+# KEYS: app, site, leases
+# ARGV: {offset, ledger, site, endpoint, ceiling, start, floor, climb (clean answers to one more request a second), lease,
+#   metered, shares_app, purpose, admitted (ms), hour (of the admission), expected, points (what it really cost),
+#   effect, scope and wait (ms) of a pause, why, quota (the app's, until Jira names it),
+#   app_quota, app_left, site_quota, site_left (absent: not said)}
+SETTLE = f"""{_OPENING}
+local APP, SITE, LEASES = KEYS[1], KEYS[2], KEYS[3]
+local DAY = 86400000
+redis.call('ZREM', LEASES, it.lease)
+
+if it.metered then
+  local function book(ledger, points)
+    if points == 0 then return end
+    if it.shares_app then redis.call('HINCRBY', ledger, 'total', points) end
+    redis.call('HINCRBY', ledger, 'site ' .. it.site, points)
+    redis.call('HINCRBY', ledger, 'purpose ' .. it.purpose, points)
+    if it.shares_app and it.purpose == 'backfill' then redis.call('HINCRBY', ledger, 'backfill ' .. it.site, points) end
+    redis.call('PEXPIRE', ledger, 2 * DAY)
+  end
+  book(it.ledger .. whole(it.hour), it.points - it.expected)
+  -- Nobody knows in which hour Jira counts a request that was under way at the full hour: it counts in both.
+  if hour ~= it.hour then book(it.ledger .. whole(hour), it.points) end
+
+  if it.app_quota then redis.call('HSET', APP, 'quota', it.app_quota) end
+  if it.site_quota then redis.call('HSET', SITE, 'quota', it.site_quota) end
+  if it.app_quota or it.site_quota then redis.call('HSET', SITE, 'shares_app', it.app_quota and '1' or '0') end
+  -- Where Jira has counted more than we have, as after a loss of our data, Jira is right.
+  local function at_least(field, quota, left)
+    if not (quota > 0 and left and hour == it.hour) then return end
+    local ledger = it.ledger .. whole(hour)
+    if quota - left > number(ledger, field) then
+      redis.call('HSET', ledger, field, quota - left)
+      redis.call('PEXPIRE', ledger, 2 * DAY)
+    end
+  end
+  local known = number(APP, 'quota')
+  at_least('total', known > 0 and known or it.quota, it.app_left)
+  at_least('site ' .. it.site, number(SITE, 'quota'), it.site_left)
+end
+
+local function rate_of(endpoint) return tonumber(redis.call('HGET', SITE, endpoint .. ' rate') or it.start) end
+local function halve(endpoint)  -- once for all that was under way
+  if it.admitted <= number(SITE, endpoint .. ' cut') then return end
+  redis.call('HSET', SITE, endpoint .. ' rate', math.max(it.floor, rate_of(endpoint) / 2),
+    endpoint .. ' clean', 0, endpoint .. ' cut', whole(now))
+end
+if it.effect == 'clean' then
+  if redis.call('HINCRBY', SITE, it.endpoint .. ' clean', 1) >= it.climb then
+    redis.call('HSET', SITE, it.endpoint .. ' clean', 0,
+      it.endpoint .. ' rate', math.min(it.ceiling, rate_of(it.endpoint) + 1))
+  end
+elseif it.effect == 'slower' then
+  halve(it.endpoint)
+elseif it.effect == 'all-slower' then
+  halve(it.endpoint)
+  for _, field in ipairs(redis.call('HKEYS', SITE)) do
+    local endpoint = string.match(field, '^(.*) rate$')
+    if endpoint and endpoint ~= it.endpoint then halve(endpoint) end
+  end
+end
+
+if it.scope then
+  local key = it.scope == 'app' and APP or SITE
+  local prefix = it.scope == 'endpoint' and it.endpoint .. ' ' or ''
+  if now + it.wait > number(key, prefix .. 'blocked_until') then
+    redis.call('HSET', key, prefix .. 'blocked_until', whole(now + it.wait), prefix .. 'why', it.why)
+  end
+end
+if redis.call('EXISTS', APP) == 1 then redis.call('PEXPIRE', APP, DAY) end
+redis.call('PEXPIRE', SITE, DAY)
+return 1
+"""
+
+# KEYS: leases · ARGV: {offset, lease, lease_ms}
+KEEP = f"""{_OPENING}
+redis.call('ZADD', KEYS[1], whole(now + it.lease_ms), it.lease)
+redis.call('PEXPIRE', KEYS[1], it.lease_ms)
+return 1
+"""

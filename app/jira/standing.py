@@ -1,0 +1,98 @@
+"""How a site stands with the limiter: for people and for metrics. Reads what `limit_scripts` writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import RedisError
+
+from app.errors import Unavailable
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+APP = "jira:app"
+LEDGER = "jira:points:"
+_HOUR = 3600
+
+
+def site_of(site: str) -> str:
+    """The key of what is known of a site."""
+    return f"jira:site:{site}"
+
+
+def leases_of(site: str) -> str:
+    """The key of a site's requests in flight."""
+    return f"jira:leases:{site}"
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Reads the books. Every failure of Redis is Unavailable."""
+
+    redis: Redis
+    offset_ms: int = 0
+
+    def spent(self, site: str, hour: datetime) -> int:
+        """Points that a site has used in the UTC hour of a moment; kept for two days."""
+        return int(self._asked("hget", f"{LEDGER}{int(hour.timestamp()) // _HOUR}", f"site {site}") or 0)
+
+    def spent_by_app(self, hour: datetime) -> dict[str, int]:
+        """Points that the app has used in an hour: `total` (of its own pool), and by purpose."""
+        found = self._asked("hgetall", f"{LEDGER}{int(hour.timestamp()) // _HOUR}")
+        books = {_text(name): int(value) for name, value in found.items()}
+        purposes = {
+            name.removeprefix("purpose "): value for name, value in books.items() if name.startswith("purpose ")
+        }
+        return {"total": books.get("total", 0)} | purposes
+
+    def standing(self, site: str) -> dict[str, Any]:
+        """A site at this moment, ready for JSON: points of this hour, quotas learned, what is parked, paces, in flight."""
+        seconds, micros = self._asked("time")
+        now_ms = seconds * 1000 + micros // 1000 + self.offset_ms
+        hour = datetime.fromtimestamp(now_ms / 1000, UTC)
+        known, app = self._hash(site_of(site)), self._hash(APP)
+        return {
+            "points_this_hour": self.spent(site, hour),
+            "app_points_this_hour": self.spent_by_app(hour)["total"],
+            "app_quota": _whole(app.get("quota")),
+            "site_quota": _whole(known.get("quota")),
+            "app_blocked_until": _until(app.get("blocked_until"), now_ms),
+            "blocked_until": _until(known.get("blocked_until"), now_ms),
+            "why": known.get("why") if _until(known.get("blocked_until"), now_ms) else None,
+            "in_flight": int(self._asked("zcount", leases_of(site), f"({now_ms}", "+inf")),
+            "endpoints": {
+                name.removesuffix(" rate"): {
+                    "rate": float(value),
+                    "blocked_until": _until(known.get(f"{name.removesuffix(' rate')} blocked_until"), now_ms),
+                }
+                for name, value in sorted(known.items())
+                if name.endswith(" rate")
+            },
+        }
+
+    def _hash(self, key: str) -> dict[str, str]:
+        return {_text(name): _text(value) for name, value in self._asked("hgetall", key).items()}
+
+    def _asked(self, command: str, *args: object) -> Any:  # noqa: ANN401 - Redis's answer
+        try:
+            return getattr(self.redis, command)(*args)
+        except RedisError as error:
+            raise Unavailable("Redis does not answer.") from error
+
+
+def _until(value: str | None, now_ms: int) -> str | None:
+    """A pause's end as RFC 3339, None where it is over."""
+    if value is None or int(value) <= now_ms:
+        return None
+    return datetime.fromtimestamp(int(value) / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _whole(value: str | None) -> int | None:
+    return int(value) if value is not None else None
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,1 @@
+"""The project's own benchmarks: `python -m bench` runs every module here that has a `run() -> list[Figure]`."""

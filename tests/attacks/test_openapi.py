@@ -1,0 +1,101 @@
+"""The API against its own document, by a program that reads nothing else (schemathesis), with a good API key.
+
+Deterministic and bounded: the same cases every run. Half of them go to an integration that exists. Schemathesis' own
+pytest integration is not used: it leans on pytest's private parts; its cases are drawn with hypothesis as they are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.parameters import ParameterLocation
+
+from tests.story.processes import API_KEY
+
+if TYPE_CHECKING:
+    from schemathesis import Case
+    from schemathesis.schemas import BaseSchema
+
+    from tests.story.processes import RunningApp
+
+EXAMPLES = 40
+ONE = "/api/v1/integrations/{integration_id}"
+OPERATIONS = (
+    *("GET /api/v1/integrations", "POST /api/v1/integrations", f"GET {ONE}", f"PATCH {ONE}", f"POST {ONE}/otp"),
+    *(f"POST {ONE}/validate", f"POST {ONE}/reauthenticate", f"GET {ONE}/progress", f"POST {ONE}/pause"),
+    *(f"POST {ONE}/resume", f"POST {ONE}/sync", f"GET {ONE}/changes", f"DELETE {ONE}"),
+)
+CHECKED = (
+    *("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"),
+    *("response_headers_conformance",),
+)
+LIMITS_OF_THE_WIRE = {414, 431}
+"""Gunicorn's answers to a request line or a header that is too long."""
+
+
+@pytest.fixture(scope="module")
+def document(target: RunningApp) -> BaseSchema:
+    load_all_checks()
+    return schemathesis.openapi.from_url(
+        f"{target.url}/api/v1/openapi.json", config=SchemathesisConfig.from_dict({"seed": 27})
+    )
+
+
+def test_every_operation_of_the_document_is_tried(document: BaseSchema) -> None:
+    assert {each.ok().label for each in document.get_all_operations()} == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_every_answer_is_what_the_document_says(
+    document: BaseSchema, target: RunningApp, label: str, mode: GenerationMode
+) -> None:
+    (operation,) = (found for each in document.get_all_operations() if (found := each.ok()).label == label)
+    known = target.an_integration(f"for {label}")
+
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink],
+    )
+    @given(case=operation.as_strategy(generation_mode=mode), is_known=st.booleans())
+    def ask(case: Case, is_known: bool) -> None:
+        if is_known and "integration_id" in case.path_parameters:
+            case.path_parameters["integration_id"] = known
+        answer = case.call(headers={"Authorization": f"Bearer {API_KEY}"}, timeout=30)
+        if answer.status_code not in LIMITS_OF_THE_WIRE:
+            case.validate_response(answer, checks=[CHECKS.get_one(name) for name in CHECKED])
+        if _has_wrong_body(case):
+            assert answer.status_code >= 400, (case.as_curl_command(), answer.text)
+
+    ask()
+
+
+def _has_wrong_body(case: Case) -> bool:
+    """Whether the body violates the document. Unknown parameters of a query may be ignored, and are."""
+    parts = case.meta.components if case.meta else {}
+    return ParameterLocation.BODY in parts and parts[ParameterLocation.BODY].mode is GenerationMode.NEGATIVE
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer sei_nobodys_" + "x" * 40}], ids=["no key", "unknown"]
+)
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_nothing_is_answered_without_a_good_key(target: RunningApp, label: str, headers: dict[str, str]) -> None:
+    method, path = label.split(" ")
+    known = target.an_integration()
+    answer = requests.request(
+        method, target.url + path.replace("{integration_id}", known), headers=headers, json={}, timeout=30
+    )
+    assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/problem+json")

@@ -1,0 +1,598 @@
+"""One limiter for all processes, on a real Valkey (jira-api.md §2): what Jira would see, and what is remembered."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from app import clock
+from app.errors import JiraBusy, Unavailable
+from app.jira.endpoints import Endpoint, endpoint_of
+from app.jira.limits import LEASE_MS, Limiter, Purpose
+from tests.integration.jira.asker import ENDPOINTS
+from tests.integration.jira.conftest import NOON, Patient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[3]
+SITE, OTHER = "https://acme.atlassian.net", "https://other.atlassian.net"
+SEARCH, ISSUE = ENDPOINTS
+COUNT = endpoint_of("POST", "/rest/api/3/search/approximate-count")
+GLOBAL = {"RateLimit-Reason": "jira-quota-global-based", "Retry-After": "1800"}
+TENANT = {"RateLimit-Reason": "jira-quota-tenant-based", "Retry-After": "1800"}
+BURST = {"RateLimit-Reason": "jira-burst-based", "Retry-After": "30"}
+NEAR = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "3", "X-RateLimit-NearLimit": "true"}
+JITTER = timedelta(seconds=60)
+
+
+def ask(
+    limiter: Limiter,
+    endpoint: Endpoint = ISSUE,
+    *,
+    site: str = SITE,
+    purpose: Purpose = Purpose.READ_THROUGH,
+    points: int = 2,
+    answer: tuple[int, dict[str, str]] = (200, {}),
+    is_metered: bool = True,
+) -> int:
+    """One request and its answer; a search brings as many issues as were expected."""
+    with limiter.admit(site, endpoint, purpose=purpose, expected_points=points, is_metered=is_metered) as permit:
+        permit.settle(*answer, {"issues": [{}] * (points - 1)} if endpoint == SEARCH else {})
+        return permit.admitted
+
+
+def refusal(limiter: Limiter, endpoint: Endpoint = ISSUE, **given: Any) -> timedelta:
+    """How long a request is told to stay away."""
+    with pytest.raises(JiraBusy) as refused:
+        ask(limiter, endpoint, **given)
+    return refused.value.retry_at - clock.now()
+
+
+def rate(limiter: Limiter, endpoint: Endpoint = ISSUE, site: str = SITE) -> float:
+    return float(limiter.accounts.standing(site)["endpoints"][str(endpoint)]["rate"])
+
+
+def nowhere() -> Redis:
+    return Redis(port=1, retry=Retry(NoBackoff(), 0))
+
+
+def spend(limiter: Limiter, points: int, *, site: str = SITE, purpose: Purpose = Purpose.BACKFILL) -> None:
+    """Use up points of the hour in one go."""
+    ask(limiter, SEARCH, site=site, purpose=purpose, points=points)
+
+
+# -- many processes
+
+
+def start(url: str, *, concurrency: int, threads: int, seconds: float) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.jira.asker", url, SITE, str(concurrency), str(threads), str(seconds)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+@pytest.fixture
+def askers(limits_url: str, redis: Redis) -> Iterator[list[subprocess.Popen[str]]]:
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for each in started:
+        each.kill()
+        each.communicate()
+
+
+def most_in_a_second(redis: Redis, name: str) -> int:
+    moments = sorted(int(each) for each in redis.lrange(name, 0, -1))
+    assert len(moments) > 5, name
+    return max(sum(1 for other in moments if each <= other < each + 1000) for each in moments)
+
+
+@pytest.mark.parametrize("concurrency", [1, 3, 8])
+def test_eight_processes_together_are_as_polite_as_one(
+    limits_url: str, redis: Redis, askers: list[subprocess.Popen[str]], concurrency: int
+) -> None:
+    """At 10 requests a second a turn lies every 100 ms and may be taken 100 ms late: at most 12 are admitted in a second.
+
+    On the way to the site a busy machine may hold some up; 8 more are allowed for that. Concurrency has no tolerance.
+    """
+    askers += [start(limits_url, concurrency=concurrency, threads=8, seconds=3) for _ in range(8)]
+    for each in askers:
+        go(each)
+    made = [int(each.communicate(timeout=60)[0]) for each in askers]
+    assert sum(made) >= 20, "two endpoints at 10 requests a second for three seconds and more"
+    assert int(redis.get("most") or 0) <= concurrency
+    for endpoint in ENDPOINTS:
+        assert most_in_a_second(redis, f"admitted {endpoint}") <= 12
+        assert most_in_a_second(redis, f"arrived {endpoint}") <= 20
+    standing = Limiter(redis, site_concurrency=1).accounts.standing(SITE)
+    assert standing["in_flight"] == 0
+    assert standing["points_this_hour"] == sum(made) + redis.llen(f"admitted {ISSUE}")
+
+
+def test_the_leases_of_a_killed_process_run_out(
+    limits_url: str, redis: Redis, askers: list[subprocess.Popen[str]]
+) -> None:
+    askers += [start(limits_url, concurrency=2, threads=1, seconds=0) for _ in range(2)]
+    for each in askers:
+        go(each)
+        assert each.stdout is not None
+        assert each.stdout.readline() == "in\n"
+        each.kill()
+        each.wait()
+    limiter = Patient(redis, site_concurrency=2)
+    limiter.offset_ms = 0
+    assert refusal(limiter) < timedelta(seconds=3)
+    limiter.offset_ms = LEASE_MS - 20_000
+    assert limiter.accounts.standing(SITE)["in_flight"] == 2
+    refusal(limiter)
+    limiter.offset_ms = LEASE_MS + 1000
+    ask(limiter)
+    assert limiter.accounts.standing(SITE)["in_flight"] == 0
+
+
+# -- in flight
+
+
+def test_never_more_in_flight_than_allowed_at_a_site_whatever_the_endpoint(redis: Redis) -> None:
+    limiter = Patient(redis, site_concurrency=2)
+    with ExitStack() as both:
+        for endpoint in (SEARCH, ISSUE):
+            both.enter_context(limiter.admit(SITE, endpoint, purpose=Purpose.BACKFILL, expected_points=2))
+        assert limiter.accounts.standing(SITE)["in_flight"] == 2
+        assert refusal(limiter, COUNT) < timedelta(seconds=3)
+        ask(limiter, COUNT, site=OTHER)
+    ask(limiter, COUNT)
+
+
+def test_leaving_without_an_answer_gives_the_lease_back_and_books_what_was_expected(limiter: Patient) -> None:
+    with pytest.raises(ZeroDivisionError), limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101):
+        raise ZeroDivisionError
+    standing = limiter.accounts.standing(SITE)
+    assert (standing["in_flight"], standing["points_this_hour"]) == (0, 101)
+
+
+def test_settling_twice_counts_once(limiter: Patient) -> None:
+    with limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101) as permit:
+        permit.settle(200, {}, {"issues": [{}] * 30})
+        permit.settle(429, GLOBAL)
+    ask(limiter, ISSUE)
+    assert limiter.accounts.spent(SITE, NOON) == 31 + 2
+
+
+def test_a_long_answer_keeps_its_lease(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    limiter, elapsed = Patient(redis, site_concurrency=1), [0.0]
+    monkeypatch.setattr("app.jira.limits.time.monotonic", lambda: elapsed[0])
+    with limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101) as permit:
+        permit._renewed = 0.0
+        for _ in range(10):
+            elapsed[0] += 25
+            limiter.move(25)
+            permit.keep()
+            assert limiter.accounts.standing(SITE)["in_flight"] == 1
+        refusal(limiter)
+
+
+# -- the pace
+
+
+def test_turns_lie_a_tenth_of_a_second_apart_at_first(limiter: Patient) -> None:
+    turns = [ask(limiter) for _ in range(20)]
+    assert all(after - before >= 100 - 1 for before, after in pairwise(turns))
+    assert sum(limiter.waits) <= 1.95
+
+
+def test_endpoints_and_sites_have_turns_of_their_own(limiter: Patient) -> None:
+    for site in (SITE, OTHER):
+        for endpoint in (SEARCH, ISSUE, COUNT):
+            ask(limiter, endpoint, site=site)
+    assert limiter.waits == []
+
+
+def test_who_would_wait_too_long_is_sent_away_and_takes_no_turn(redis: Redis) -> None:
+    limiter = Patient(redis, site_concurrency=64)
+    ask(limiter)
+    redis.hset(f"jira:site:{SITE}", mapping={f"{ISSUE} rate": 0.5, f"{ISSUE} free": 1e13})
+    before = redis.hgetall(f"jira:site:{SITE}")
+    refusal(limiter)
+    assert redis.hgetall(f"jira:site:{SITE}") == before
+
+
+def test_a_turn_taken_too_late_is_forfeited(limiter: Patient) -> None:
+    ask(limiter)
+    late = iter([0.5])
+    limiter._pause = lambda wait: limiter.move(wait + next(late, 0.0))
+    taken = ask(limiter)
+    assert ask(limiter) - taken >= 100 - 1, "the next turn lies behind the one really taken"
+
+
+def test_the_pace_rises_by_one_for_fifty_clean_answers(limiter: Patient) -> None:
+    for number in range(1, 151):
+        ask(limiter)
+        assert rate(limiter) == 10 + number // 50
+
+
+@pytest.mark.parametrize(("endpoint", "ceiling"), [(SEARCH, 60), (ISSUE, 90), (COUNT, 90)])
+def test_the_pace_never_passes_sixty_percent_of_the_published_burst(
+    limiter: Patient, redis: Redis, endpoint: Endpoint, ceiling: float
+) -> None:
+    ask(limiter, endpoint)
+    redis.hset(f"jira:site:{SITE}", f"{endpoint} rate", ceiling - 0.5)
+    for _ in range(60):
+        ask(limiter, endpoint)
+    assert rate(limiter, endpoint) == ceiling
+
+
+@pytest.mark.parametrize("answer", [(200, NEAR), (429, BURST)], ids=["near the limit", "429"])
+def test_the_pace_is_halved_down_to_a_floor(limiter: Patient, answer: tuple[int, dict[str, str]]) -> None:
+    seen = []
+    for _ in range(6):
+        ask(limiter, answer=answer)
+        seen.append(rate(limiter))
+        limiter._parked.clear()
+        limiter.move(31)
+    assert seen == [5, 2.5, 1.25, 0.625, 0.5, 0.5]
+    ask(limiter, COUNT)
+    assert rate(limiter, COUNT) == 10, "another endpoint"
+
+
+def test_what_was_under_way_together_halves_the_pace_once(limiter: Patient) -> None:
+    with ExitStack() as all_of_them:
+        permits = [
+            all_of_them.enter_context(limiter.admit(SITE, ISSUE, purpose=Purpose.BACKFILL, expected_points=2))
+            for _ in range(8)
+        ]
+        limiter.move(0.1)
+        for permit in permits:
+            permit.settle(429, BURST)
+    assert rate(limiter) == 5
+
+
+def test_a_halved_pace_counts_to_fifty_anew(limiter: Patient) -> None:
+    for _ in range(49):
+        ask(limiter)
+    ask(limiter, answer=(200, NEAR))
+    ask(limiter)
+    assert rate(limiter) == 5
+    for _ in range(49):
+        ask(limiter)
+    assert rate(limiter) == 6
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_broken_site_neither_raises_nor_lowers_the_pace(limiter: Patient, status: int) -> None:
+    for _ in range(60):
+        ask(limiter, answer=(status, {}))
+    assert rate(limiter) == 10
+
+
+# -- pauses
+
+
+def test_the_apps_quota_parks_every_site_but_those_that_cost_no_points(limiter: Patient) -> None:
+    ask(limiter, answer=(429, GLOBAL))
+    for site in (SITE, OTHER):
+        for endpoint in (SEARCH, ISSUE, COUNT):
+            assert timedelta(seconds=1799) < refusal(limiter, endpoint, site=site) < timedelta(seconds=1800) + JITTER
+    ask(limiter, site=OTHER, is_metered=False)
+    assert rate(limiter) == 10, "a quota says nothing about the pace"
+    limiter.move(1795)
+    refusal(limiter, site=OTHER)
+    limiter.move(6)
+    ask(limiter)
+    ask(limiter, site=OTHER)
+
+
+def test_a_tenants_quota_parks_the_site(limiter: Patient) -> None:
+    ask(limiter, answer=(429, TENANT))
+    for endpoint in (SEARCH, ISSUE, COUNT):
+        assert refusal(limiter, endpoint) > timedelta(seconds=1799)
+    ask(limiter, site=OTHER)
+
+
+def test_a_burst_parks_one_endpoint(limiter: Patient) -> None:
+    ask(limiter, answer=(429, BURST))
+    assert timedelta(seconds=29) < refusal(limiter) < timedelta(seconds=32)
+    ask(limiter, COUNT)
+    ask(limiter, ISSUE, site=OTHER)
+    limiter.move(31)
+    ask(limiter)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"RateLimit-Reason": "jira-cost-based", "Retry-After": "20"},
+        {"X-Failure-Category": "FAILURE_CLIENT_RATE_LIMIT", "X-RateLimit-Limit": "360000"},
+        {},
+    ],
+    ids=["cost", "gateway", "nothing said"],
+)
+def test_an_unknown_reason_slows_and_parks_the_whole_site(limiter: Patient, headers: dict[str, str]) -> None:
+    ask(limiter, COUNT)
+    ask(limiter, answer=(429, headers))
+    assert refusal(limiter, COUNT) > timedelta(seconds=19)
+    assert (rate(limiter), rate(limiter, COUNT)) == (5, 5)
+    ask(limiter, site=OTHER)
+
+
+def test_maintenance_parks_the_site_and_leaves_the_pace(limiter: Patient) -> None:
+    ask(limiter, answer=(503, {"Retry-After": "300"}))
+    assert refusal(limiter, COUNT) > timedelta(seconds=299)
+    assert rate(limiter) == 10
+
+
+def test_a_short_pause_is_waited_out(limiter: Patient) -> None:
+    ask(limiter, answer=(429, {**BURST, "Retry-After": "1"}))
+    ask(limiter)
+    assert 0.5 < sum(limiter.waits) < 1.4
+
+
+def test_a_later_answer_does_not_shorten_a_pause(limiter: Patient) -> None:
+    with ExitStack() as both:
+        first, second = (
+            both.enter_context(limiter.admit(SITE, ISSUE, purpose=Purpose.BACKFILL, expected_points=2))
+            for _ in range(2)
+        )
+        first.settle(429, TENANT)
+        second.settle(429, {**TENANT, "Retry-After": "1"})
+    fresh = Patient(limiter._redis)
+    fresh.offset_ms = limiter.offset_ms
+    assert refusal(fresh) > timedelta(seconds=1799), "what the other processes see"
+    assert refusal(limiter) > timedelta(seconds=1799), "what this process remembers"
+
+
+def test_a_site_without_points_cannot_stop_the_app(limiter: Patient) -> None:
+    headers = {**GLOBAL, "RateLimit-Policy": '"global-app-quota";q=5;w=3600'}
+    ask(limiter, answer=(429, headers), is_metered=False)
+    refusal(limiter, is_metered=False)
+    ask(limiter, site=OTHER)
+    assert limiter.accounts.standing(OTHER)["app_quota"] is None
+
+
+# -- points
+
+
+def test_points_are_booked_and_corrected_by_what_it_really_cost(limiter: Patient) -> None:
+    with limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101) as permit:
+        assert limiter.accounts.spent(SITE, NOON) == 101
+        permit.settle(200, {}, {"issues": [{}] * 40})
+    ask(limiter, site=OTHER, purpose=Purpose.POLL)
+    ask(limiter, answer=(404, {}))
+    ask(limiter, is_metered=False)
+    assert limiter.accounts.spent(SITE, NOON) == 41 + 1
+    assert limiter.accounts.spent_by_app(NOON) == {"total": 44, "backfill": 41, "poll": 2, "read-through": 1}
+    assert limiter.accounts.spent(SITE, NOON - timedelta(hours=1)) == 0
+
+
+def test_each_purpose_leaves_the_next_its_reserve(redis: Redis) -> None:
+    limiter = Patient(redis, app_points_per_hour=1000)
+    spend(limiter, 600)
+    for purpose, is_out in [(Purpose.BACKFILL, True), (Purpose.POLL, False)]:
+        if is_out:
+            assert timedelta(minutes=59) < refusal(limiter, purpose=purpose) < timedelta(minutes=60) + JITTER
+        else:
+            ask(limiter, purpose=purpose)
+    spend(limiter, 198, purpose=Purpose.POLL)
+    refusal(limiter, purpose=Purpose.POLL)
+    spend(limiter, 200, purpose=Purpose.READ_THROUGH)
+    refusal(limiter, purpose=Purpose.READ_THROUGH)
+    ask(limiter, is_metered=False)
+    limiter.set(NOON + timedelta(hours=1))
+    ask(limiter, purpose=Purpose.BACKFILL)
+
+
+def test_an_untouched_hour_takes_any_one_request(redis: Redis) -> None:
+    limiter = Patient(redis, app_points_per_hour=100)
+    spend(limiter, 101)
+    refusal(limiter, purpose=Purpose.BACKFILL)
+
+
+def test_a_backfill_alone_may_have_all_that_backfills_may_have(redis: Redis) -> None:
+    limiter = Patient(redis, app_points_per_hour=1000)
+    for _ in range(6):
+        spend(limiter, 100)
+    refusal(limiter, purpose=Purpose.BACKFILL)
+
+
+def test_backfills_at_the_same_time_share_evenly(redis: Redis) -> None:
+    limiter = Patient(redis, app_points_per_hour=1000)
+    spend(limiter, 10, site=OTHER)
+    for _ in range(3):
+        spend(limiter, 100)
+    wait = refusal(limiter, SEARCH, purpose=Purpose.BACKFILL, points=100)
+    assert timedelta(seconds=59) < wait < timedelta(seconds=63), "300 is half of 600; ask again in a minute"
+    spend(limiter, 290, site=OTHER)
+    refusal(limiter, SEARCH, site=OTHER, purpose=Purpose.BACKFILL, points=100)
+    ask(limiter, purpose=Purpose.POLL)
+
+
+def test_a_share_is_lent_once_its_site_wants_no_more(redis: Redis) -> None:
+    limiter = Patient(redis, app_points_per_hour=1000)
+    spend(limiter, 10, site=OTHER)
+    spend(limiter, 300)
+    refusal(limiter, SEARCH, purpose=Purpose.BACKFILL, points=100)
+    limiter.move(91)
+    spend(limiter, 100)
+    spend(limiter, 190)
+    refusal(limiter, SEARCH, purpose=Purpose.BACKFILL, points=100)
+
+
+def test_in_the_last_quarter_what_is_left_goes_to_whoever_asks(redis: Redis) -> None:
+    limiter = Patient(redis, app_points_per_hour=1000)
+    limiter.set(NOON + timedelta(minutes=44, seconds=30))
+    spend(limiter, 10, site=OTHER)
+    spend(limiter, 300)
+    wait = refusal(limiter, SEARCH, purpose=Purpose.BACKFILL, points=100)
+    assert wait < timedelta(seconds=32), "no later than the quarter begins"
+    limiter.set(NOON + timedelta(minutes=45, seconds=1))
+    spend(limiter, 100)
+    spend(limiter, 190)
+    refusal(limiter, SEARCH, purpose=Purpose.BACKFILL, points=100)
+
+
+def test_a_small_share_still_lets_a_page_through(redis: Redis) -> None:
+    """A hundred sites share 600 points; a page costs 101."""
+    limiter = Patient(redis, app_points_per_hour=1000)
+    for number in range(100):
+        redis.zadd("jira:waiting", {f"site {number}": (NOON + timedelta(minutes=5)).timestamp() * 1000})
+    spend(limiter, 101)
+    refusal(limiter, SEARCH, purpose=Purpose.BACKFILL, points=101)
+    spend(limiter, 101, site=OTHER)
+
+
+def test_who_waited_for_the_full_hour_finds_its_share(redis: Redis) -> None:
+    """Whoever comes first in the new hour must not take it all: the others are known to be on their way."""
+    limiter = Patient(redis, app_points_per_hour=1000)
+    spend(limiter, 550)
+    for site in (OTHER, SITE):
+        refusal(limiter, SEARCH, site=site, purpose=Purpose.BACKFILL, points=100)
+        limiter.move(92)
+        ask(limiter, site=site, purpose=Purpose.BACKFILL)  # a small one, for which there still is room
+    limiter.set(NOON + timedelta(hours=1, seconds=1))
+    for _ in range(3):
+        spend(limiter, 100)
+    refusal(limiter, SEARCH, purpose=Purpose.BACKFILL, points=100)
+    limiter.move(50)
+    for _ in range(3):
+        spend(limiter, 100, site=OTHER)
+
+
+def test_a_request_across_the_full_hour_counts_in_both(limiter: Patient) -> None:
+    limiter.set(NOON - timedelta(seconds=1))
+    with limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101) as permit:
+        limiter.set(NOON + timedelta(seconds=1))
+        assert limiter.accounts.spent(SITE, NOON) == 0
+        permit.settle(200, {}, {"issues": [{}] * 50})
+    assert limiter.accounts.spent(SITE, NOON - timedelta(hours=1)) == 51
+    assert limiter.accounts.spent(SITE, NOON) == 51
+    assert limiter.accounts.spent_by_app(NOON)["total"] == 51
+
+
+def test_at_the_end_of_the_hour_the_next_is_a_moment_away(redis: Redis) -> None:
+    limiter = Patient(redis, app_points_per_hour=1000)
+    limiter.set(NOON - timedelta(seconds=20))
+    spend(limiter, 600)
+    assert timedelta(seconds=10) < refusal(limiter, purpose=Purpose.BACKFILL) < timedelta(seconds=22)
+    limiter.set(NOON - timedelta(seconds=1))
+    ask(limiter, purpose=Purpose.BACKFILL)
+    assert sum(limiter.waits) < 1.2, "so short a wait is waited out"
+    assert limiter.accounts.spent(SITE, NOON) == 2
+
+
+def test_the_quota_that_jira_names_replaces_ours(limiter: Patient) -> None:
+    ask(limiter, answer=(200, {"RateLimit-Policy": '"global-app-quota";q=500;w=3600'}))
+    spend(limiter, 290)
+    refusal(limiter, SEARCH, purpose=Purpose.BACKFILL, points=20)
+    assert limiter.accounts.standing(SITE)["app_quota"] == 500
+
+
+def test_where_jira_counted_more_jira_is_right(limiter: Patient) -> None:
+    ask(limiter, answer=(200, {"RateLimit": '"global-app-quota";r=15000;t=3000'}))
+    assert limiter.accounts.spent_by_app(NOON)["total"] == 50_000
+    refusal(limiter, purpose=Purpose.BACKFILL)
+    ask(limiter, purpose=Purpose.POLL)
+    ask(limiter, answer=(200, {"RateLimit": '"global-app-quota";r=60000;t=3000'}))
+    assert limiter.accounts.spent_by_app(NOON)["total"] == 50_004, "it is never lowered"
+
+
+def test_a_site_with_a_quota_of_its_own_leaves_the_apps_pool(redis: Redis) -> None:
+    limiter = Patient(redis, app_points_per_hour=1000)
+    ask(limiter, answer=(200, {"RateLimit-Policy": '"tenant-app-quota";q=2000;w=3600'}))
+    spend(limiter, 1100)
+    refusal(limiter, SEARCH, purpose=Purpose.BACKFILL, points=100)
+    assert limiter.accounts.spent_by_app(NOON)["total"] == 2, "what was booked before the site was known to have left"
+    spend(limiter, 500, site=OTHER)
+
+
+# -- Redis
+
+
+def test_after_a_loss_of_redis_the_pace_starts_anew_and_what_jira_said_still_holds(
+    limiter: Patient, redis: Redis
+) -> None:
+    for _ in range(100):
+        ask(limiter)
+    ask(limiter, COUNT, answer=(429, GLOBAL))
+    redis.flushdb()
+    redis.script_flush()
+    refusal(limiter)
+    limiter.move(1801)
+    ask(limiter)
+    assert rate(limiter) == 10
+
+
+def test_a_loss_while_a_request_is_under_way(limiter: Patient, redis: Redis) -> None:
+    with limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101) as permit:
+        redis.flushdb()
+        permit.settle(200, {}, {"issues": [{}] * 100})
+    ask(limiter)
+    assert limiter.accounts.spent(SITE, NOON) == 2
+
+
+def test_without_redis_nobody_gets_in_but_everybody_comes_back_soon() -> None:
+    limiter = Limiter(nowhere(), site_concurrency=8)
+    assert timedelta(seconds=2) < refusal(limiter) < timedelta(seconds=9)
+    with pytest.raises(Unavailable):
+        limiter.accounts.standing(SITE)
+
+
+def test_an_answer_is_not_lost_with_redis_and_a_pause_still_holds(limits_url: str, redis: Redis) -> None:
+    client = Redis.from_url(limits_url, retry=Retry(NoBackoff(), 0))
+    limiter = Patient(client)
+    with limiter.admit(SITE, ISSUE, purpose=Purpose.BACKFILL, expected_points=2) as permit:
+        client.connection_pool = nowhere().connection_pool
+        permit.settle(429, TENANT)
+        permit.keep()
+    assert refusal(limiter) > timedelta(seconds=1799)
+    client.close()
+
+
+def test_nothing_is_kept_for_ever(limiter: Patient, redis: Redis) -> None:
+    ask(limiter, purpose=Purpose.BACKFILL, answer=(200, {"RateLimit-Policy": '"global-app-quota";q=65000;w=3600'}))
+    with limiter.admit(SITE, ISSUE, purpose=Purpose.BACKFILL, expected_points=2):
+        keys = list(redis.scan_iter("*"))
+        assert len(keys) == 5
+        assert all(0 < redis.ttl(key) <= 2 * 86400 for key in keys)
+
+
+def test_a_sites_standing_is_told(limiter: Patient) -> None:
+    ask(limiter, COUNT)
+    ask(limiter, answer=(429, BURST))
+    with limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101):
+        standing = limiter.accounts.standing(SITE)
+    until = datetime.fromisoformat(standing["endpoints"][str(ISSUE)].pop("blocked_until"))
+    assert NOON.astimezone(UTC) + timedelta(seconds=29) < until < NOON + timedelta(seconds=40)
+    assert standing == {
+        "points_this_hour": 1 + 1 + 101,
+        "app_points_this_hour": 1 + 1 + 101,
+        "app_quota": None,
+        "site_quota": None,
+        "app_blocked_until": None,
+        "blocked_until": None,
+        "why": None,
+        "in_flight": 1,
+        "endpoints": {
+            str(ISSUE): {"rate": 5.0},
+            str(SEARCH): {"rate": 10.0, "blocked_until": None},
+            str(COUNT): {"rate": 10.0, "blocked_until": None},
+        },
+    }
