@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint bench soak lock browser clean
+.PHONY: help demo run test lint bench soak audit lock browser clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ bench: $(BIN)/.development ## the project's own benchmarks, into bench/results.j
 
 soak: $(BIN)/.development browser ## what takes longer: a site of 20,000 issues against its own truth
 	$(BIN)/python -m tests.soak completeness
+
+audit: $(BIN)/.development ## ask the advisory databases about every locked version
+	$(BIN)/python -m tests.architecture.audit
 
 browser: $(BIN)/.development
 	sh tests/browser.sh $(BIN)/playwright
