@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     bootstrap_api_key: str | None = Field(None, repr=False)
     worker_concurrency: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     site_concurrency: int = Field(8, ge=1, le=64)
+    app_points_per_hour: int = Field(65_000, ge=1000)
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=1, le=65535)
     data_dir: Path = Path("var")

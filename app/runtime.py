@@ -54,7 +54,9 @@ def assemble(settings: Settings, *, database_url: str, redis_url: str, pool_size
     vault = Vault(settings.keys)
     keyring = Keyring(store, vault)
     drawer, attempts = Drawer(redis), Attempts(redis)
-    limiter = Limiter(redis, site_concurrency=settings.site_concurrency)
+    limiter = Limiter(
+        redis, site_concurrency=settings.site_concurrency, app_points_per_hour=settings.app_points_per_hour
+    )
     return Runtime(
         settings=settings,
         redis=redis,

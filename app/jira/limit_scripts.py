@@ -71,7 +71,7 @@ if it.metered then
       for _, name in ipairs(names) do held = held + number(ledger, 'backfill ' .. name) end
       local share = (limit - total + held) / #names
       local until_free = next_hour - QUARTER
-      if until_free > 0 and #names > 1 and number(ledger, 'backfill ' .. it.site) >= share then
+      if until_free > 0 and number(ledger, 'backfill ' .. it.site) >= share then
         return refuse('share', math.min(MINUTE, until_free))
       end
     end

@@ -23,7 +23,7 @@ SHOTS = 2000
 def ground(servers: Servers, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
     url = database_of_its_own(str(servers.database_url))
     log = tmp_path_factory.mktemp("hostile") / "app.log"
-    with field_of_fire(url, redis_url.replace("?db=0", "?db=3"), log) as made:
+    with field_of_fire(url, redis_url.replace("?db=0", "?db=5"), log) as made:
         yield made
 
 

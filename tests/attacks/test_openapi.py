@@ -99,3 +99,11 @@ def test_nothing_is_answered_without_a_good_key(target: RunningApp, label: str, 
         method, target.url + path.replace("{integration_id}", known), headers=headers, json={}, timeout=30
     )
     assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/problem+json")
+
+
+@pytest.mark.parametrize("cursor", ["\u00bc\u00b8", "\U0001f600", "x\r\nX-Evil: 1", "-1", "9" * 20, "null"])
+def test_a_cursor_that_is_not_ours_is_not_sent_back_in_a_header(target: RunningApp, cursor: str) -> None:
+    answer = target.api("GET", f"/integrations/{target.an_integration()}/changes", params={"cursor": cursor})
+    assert answer.status_code == 400, answer.text
+    assert "X-Next-Cursor" not in answer.headers
+    assert "X-Evil" not in answer.headers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 import tempfile
 import time
@@ -56,6 +57,8 @@ def main() -> int:
     parser.add_argument("--issues", type=int, default=20_000)
     parser.add_argument("--latency", type=int, default=0)
     asked = parser.parse_args()
+    # The site here counts no hour's points; with Atlassian's 65,000 the backfill would wait for the next hour, rightly.
+    os.environ.setdefault("APP_POINTS_PER_HOUR", "1000000")
     return 1 if completeness(asked.issues, asked.latency) else 0
 
 

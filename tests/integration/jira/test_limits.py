@@ -6,7 +6,6 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -195,9 +194,9 @@ def test_a_long_answer_keeps_its_lease(redis: Redis, monkeypatch: pytest.MonkeyP
 
 
 def test_turns_lie_a_tenth_of_a_second_apart_at_first(limiter: Patient) -> None:
-    turns = [ask(limiter) for _ in range(20)]
-    assert all(after - before >= 100 - 1 for before, after in pairwise(turns))
-    assert sum(limiter.waits) <= 1.95
+    turns = [ask(limiter) for _ in range(21)]
+    assert turns[-1] - turns[0] >= 1900, "a turn may be taken up to 100 ms late, the next is not put off by it"
+    assert sum(limiter.waits) <= 2.05
 
 
 def test_endpoints_and_sites_have_turns_of_their_own(limiter: Patient) -> None:
@@ -462,7 +461,7 @@ def test_a_small_share_still_lets_a_page_through(redis: Redis) -> None:
 def test_who_waited_for_the_full_hour_finds_its_share(redis: Redis) -> None:
     """Whoever comes first in the new hour must not take it all: the others are known to be on their way."""
     limiter = Patient(redis, app_points_per_hour=1000)
-    spend(limiter, 550)
+    spend(limiter, 550, site="https://done.atlassian.net")
     for site in (OTHER, SITE):
         refusal(limiter, SEARCH, site=site, purpose=Purpose.BACKFILL, points=100)
         limiter.move(92)
@@ -481,7 +480,7 @@ def test_a_request_across_the_full_hour_counts_in_both(limiter: Patient) -> None
     with limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101) as permit:
         limiter.set(NOON + timedelta(seconds=1))
         assert limiter.accounts.spent(SITE, NOON) == 0
-        permit.settle(200, {}, {"issues": [{}] * 50})
+        permit.settle(200, {"RateLimit": '"global-app-quota";r=9000;t=1'}, {"issues": [{}] * 50})
     assert limiter.accounts.spent(SITE, NOON - timedelta(hours=1)) == 51
     assert limiter.accounts.spent(SITE, NOON) == 51
     assert limiter.accounts.spent_by_app(NOON)["total"] == 51

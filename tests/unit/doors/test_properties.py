@@ -32,7 +32,7 @@ SECRET = "s" * 48
 BASE_PATH = "/base"
 _METHODS = st.sampled_from(["GET", "POST", "put", "DELETE"])
 _UNRESERVED = string.ascii_letters + string.digits + "-._~"
-_SEGMENTS = st.lists(st.text(_UNRESERVED + "&!$'()*+,;=:@", min_size=1, max_size=6), max_size=4)
+_SEGMENTS = st.lists(st.text(_UNRESERVED + "&!$'()*+,=@", min_size=1, max_size=6), max_size=4)
 _WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 _NAMES = st.one_of(st.sampled_from(["a", "a:", "a0", "jwt", "JWT", "x[]", "__proto__"]), _WORDS.filter(bool))
 _SAFE = st.sampled_from(["", "/", "~", "-._~", "!'()*,"])
@@ -53,7 +53,8 @@ def test_atlassians_package_agrees_where_it_is_right(
 ) -> None:
     """It is right about one slash at either end, about any spelling of a query, and about values that repeat.
 
-    Not asked: slashes in a row, which it collapses, and a base path, which it does not take off (connect-forge.md §3.3).
+    Not asked: slashes in a row, which it collapses, a base path, which it does not take off (connect-forge.md §3.3), and
+    `:` and `;` in a path, which it takes for a scheme and for parameters.
     """
     path = "/" + "/".join(segments) + ("/" if is_slashed and segments else "")
     query = "&".join(f"{quote(name, safe=safe)}={quote(value, safe=safe)}" for name, value in parameters)

@@ -149,7 +149,7 @@ class Vector(NamedTuple):
     hashes: frozenset[str]
 
 
-def _vectors() -> list[Vector]:
+def vectors() -> list[Vector]:
     found: list[list[str]] = []
     for line in _TABLE.strip().splitlines():
         if line.startswith("  "):
@@ -164,7 +164,7 @@ def _vectors() -> list[Vector]:
     return made
 
 
-_VECTORS = [pytest.param(vector, id=vector.id) for vector in _vectors()]
+_VECTORS = [pytest.param(vector, id=vector.id) for vector in vectors()]
 _NAMES = st.text(st.characters(max_codepoint=0xD7FF), min_size=1, max_size=8)
 _VALUES = st.text(st.characters(max_codepoint=0xD7FF), max_size=8)
 _PARAMETERS = st.lists(st.tuples(_NAMES, _VALUES), max_size=6)
@@ -176,7 +176,7 @@ def _query(parameters: list[tuple[str, str]]) -> str:
 
 
 def test_table_is_complete() -> None:
-    assert [vector.id for vector in _vectors()] == [
+    assert [vector.id for vector in vectors()] == [
         *(f"P{number}" for number in range(1, 25)),
         *(f"C{number}" for number in range(1, 13)),
         *(f"D{number}" for number in range(1, 4)),
