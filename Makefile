@@ -25,7 +25,8 @@ lint: $(BIN)/.development ## ruff, mypy, import contracts
 bench: $(BIN)/.development ## the project's own benchmarks, into bench/results.json
 	$(BIN)/python -m bench
 
-soak: $(BIN)/.development browser ## what takes longer: a site of 20,000 issues against its own truth
+soak: $(BIN)/.development browser ## what takes longer: 10,000 hostile requests; a site of 20,000 issues against its own truth
+	$(BIN)/python -m tests.attacks.hostile 10000
 	$(BIN)/python -m tests.soak completeness
 
 audit: $(BIN)/.development ## ask the advisory databases about every locked version

@@ -85,7 +85,9 @@ def refused(scene: Scene, reply: Reply, *statuses: int) -> None:
 
 def an_otp(scene: Scene) -> tuple[str, str]:
     integration = scene.app.an_integration(f"attacked {secrets.token_hex(4)}")
-    return integration, scene.app.an_otp(integration)
+    otp = scene.app.an_otp(integration)
+    scene.made_secrets.add(otp)
+    return integration, otp
 
 
 def state_of(scene: Scene, integration: str) -> Any:
