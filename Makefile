@@ -22,8 +22,8 @@ lint: $(BIN)/.development ## ruff, mypy, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(BIN)/.development ## the project's own benchmarks, into bench/results.json
-	$(BIN)/python -m bench
+bench: $(BIN)/.development ## the project's own benchmarks, into bench/results.json; ONLY=web for those of the doors
+	$(BIN)/python -m bench $(ONLY)
 
 soak: $(BIN)/.development browser ## what takes longer: 10,000 hostile requests; a site of 20,000 issues against its own truth
 	$(BIN)/python -m tests.attacks.hostile 10000

@@ -38,7 +38,13 @@ def main(wanted: list[str]) -> None:
     unknown = set(wanted) - set(known)
     if unknown:
         sys.exit(f"There is no benchmark {', '.join(sorted(unknown))}. There are: {', '.join(known)}.")
-    figures = [figure for name, run in known.items() if not wanted or name in wanted for figure in run()]
+    figures: list[Figure] = []
+    for name, run in known.items():
+        if not wanted or name in wanted:
+            measured = run()
+            sys.stdout.write(f"{table(measured)}\n")
+            sys.stdout.flush()
+            figures += measured
     found = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),  # noqa: TID251 - a record of this run, not the product's time
         "python": platform.python_version(),
@@ -46,7 +52,7 @@ def main(wanted: list[str]) -> None:
         "figures": [asdict(figure) for figure in figures],
     }
     RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    sys.stdout.write(f"{table(figures)}\nwritten to {RESULTS.relative_to(Path.cwd())}\n")
+    sys.stdout.write(f"written to {RESULTS.parent.name}/{RESULTS.name}\n")
 
 
 if __name__ == "__main__":

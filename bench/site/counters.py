@@ -1,0 +1,80 @@
+"""What was asked of the site: requests and points by endpoint, the most in flight, bytes, and who came back too early."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Counters:
+    """Everything since the last reset."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[int] = field(default_factory=Counter)
+    points: Counter[str] = field(default_factory=Counter)
+    issues: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    last_at: dict[str, float] = field(default_factory=dict)
+    targets: list[tuple[str, str]] = field(default_factory=list)
+    sent_bytes: int = 0
+    in_flight: int = 0
+    most_in_flight: int = 0
+    early: int = 0
+    """Requests sent before their Retry-After."""
+    working_seconds: float = 0.0
+    """Spent on putting answers together."""
+    started: float = field(default_factory=time.monotonic)
+    first_at: float | None = None
+    _cpu: float = field(default_factory=time.process_time)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def arrive(self) -> None:
+        """A request is there."""
+        with self._lock:
+            self.in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+            if self.first_at is None:
+                self.first_at = time.monotonic() - self.started
+
+    def note(self, template: str, method: str, target: str, status: int, *, points: int, issues: int) -> None:
+        """It is answered in the head."""
+        with self._lock:
+            self.requests[template] += 1
+            self.statuses[status] += 1
+            self.points[template] += points
+            self.issues[template] += issues
+            self.last_at[template] = time.monotonic() - self.started
+            if method == "GET":
+                self.targets.append((template, target))
+
+    def leave(self, sent: int, working: float) -> None:
+        """Its last byte is sent."""
+        with self._lock:
+            self.in_flight -= 1
+            self.sent_bytes += sent
+            self.working_seconds += working
+
+    def shown(self) -> dict[str, Any]:
+        """As `/bench/counters` answers."""
+        with self._lock:
+            return {
+                "requests": sum(self.requests.values()),
+                "requests_by_template": dict(self.requests.most_common()),
+                "statuses": dict(self.statuses),
+                "points": sum(self.points.values()),
+                "points_by_template": dict(self.points.most_common()),
+                "issues_by_template": dict(self.issues.most_common()),
+                "faults": dict(self.faults),
+                "early": self.early,
+                "most_in_flight": self.most_in_flight,
+                "bytes": self.sent_bytes,
+                "working_seconds": self.working_seconds,
+                "cpu_seconds": time.process_time() - self._cpu,
+                "seconds": time.monotonic() - self.started,
+                "first_at": self.first_at,
+                "last_at": dict(self.last_at),
+            }
