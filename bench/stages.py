@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 WATCHED = (
+    ("turn", "app.jira.limits", "Limiter._enter"),
     ("wire", "app.jira.client", "Site._send"),
     ("parse", "app.jira.client", "parse"),
     ("extract", "app.ingest.walk", "extract_page"),
     ("store", "app.store.session", "Store.bound_to"),
 )
-"""Stage, module and name; a bound session counts as store from its begin to its commit."""
+"""Stage, module and name; `turn` is the wait for the limiter, and a bound session counts as store from its begin to its commit."""
 STAGES = tuple(stage for stage, _, _ in WATCHED)
 
 
