@@ -50,6 +50,11 @@ def verify(store: Store, site: Site, tenant_id: UUID) -> list[Finding]:
     projects = _projects(store, tenant_id)
     asked = {project_id: count(site, jql_of(project_id)) for project_id in projects}
     with store.bound_to(tenant_id) as session:
+        records.lock_for_writing(session, tenant_id)
+        # Held until the findings are kept: they must not be written behind an erasure that began while Jira was asked.
+        integration = ledger.of_tenant(session, tenant_id, lock=True)
+        if integration is None or integration.state is State.DELETING:
+            return []
         counted = _count_anew(session, tenant_id)
         findings = [
             *(
@@ -145,8 +150,7 @@ def _list_totals(session: Session) -> dict[str, int]:
 
 
 def _count_anew(session: Session, tenant_id: UUID) -> dict[str, int]:
-    """Count every live row, and put the tallies right, which drift where tombstones come back to life."""
-    records.lock_for_writing(session, tenant_id)
+    """Count every live row, and put the tallies right, which drift where tombstones revive. Wants the write lock."""
     counted = {}
     for name, each in all_entities().items():
         query = select(func.count()).select_from(table_of(each)).where(table_of(each).c.deleted_at.is_(None))

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from tests.attacks.scene import Scene
 
-# Parts of a JWT (each begins with `{"` in base64), a token's parameter with a value, a whole e-mail address.
+# A JWT (two parts that begin with `{"`; sealed text may hold one by chance), a parameter with a value, an e-mail address.
 PATTERNS = {
-    "token": re.compile(rb"eyJ[A-Za-z0-9_-]{8,}"),
+    "token": re.compile(rb"eyJ[A-Za-z0-9_-]{8,}\.eyJ"),
     "jwt=": re.compile(rb"jwt=[A-Za-z0-9]"),
     "authorization": re.compile(rb"Authorization: *\w", re.IGNORECASE),
     "e-mail": re.compile(rb"[a-z0-9.]+@[a-z0-9-]+\.[a-z]{2,}"),

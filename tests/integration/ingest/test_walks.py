@@ -11,11 +11,13 @@ from sqlalchemy import func, select, update
 from app import clock
 from app.catalog.registry import entity
 from app.errors import JiraBusy, JiraDown, JiraNonsense, JiraRefused, TokenExpired
-from app.ingest import plan, walk
+from app.ingest import completeness, plan, walk
 from app.ingest.backfill import Hand
 from app.integrations import ledger
+from app.integrations.model import State
+from app.privacy.erase import erase_tenant_data
 from app.store import checkpoints
-from app.store.schema import CHUNKS
+from app.store.schema import CHUNKS, COMPLETENESS, TALLIES
 from app.store.tables import table_of
 from tests.factories import a_paired_site
 from tests.fakes.jira import FakeSite, FakeSites
@@ -196,3 +198,24 @@ def test_a_paused_integration_stops_within_a_page(parts: Runtime, tenant_id: UUI
     Hand(parts.store, FakeSites(site), tenant_id, 8, 1).work(until=clock.now() + timedelta(seconds=20))  # type: ignore[arg-type]  # a fake wire
     assert pages_seen == 3
     assert stored(parts, tenant_id) == 200
+
+
+def test_an_erasure_while_jira_is_asked_leaves_no_findings_behind(
+    parts: Runtime, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = FakeSite(20)
+    backfill(parts, tenant_id, site)
+
+    def counted_too_late(*_: object) -> int:
+        with parts.store.unrestricted_unsafe() as session:
+            integration = ledger.of_tenant(session, tenant_id)
+            assert integration is not None
+            ledger.move_to(session, integration.id, State.DELETING)
+        erase_tenant_data(parts.store, tenant_id)
+        return 20
+
+    monkeypatch.setattr(completeness, "count", counted_too_late)
+    assert completeness.verify(parts.store, site, tenant_id) == []  # type: ignore[arg-type]  # a fake wire
+    with parts.store.bound_to(tenant_id) as session:
+        for table in (COMPLETENESS, TALLIES):
+            assert session.execute(select(func.count()).select_from(table)).scalar_one() == 0
