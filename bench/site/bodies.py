@@ -171,7 +171,7 @@ class Draughtsman:
 
     def _lists(self, number: int, created: int, last: int, rows: Rows) -> dict[str, list[Object]]:
         chance = self._chance
-        histories = chance.randint(41, 160) if chance.random() < 0.015 else min(40, int(chance.gauss(20, 9)))  # noqa: PLR2004 - shares
+        histories = chance.randint(41, 160) if chance.random() < 0.015 else min(40, int(chance.gauss(18.3, 9)))  # noqa: PLR2004 - shares
         comments = chance.randint(21, 60) if chance.random() < 0.01 else min(20, int(chance.expovariate(1 / 5)))  # noqa: PLR2004
         worklogs = chance.randint(21, 80) if chance.random() < 0.01 else min(20, int(chance.expovariate(1 / 3)))  # noqa: PLR2004
         return {
