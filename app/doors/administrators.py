@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.catalog.language import find
-from app.errors import Forbidden, JiraFailure, JiraRefused, Unavailable
+from app.errors import Forbidden, JiraFailure, JiraRefused, JiraRejected, Unavailable
 from app.jira.client import WHILE_SOMEBODY_WAITS
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ def require_administrator(site: Site, account_id: str | None) -> None:
         ).body
     except JiraRefused as refused:
         raise Forbidden("Jira does not let the app check permissions on this site.") from refused
+    except JiraRejected as rejected:
+        # Jira's word for an account that it does not know: whoever that is administers nothing.
+        raise Forbidden("Only Jira administrators can do this. Ask one to open this page.") from rejected
     except JiraFailure as failure:
         raise Unavailable(
             "Jira cannot confirm right now that you are an administrator. Try again in a minute."

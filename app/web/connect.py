@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from flask import Blueprint, Response, request
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app import clock
 from app.doors.tokens import LEEWAY
@@ -171,7 +172,11 @@ def _webhooks(runtime: Runtime) -> Blueprint:
 
 def _body(limit: int) -> bytes:
     request.max_content_length = limit
-    return request.get_data(cache=False)
+    raw = request.get_data(cache=False)
+    if request.content_length is None and len(raw) >= limit:
+        # Chunked: werkzeug stops reading at the limit without a word, and half a body is not what was sent.
+        raise RequestEntityTooLarge
+    return raw
 
 
 def _parsed(model: type[B], raw: bytes, issuer: str, hook: Hook, settings: Settings) -> B:

@@ -11,6 +11,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 from tests.attacks.scene import Customer, Reply, Scene
 from tests.fakes.cable import cable_to_postgres
@@ -130,6 +131,17 @@ def test_51_what_was_said_of_people_is_not_kept(scene: Scene, site: Customer) ->
 def test_51_more_than_atlassian_sends_is_too_much(scene: Scene, site: Customer) -> None:
     with contextlib.suppress(OSError):  # it may be closed while we are still sending
         assert deliver(scene, site, b'{"x": "' + b"x" * (27 * 1024 * 1024) + b'"}').status == 413
+    assert inbox(scene, site) == []
+
+
+@case(51)
+def test_51_too_much_in_chunks_is_too_much_as_well(scene: Scene, site: Customer) -> None:
+    """No length is told in advance; what was cut at the limit is not what was sent."""
+    token = scene.atlassian.shared_secret_token("POST", UPDATED, site.client_key, site.secret)
+    headers = {"Authorization": f"JWT {token}", "X-Atlassian-Webhook-Identifier": "d-1"}
+    with contextlib.suppress(requests.ConnectionError):  # it may be closed while we are still sending
+        pieces = (b" " * 1024 * 1024 for _ in range(27))
+        assert requests.post(f"{scene.app.url}{UPDATED}", data=pieces, headers=headers, timeout=60).status_code == 413
     assert inbox(scene, site) == []
 
 

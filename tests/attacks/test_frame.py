@@ -321,6 +321,7 @@ ANSWERS = {
     "another-permission": (Says(200, b'{"globalPermissions": ["BROWSE"]}'), {403}),
     "text-instead-of-list": (Says(200, b'{"globalPermissions": "ADMINISTER"}'), {403}),
     "forbidden": (Says(403), {403}),
+    "no-such-account": (Says(400, b'{"errorMessages": ["The user does not exist."]}'), {403}),
     "too-many": (Says(429, headers=(("Retry-After", "30"),)), {503}),
     "broken": (Says(500), {503}),
     "unavailable": (Says(503), {503}),
