@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
+
+import orjson
 
 from app.catalog.language import Entity, Fields, Item, Json, Kind, find
 from app.catalog.registry import children_of
@@ -21,6 +23,7 @@ _EPOCH_MS_FROM = 100_000_000_000
 """Numbers from here on are epoch milliseconds, below are seconds: Jira documents both for one field."""
 _INT_LIMIT = 2**63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NUL = rb"\u0000"
 _LEVELS = 200
 """Levels of nesting that a JSON column keeps (orjson writes 254); deeper is null, its words are in the text column."""
 
@@ -46,12 +49,15 @@ def extract(entity: Entity, body: Json, fields: Fields, parent_id: str | None = 
     """The row of one object. Raises PoisonRecord where the object has no id or a value has an impossible shape."""
     if not isinstance(body, dict):
         raise PoisonRecord(entity.name, f"expected an object, got {type(body).__name__}")
-    item = Item(body, parent_id, fields)
+    return _row(entity, Item(body, parent_id, fields))
+
+
+def _row(entity: Entity, item: Item) -> Row:
     known = _id_of(entity, item)
     values: dict[str, object] = {}
     name = ""
     try:
-        # The hot loop of the whole engine: some 500 columns an issue.
+        # The hot loop of the whole engine: some 250 columns an issue.
         for name, take, convert in _readers(entity):
             value = take(item)
             values[name] = None if value is None or value == "" else convert(value)
@@ -74,51 +80,70 @@ def _id_of(entity: Entity, item: Item) -> str:
     return text
 
 
-def extract_all(
-    entity: Entity, body: Json, fields: Fields, parent_id: str | None = None, poisoned: list[PoisonRecord] | None = None
-) -> Iterator[Row | TopUp]:
-    """The row of an object, the rows of all that arrives inside it, and the top-ups that it needs, without repeats.
+@dataclass(frozen=True)
+class Page:
+    """What the objects of one page have in common."""
 
-    What arrives inside and cannot be read is appended to `poisoned` and the rest goes on; without a list it raises.
-    """
-    seen: dict[tuple[str, str, str], Row | TopUp] = {}
-    for found in _extract_deep(entity, body, fields, parent_id, poisoned):
-        known = found.id if isinstance(found, Row) else found.parent_id
-        key = (type(found).__name__, found.entity.name, known)
+    fields: Fields
+    poisoned: list[PoisonRecord] | None = None
+    """Takes what arrives inside an object and cannot be read, while the rest goes on; without it reading ends there."""
+    fragments: dict[tuple[str, Json], Json] = field(default_factory=dict)
+    """The last fragment seen of each partial object: a person is embedded dozens of times an issue, mostly word for word."""
+
+
+def extract_all(entity: Entity, body: Json, page: Page, parent_id: str | None = None) -> Iterator[Row | TopUp]:
+    """The row of an object, the rows of all that arrives inside it, and the top-ups that it needs, without repeats."""
+    if not isinstance(body, dict):
+        raise PoisonRecord(entity.name, f"expected an object, got {type(body).__name__}")
+    seen: dict[tuple[type, Entity, str], Row | TopUp] = {}
+    for found in _extract_deep(entity, Item(body, parent_id, page.fields), page):
+        key = (type(found), found.entity, found.id if isinstance(found, Row) else found.parent_id)
         if seen.get(key) != found:
             seen[key] = found
             yield found
 
 
-def _extract_deep(
-    entity: Entity, body: Json, fields: Fields, parent_id: str | None, poisoned: list[PoisonRecord] | None
-) -> Iterator[Row | TopUp]:
-    row = extract(entity, body, fields, parent_id)
+def _extract_deep(entity: Entity, item: Item, page: Page) -> Iterator[Row | TopUp]:
+    row = _row(entity, item)
     yield row
-    item = Item(body if isinstance(body, dict) else {}, parent_id, fields)
     for child, place in children_of(entity.name):
-        if child.name not in fields.excluded:
+        if child.name not in page.fields.excluded:
             # A history that tells of a remote link is its sibling: the issue is the parent of both.
             siblings = entity.belongs_to is not None and child.belongs_to == entity.belongs_to
-            yield from _extract_inline(child, place, parent_id if siblings else row.id, item, poisoned)
+            yield from _extract_inline(child, place, item.parent_id if siblings else row.id, item, page)
 
 
 def _extract_inline(
-    child: Entity, place: Inline, parent_id: str | None, item: Item, poisoned: list[PoisonRecord] | None
+    child: Entity, place: Inline, parent_id: str | None, item: Item, page: Page
 ) -> Iterator[Row | TopUp]:
     """Rows and top-ups of one place."""
     found = find(item.body, place.at) if place.at else None
     bodies = found if isinstance(found, list) else [found] if isinstance(found, dict) else []
     for body in bodies:
+        if not isinstance(body, dict):
+            continue
+        inner = Item(body, parent_id, page.fields)
         try:
-            if isinstance(body, dict) and child.id(Item(body, parent_id, item.fields)):
-                yield from _extract_deep(child, body, item.fields, parent_id, poisoned)
+            known = child.id(inner)
+            if known and not (child.partial and _is_repeated(page, child, known, body)):
+                yield from _extract_deep(child, inner, page)
         except PoisonRecord as poison:
-            if poisoned is None:
+            if page.poisoned is None:
                 raise
-            poisoned.append(poison)
+            page.poisoned.append(poison)
     if parent_id is not None and is_cut_off(place, item, len(bodies)):
         yield TopUp(child, parent_id)
+
+
+def _is_repeated(page: Page, child: Entity, known: Json, body: Json) -> bool:
+    """Whether the last fragment of this object on the page said the same; remembers this one."""
+    if not isinstance(known, str):
+        return False
+    key = (child.name, known)
+    if page.fragments.get(key) == body:
+        return True
+    page.fragments[key] = body
+    return False
 
 
 def is_cut_off(place: Inline, item: Item, length: int) -> bool:
@@ -134,6 +159,15 @@ def clean(text: str) -> str:
     if "\x00" in text:
         text = text.replace("\x00", "")
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def to_json(value: Json) -> Json:
+    """JSON that PostgreSQL can keep: nearly always the value itself, since what orjson writes without U+0000 is fine."""
+    try:
+        written = orjson.dumps(value)
+    except (TypeError, ValueError):
+        return clean_json(value)
+    return clean_json(value) if _NUL in written else value
 
 
 def clean_json(value: Json, levels: int = _LEVELS) -> Json:
@@ -164,6 +198,8 @@ def to_moment(value: Json) -> datetime:
 
 
 def _to_text(value: Json) -> str:
+    if type(value) is str:
+        return clean(value)
     if isinstance(value, dict | list):
         raise TypeError(f"expected text, got {type(value).__name__}")
     return clean(str(value))
@@ -211,5 +247,5 @@ _COERCE: dict[Kind, Callable[[Json], object]] = {
     Kind.BOOLEAN: _to_boolean,
     Kind.MOMENT: to_moment,
     Kind.DATE: _to_date,
-    Kind.JSON: clean_json,
+    Kind.JSON: to_json,
 }

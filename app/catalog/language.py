@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
+
+from app.catalog.rich_text import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,6 +45,8 @@ class Each(StrEnum):
     """Only boards that have sprints; Jira answers 400 on the others."""
     ISSUE = "issue"
     """Planned issue by issue, where an inline list was cut off or a hint says there is something."""
+    STORED = "stored"
+    """Planned for each range of issues once it has been walked to its end."""
 
 
 class Paging(StrEnum):
@@ -52,7 +57,9 @@ class Paging(StrEnum):
     OFFSET = "offset"
     """`startAt`, `maxResults`, `total` or `isLast`."""
     WHOLE = "whole"
-    """One answer, not paged."""
+    """One answer, not paged: a list, or the one object itself."""
+    MATCH = "match"
+    """Stored issues held against filters (`ingest.boards`)."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ class Fields:
     """Fields the SEI admin does not want: `summary`, `description`, `comment`."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Item:
     """One object of Jira's on its way to becoming a row."""
 
@@ -76,6 +83,8 @@ class Item:
     parent_id: str | None = None
     """Id of the object it was found in, or that the walk was repeated for."""
     fields: Fields = field(default_factory=Fields)
+    words: tuple[Json, str | None] = (None, None)
+    """The rich text that was last read and its plain words: two columns ask for them."""
 
 
 @dataclass(frozen=True)
@@ -149,19 +158,28 @@ class Entity:
 
 def find(body: Json, path: str) -> Json:
     """The value at a dotted path, or None where any step is missing; an empty path is the body."""
-    for step in path.split(".") if path else ():
+    for step in _steps(path):
         if not isinstance(body, dict):
             return None
         body = body.get(step)
     return body
 
 
+@cache
+def _steps(path: str) -> tuple[str, ...]:
+    """The names along a path; all paths are our own, so there are few."""
+    return tuple(path.split(".")) if path else ()
+
+
 def account_of(user: Json) -> str | None:
     """A user's id: `accountId` on Cloud, `key` or `name` on Data Center; Jira's blank strings count as absent."""
     if not isinstance(user, dict):
         return None
-    known = (user.get(name) for name in ("accountId", "key", "name"))
-    return next((each for each in known if isinstance(each, str) and each.strip()), None)
+    for name in ("accountId", "key", "name"):
+        known = user.get(name)
+        if isinstance(known, str) and known.strip():
+            return known
+    return None
 
 
 def ids_of(things: Json) -> Json:
@@ -171,54 +189,21 @@ def ids_of(things: Json) -> Json:
     return [str(thing["id"]) for thing in things if isinstance(thing, dict) and thing.get("id") is not None]
 
 
-def plain_text(document: Json) -> str | None:
-    """The words of a rich text: an Atlassian document (REST v3) or wiki text (REST v2, Data Center) as it is."""
-    if document is None or isinstance(document, str):
-        return document
-    parts: list[str] = []
-    _collect_text(document, parts)
-    return "".join(parts).strip("\n")
-
-
-_BLOCKS = frozenset({"paragraph", "heading", "listItem", "codeBlock", "blockquote", "tableRow", "rule", "mediaSingle"})
-
-
-def _collect_text(node: Json, parts: list[str]) -> None:
-    """Append a document node's words; a stack, since documents may nest deeper than Python recurses."""
-    stack: list[Json] = [node]
-    while stack:
-        current = stack.pop()
-        if isinstance(current, str):
-            parts.append(current)
-        elif isinstance(current, list):
-            stack.extend(reversed(current))
-        elif isinstance(current, dict):
-            stack.extend(reversed(_node_parts(current)))
-
-
-def _node_parts(node: dict[str, Json]) -> list[Json]:
-    """What a document node contributes, in order: its text, its children, a line end after a block."""
-    attrs = node.get("attrs")
-    label = attrs.get("text") or attrs.get("shortName") if isinstance(attrs, dict) else None
-    text = "\n" if node.get("type") == "hardBreak" else node.get("text") or label or ""
-    parts: list[Json] = [str(text), node.get("content") or []]
-    if node.get("type") in _BLOCKS:
-        parts.append("\n")
-    return parts
-
-
 def _at(path: str) -> Callable[[Item], Json]:
-    steps = tuple(path.split("."))
+    first, *steps = path.split(".")
+
+    def take_first(item: Item) -> Json:
+        return item.body.get(first)
 
     def take(item: Item) -> Json:
-        value: Json = item.body
+        value = item.body.get(first)
         for step in steps:
             if not isinstance(value, dict):
                 return None
             value = value.get(step)
         return value
 
-    return take
+    return take if steps else take_first
 
 
 def text(name: str, at: str, *, personal: bool = False) -> Column:
@@ -282,8 +267,15 @@ def parent(name: str, otherwise: str = "") -> Column:
 def rich_text(name: str, at: str) -> tuple[Column, Column, Column]:
     """Three columns for a rich text: Jira's document, its plain words, and their length in characters."""
     take = _at(at)
+
+    def words(item: Item) -> str | None:
+        found = take(item)
+        if found is not item.words[0]:
+            item.words = (found, plain_text(found))
+        return item.words[1]
+
     return (
         Column(name, Kind.JSON, take, personal=True),
-        Column(f"{name}_text", Kind.TEXT, lambda item: plain_text(take(item)), personal=True),
-        Column(f"{name}_length", Kind.INTEGER, lambda item: len(plain_text(take(item)) or "")),
+        Column(f"{name}_text", Kind.TEXT, words, personal=True),
+        Column(f"{name}_length", Kind.INTEGER, lambda item: len(words(item) or "")),
     )

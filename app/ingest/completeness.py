@@ -104,7 +104,7 @@ def _conclude(session: Session, tenant_id: UUID, findings: list[Finding]) -> Non
     )
     ledger.move_to(session, integration.id, State.NEEDS_ATTENTION, reason=reason)
     # A walk that ended early is walked again; upserts make the repeat harmless.
-    checkpoints.walk_again(session, "issue", [each.scope_id for each in short if each.entity == "issue"])
+    checkpoints.walk_again(session, ["issue"], [each.scope_id for each in short if each.entity == "issue"])
 
 
 def _projects(store: Store, tenant_id: UUID) -> list[str]:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from app.catalog.extract import Row, TopUp
     from app.store.session import Session
 
-_PRIORITY = {"field": 0, "project": 5, "issue": 30, "board_issue": 60}
+_PRIORITY = {"field": 0, "project": 5, "board_configuration": 20, "issue": 30}
 """Fields first, since issues are read with them; then what people look at first."""
-_BY_EACH = {Each.SITE: 10, Each.PROJECT: 40, Each.BOARD: 40, Each.SCRUM_BOARD: 40, Each.ISSUE: 50}
+_BY_EACH = {Each.SITE: 10, Each.PROJECT: 40, Each.BOARD: 40, Each.SCRUM_BOARD: 40, Each.ISSUE: 50, Each.STORED: 60}
 
 
 def begin(session: Session, tenant_id: UUID, *, site_concurrency: int) -> bool:
@@ -57,6 +57,11 @@ def follow_ups(rows: Iterable[Row]) -> Iterator[Wanted]:
             yield from (_wanted(entity.name, Each.BOARD, row.id) for entity in walked(Each.BOARD))
             if row.values.get("type") == "scrum":
                 yield from (_wanted(entity.name, Each.SCRUM_BOARD, row.id) for entity in walked(Each.SCRUM_BOARD))
+
+
+def for_stored(scope_id: str, lower: int, upper: int) -> list[Wanted]:
+    """The walks over a range of issues that has just been stored to its end."""
+    return [Wanted(entity.name, scope_id, _BY_EACH[Each.STORED], lower, upper) for entity in walked(Each.STORED)]
 
 
 def top_ups(needed: Iterable[TopUp]) -> list[Wanted]:

@@ -10,9 +10,9 @@ import orjson
 from sqlalchemy.dialects.postgresql import insert
 
 from app import ids, logs
-from app.catalog.extract import Row, TopUp, extract_all
-from app.catalog.language import find
-from app.catalog.registry import children_of
+from app.catalog.extract import Page, Row, TopUp, extract_all
+from app.catalog.language import Each, find
+from app.catalog.registry import children_of, walked
 from app.errors import PoisonRecord
 from app.ingest import plan
 from app.store import checkpoints, records
@@ -42,11 +42,11 @@ class Haul:
 
 def extract_page(entity: Entity, bodies: Sequence[Json], fields: Fields, parent_id: str | None) -> Haul:
     """Read a page's objects; one that cannot be read does not stop the rest."""
-    haul = Haul(entity, bodies)
+    haul, poisoned = Haul(entity, bodies), list[PoisonRecord]()
+    page = Page(fields, poisoned)
     for body in bodies:
-        poisoned: list[PoisonRecord] = []
         try:
-            for found in extract_all(entity, body, fields, parent_id, poisoned=poisoned):
+            for found in extract_all(entity, body, page, parent_id):
                 if isinstance(found, Row):
                     haul.rows.append(found)
                 else:
@@ -54,6 +54,7 @@ def extract_page(entity: Entity, bodies: Sequence[Json], fields: Fields, parent_
         except PoisonRecord as problem:
             poisoned.append(problem)
         haul.poison += [(problem, digest_of(body)) for problem in poisoned]
+        poisoned.clear()
     return haul
 
 
@@ -67,10 +68,16 @@ class Stored(NamedTuple):
 def store_page(session: Session, tenant_id: UUID, haul: Haul, *, read_at: datetime) -> Stored:
     """Store a page in the caller's transaction and plan what it brings."""
     applied = records.apply(session, tenant_id, haul.rows, read_at=read_at)
-    _bury_absent(session, tenant_id, haul, read_at)
+    own = applied.get(haul.entity.name)
+    # What is new here brought all its children along: nothing of theirs can be left over.
+    if own is not None and own.added < own.offered:
+        _bury_absent(session, tenant_id, haul, read_at)
     planned = checkpoints.plan(session, tenant_id, plan.follow_ups(haul.rows))
     # Top-ups of an issue that was read again are walked again: its list has grown.
     planned += checkpoints.plan(session, tenant_id, plan.top_ups(haul.top_ups), again=True)
+    if own is not None and own.changed and haul.entity.name == "board_configuration":
+        # A filter came or changed: what was held against the filters before is held against them again.
+        planned += checkpoints.walk_again(session, [each.name for each in walked(Each.STORED)])
     for problem, digest in haul.poison:
         log.warning("record parked", entity=problem.entity, reason=str(problem))
         session.execute(

@@ -25,6 +25,7 @@ from app.errors import (
     JiraRejected,
     TokenExpired,
 )
+from app.ingest import boards, plan
 from app.ingest.storing import extract_page, store_page
 from app.integrations import ledger
 from app.integrations.model import State
@@ -111,7 +112,7 @@ class Walker:
                 return
         place, guard = pages.Place(chunk.page_token, chunk.page_offset), _Guard(expected)
         while True:
-            page = pages.fetch(self.site, walk, place, path=_path(walk, chunk), params=_params(walk, chunk))
+            page = self._fetch(walk, chunk, place)
             guard.check(page)
             expected = expected if is_counted else page.total
             if page.next is None and is_counted and self._is_short(chunk, chunk.seen + guard.items, expected):
@@ -125,20 +126,30 @@ class Walker:
                     checkpoints.release(session, chunk)
                 return
 
+    def _fetch(self, walk: Walk, chunk: Chunk, place: pages.Place) -> pages.Page:
+        if walk.paging is Paging.MATCH:
+            return boards.fetch(self.store, self.site, self.tenant_id, chunk, place)
+        return pages.fetch(self.site, walk, place, path=_path(walk, chunk), params=_params(walk, chunk))
+
     def _store(self, entity: Entity, chunk: Chunk, fields: Fields, page: pages.Page, expected: int | None) -> None:
         """One transaction: the page's rows, what they bring, and the checkpoint behind them."""
         haul = extract_page(entity, page.items, fields, chunk.scope_id or None)
         with self.store.bound_to(self.tenant_id) as session:
             stored = store_page(session, self.tenant_id, haul, read_at=page.sent_at)
+            if isinstance(page, boards.Matched):
+                boards.bury_unmatched(session, self.tenant_id, page, at=page.sent_at)
             upcoming = page.next or pages.Place()
             checkpoints.advance(
                 session, chunk, token=upcoming.token, offset=upcoming.offset, seen=len(page.items), expected=expected
             )
             if page.next is None:
                 checkpoints.finish(session, chunk, problem=_shortfall(chunk, expected) if chunk.attempts else None)
+                if entity.name == "issue":
+                    follow_ups = plan.for_stored(chunk.scope_id, chunk.lower, chunk.upper)
+                    checkpoints.plan(session, self.tenant_id, follow_ups, again=True)
             if not ledger.mark_ingested(session, self.tenant_id):
                 raise LeaseLost("the integration was paused, disconnected or deleted meanwhile")
-        if stored.planned:
+        if stored.planned or page.next is None:
             self.crew.stir()
         log.info(
             "page",

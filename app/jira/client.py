@@ -42,6 +42,7 @@ _LONGEST_BODY = 60
 """Seconds a body may take once it has begun."""
 WHILE_SOMEBODY_WAITS = (3.0, 5.0)
 """For questions of a web request: a site that hangs must not hold our threads."""
+_PIECE = 1 << 18
 _MAX_BYTES = 128 * 1024 * 1024
 """More than 5,000 issues' worth of fields; an answer beyond it is not one of Jira's."""
 
@@ -163,23 +164,23 @@ def _read(response: requests.Response, permit: Permit) -> Json:
     body = bytearray()
     deadline = clock.epoch() + _LONGEST_BODY
     # read1() returns what is there: an answer that drips must meet the deadline, not fill a buffer.
-    while piece := response.raw.read1(1 << 16, decode_content=True):
+    while piece := response.raw.read1(_PIECE, decode_content=True):
         body += piece
         permit.keep()
         if len(body) > _MAX_BYTES:
             raise JiraNonsense("The answer is larger than any of Jira's.")
         if clock.epoch() > deadline:
             raise JiraDown("The answer does not end.")
-    failure = failure_of(response.status_code, response.headers, bytes(body[:2000]).decode("utf-8", "replace"))
+    failure = failure_of(response.status_code, response.headers, body[:2000].decode("utf-8", "replace"))
     if failure is not None:
         permit.settle(response.status_code, response.headers)
         raise failure
-    parsed = parse(bytes(body))
+    parsed = parse(body)
     permit.settle(response.status_code, response.headers, parsed)
     return parsed
 
 
-def parse(body: bytes) -> Json:
+def parse(body: bytes | bytearray) -> Json:
     """JSON as Jira writes it. orjson first; the slower parser takes lone surrogates, which users do type. Raises JiraNonsense."""
     if not body:
         return None

@@ -54,6 +54,8 @@ def fetch(
         asked["nextPageToken"] = place.token
     answer = site.get(path, asked)
     items = find(answer.body, walk.items)
+    if walk.paging is Paging.WHOLE and not walk.items and isinstance(items, dict):
+        items = [items]
     if not isinstance(items, list):
         raise JiraNonsense(f"{path} has no list at {walk.items or 'its top'!r}.")
     total = find(answer.body, "total")

@@ -202,13 +202,13 @@ def split(session: Session, tenant_id: UUID, chunk: Chunk, at: int) -> None:
     )
 
 
-def walk_again(session: Session, entity: str, scope_ids: Collection[str]) -> int:
-    """Walk what is done of these scopes once more, all their ranges. Returns how many chunks wait because of it."""
-    return session.changed(
-        update(CHUNKS)
-        .where(CHUNKS.c.entity == entity, CHUNKS.c.scope_id.in_(scope_ids), CHUNKS.c.state != "waiting")
-        .values(**_FRESH, due_at=clock.now())
-    )
+def walk_again(session: Session, entities: Collection[str], scope_ids: Collection[str] | None = None) -> int:
+    """Walk what is done or under way of these scopes (None: all) once more, all their ranges. Returns how many wait."""
+    is_begun = (CHUNKS.c.state != "waiting") | CHUNKS.c.lease.is_not(None) | CHUNKS.c.page_token.is_not(None)
+    statement = update(CHUNKS).where(CHUNKS.c.entity.in_(entities), is_begun)
+    if scope_ids is not None:
+        statement = statement.where(CHUNKS.c.scope_id.in_(scope_ids))
+    return session.changed(statement.values(**_FRESH, due_at=clock.now()))
 
 
 def forget(session: Session) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from sqlalchemy import Table
+    from sqlalchemy import Table, TextClause
 
     from app.store.session import Session
 
@@ -48,15 +48,17 @@ def apply(session: Session, tenant_id: UUID, rows: Iterable[Row], *, read_at: da
 
     `read_at` is when the request that brought them was sent. Returns what changed by entity name.
     """
-    by_entity: dict[str, dict[str, Row]] = {}
+    by_entity: dict[Entity, dict[str, Row]] = {}
     for row in rows:
-        kept = by_entity.setdefault(row.entity.name, {})
+        kept = by_entity.setdefault(row.entity, {})
         kept[row.id] = _merge(kept[row.id], row) if row.id in kept else row
     # COPY first, lock after: two writers wait for each other only while they draw versions.
-    for found in by_entity.values():
-        _copy_in(session, tenant_id, list(found.values()), read_at)
+    for entity, found in by_entity.items():
+        _copy_in(session, entity, found.values())
     lock_for_writing(session, tenant_id)
-    applied = {name: _upsert(session, list(found.values())) for name, found in by_entity.items()}
+    applied = {
+        entity.name: _upsert(session, tenant_id, entity, len(found), read_at) for entity, found in by_entity.items()
+    }
     tally(session, tenant_id, {name: each.added for name, each in applied.items() if each.added})
     return applied
 
@@ -89,45 +91,39 @@ def _older(one: object, other: object) -> bool:
     return one is None or (other is not None and one < other)  # type: ignore[operator]  # both are datetimes by declaration
 
 
-def _copy_in(session: Session, tenant_id: UUID, rows: Sequence[Row], read_at: datetime) -> None:
-    entity = rows[0].entity
-    session.execute(text(_statements(entity).stage))
+def _copy_in(session: Session, entity: Entity, rows: Iterable[Row]) -> None:
+    """Fill the entity's staging table of this connection with these rows alone."""
+    statements = _statements(entity)
+    session.execute(statements.stage)
     if entity.name in session.staged:
-        session.execute(text(f"DELETE FROM {_statements(entity).staging}"))  # noqa: S608 - our own name
+        session.execute(statements.clear)
     session.staged.add(entity.name)
-    json_columns = {column.name for column in entity.columns if column.kind is Kind.JSON}
     names = [column.name for column in entity.columns]
+    json_at = [place for place, column in enumerate(entity.columns, 1) if column.kind is Kind.JSON]
     driver = session.connection.connection.driver_connection
     if driver is None:  # pragma: no cover - a checked-out connection has one
         raise RuntimeError("no driver connection")
-    with driver.cursor() as cursor, cursor.copy(_statements(entity).copy) as copy:
+    with driver.cursor() as cursor, cursor.copy(statements.copy) as copy:
         for row in rows:
-            values = row.values
-            copy.write_row(
-                [
-                    tenant_id,
-                    row.id,
-                    *(
-                        orjson.dumps(values[name]).decode()
-                        if name in json_columns and values[name] is not None
-                        else values[name]
-                        for name in names
-                    ),
-                    read_at,
-                ]
-            )
+            record = [row.id, *map(row.values.__getitem__, names)]
+            for place in json_at:
+                if record[place] is not None:
+                    record[place] = orjson.dumps(record[place]).decode()
+            copy.write_row(record)
 
 
-def _upsert(session: Session, rows: Sequence[Row]) -> Applied:
-    counts: Sequence[Any] = session.execute(text(_statements(rows[0].entity).upsert)).one()
-    return Applied(len(rows), *counts)
+def _upsert(session: Session, tenant_id: UUID, entity: Entity, offered: int, read_at: datetime) -> Applied:
+    """Bring the staged rows into the table."""
+    of = {"tenant_id": tenant_id, "read_at": read_at}
+    written: Sequence[Any] = session.execute(_statements(entity).upsert, of).one()
+    return Applied(offered, written[0], written[1])
 
 
 class _Statements(NamedTuple):
-    staging: str
-    stage: str
+    stage: TextClause
+    clear: TextClause
     copy: str
-    upsert: str
+    upsert: TextClause
 
 
 @cache
@@ -135,14 +131,15 @@ def _statements(entity: Entity) -> _Statements:
     """The SQL of an entity, built once from its declaration; no value of a stranger's is in it."""
     table = table_of(entity)
     names = [column.name for column in entity.columns]
-    staging = f"incoming_{entity.name}"
-    listed = ", ".join(f'"{name}"' for name in ("tenant_id", "id", *names, "read_at"))
+    staging, listed = f"incoming_{entity.name}", ", ".join(f'"{name}"' for name in ("id", *names))
     return _Statements(
-        staging=staging,
-        stage=f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging} ON COMMIT DELETE ROWS AS"  # noqa: S608 - our own names
-        f" SELECT {listed} FROM {table.name} WITH NO DATA",
+        stage=text(
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging} ON COMMIT DELETE ROWS AS"  # noqa: S608 - our own names
+            f" SELECT {listed} FROM {table.name} WITH NO DATA"
+        ),
+        clear=text(f"DELETE FROM {staging}"),  # noqa: S608 - our own name
         copy=f"COPY {staging} ({listed}) FROM STDIN",
-        upsert=_upsert_sql(entity, table, staging, names, listed),
+        upsert=text(_upsert_sql(entity, table, staging, names, listed)),
     )
 
 
@@ -156,8 +153,9 @@ def _upsert_sql(entity: Entity, table: Table, staging: str, names: Sequence[str]
     differs = f"({old}) IS DISTINCT FROM ({', '.join(new.values())})"
     next_version = f"nextval('{ROW_VERSION.name}')"
     return (
-        f"WITH written AS (INSERT INTO {table.name} AS kept ({listed}, version)"  # noqa: S608 - our own names
-        f" SELECT {listed}, {next_version} FROM {staging} ORDER BY id"
+        f"WITH written AS (INSERT INTO {table.name} AS kept (tenant_id, {listed}, read_at, version)"  # noqa: S608 - our own names
+        f" SELECT CAST(:tenant_id AS uuid), {listed}, CAST(:read_at AS timestamptz), {next_version}"
+        f" FROM {staging} ORDER BY id"
         f" ON CONFLICT (tenant_id, id) DO UPDATE SET {changes}, read_at = excluded.read_at,"
         f" version = {next_version}, deleted_at = NULL, deleted_because = NULL"
         f" WHERE {_is_newer(entity)} AND (kept.deleted_at IS NOT NULL OR {differs})"
@@ -196,6 +194,29 @@ def _bury_where(session: Session, entity: Entity, by: str, found: Collection[str
     table = table_of(entity)
     is_due = table.c[by].in_(found) & table.c.deleted_at.is_(None) & (table.c.read_at < grave["deleted_at"])
     return session.changed(table.update().where(is_due).values(**grave))
+
+
+def bury_rest(
+    session: Session,
+    tenant_id: UUID,
+    entity: Entity,
+    asked: Mapping[str, Collection[str]],
+    kept: Collection[str],
+    *,
+    at: datetime,
+) -> int:
+    """Put tombstones on rows whose columns are all among those asked about and that are not among the kept ones.
+
+    Call it under the write lock. Returns how many were buried.
+    """
+    table = table_of(entity)
+    grave = {"deleted_at": at, "deleted_because": "deleted", "version": ROW_VERSION.next_value()}
+    is_due = table.c.deleted_at.is_(None) & (table.c.read_at < at) & table.c.id.not_in(kept)
+    for name, values in asked.items():
+        is_due &= table.c[name].in_(values)
+    gone = session.changed(table.update().where(is_due).values(**grave))
+    tally(session, tenant_id, {entity.name: -gone} if gone else {})
+    return gone
 
 
 def bury_missing(  # noqa: PLR0913 - what was read, of whom, and when

@@ -116,6 +116,7 @@ class Routes:
         self._add(f"{_API}/project/(?P<known>[^/]+)$", "project/{}", self._project)
         self._add(f"{_API}/search/approximate-count$", "search/approximate-count", self._count)
         self._add(f"{_API}/search/jql$", "search/jql", self._search)
+        self._add(f"{_API}/jql/match$", "jql/match", self._match)
         self._add(f"{_API}/search$", "search", _gone)
         self._add(f"{_API}/worklog/updated$", "worklog/updated", self._worklogs_updated)
         self._add(f"{_API}/worklog/list$", "worklog/list", self._worklogs)
@@ -200,6 +201,16 @@ class Routes:
 
     def _count(self, call: Call, **_: object) -> Reply:
         return _json({"count": len(self._world.select(call.one("jql")))})
+
+    def _match(self, call: Call, **_: object) -> Reply:
+        """Every query is a board's filter, which holds all issues of its project."""
+        known = {each: self._world.find(str(each)) for each in call.body["issueIds"]}
+        places = {each: self._world.template(number).project for each, number in known.items() if number is not None}
+        matches = []
+        for jql in call.body["jqls"]:
+            at = self._board_at(jql.removeprefix("filter = "))
+            matches.append({"matchedIssues": [each for each, place in places.items() if place == at], "errors": []})
+        return _json({"matches": matches})
 
     # -- one issue
 
@@ -343,7 +354,15 @@ class Routes:
 
     def _board_configuration(self, call: Call, known: str, **_: object) -> Reply:  # noqa: ARG002 - one signature for all
         board = self._world.catalogue.boards[self._board_at(known)]
-        return _json({"id": board["id"], "name": board["name"], "type": board["type"], "columnConfig": {"columns": []}})
+        return _json(
+            {
+                "id": board["id"],
+                "name": board["name"],
+                "type": board["type"],
+                "filter": {"id": str(board["id"])},
+                "columnConfig": {"columns": []},
+            }
+        )
 
     def _board_issues(self, call: Call, known: str, **_: object) -> Reply:
         at = self._board_at(known)

@@ -153,6 +153,7 @@ class World:
             "version": [each["id"] for listed in self.catalogue.versions.values() for each in listed],
             "board": [str(each["id"]) for each in self.catalogue.boards],
             "sprint": [str(each["id"]) for listed in self.catalogue.sprints.values() for each in listed],
+            "board_configuration": [str(each["id"]) for each in self.catalogue.boards],
             "status": [each["id"] for each in self.catalogue.statuses],
             "issue_type": [each["id"] for each in self.catalogue.issue_types],
             "priority": [each["id"] for each in self.catalogue.priorities],

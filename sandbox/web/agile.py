@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, request
@@ -23,6 +24,9 @@ _BOARD_TYPES = frozenset({"scrum", "kanban", "simple"})
 _STATES = frozenset({"future", "active", "closed"})
 _MAX_ISSUES = 5000
 _SPRINT = "customfield_10020"
+_FIRST_FILTER = 10_000
+"""A board's filter is numbered after its board."""
+_FILTER = re.compile(r"filter\s*=\s*(\d+)", re.IGNORECASE)
 
 
 @routes.get("/board")
@@ -88,7 +92,10 @@ def configuration(board_id: int) -> Response:
     }
     made |= {
         "location": found.json["location"],
-        "filter": {"id": str(10_000 + found.id), "self": f"{ORIGIN}/rest/api/2/filter/{10_000 + found.id}"},
+        "filter": {
+            "id": str(_FIRST_FILTER + found.id),
+            "self": f"{ORIGIN}/rest/api/2/filter/{_FIRST_FILTER + found.id}",
+        },
     }
     made["columnConfig"] = {"columns": statuses, "constraintType": "issueCount"}
     if found.sub_query:
@@ -130,10 +137,7 @@ def _sprint(sprint_id: int) -> JsonObject:
 @routes.get("/board/<int:board_id>/issue")
 def board_issues(board_id: int) -> Response:
     """Return the issues of a board, by offset, in version 2 form."""
-    found = _board(board_id)
-    if found.members is not None:
-        return _issues(lambda each: each.id in (found.members or ()))
-    return _issues(_test(found.filter_jql))
+    return _issues(_filter_of(_board(board_id)))
 
 
 @routes.get("/sprint/<int:sprint_id>/issue")
@@ -141,6 +145,22 @@ def sprint_issues(sprint_id: int) -> Response:
     """Return the issues of a sprint, by offset, in version 2 form."""
     _sprint(sprint_id)
     return _issues(lambda issue: any(each["id"] == sprint_id for each in issue.fields.get(_SPRINT) or ()))
+
+
+def holds(jql: str) -> Callable[[Issue], bool]:
+    """The test that a query stands for; `filter = <id>` stands for a board's filter. Raises JiraError."""
+    named = _FILTER.fullmatch(jql.strip())
+    if named is None:
+        return _test(jql)
+    found = site().world.catalogue.boards.get(int(named.group(1)) - _FIRST_FILTER)
+    if found is None:
+        raise JiraError(400, f"A value with ID '{named.group(1)}' does not exist for the field 'filter'.")
+    return _filter_of(found)
+
+
+def _filter_of(board: Board) -> Callable[[Issue], bool]:
+    members = board.members
+    return _test(board.filter_jql) if members is None else lambda issue: issue.id in members
 
 
 def _test(jql: str) -> Callable[[Issue], bool]:

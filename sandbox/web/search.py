@@ -8,10 +8,13 @@ from flask import Blueprint, Response, request
 
 from sandbox.search import SearchRequest
 from sandbox.shapes import JiraError, JsonObject
+from sandbox.web.agile import holds
 from sandbox.web.exchange import API, bad_payload, json_body, names, reply, site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sandbox.world import Issue
 
 routes = Blueprint("search", __name__)
 
@@ -121,6 +124,25 @@ def approximate_count(version: str) -> Response:  # noqa: ARG001 - both versions
     if set(body) - {"jql"} or not isinstance(body.get("jql"), str):
         raise bad_payload()
     return reply({"count": site().search.count(body["jql"])})
+
+
+@routes.post(f"{API}/jql/match")
+def match(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
+    """Say which of the issues each query holds; a query that cannot be answered has errors instead."""
+    body = json_body()
+    if set(body) - {"jqls", "issueIds"}:
+        raise bad_payload()
+    wanted = {str(each) for each in _listed(body, "issueIds", _whole)}
+    issues = [each for each in site().search_view().searchable() if each.id in wanted]
+    return reply({"matches": [_matches(jql, issues) for jql in _listed(body, "jqls", _word)]})
+
+
+def _matches(jql: str, issues: list[Issue]) -> JsonObject:
+    try:
+        is_held = holds(jql)
+    except JiraError as error:
+        return {"matchedIssues": [], "errors": list(error.messages)}
+    return {"matchedIssues": [int(each.id) for each in issues if is_held(each)], "errors": []}
 
 
 @routes.route(f"{API}/search", methods=["GET", "POST"])

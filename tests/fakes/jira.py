@@ -26,7 +26,7 @@ _NOTHING: dict[str, Any] = {"values": [], "total": 0, "isLast": True}
 _FIXED: dict[str, Any] = {
     "field": [{"id": "summary", "name": "Summary", "custom": False, "schema": {"type": "string"}}],
     "search": {"values": [{"id": "10000", "key": "EE", "name": "EE"}], "total": 1, "isLast": True},
-    **dict.fromkeys(("board", "version", "component"), _NOTHING),
+    **dict.fromkeys(("version", "component"), _NOTHING),
     **{name: [] for name in ("status", "priority", "resolution", "issuetype")},
 }
 """What the rest of the site answers, by the last part of the path."""
@@ -40,6 +40,8 @@ class FakeSite:
     misbehave: Callable[[str, dict[str, Any]], None] = lambda _path, _page: None
     delay: float = 0.0
     """Seconds an answer takes."""
+    boards: dict[int, Callable[[int], bool]] = field(default_factory=dict)
+    """Board ids, and which issue ids their filters (numbered like them) hold."""
     base_url: str = "https://fake.atlassian.net"
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     in_flight: int = 0
@@ -76,9 +78,23 @@ class FakeSite:
         if path.endswith("/search/jql"):
             return self._page(asked)
         last = path.rsplit("/", 1)[1]
+        if last == "match":
+            return {
+                "matches": [self._match(int(jql.removeprefix("filter = ")), asked["issueIds"]) for jql in asked["jqls"]]
+            }
+        if last == "configuration":
+            return {"id": int(path.split("/")[-2]), "filter": {"id": path.split("/")[-2]}}
+        if last == "board":
+            values = [{"id": each, "name": f"Board {each}", "type": "kanban"} for each in self.boards]
+            return {"values": values, "total": len(values), "isLast": True}
         if last not in _FIXED:
             raise JiraGone(path)
         return _FIXED[last]
+
+    def _match(self, filter_id: int, issue_ids: list[int]) -> dict[str, Any]:
+        if filter_id not in self.boards:
+            return {"matchedIssues": [], "errors": [f"A value with ID '{filter_id}' does not exist."]}
+        return {"matchedIssues": [each for each in issue_ids if self.boards[filter_id](each)], "errors": []}
 
     def _page(self, asked: dict[str, Any]) -> dict[str, Any]:
         found = self._matching(asked["jql"])

@@ -7,7 +7,7 @@ from app.catalog.language import Entity, Example, Paging, Walk, boolean, text
 ENTITY = Entity(
     name="board",
     walk=Walk("/rest/agile/1.0/board", Paging.OFFSET, "values", page_size=50),
-    webhooks=("board_created", "board_updated", "board_deleted", "board_configuration_changed"),
+    webhooks=("board_created", "board_updated", "board_deleted"),
     columns=(
         text("type", "type"),
         text("name", "name"),

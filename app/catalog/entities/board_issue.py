@@ -1,29 +1,23 @@
-"""That a board shows an issue. Jira has no object for it: the id is `<board id>:<issue id>`."""
+"""That a board's filter holds an issue. Jira has no object for it: the id is `<board id>:<issue id>` (`ingest.boards`)."""
 
 from __future__ import annotations
 
-from app.catalog.language import Each, Entity, Example, Item, Json, Paging, Walk, parent, text
+from app.catalog.language import Each, Entity, Example, Item, Json, Paging, Walk, find, text
 
 
 def _id(item: Item) -> Json:
-    known = str(item.body.get("id"))
-    return f"{item.parent_id}:{known}" if item.parent_id and known.isdecimal() else None
+    board, issue = str(find(item.body, "boardId")), str(find(item.body, "issueId"))
+    return f"{board}:{issue}" if board.isdecimal() and issue.isdecimal() else None
 
 
 ENTITY = Entity(
     name="board_issue",
     id=_id,
     belongs_to="board",
-    walk=Walk("/rest/agile/1.0/board/{board_id}/issue", Paging.OFFSET, "issues", Each.BOARD, params={"fields": "id"}),
-    columns=(parent("board_id"), text("issue_id", "id")),
+    walk=Walk("/rest/api/3/jql/match", Paging.MATCH, "matches", Each.STORED),
+    columns=(text("board_id", "boardId"), text("issue_id", "issueId")),
     example=Example(
-        parent_id="93",
-        body={
-            "expand": "operations,versionedRepresentations,editmeta,changelog,renderedFields",
-            "id": "20708",
-            "self": "https://acme.atlassian.net/rest/agile/1.0/issue/20708",
-            "key": "K5-2",
-        },
+        body={"boardId": "93", "issueId": "20708"},
         row={"board_id": "93", "issue_id": "20708"},
     ),
 )

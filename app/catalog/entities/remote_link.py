@@ -8,34 +8,28 @@ from app.catalog.language import (
     Example,
     Inline,
     Item,
-    Json,
     Paging,
     Walk,
     boolean,
-    find,
     parent,
     text,
 )
 
 
-def _history_tells(history: Json) -> bool:
-    changes = find(history, "items")
-    return isinstance(changes, list) and any(find(change, "field") == "RemoteIssueLink" for change in changes)
-
-
-def _issue_tells(item: Item) -> bool:
-    histories = find(item.body, "changelog.histories")
-    return isinstance(histories, list) and any(_history_tells(history) for history in histories)
+def _history_tells(item: Item) -> bool:
+    changes = item.body.get("items")
+    if isinstance(changes, list):
+        for change in changes:
+            if isinstance(change, dict) and change.get("field") == "RemoteIssueLink":
+                return True
+    return False
 
 
 ENTITY = Entity(
     name="remote_link",
     belongs_to="issue",
     walk=Walk("/rest/api/3/issue/{issue_id}/remotelink", Paging.WHOLE, "", Each.ISSUE),
-    inline=(
-        Inline("issue", at="", hint=_issue_tells),
-        Inline("changelog", at="", hint=lambda item: _history_tells(item.body)),
-    ),
+    inline=(Inline("changelog", at="", hint=_history_tells),),
     columns=(
         parent("issue_id"),
         text("global_id", "globalId"),

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.catalog.extract import Row, TopUp, extract_all
+from app.catalog.extract import Page, Row, TopUp, extract_all
 from app.catalog.language import Fields
 from app.catalog.registry import entity
 
@@ -55,7 +55,7 @@ class Recordings:
 
 def taken(name: str, bodies: Iterable[Json], parent_id: str | None = None) -> list[Row | TopUp]:
     """All that objects of one entity give."""
-    return [found for body in bodies for found in extract_all(entity(name), body, SITE, parent_id)]
+    return [found for body in bodies for found in extract_all(entity(name), body, Page(SITE), parent_id)]
 
 
 def rows_of(name: str, found: Iterable[Row | TopUp]) -> dict[str, Row]:

@@ -88,7 +88,7 @@ def test_what_may_be_cut_off_can_be_walked(found: Entity) -> None:
 
 def test_feed_has_every_promised_entity() -> None:
     assert set(all_entities()) >= _FEED
-    assert set(all_entities()) - _FEED == {"board_issue"}
+    assert set(all_entities()) - _FEED == {"board_configuration", "board_issue"}
 
 
 def test_feed_has_every_promised_name() -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.catalog.extract import Row, extract
-from app.catalog.language import Fields, plain_text
+from app.catalog.language import Fields
 from app.catalog.registry import entity
+from app.catalog.rich_text import plain_text
 from app.errors import PoisonRecord
 from tests.unit.catalog.recorded import SITE
 

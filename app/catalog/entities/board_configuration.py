@@ -1,0 +1,87 @@
+"""How a board is set up: its filter, its columns with the statuses in each (the last one is Done), what it estimates in."""
+
+from __future__ import annotations
+
+from app.catalog.language import (
+    Column,
+    Each,
+    Entity,
+    Example,
+    Item,
+    Json,
+    Kind,
+    Paging,
+    Walk,
+    find,
+    ids_of,
+    parent,
+    text,
+)
+
+
+def _columns(item: Item) -> Json:
+    """The columns from left to right, each with the ids of its statuses and its limits."""
+    found = find(item.body, "columnConfig.columns")
+    if not isinstance(found, list):
+        return []
+    return [
+        {
+            "name": find(each, "name"),
+            "status_ids": ids_of(find(each, "statuses")),
+            "min": find(each, "min"),
+            "max": find(each, "max"),
+        }
+        for each in found
+    ]
+
+
+ENTITY = Entity(
+    name="board_configuration",
+    belongs_to="board",
+    walk=Walk("/rest/agile/1.0/board/{board_id}/configuration", Paging.WHOLE, "", Each.BOARD),
+    webhooks=("board_configuration_changed",),
+    columns=(
+        parent("board_id", otherwise="id"),
+        text("filter_id", "filter.id"),
+        text("sub_query", "subQuery.query"),
+        Column("board_columns", Kind.JSON, _columns),
+        text("constraint_type", "columnConfig.constraintType"),
+        text("estimation_type", "estimation.type"),
+        text("estimation_field_id", "estimation.field.fieldId"),
+        text("rank_field_id", "ranking.rankCustomFieldId"),
+    ),
+    example=Example(
+        parent_id="93",
+        body={
+            "id": 93,
+            "name": "K5 board",
+            "type": "scrum",
+            "self": "https://acme.atlassian.net/rest/agile/1.0/board/93/configuration",
+            "filter": {"id": "10093", "self": "https://acme.atlassian.net/rest/api/2/filter/10093"},
+            "columnConfig": {
+                "columns": [
+                    {"name": "To Do", "statuses": [{"id": "10032"}]},
+                    {"name": "In Progress", "statuses": [{"id": "10033"}], "max": 5},
+                    {"name": "Done", "statuses": [{"id": "10034"}, {"id": "10035"}]},
+                ],
+                "constraintType": "issueCount",
+            },
+            "estimation": {"type": "field", "field": {"fieldId": "customfield_10024", "displayName": "Story Points"}},
+            "ranking": {"rankCustomFieldId": 10019},
+        },
+        row={
+            "board_id": "93",
+            "filter_id": "10093",
+            "sub_query": None,
+            "board_columns": [
+                {"name": "To Do", "status_ids": ["10032"], "min": None, "max": None},
+                {"name": "In Progress", "status_ids": ["10033"], "min": None, "max": 5},
+                {"name": "Done", "status_ids": ["10034", "10035"], "min": None, "max": None},
+            ],
+            "constraint_type": "issueCount",
+            "estimation_type": "field",
+            "estimation_field_id": "customfield_10024",
+            "rank_field_id": "10019",
+        },
+    ),
+)

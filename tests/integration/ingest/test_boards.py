@@ -1,0 +1,82 @@
+"""Which boards hold which issues, asked of their filters: complete, cheap, and taken back when a filter changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select
+
+from app import clock
+from app.catalog.language import Fields
+from app.catalog.registry import entity
+from app.errors import JiraNonsense
+from app.ingest import boards, storing
+from app.store.tables import table_of
+from tests.factories import a_paired_site
+from tests.fakes.jira import FakeSite
+from tests.integration.ingest.test_walks import backfill
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from app.runtime import Runtime
+
+
+@pytest.fixture
+def tenant_id(parts: Runtime) -> UUID:
+    return a_paired_site(parts)[0].tenant_id
+
+
+def memberships(parts: Runtime, tenant_id: UUID) -> set[str]:
+    table = table_of(entity("board_issue"))
+    with parts.store.bound_to(tenant_id) as session:
+        return set(session.execute(select(table.c.id).where(table.c.deleted_at.is_(None))).scalars())
+
+
+def questions(site: FakeSite) -> list[dict[str, Any]]:
+    return [asked for path, asked in site.asked if path.endswith("/jql/match")]
+
+
+def test_every_board_is_asked_about_every_issue_in_few_questions(parts: Runtime, tenant_id: UUID) -> None:
+    site = FakeSite(2500, boards={8: lambda _: True, 93: lambda issue: issue % 2 == 0})
+    backfill(parts, tenant_id, site)
+    expected = {f"8:{100_000 + number}" for number in range(2500)}
+    assert memberships(parts, tenant_id) == expected | {f"93:{100_000 + number}" for number in range(0, 2500, 2)}
+    assert len(questions(site)) <= 8, "one a chunk, whatever the number of boards"
+
+
+def test_a_filter_that_jira_does_not_show_holds_up_nothing(parts: Runtime, tenant_id: UUID) -> None:
+    def hide(path: str, page: dict[str, Any]) -> None:
+        if path.endswith("/board/93/configuration"):
+            page["filter"] = {"id": "666"}
+
+    site = FakeSite(10, hide, boards={8: lambda _: True, 93: lambda _: True})
+    backfill(parts, tenant_id, site)
+    assert memberships(parts, tenant_id) == {f"8:{100_000 + number}" for number in range(10)}
+
+
+def test_a_new_board_is_held_against_what_was_walked_before(parts: Runtime, tenant_id: UUID) -> None:
+    site = FakeSite(10, boards={8: lambda _: True})
+    backfill(parts, tenant_id, site)
+    site.boards[93] = lambda issue: issue == 100_003
+    site.boards[8] = lambda issue: issue > 100_004
+    body: Any = {"id": 93, "filter": {"id": "93"}}
+    haul = storing.extract_page(entity("board_configuration"), [body], Fields(), "93")
+    with parts.store.bound_to(tenant_id) as session:
+        assert storing.store_page(session, tenant_id, haul, read_at=clock.now()).planned == 1
+    backfill(parts, tenant_id, site)
+    assert memberships(parts, tenant_id) == {"93:100003"} | {f"8:{100_000 + number}" for number in range(5, 10)}
+
+
+def test_an_answer_to_another_question_is_no_answer() -> None:
+    site = FakeSite(10, lambda _path, page: page["matches"].clear(), boards={8: lambda _: True})
+    with pytest.raises(JiraNonsense):
+        boards.match(site, {"8": "8"}, ["100001"])  # type: ignore[arg-type]  # a fake wire
+
+
+def test_many_boards_are_asked_about_in_parts() -> None:
+    site = FakeSite(10, boards={number: lambda _: True for number in range(1, 121)})
+    found = boards.match(site, {str(each): str(each) for each in site.boards}, ["100001"])  # type: ignore[arg-type]  # a fake wire
+    assert len(found.items) == 120
+    assert [len(asked["jqls"]) for asked in questions(site)] == [50, 50, 20]
