@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app.catalog.extract import Row
 from app.catalog.language import Entity, Kind
 from app.catalog.registry import all_entities
+from app.catalog.registry import entity as entity_of
 from app.store.schema import ROW_VERSION, TALLIES
 from app.store.tables import table_of
 
@@ -56,11 +57,12 @@ def apply(session: Session, tenant_id: UUID, rows: Iterable[Row], *, read_at: da
     for entity, found in by_entity.items():
         _copy_in(session, entity, found.values())
     lock_for_writing(session, tenant_id)
-    applied = {
-        entity.name: _upsert(session, tenant_id, entity, len(found), read_at) for entity, found in by_entity.items()
-    }
-    tally(session, tenant_id, {name: each.added for name, each in applied.items() if each.added})
-    return applied
+    if not by_entity:
+        return {}
+    # One statement for all: every answer that a writer waits for under the lock is waited for by all writers.
+    of = {"tenant_id": tenant_id, "read_at": read_at}
+    written: Sequence[Any] = session.execute(_upsert_of(tuple(by_entity)), of).all()
+    return {name: Applied(len(by_entity[entity_of(name)]), changed, added) for name, changed, added in written}
 
 
 def tally(session: Session, tenant_id: UUID, added: Mapping[str, int]) -> None:
@@ -94,7 +96,10 @@ def _older(one: object, other: object) -> bool:
 def _copy_in(session: Session, entity: Entity, rows: Iterable[Row]) -> None:
     """Fill the entity's staging table of this connection with these rows alone."""
     statements = _statements(entity)
-    session.execute(statements.stage)
+    made: set[str] = session.connection.info.setdefault("staging", set())
+    if entity.name not in made:
+        session.execute(statements.stage)
+        session.after_commit(lambda: made.add(entity.name))
     if entity.name in session.staged:
         session.execute(statements.clear)
     session.staged.add(entity.name)
@@ -112,18 +117,11 @@ def _copy_in(session: Session, entity: Entity, rows: Iterable[Row]) -> None:
             copy.write_row(record)
 
 
-def _upsert(session: Session, tenant_id: UUID, entity: Entity, offered: int, read_at: datetime) -> Applied:
-    """Bring the staged rows into the table."""
-    of = {"tenant_id": tenant_id, "read_at": read_at}
-    written: Sequence[Any] = session.execute(_statements(entity).upsert, of).one()
-    return Applied(offered, written[0], written[1])
-
-
 class _Statements(NamedTuple):
     stage: TextClause
     clear: TextClause
     copy: str
-    upsert: TextClause
+    upsert: str
 
 
 @cache
@@ -139,7 +137,25 @@ def _statements(entity: Entity) -> _Statements:
         ),
         clear=text(f"DELETE FROM {staging}"),  # noqa: S608 - our own name
         copy=f"COPY {staging} ({listed}) FROM STDIN",
-        upsert=text(_upsert_sql(entity, table, staging, names, listed)),
+        upsert=_upsert_sql(entity, table, staging, names, listed),
+    )
+
+
+@cache
+def _upsert_of(entities: tuple[Entity, ...]) -> TextClause:
+    """Bring the staged rows of these entities into their tables and book what came; entity, changed and added of each."""
+    written = ", ".join(f"{entity.name}_written AS ({_statements(entity).upsert})" for entity in entities)
+    counted = " UNION ALL ".join(
+        f"SELECT '{entity.name}' AS entity, count(*) AS changed, count(*) FILTER (WHERE is_new) AS added"  # noqa: S608 - our own names
+        f" FROM {entity.name}_written"
+        for entity in entities
+    )
+    return text(
+        f"WITH {written}, counted AS ({counted}), booked AS ("  # noqa: S608 - our own names
+        f" INSERT INTO {TALLIES.name} AS kept (tenant_id, entity, live)"
+        " SELECT CAST(:tenant_id AS uuid), entity, added FROM counted WHERE added > 0"
+        " ON CONFLICT (tenant_id, entity) DO UPDATE SET live = kept.live + excluded.live)"
+        " SELECT entity, changed, added FROM counted"
     )
 
 
@@ -153,14 +169,14 @@ def _upsert_sql(entity: Entity, table: Table, staging: str, names: Sequence[str]
     differs = f"({old}) IS DISTINCT FROM ({', '.join(new.values())})"
     next_version = f"nextval('{ROW_VERSION.name}')"
     return (
-        f"WITH written AS (INSERT INTO {table.name} AS kept (tenant_id, {listed}, read_at, version)"  # noqa: S608 - our own names
+        f"INSERT INTO {table.name} AS kept (tenant_id, {listed}, read_at, version)"  # noqa: S608 - our own names
         f" SELECT CAST(:tenant_id AS uuid), {listed}, CAST(:read_at AS timestamptz), {next_version}"
         f" FROM {staging} ORDER BY id"
         f" ON CONFLICT (tenant_id, id) DO UPDATE SET {changes}, read_at = excluded.read_at,"
         f" version = {next_version}, deleted_at = NULL, deleted_because = NULL"
         f" WHERE {_is_newer(entity)} AND (kept.deleted_at IS NOT NULL OR {differs})"
         # A row that this statement inserted has no earlier version to have been locked.
-        " RETURNING (xmax = 0) AS is_new) SELECT count(*), count(*) FILTER (WHERE is_new) FROM written"
+        " RETURNING (xmax = 0) AS is_new"
     )
 
 
