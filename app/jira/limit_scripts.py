@@ -27,14 +27,22 @@ local function whole(amount) return string.format('%.0f', amount) end
 # ARGV: {offset, ledger (prefix of the hours' keys), site, endpoint, ceiling, start (requests a second), lease (its id),
 #   lease_ms, concurrency, metered (whether requests cost points),
 #   purpose, points, part (of the hour that this purpose may fill), quota (the app's, until Jira names it),
-#   patience (ms that the caller would still wait), slot (ms, of a turn given earlier; 0: none)}
-# Returns {1, now, hour, whether it counts for the app} or {0, why, ms to wait, slot}
+#   patience (ms that the caller would still wait), slot (ms, of a turn given earlier; 0: none), given (ms, when it was)}
+# Returns {1, now, hour, whether it counts for the app} or {0, why, ms to wait, slot, now}
 ADMIT = f"""{_OPENING}
 local APP, SITE, LEASES, WAITING = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local QUARTER, MINUTE, GRACE, DAY, LATE = 900000, 60000, 90000, 86400000, 100
 local ledger = it.ledger .. whole(hour)
 local next_hour = (hour + 1) * 3600000 - now
-local shares_app = it.metered and redis.call('HGET', SITE, 'shares_app') ~= '0'
+
+local prefix = it.endpoint .. ' '
+local told = redis.call('HMGET', SITE, 'shares_app', 'quota', 'blocked_until',
+  prefix .. 'blocked_until', prefix .. 'rate', prefix .. 'free', prefix .. 'cut')
+local function said(at) return tonumber(told[at] or 0) end
+local of_site = {{quota = said(2), blocked_until = said(3)}}
+local of_endpoint = {{blocked_until = said(4), rate = tonumber(told[5] or it.start), free = said(6), cut = said(7)}}
+
+local shares_app = it.metered and told[1] ~= '0'
 local is_backfill = shares_app and it.purpose == 'backfill'
 
 local function want(wait)  -- a backfill that is told to come back keeps its share until then
@@ -44,19 +52,21 @@ local function want(wait)  -- a backfill that is told to come back keeps its sha
 end
 local function refuse(why, wait, slot)
   want(wait)
-  return {{0, why, math.ceil(wait), slot or 0}}
+  return {{0, why, math.ceil(wait), slot or 0, now}}
 end
 
 -- 1. Is anything parked?
-local function parked(key, prefix) return math.max(0, number(key, prefix .. 'blocked_until') - now) end
-if it.metered and parked(APP, '') > 0 then return refuse('app', parked(APP, '')) end
-if parked(SITE, '') > 0 then return refuse('site', parked(SITE, '')) end
-if parked(SITE, it.endpoint .. ' ') > 0 then return refuse('endpoint', parked(SITE, it.endpoint .. ' ')) end
+if it.metered then
+  local wait = number(APP, 'blocked_until') - now
+  if wait > 0 then return refuse('app', wait) end
+end
+if of_site.blocked_until > now then return refuse('site', of_site.blocked_until - now) end
+if of_endpoint.blocked_until > now then return refuse('endpoint', of_endpoint.blocked_until - now) end
 
 -- 2. Is there room in the hour? An hour that nobody has touched takes any one request.
 if it.metered then
   local function is_over(spent, limit) return spent > 0 and spent + it.points > limit end
-  local own = number(SITE, 'quota')
+  local own = of_site.quota
   if own > 0 and is_over(number(ledger, 'site ' .. it.site), own * it.part) then return refuse('hour', next_hour) end
   if shares_app then
     local quota = number(APP, 'quota')
@@ -80,16 +90,16 @@ end
 
 -- 3. Is there room at the site?
 redis.call('ZREMRANGEBYSCORE', LEASES, '-inf', whole(now))
-if redis.call('ZCARD', LEASES) >= it.concurrency then return refuse('concurrency', 50) end
+if redis.call('ZCARD', LEASES) >= it.concurrency then return refuse('concurrency', 50, it.slot) end
 
--- 4. Is it our turn? Turns lie 1/rate seconds apart; who is early is given one to come back at.
-local rate = math.min(it.ceiling, tonumber(redis.call('HGET', SITE, it.endpoint .. ' rate') or it.start))
-if it.slot > now then return refuse('pace', it.slot - now, it.slot) end
-if it.slot < now - LATE then
-  local slot = math.ceil(math.max(now, number(SITE, it.endpoint .. ' free')))
+-- 4. Is it our turn? Turns lie 1/rate seconds apart; who is early is given one to come back at. A cut revokes them.
+local slot = it.given > of_endpoint.cut and it.slot or 0
+if slot > now then return refuse('pace', slot - now, slot) end
+if slot < now - LATE then
+  local rate, free = math.min(it.ceiling, of_endpoint.rate), math.max(now, of_endpoint.free)
+  slot = math.ceil(free)
   if slot - now > it.patience then return refuse('pace', slot - now) end
-  redis.call('HSET', SITE, it.endpoint .. ' rate', rate, it.endpoint .. ' free', string.format('%.3f',
-    math.max(now, number(SITE, it.endpoint .. ' free')) + 1000 / rate))
+  redis.call('HSET', SITE, prefix .. 'rate', rate, prefix .. 'free', string.format('%.3f', free + 1000 / rate))
   redis.call('PEXPIRE', SITE, DAY)
   if slot > now then return refuse('pace', slot - now, slot) end
 end
@@ -108,10 +118,10 @@ return {{1, now, hour, shares_app and 1 or 0}}
 """
 
 # KEYS: app, site, leases
-# ARGV: {offset, ledger, site, endpoint, ceiling, start, floor, climb (clean answers to one more request a second), lease,
-#   metered, shares_app, purpose, admitted (ms), hour (of the admission), expected, points (what it really cost),
-#   effect, scope and wait (ms) of a pause, why, quota (the app's, until Jira names it),
-#   app_quota, app_left, site_quota, site_left (absent: not said)}
+# ARGV: {offset, ledger, site, endpoint, ceiling, start, floor, first_climb and climb (clean answers to one more request a
+#   second, before and after the first cut), lease, metered, shares_app, purpose, admitted (ms), hour (of the admission),
+#   expected, points (what it really cost), effect, scope and wait (ms) of a pause, why, quota (the app's, until Jira names
+#   it), app_quota, app_left, site_quota, site_left (absent: not said)}
 SETTLE = f"""{_OPENING}
 local APP, SITE, LEASES = KEYS[1], KEYS[2], KEYS[3]
 local DAY = 86400000
@@ -148,13 +158,16 @@ if it.metered then
 end
 
 local function rate_of(endpoint) return tonumber(redis.call('HGET', SITE, endpoint .. ' rate') or it.start) end
-local function halve(endpoint)  -- once for all that was under way
+local function halve(endpoint)  -- once for all that was under way; turns given before the cut are no longer good
   if it.admitted <= number(SITE, endpoint .. ' cut') then return end
-  redis.call('HSET', SITE, endpoint .. ' rate', math.max(it.floor, rate_of(endpoint) / 2),
-    endpoint .. ' clean', 0, endpoint .. ' cut', whole(now))
+  local rate = math.max(it.floor, rate_of(endpoint) / 2)
+  redis.call('HSET', SITE, endpoint .. ' rate', rate, endpoint .. ' clean', 0, endpoint .. ' cut', whole(now),
+    endpoint .. ' free', string.format('%.3f', now + 1000 / rate))
 end
 if it.effect == 'clean' then
-  if redis.call('HINCRBY', SITE, it.endpoint .. ' clean', 1) >= it.climb then
+  local was_cut = redis.call('HEXISTS', SITE, it.endpoint .. ' cut') == 1
+  local clean = redis.call('HINCRBY', SITE, it.endpoint .. ' clean', 1)
+  if clean >= (was_cut and it.climb or it.first_climb) then
     redis.call('HSET', SITE, it.endpoint .. ' clean', 0,
       it.endpoint .. ' rate', math.min(it.ceiling, rate_of(it.endpoint) + 1))
   end

@@ -2,7 +2,8 @@
 
 A request is admitted when nothing is parked, the hour has points left for its purpose, the site has fewer requests in
 flight than allowed, and it is the endpoint's turn; all of it is decided in one step in Redis. The pace of an endpoint
-starts at 10 requests a second, gains one for every 50 clean answers, and is halved when Jira says that it is too fast.
+starts at 10 requests a second and gains one with every second clean answer, until Jira first says that it is too fast.
+That halves it, and from then on it gains one for every 50 clean answers.
 
     with limiter.admit(site, endpoint, purpose=Purpose.BACKFILL, expected_points=101) as permit:
         answer = ...
@@ -15,7 +16,6 @@ which those that want no more drop out and shares grow; in the last quarter of t
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 import time
@@ -25,18 +25,21 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from redis.exceptions import RedisError
 
 from app import clock, ids, logs
 from app.errors import JiraBusy
 from app.jira import headers as spoken
 from app.jira.limit_scripts import ADMIT, KEEP, SETTLE
+from app.jira.room import Room
 from app.jira.standing import APP, LEDGER, Accounts, leases_of, site_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from redis import Redis
+    from redis.commands.core import Script
 
     from app.catalog.language import Json
     from app.jira.endpoints import Endpoint
@@ -45,8 +48,10 @@ log = logs.get(__name__)
 
 LEASE_MS = 60_000
 """How long a request counts as in flight when its worker was killed. Longer than any wait of the client for bytes."""
-START, FLOOR, CLIMB = 10.0, 0.5, 50
-"""Requests a second at first and at least; clean answers to one more (jira-api.md §2.6)."""
+START, FLOOR = 10.0, 0.5
+"""Requests a second at first and at least (jira-api.md §2.6)."""
+FIRST_CLIMB, CLIMB = 2, 50
+"""Clean answers to one more request a second: until Jira first says that it is too fast, and from then on."""
 _WAITING = "jira:waiting"
 _BAD_REQUEST = 400
 
@@ -94,6 +99,7 @@ class Limiter:
         self._settle = redis.register_script(SETTLE)
         self._keep = redis.register_script(KEEP)
         self._parked: dict[str, float] = {}
+        self._room = Room()
         self.offset_ms = 0
         """Shifts Redis's clock; tests move it."""
 
@@ -121,29 +127,38 @@ class Limiter:
 
     def _enter(self, permit: Permit) -> None:
         """Wait for the permit's turn, but not for long."""
-        waited, slot = 0.0, 0
+        waited, slot, given = 0.0, 0, 0
         while True:
-            is_in, *found = self._ask(permit, slot, self._patience - waited)
+            freed = self._room.count
+            is_in, *found = self._ask(permit, slot, given, self._patience - waited)
             if is_in:
                 permit.admitted, permit.hour, permit.shares_app = found[0], found[1], bool(found[2])
                 return
-            why, wait, slot = _text(found[0]), max(0.001, found[1] / 1000), found[2]
+            why, wait = _text(found[0]), max(0.001, found[1] / 1000)
+            if found[2] != slot:
+                slot, given = found[2], found[3]
             if why == "concurrency":
                 wait *= random.uniform(1, 2)  # noqa: S311 - spreads retries, protects nothing
             if waited + wait > self._patience:
                 raise self._busy(permit, why, wait)
-            waited += wait
-            self._pause(wait)
+            waited += self._rest(wait, why, freed)
 
-    def _ask(self, permit: Permit, slot: int, patience: float) -> Any:  # noqa: ANN401 - Redis's answer
+    def _rest(self, wait: float, why: str, freed: int) -> float:
+        """Wait so many seconds; for room at the site only until a lease is given back. Returns how long it was."""
+        if why == "concurrency":
+            return self._room.wait(wait, since=freed)
+        self._pause(wait)
+        return wait
+
+    def _ask(self, permit: Permit, slot: int, given: int, patience: float) -> Any:  # noqa: ANN401 - Redis's answer
         known = self._known_pause(permit)
         if known is not None:
-            return [0, *known, 0]
+            return [0, *known, 0, 0]
         try:
             return self._admit(
                 keys=[APP, site_of(permit.site), leases_of(permit.site), _WAITING],
                 args=[
-                    json.dumps(
+                    orjson.dumps(
                         self._facts(permit)
                         | {
                             "lease_ms": LEASE_MS,
@@ -152,6 +167,7 @@ class Limiter:
                             "part": PARTS[permit.purpose],
                             "patience": int(patience * 1000),
                             "slot": slot,
+                            "given": given,
                         }
                     )
                 ],
@@ -188,6 +204,7 @@ class Limiter:
             log.warning("told to wait", site=permit.site, scope=scope, reason=lesson.reason, seconds=lesson.wait)
         learned = {
             "floor": FLOOR,
+            "first_climb": FIRST_CLIMB,
             "climb": CLIMB,
             "shares_app": permit.shares_app,
             "admitted": permit.admitted,
@@ -204,13 +221,8 @@ class Limiter:
             "site_left": lesson.site_left,
         }
         said = {name: value for name, value in learned.items() if value is not None}
-        try:
-            self._settle(
-                keys=[APP, site_of(permit.site), leases_of(permit.site)],
-                args=[json.dumps(self._facts(permit) | said)],
-            )
-        except RedisError as error:
-            log.warning("limiter away", problem=type(error).__name__)
+        self._say(self._settle, [APP, site_of(permit.site), leases_of(permit.site)], self._facts(permit) | said)
+        self._room.free()
 
     def _facts(self, permit: Permit) -> dict[str, object]:
         """What both steps in Redis are told."""
@@ -228,11 +240,14 @@ class Limiter:
         }
 
     def _renew(self, permit: Permit) -> None:
+        said = {"offset": self.offset_ms, "lease": permit.lease, "lease_ms": LEASE_MS}
+        self._say(self._keep, [leases_of(permit.site)], said)
+
+    @staticmethod
+    def _say(script: Script, keys: list[str], said: dict[str, object]) -> None:
+        """Tell Redis something that its absence must not turn into a failure."""
         try:
-            self._keep(
-                keys=[leases_of(permit.site)],
-                args=[json.dumps({"offset": self.offset_ms, "lease": permit.lease, "lease_ms": LEASE_MS})],
-            )
+            script(keys=keys, args=[orjson.dumps(said)])
         except RedisError as error:
             log.warning("limiter away", problem=type(error).__name__)
 

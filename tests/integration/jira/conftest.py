@@ -43,6 +43,10 @@ class Patient(Limiter):
         self.waits: list[float] = []
         self.set(NOON)
 
+    def _rest(self, wait: float, _why: str, _freed: int) -> float:
+        self._pause(wait)
+        return wait
+
     def move(self, seconds: float) -> None:
         self.waits.append(seconds)
         self.offset_ms += math.ceil(seconds * 1000)
