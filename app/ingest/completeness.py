@@ -13,7 +13,7 @@ from app.catalog.registry import all_entities, entity
 from app.ingest.walk import count, jql_of
 from app.integrations import ledger
 from app.integrations.model import State
-from app.store import checkpoints, records
+from app.store import checkpoints, poison, records
 from app.store.schema import CHUNKS, COMPLETENESS, TALLIES
 from app.store.tables import table_of
 
@@ -100,13 +100,21 @@ def _conclude(session: Session, tenant_id: UUID, findings: list[Finding], before
     # A walk that ended early is walked again, but not for ever: what a second one did not bring is hidden from us.
     again = [each.scope_id for each in short if each.entity == "issue" and before.get(each.scope_id) != each.stored]
     is_retried = bool(checkpoints.walk_again(session, ["issue"], again))
-    reason = _missing(short, is_retried=is_retried) if short else f"{stand.failed} parts of the site could not be read."
+    reason = (
+        _missing(session, short, is_retried=is_retried)
+        if short
+        else f"{stand.failed} parts of the site could not be read."
+    )
     ledger.move_to(session, integration.id, State.NEEDS_ATTENTION, reason=reason)
 
 
-def _missing(short: list[Finding], *, is_retried: bool) -> str:
+def _missing(session: Session, short: list[Finding], *, is_retried: bool) -> str:
     missing, expected = sum(each.expected - each.stored for each in short), sum(each.expected for each in short)
-    what_now = "they are fetched again" if is_retried else "the site does not send them"
+    parked = poison.count(session, short[0].entity)
+    if parked:
+        what_now = f"{parked} record{'s' if parked > 1 else ''} could not be read"
+    else:
+        what_now = "they are fetched again" if is_retried else "the site does not send them"
     return f"{missing} of {expected} {short[0].entity} rows are missing; {what_now}."
 
 

@@ -15,12 +15,14 @@ from app.catalog.extract import to_moment
 from app.catalog.language import Fields, Paging, find
 from app.errors import JiraFailure, JiraRejected, WalkAstray
 from app.ingest import boards, plan, setback
+from app.ingest.sift import sift
 from app.ingest.storing import extract_page, store_page
 from app.integrations import ledger
 from app.jira import pages
 from app.store import checkpoints
 from app.store.checkpoints import LeaseLost
 from app.store.schema import OPEN_END
+from app.store.session import StoreFault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from app.catalog.language import Entity, Walk
     from app.ingest.crew import Crew
+    from app.ingest.storing import Haul
     from app.jira.client import Site
     from app.store.checkpoints import Chunk
     from app.store.session import Store
@@ -122,8 +125,14 @@ class Walker:
 
     def _store(self, entity: Entity, course: _Course, fields: Fields, page: pages.Page) -> None:
         """One transaction: the page's rows, what they bring, and the checkpoint behind them."""
+        haul = extract_page(entity, page.items, fields, course.chunk.scope_id or None)
+        try:
+            self._commit(course, haul, page)
+        except StoreFault:
+            self._commit(course, sift(self.store, self.tenant_id, haul, read_at=page.sent_at), page)
+
+    def _commit(self, course: _Course, haul: Haul, page: pages.Page) -> None:
         chunk, upcoming = course.chunk, page.next or pages.Place()
-        haul = extract_page(entity, page.items, fields, chunk.scope_id or None)
         with self.store.bound_to(self.tenant_id) as session:
             stored = store_page(session, self.tenant_id, haul, read_at=page.sent_at)
             if isinstance(page, boards.Matched):
@@ -138,7 +147,7 @@ class Walker:
             )
             if page.next is None:
                 checkpoints.finish(session, chunk, problem=_shortfall(chunk, course.expected))
-                if entity.name == "issue":
+                if chunk.entity == "issue":
                     follow_ups = plan.for_stored(chunk.scope_id, chunk.lower, chunk.upper)
                     checkpoints.plan(session, self.tenant_id, follow_ups, again=True)
             if not ledger.mark_ingested(session, self.tenant_id):

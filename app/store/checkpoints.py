@@ -269,3 +269,21 @@ def standing(session: Session) -> Standing:
         )
     ).one()
     return Standing(*row)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A chunk that waits because of something, stayed short, or was given up."""
+
+    entity: str
+    scope_id: str
+    state: str
+    problem: str
+
+
+def problems(session: Session, limit: int) -> list[Problem]:
+    """The bound tenant's, what was given up first."""
+    columns = [CHUNKS.c[each.name] for each in fields(Problem)]
+    ordered = (CHUNKS.c.state != "failed", CHUNKS.c.entity, CHUNKS.c.scope_id, CHUNKS.c.lower)
+    query = select(*columns).where(CHUNKS.c.problem.is_not(None)).order_by(*ordered).limit(limit)
+    return [Problem(**row._mapping) for row in session.execute(query)]  # noqa: SLF001 - SQLAlchemy's public accessor
