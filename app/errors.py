@@ -19,7 +19,8 @@ AppError
     ├── JiraGone          404/410: the thing is not there, or not for us
     ├── JiraRejected      400: give up and tell; Jira does not offer this here
     ├── TokenExpired      start this walk again
-    └── JiraNonsense      retry; give up and tell if it stays (cut JSON, HTML, a repeated page token)
+    └── JiraNonsense      retry; give up and tell if it stays (cut JSON, HTML)
+        └── WalkAstray    start this walk again; give up and tell if it stays (a repeated page token, no end)
 """
 
 from __future__ import annotations
@@ -141,6 +142,12 @@ class TokenExpired(JiraFailure):
 
 
 class JiraNonsense(JiraFailure):
-    """An answer that cannot be right: cut JSON, HTML, a repeated page token, a count that does not add up."""
+    """An answer that cannot be right: cut JSON, HTML, a page without its list."""
 
     word = "unreadable answer"
+
+
+class WalkAstray(JiraNonsense):
+    """Pages that can be read and lead nowhere: a token twice, empty ones without end, more than there can be."""
+
+    word = "endless walk"

@@ -16,7 +16,8 @@ from app.catalog.registry import entity
 from app.errors import JiraRefused
 from app.ingest import fieldmap
 from app.ingest.crew import Crew, Keeper
-from app.ingest.walk import Walker, tell
+from app.ingest.setback import tell
+from app.ingest.walk import Walker
 from app.integrations import ledger
 from app.jira.limits import Purpose
 from app.store import checkpoints

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from app import clock, ids
 from app.catalog.registry import all_entities, entity
 from app.ingest.walk import count, jql_of
 from app.integrations import ledger
 from app.integrations.model import State
-from app.store import checkpoints, records
+from app.store import checkpoints, poison, records
 from app.store.schema import CHUNKS, COMPLETENESS, TALLIES
 from app.store.tables import table_of
 
@@ -65,7 +66,7 @@ def verify(store: Store, site: Site, tenant_id: UUID) -> list[Finding]:
             *_inside_issues(session, counted),
             *_walked(session, counted),
         ]
-        now = clock.now()
+        now, before = clock.now(), _found_short(session)
         session.execute(
             COMPLETENESS.insert(),
             [
@@ -83,11 +84,11 @@ def verify(store: Store, site: Site, tenant_id: UUID) -> list[Finding]:
                 for each in findings
             ],
         )
-        _conclude(session, tenant_id, findings)
+        _conclude(session, tenant_id, findings, before)
     return findings
 
 
-def _conclude(session: Session, tenant_id: UUID, findings: list[Finding]) -> None:
+def _conclude(session: Session, tenant_id: UUID, findings: list[Finding], before: dict[str, int]) -> None:
     integration = ledger.of_tenant(session, tenant_id, lock=True)
     stand = checkpoints.standing(session)
     if integration is None or not integration.state.is_working or stand.waiting:
@@ -96,15 +97,36 @@ def _conclude(session: Session, tenant_id: UUID, findings: list[Finding]) -> Non
     if not short and not stand.failed:
         ledger.move_to(session, integration.id, State.HEALTHY, verified_at=clock.now())
         return
-    missing = sum(each.expected - each.stored for each in short)
+    # A walk that ended early is walked again, but not for ever: what a second one did not bring is hidden from us.
+    again = [each.scope_id for each in short if each.entity == "issue" and before.get(each.scope_id) != each.stored]
+    is_retried = bool(checkpoints.walk_again(session, ["issue"], again))
     reason = (
-        f"{missing} of {sum(each.expected for each in short)} {short[0].entity} rows are missing; they are fetched again."
+        _missing(session, short, is_retried=is_retried)
         if short
         else f"{stand.failed} parts of the site could not be read."
     )
     ledger.move_to(session, integration.id, State.NEEDS_ATTENTION, reason=reason)
-    # A walk that ended early is walked again; upserts make the repeat harmless.
-    checkpoints.walk_again(session, ["issue"], [each.scope_id for each in short if each.entity == "issue"])
+
+
+def _missing(session: Session, short: list[Finding], *, is_retried: bool) -> str:
+    missing, expected = sum(each.expected - each.stored for each in short), sum(each.expected for each in short)
+    parked = poison.count(session, short[0].entity)
+    if parked:
+        what_now = f"{parked} record{'s' if parked > 1 else ''} could not be read"
+    else:
+        what_now = "they are fetched again" if is_retried else "the site does not send them"
+    return f"{missing} of {expected} {short[0].entity} rows are missing; {what_now}."
+
+
+def _found_short(session: Session) -> dict[str, int]:
+    """How many issues were stored of the projects that the last verification found short, by project."""
+    latest = (
+        select(COMPLETENESS.c.scope_id, COMPLETENESS.c.stored, COMPLETENESS.c.is_complete)
+        .where(COMPLETENESS.c.entity == "issue")
+        .ext(distinct_on(COMPLETENESS.c.scope_id))
+        .order_by(COMPLETENESS.c.scope_id, COMPLETENESS.c.verified_at.desc())
+    )
+    return {row.scope_id: row.stored for row in session.execute(latest) if not row.is_complete}
 
 
 def _projects(store: Store, tenant_id: UUID) -> list[str]:

@@ -13,7 +13,7 @@ from app.catalog.language import Each
 from app.catalog.registry import walked
 from app.integrations import ledger
 from app.integrations.model import State
-from app.store import checkpoints
+from app.store import checkpoints, poison
 from app.store.checkpoints import Wanted
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def begin(session: Session, tenant_id: UUID, *, site_concurrency: int) -> bool:
     if integration is None or not integration.state.is_working:
         return False
     checkpoints.forget(session)
+    poison.forget(session)
     wanted = [_wanted(entity.name, Each.SITE, "") for entity in walked(Each.SITE)]
     checkpoints.plan(session, tenant_id, wanted)
     ledger.move_to(session, integration.id, State.BACKFILLING, started_at=clock.now())

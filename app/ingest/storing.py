@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
-from sqlalchemy.dialects.postgresql import insert
 
-from app import ids, logs
+from app import logs
 from app.catalog.extract import Page, Row, TopUp, extract_all
 from app.catalog.language import Each, find
 from app.catalog.registry import children_of, walked
 from app.errors import PoisonRecord
 from app.ingest import plan
-from app.store import checkpoints, records
-from app.store.schema import POISON
+from app.store import checkpoints, poison, records
+from app.store.poison import Parked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +36,7 @@ class Haul:
     bodies: Sequence[Json]
     rows: list[Row] = field(default_factory=list)
     top_ups: list[TopUp] = field(default_factory=list)
-    poison: list[tuple[PoisonRecord, str]] = field(default_factory=list)
+    poison: list[Parked] = field(default_factory=list)
 
 
 def extract_page(entity: Entity, bodies: Sequence[Json], fields: Fields, parent_id: str | None) -> Haul:
@@ -53,7 +52,7 @@ def extract_page(entity: Entity, bodies: Sequence[Json], fields: Fields, parent_
                     haul.top_ups.append(found)
         except PoisonRecord as problem:
             poisoned.append(problem)
-        haul.poison += [(problem, digest_of(body)) for problem in poisoned]
+        haul.poison += [Parked(problem.entity, str(problem), digest_of(body)) for problem in poisoned]
         poisoned.clear()
     return haul
 
@@ -78,17 +77,13 @@ def store_page(session: Session, tenant_id: UUID, haul: Haul, *, read_at: dateti
     if own is not None and own.changed and haul.entity.name == "board_configuration":
         # A filter came or changed: what was held against the filters before is held against them again.
         planned += checkpoints.walk_again(session, [each.name for each in walked(Each.STORED)])
-    for problem, digest in haul.poison:
-        log.warning("record parked", entity=problem.entity, reason=str(problem))
-        session.execute(
-            insert(POISON)
-            .values(tenant_id=tenant_id, id=ids.new(), entity=problem.entity, reason=str(problem), digest=digest)
-            .on_conflict_do_nothing()
-        )
+    for each in haul.poison:
+        log.warning("record parked", entity=each.entity, reason=each.reason, digest=each.digest)
+    poison.park(session, tenant_id, haul.poison)
     return Stored(sum(each.changed for each in applied.values()), planned)
 
 
-def digest_of(body: Json) -> str:
+def digest_of(body: object) -> str:
     """A name for a record that could not be read, without keeping it."""
     return hashlib.sha256(orjson.dumps(body, default=str)).hexdigest()
 

@@ -7,32 +7,22 @@ again, halved and walked again; what stays short is said, never swallowed.
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app import clock, logs
 from app.catalog.extract import to_moment
-from app.catalog.language import Each, Fields, Paging, find
-from app.errors import (
-    JiraBusy,
-    JiraDown,
-    JiraFailure,
-    JiraGone,
-    JiraNonsense,
-    JiraRefused,
-    JiraRejected,
-    TokenExpired,
-)
-from app.ingest import boards, plan
+from app.catalog.language import Fields, Paging, find
+from app.errors import JiraFailure, JiraRejected, WalkAstray
+from app.ingest import boards, plan, setback
+from app.ingest.sift import sift
 from app.ingest.storing import extract_page, store_page
 from app.integrations import ledger
-from app.integrations.model import State
 from app.jira import pages
 from app.store import checkpoints
 from app.store.checkpoints import LeaseLost
 from app.store.schema import OPEN_END
+from app.store.session import StoreFault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,47 +31,44 @@ if TYPE_CHECKING:
 
     from app.catalog.language import Entity, Walk
     from app.ingest.crew import Crew
+    from app.ingest.storing import Haul
     from app.jira.client import Site
     from app.store.checkpoints import Chunk
-    from app.store.session import Session, Store
+    from app.store.session import Store
 
 log = logs.get(__name__)
 
 LARGEST = 1000
 """Issues a chunk may have before it is halved: ten pages, so that a site of any size keeps a crew busy."""
-_MOST_ATTEMPTS = 8
 _MOST_SHORT = 3
-"""How often a walk that came up short is walked again."""
+"""How often a walk that came up short is walked again without getting further."""
 _MOST_EMPTY = 3
-_PROBE = timedelta(hours=1)
-"""How often a broken credential is tried again."""
 _MINUTE_MS = 60_000
 """Halves meet at whole minutes: JQL may compare no finer."""
 _ISSUE_PARAMS: dict[str, str | int | Sequence[str | int]] = {"fields": "*all", "expand": "changelog"}
 
 
 @dataclass
-class _Guard:
-    """Notices a walk that goes in circles or never ends."""
+class _Course:
+    """How a walk goes: its chunk at its last checkpoint, and what tells that it goes in circles or never ends."""
 
+    chunk: Chunk
     expected: int | None
-    items: int = 0
     empty: int = 0
     tokens: set[str] = field(default_factory=set)
 
     def check(self, page: pages.Page) -> None:
-        """Raises JiraNonsense."""
-        self.items += len(page.items)
+        """Raises WalkAstray."""
         self.empty = 0 if page.items else self.empty + 1
         token = page.next.token if page.next else None
         if token is not None and token in self.tokens:
-            raise JiraNonsense("Jira repeated a page token.")
+            raise WalkAstray("Jira repeated a page token.")
         if token is not None:
             self.tokens.add(token)
         if page.next is not None and self.empty > _MOST_EMPTY:
-            raise JiraNonsense("Jira keeps sending empty pages.")
-        if self.expected is not None and self.items > 2 * self.expected + LARGEST:
-            raise JiraNonsense("Jira sends more than twice what it counted.")
+            raise WalkAstray("Jira keeps sending empty pages.")
+        if self.expected is not None and self.chunk.seen + len(page.items) > 2 * self.expected + LARGEST:
+            raise WalkAstray("Jira sends more than twice what it counted.")
 
 
 @dataclass(frozen=True)
@@ -97,27 +84,32 @@ class Walker:
         """Walk a chunk to its end, the end of the time, or a failure, which is settled here."""
         if entity.walk is None:
             raise LookupError(f"{entity.name} has no walk")
+        course = _Course(chunk, chunk.expected)
         try:
-            self._pages(entity, entity.walk, chunk, fields, until)
+            if chunk.attempts > setback.MOST_ATTEMPTS:
+                setback.give_up(self, chunk, entity.walk, "its workers died each time they read it")
+            else:
+                self._pages(entity, entity.walk, course, fields, until)
         except LeaseLost:
             log.warning("lease lost", chunk=str(chunk.id), entity=chunk.entity)
         except JiraFailure as failure:
-            self._settle(chunk, entity.walk, failure)
+            setback.settle(self, course.chunk, entity.walk, failure)
 
-    def _pages(self, entity: Entity, walk: Walk, chunk: Chunk, fields: Fields, until: datetime) -> None:
-        is_counted, expected = walk.paging is Paging.TOKEN, chunk.expected
-        if is_counted and expected is None:
-            expected = count(self.site, jql_of(chunk.scope_id, chunk.lower, chunk.upper))
-            if expected is not None and expected > LARGEST and self._halve(chunk):
+    def _pages(self, entity: Entity, walk: Walk, course: _Course, fields: Fields, until: datetime) -> None:
+        is_counted, chunk = walk.paging is Paging.TOKEN, course.chunk
+        if is_counted and course.expected is None:
+            course.expected = count(self.site, jql_of(chunk.scope_id, chunk.lower, chunk.upper))
+            if course.expected is not None and course.expected > LARGEST and self.halve(chunk):
                 return
-        place, guard = pages.Place(chunk.page_token, chunk.page_offset), _Guard(expected)
+        place = pages.Place(chunk.page_token, chunk.page_offset)
         while True:
             page = self._fetch(walk, chunk, place)
-            guard.check(page)
-            expected = expected if is_counted else page.total
-            if page.next is None and is_counted and self._is_short(chunk, chunk.seen + guard.items, expected):
+            course.check(page)
+            if not is_counted:
+                course.expected = page.total
+            if page.next is None and is_counted and self._is_short(course, len(page.items)):
                 return
-            self._store(entity, chunk, fields, page, expected)
+            self._store(entity, course, fields, page)
             if page.next is None:
                 return
             place = page.next
@@ -131,24 +123,36 @@ class Walker:
             return boards.fetch(self.store, self.site, self.tenant_id, chunk, place)
         return pages.fetch(self.site, walk, place, path=_path(walk, chunk), params=_params(walk, chunk))
 
-    def _store(self, entity: Entity, chunk: Chunk, fields: Fields, page: pages.Page, expected: int | None) -> None:
+    def _store(self, entity: Entity, course: _Course, fields: Fields, page: pages.Page) -> None:
         """One transaction: the page's rows, what they bring, and the checkpoint behind them."""
-        haul = extract_page(entity, page.items, fields, chunk.scope_id or None)
+        haul = extract_page(entity, page.items, fields, course.chunk.scope_id or None)
+        try:
+            self._commit(course, haul, page)
+        except StoreFault:
+            self._commit(course, sift(self.store, self.tenant_id, haul, read_at=page.sent_at), page)
+
+    def _commit(self, course: _Course, haul: Haul, page: pages.Page) -> None:
+        chunk, upcoming = course.chunk, page.next or pages.Place()
         with self.store.bound_to(self.tenant_id) as session:
             stored = store_page(session, self.tenant_id, haul, read_at=page.sent_at)
             if isinstance(page, boards.Matched):
                 boards.bury_unmatched(session, self.tenant_id, page, at=page.sent_at)
-            upcoming = page.next or pages.Place()
-            checkpoints.advance(
-                session, chunk, token=upcoming.token, offset=upcoming.offset, seen=len(page.items), expected=expected
+            moved = checkpoints.advance(
+                session,
+                chunk,
+                token=upcoming.token,
+                offset=upcoming.offset,
+                seen=len(page.items),
+                expected=course.expected,
             )
             if page.next is None:
-                checkpoints.finish(session, chunk, problem=_shortfall(chunk, expected) if chunk.attempts else None)
-                if entity.name == "issue":
+                checkpoints.finish(session, chunk, problem=_shortfall(chunk, course.expected))
+                if chunk.entity == "issue":
                     follow_ups = plan.for_stored(chunk.scope_id, chunk.lower, chunk.upper)
                     checkpoints.plan(session, self.tenant_id, follow_ups, again=True)
             if not ledger.mark_ingested(session, self.tenant_id):
                 raise LeaseLost("the integration was paused, disconnected or deleted meanwhile")
+        course.chunk = moved
         if stored.planned or page.next is None:
             self.crew.stir()
         log.info(
@@ -160,21 +164,24 @@ class Walker:
             changed=stored.changed,
         )
 
-    def _is_short(self, chunk: Chunk, seen: int, expected: int | None) -> bool:
+    def _is_short(self, course: _Course, length: int) -> bool:
         """Whether the walk ended before Jira's own count, counted again now; if so it is put to be walked again."""
-        if expected is None or seen >= expected or chunk.attempts >= _MOST_SHORT:
+        chunk = course.chunk
+        seen = chunk.seen + length
+        if course.expected is None or seen >= course.expected or chunk.attempts >= _MOST_SHORT:
             return False
         now = count(self.site, jql_of(chunk.scope_id, chunk.lower, chunk.upper))
         if now is None or seen >= now:
             return False
         log.warning("walk came up short", entity=chunk.entity, scope=chunk.scope_id, seen=seen, expected=now)
-        if now <= pages.FULL or not self._halve(chunk):
+        if now <= pages.FULL or not self.halve(chunk):
+            problem = f"Jira counts {now} issues and sent {seen}; walked again"
             with self.store.bound_to(self.tenant_id) as session:
-                checkpoints.restart(session, chunk, problem=f"Jira counts {now} issues and sent {seen}; walked again")
+                checkpoints.restart(session, chunk, until=setback.back_off(chunk.attempts), problem=problem)
         self.crew.stir()
         return True
 
-    def _halve(self, chunk: Chunk) -> bool:
+    def halve(self, chunk: Chunk) -> bool:
         """Split a chunk of issues at the middle of its time. Returns False where there is no middle."""
         lower = chunk.lower or self._first_created(chunk)
         upper = int(clock.now().timestamp() * 1000) if chunk.upper == OPEN_END else chunk.upper
@@ -193,41 +200,6 @@ class Walker:
         issues = find(found, "issues")
         created = find(issues[0], "fields.created") if isinstance(issues, list) and issues else None
         return int(to_moment(created).timestamp() * 1000) if created else 0
-
-    def _settle(self, chunk: Chunk, walk: Walk, failure: JiraFailure) -> None:
-        """What becomes of a chunk whose walk met a failure."""
-        problem = f"{failure.word}: {failure}"
-        log.warning("walk stopped", entity=chunk.entity, scope=chunk.scope_id, problem=problem)
-        try:
-            with self.store.bound_to(self.tenant_id) as session:
-                self._decide(session, chunk, walk, failure, problem)
-        except LeaseLost:
-            log.warning("lease lost", chunk=str(chunk.id), entity=chunk.entity)
-
-    def _decide(self, session: Session, chunk: Chunk, walk: Walk, failure: JiraFailure, problem: str) -> None:
-        if isinstance(failure, JiraBusy):
-            checkpoints.postpone(session, chunk, until=failure.retry_at, problem=problem, counts=False)
-        elif isinstance(failure, JiraGone) and walk.each is not Each.SITE:
-            # The project, board or issue vanished meanwhile: nothing left to walk.
-            checkpoints.finish(session, chunk)
-        elif isinstance(failure, JiraRefused):
-            checkpoints.postpone(session, chunk, until=clock.now() + _PROBE, problem=problem, counts=False)
-            tell(session, self.tenant_id, f"Jira refuses us: {failure}")
-        elif isinstance(failure, JiraRejected | JiraGone) or chunk.attempts >= _MOST_ATTEMPTS:
-            checkpoints.fail(session, chunk, problem=problem)
-        elif isinstance(failure, TokenExpired | JiraNonsense):
-            checkpoints.restart(session, chunk, problem=problem)
-        elif isinstance(failure, JiraDown):
-            checkpoints.postpone(session, chunk, until=_back_off(chunk.attempts), problem=problem, counts=True)
-        else:
-            checkpoints.fail(session, chunk, problem=problem)
-
-
-def tell(session: Session, tenant_id: UUID, reason: str) -> None:
-    """Say in the integration's state that somebody must act."""
-    integration = ledger.of_tenant(session, tenant_id)
-    if integration is not None and integration.state.is_working:
-        ledger.move_to(session, integration.id, State.NEEDS_ATTENTION, reason=reason)
 
 
 def count(site: Site, jql: str) -> int | None:
@@ -266,9 +238,3 @@ def _params(walk: Walk, chunk: Chunk) -> dict[str, str | int | Sequence[str | in
     # `created` never changes, so an issue that is edited during the walk does not jump over the reader.
     order = "ORDER BY created ASC, key ASC"
     return {"jql": f"{jql_of(chunk.scope_id, chunk.lower, chunk.upper)} {order}", **_ISSUE_PARAMS}
-
-
-def _back_off(attempts: int) -> datetime:
-    """2, 4, 8, … seconds, at most five minutes, with jitter."""
-    wait = min(2.0 ** (attempts + 1), 300.0) * random.uniform(0.7, 1.3)  # noqa: S311 - spreads retries, protects nothing
-    return clock.now() + timedelta(seconds=wait)

@@ -16,17 +16,20 @@ from app.catalog.registry import all_entities, entity
 from app.errors import JiraFailure, JiraGone, JiraRefused
 from app.ingest import fieldmap
 from app.ingest.plan import lend_hands
+from app.ingest.sift import sift
 from app.ingest.storing import extract_page, store_page
 from app.integrations import ledger
 from app.store import checkpoints, records
 from app.store.schema import CHUNKS, INBOX
+from app.store.session import StoreFault
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
     from uuid import UUID
 
-    from app.catalog.language import Fields, Json
+    from app.catalog.language import Json
+    from app.ingest.storing import Haul
     from app.jira.client import Site
     from app.store.session import Session, Store
 
@@ -83,8 +86,18 @@ class Drain:
         batch, issues = _take(waiting)
         sent_at, bodies = self._read(issues) if issues else (clock.now(), [])
         gone = self._gone(issues, bodies, batch)
+        haul = extract_page(entity("issue"), bodies, fields, None)
+        try:
+            self._commit(batch, haul, gone, sent_at)
+        except StoreFault:
+            self._commit(batch, sift(self.store, self.tenant_id, haul, read_at=sent_at), gone, sent_at)
+        log.info("webhooks", tenant_id=str(self.tenant_id), deliveries=len(batch), issues=len(issues), gone=len(gone))
+        return len(batch)
+
+    def _commit(self, batch: list[Any], haul: Haul, gone: list[str], sent_at: datetime) -> None:
+        """One transaction: what was read, and that it was."""
         with self.store.bound_to(self.tenant_id) as session:
-            self._apply(session, fields, bodies, gone, sent_at)
+            self._apply(session, haul, gone, sent_at)
             self._refresh(session, {row.event for row in batch})
             session.execute(
                 update(INBOX)
@@ -93,8 +106,6 @@ class Drain:
             )
             if not ledger.mark_ingested(session, self.tenant_id):
                 raise JiraRefused("The integration was paused, disconnected or deleted meanwhile.")
-        log.info("webhooks", tenant_id=str(self.tenant_id), deliveries=len(batch), issues=len(issues), gone=len(gone))
-        return len(batch)
 
     def _read(self, issues: Collection[str]) -> tuple[datetime, list[Json]]:
         """The issues as they are now, with their own writes in sight."""
@@ -130,12 +141,10 @@ class Drain:
             return True
         return True
 
-    def _apply(self, session: Session, fields: Fields, bodies: list[Json], gone: list[str], sent_at: datetime) -> None:
-        issue = entity("issue")
-        haul = extract_page(issue, bodies, fields, None)
+    def _apply(self, session: Session, haul: Haul, gone: list[str], sent_at: datetime) -> None:
         store_page(session, self.tenant_id, haul, read_at=sent_at)
         if gone:
-            records.bury(session, self.tenant_id, issue, gone, at=clock.now(), because="deleted")
+            records.bury(session, self.tenant_id, haul.entity, gone, at=clock.now(), because="deleted")
         if haul.top_ups:
             lend_hands(session, self.tenant_id, 1)
 

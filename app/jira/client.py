@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from app.jira.limits import Limiter, Permit, Purpose
 
 _TIMEOUT = (5.0, 25.0)
-"""Seconds to connect, and between two bytes: together less than half a chunk's lease."""
+"""Seconds to connect, and between two bytes. Longer than a chunk's lease, which is renewed meanwhile (`ingest.crew`)."""
 _PAGE = 100
 """Objects that Jira sends a page at most, whatever is asked for."""
 _LONGEST_BODY = 60

@@ -7,7 +7,7 @@ not renewed runs out, and the chunk is anybody's again at its last page.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +37,7 @@ class LeaseLost(AppError):
 
 _FRESH: dict[str, object] = {
     "state": "waiting",
-    "seen": 0,
-    "page_offset": 0,
-    "attempts": 0,
+    **dict.fromkeys(("seen", "reached", "page_offset", "attempts"), 0),
     **dict.fromkeys(("page_token", "expected", "problem", "started_at", "finished_at", "lease", "leased_until")),
 }
 """A chunk as it was planned."""
@@ -70,6 +68,9 @@ class Chunk:
     page_token: str | None
     page_offset: int
     seen: int
+    reached: int
+    """The most that any walk of it has seen: only beyond that attempts begin anew, or a walk that is begun again each
+    time would never run out of them."""
     expected: int | None
     attempts: int
     lease: UUID
@@ -121,34 +122,16 @@ def claim(session: Session, tenant_id: UUID, *, at_once: int) -> Chunk | None:
     ).one_or_none()
     if found is None:
         return None
-    lease = ids.new()
     # A lease that ran out was a worker that died.
-    attempts = found.attempts + (1 if found.leased_until is not None else 0)
+    taken = {"lease": ids.new(), "attempts": found.attempts + (1 if found.leased_until is not None else 0)}
     session.execute(
         update(CHUNKS)
         .where(CHUNKS.c.id == found.id)
-        .values(
-            lease=lease,
-            leased_until=now + LEASE,
-            started_at=func.coalesce(CHUNKS.c.started_at, now),
-            attempts=attempts,
-        )
+        .values(**taken, leased_until=now + LEASE, started_at=func.coalesce(CHUNKS.c.started_at, now))
     )
-    return Chunk(
-        id=found.id,
-        entity=found.entity,
-        scope_id=found.scope_id,
-        lower=found.lower,
-        upper=found.upper,
-        priority=found.priority,
-        page_token=found.page_token,
-        page_offset=found.page_offset,
-        seen=found.seen,
-        expected=found.expected,
-        attempts=attempts,
-        lease=lease,
-        is_fresh=found.started_at is None,
-    )
+    is_fresh = found.started_at is None
+    kept = {each.name: getattr(found, each.name) for each in fields(Chunk) if each.name != "is_fresh"}
+    return Chunk(**kept | taken, is_fresh=is_fresh)
 
 
 def is_claimable(now: datetime) -> ColumnElement[bool]:
@@ -160,19 +143,26 @@ def is_claimable(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def advance(session: Session, chunk: Chunk, *, token: str | None, offset: int, seen: int, expected: int | None) -> None:
-    """Move the checkpoint past a page, in the transaction of its rows. Raises LeaseLost."""
-    _change(
-        session,
+def advance(
+    session: Session, chunk: Chunk, *, token: str | None, offset: int, seen: int, expected: int | None
+) -> Chunk:
+    """Move the checkpoint past a page, in the transaction of its rows. Returns the chunk there. Raises LeaseLost."""
+    total = chunk.seen + seen
+    moved = replace(
         chunk,
         page_token=token,
         page_offset=offset,
-        seen=CHUNKS.c.seen + seen,
+        seen=total,
+        reached=max(chunk.reached, total),
         expected=expected,
-        leased_until=clock.now() + LEASE,
-        problem=None,
-        attempts=0,
+        attempts=0 if total > chunk.reached else chunk.attempts,
     )
+    changed = {name: getattr(moved, name) for name in _MOVING}
+    _change(session, chunk, **changed, leased_until=clock.now() + LEASE, problem=None)
+    return moved
+
+
+_MOVING = ("page_token", "page_offset", "seen", "reached", "expected", "attempts")
 
 
 def renew(session: Session, leases: Collection[UUID]) -> None:
@@ -197,9 +187,7 @@ def finish(session: Session, chunk: Chunk, *, problem: str | None = None) -> Non
 def split(session: Session, tenant_id: UUID, chunk: Chunk, at: int) -> None:
     """Halve a chunk at a moment of creation, epoch ms: it keeps what came before, a new one takes the rest."""
     plan(session, tenant_id, [Wanted(chunk.entity, chunk.scope_id, chunk.priority, at, chunk.upper)], again=True)
-    _change(
-        session, chunk, upper=at, lease=None, leased_until=None, page_token=None, seen=0, expected=None, problem=None
-    )
+    _change(session, chunk, **{**_FRESH, "upper": at, "due_at": clock.now()})
 
 
 def walk_again(session: Session, entities: Collection[str], scope_ids: Collection[str] | None = None) -> int:
@@ -234,11 +222,11 @@ def postpone(session: Session, chunk: Chunk, *, until: datetime, problem: str, c
     )
 
 
-def restart(session: Session, chunk: Chunk, *, problem: str) -> None:
-    """Begin the walk again from its first page: upserts make the repeat harmless."""
+def restart(session: Session, chunk: Chunk, *, until: datetime, problem: str) -> None:
+    """Begin the walk again from its first page, at that time: upserts make the repeat harmless."""
     _change(
         session, chunk, lease=None, leased_until=None, page_token=None, page_offset=0, seen=0, problem=problem,
-        attempts=CHUNKS.c.attempts + 1, due_at=clock.now(),
+        attempts=CHUNKS.c.attempts + 1, due_at=until,
     )  # fmt: skip
 
 
@@ -281,3 +269,21 @@ def standing(session: Session) -> Standing:
         )
     ).one()
     return Standing(*row)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A chunk that waits because of something, stayed short, or was given up."""
+
+    entity: str
+    scope_id: str
+    state: str
+    problem: str
+
+
+def problems(session: Session, limit: int) -> list[Problem]:
+    """The bound tenant's, what was given up first."""
+    columns = [CHUNKS.c[each.name] for each in fields(Problem)]
+    ordered = (CHUNKS.c.state != "failed", CHUNKS.c.entity, CHUNKS.c.scope_id, CHUNKS.c.lower)
+    query = select(*columns).where(CHUNKS.c.problem.is_not(None)).order_by(*ordered).limit(limit)
+    return [Problem(**row._mapping) for row in session.execute(query)]  # noqa: SLF001 - SQLAlchemy's public accessor

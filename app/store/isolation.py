@@ -14,15 +14,24 @@ IS_TENANT = "id = nullif(current_setting('app.tenant_id', true), '')::uuid"
 
 MAKE_ROLE = f"""
 DO $$ BEGIN
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{APP_ROLE}') THEN
-    CREATE ROLE {APP_ROLE} NOLOGIN NOINHERIT;
+  BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{APP_ROLE}') THEN
+      CREATE ROLE {APP_ROLE} NOLOGIN NOINHERIT;
+    END IF;
+  EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    -- Another database of this cluster made it at the same moment.
+  END;
+  -- Whoever was granted it may lack the right to grant. Before PostgreSQL 16 every grant lets its holder take the role.
+  IF NOT EXISTS (
+    SELECT FROM pg_auth_members AS held
+    JOIN pg_roles AS holder ON holder.oid = held.member
+    WHERE held.roleid = '{APP_ROLE}'::regrole AND holder.rolname = current_user
+      AND coalesce((to_jsonb(held) ->> 'set_option')::boolean, true)
+  ) THEN
+    EXECUTE format('GRANT {APP_ROLE} TO %I', current_user);
   END IF;
-  EXECUTE format('GRANT {APP_ROLE} TO %I', current_user);
-EXCEPTION WHEN duplicate_object OR unique_violation THEN
-  -- Another database of this cluster made it at the same moment.
-  EXECUTE format('GRANT {APP_ROLE} TO %I', current_user);
 END $$
-"""
+"""  # noqa: S608 - our own name
 
 
 def isolate(table: str, condition: str, *, may: str = "SELECT, INSERT, UPDATE, DELETE") -> list[str]:

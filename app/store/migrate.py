@@ -11,11 +11,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 
 from app import clock
 from app.errors import Unavailable
+from app.store.schema import POISON
 from app.store.session import make_engine
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class DatabaseState:
     """Our clock minus the database's, seconds."""
     is_exempt: bool
     """Whether the user ignores row-level security, as superusers do."""
+    parked: int | None
+    """Records of all sites that could not be read; None where the schema is not the newest."""
 
 
 def examine(database_url: str) -> DatabaseState:
@@ -85,12 +88,16 @@ def examine(database_url: str) -> DatabaseState:
                     " (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS exempt"
                 )
             ).one()
+            applied = MigrationContext.configure(connection).get_current_revision()
+            newest = ScriptDirectory.from_config(alembic_config(connection)).get_current_head()
+            parked = select(func.count()).select_from(POISON)
             return DatabaseState(
                 server_version=row.version,
-                applied=MigrationContext.configure(connection).get_current_revision(),
-                newest=ScriptDirectory.from_config(alembic_config(connection)).get_current_head(),
+                applied=applied,
+                newest=newest,
                 clock_difference=(clock.now() - row.at).total_seconds(),
                 is_exempt=bool(row.exempt),
+                parked=connection.execute(parked).scalar_one() if applied == newest else None,
             )
     finally:
         engine.dispose()

@@ -141,20 +141,27 @@ class Store:
 
 @contextmanager
 def _available() -> Iterator[None]:
-    """Turns a database that does not answer into Unavailable; every other database error stays what it is."""
+    """Turns a database that does not answer into Unavailable and values that it refuses into StoreFault."""
     try:
         yield
-    except (OperationalError, PoolTimeout) as error:
+    except PoolTimeout as error:
         raise Unavailable("The database does not answer.") from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise Unavailable("The database connection was lost.") from error
+        if _is_about_values(error.orig):
+            raise StoreFault(type(error.orig).__name__) from None
+        if isinstance(error, OperationalError) or error.connection_invalidated:
+            raise Unavailable("The database does not answer.") from error
         raise
-    except psycopg.OperationalError as error:
-        raise Unavailable("The database connection was lost.") from error
     except psycopg.Error as error:
         # COPY goes past SQLAlchemy, and psycopg's words quote the value that did not fit.
+        if isinstance(error, psycopg.OperationalError) and not _is_about_values(error):
+            raise Unavailable("The database connection was lost.") from error
         raise StoreFault(type(error).__name__) from None
+
+
+def _is_about_values(error: BaseException | None) -> bool:
+    """Whether it is the values that the database refuses: SQLSTATE classes 22, data, and 54, larger than a limit."""
+    return isinstance(error, psycopg.Error) and (error.sqlstate or "")[:2] in {"22", "54"}
 
 
 def make_engine(database_url: str, *, pool_size: int = 10) -> Engine:

@@ -28,6 +28,7 @@ _FIXED: dict[str, Any] = {
     "search": {"values": [{"id": "10000", "key": "EE", "name": "EE"}], "total": 1, "isLast": True},
     **dict.fromkeys(("version", "component"), _NOTHING),
     **{name: [] for name in ("status", "priority", "resolution", "issuetype")},
+    "serverInfo": {"deploymentType": "Cloud"},
 }
 """What the rest of the site answers, by the last part of the path."""
 
@@ -42,6 +43,8 @@ class FakeSite:
     """Seconds an answer takes."""
     boards: dict[int, Callable[[int], bool]] = field(default_factory=dict)
     """Board ids, and which issue ids their filters (numbered like them) hold."""
+    step: int = STEP
+    """Milliseconds from one issue to the next."""
     base_url: str = "https://fake.atlassian.net"
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     in_flight: int = 0
@@ -111,10 +114,10 @@ class FakeSite:
     def _matching(self, jql: str) -> list[int]:
         lower = int(found.group(1)) if (found := re.search(r"created >= (\d+)", jql)) else 0
         upper = int(found.group(1)) if (found := re.search(r"created < (\d+)", jql)) else 2**62
-        return [number for number in range(self.count) if lower <= FIRST + number * STEP < upper]
+        return [number for number in range(self.count) if lower <= FIRST + number * self.step < upper]
 
     def _issue(self, number: int) -> dict[str, Any]:
-        created = datetime.fromtimestamp((FIRST + number * STEP) / 1000, UTC).isoformat(timespec="milliseconds")
+        created = datetime.fromtimestamp((FIRST + number * self.step) / 1000, UTC).isoformat(timespec="milliseconds")
         fields = {"summary": f"Issue {number}", "created": created, "updated": created, "project": {"id": "10000"}}
         return {"id": str(100_000 + number), "key": f"EE-{number}", "fields": fields}
 

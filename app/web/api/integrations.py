@@ -14,6 +14,7 @@ from app.integrations import ledger
 from app.integrations.ledger import Draft
 from app.integrations.model import State
 from app.integrations.validate import Check, not_paired, validate
+from app.store import checkpoints, poison
 from app.tenants.keyring import tenant_by_id
 from app.web import guard
 from app.web.api.shapes import (
@@ -25,6 +26,8 @@ from app.web.api.shapes import (
     ListQuery,
     Metadata,
     OneTimePassword,
+    ParkedRecord,
+    Problem,
     ShownCheck,
     ShownIntegration,
     ShownProgress,
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 
     from app.integrations.model import Integration
     from app.runtime import Runtime
+    from app.store.poison import Parked
 
 _PROBLEMS = problems(400, 401, 404, 409, 429, 503)
 
@@ -216,18 +220,34 @@ def check_connection(runtime: Runtime, held: Integration) -> list[Check]:
 
 def progress_of(runtime: Runtime, held: Integration) -> ShownProgress:
     """How far an integration is."""
-    found: list[completeness.Progress] = []
-    if held.tenant_id is not None:
-        with runtime.store.bound_to(held.tenant_id) as session:
-            found = completeness.progress(session)
-    return ShownProgress(
+    shown = ShownProgress(
         state=held.state,
         state_reason=held.state_reason,
-        entities=[EntityProgress(**vars(each)) for each in found],
+        entities=[],
+        parked=[],
+        parked_total=0,
+        problems=[],
         started_at=clock.rfc3339(held.started_at) if held.started_at else None,
         last_ingested_at=clock.rfc3339(held.last_ingested_at) if held.last_ingested_at else None,
         verified_at=clock.rfc3339(held.verified_at) if held.verified_at else None,
     )
+    if held.tenant_id is None:
+        return shown
+    with runtime.store.bound_to(held.tenant_id) as session:
+        shown.entities = [EntityProgress(**vars(each)) for each in completeness.progress(session)]
+        shown.parked = [_parked(each) for each in poison.newest(session, _SHOWN)]
+        shown.parked_total = poison.count(session)
+        shown.problems = [Problem(**vars(each)) for each in checkpoints.problems(session, _SHOWN)]
+    return shown
+
+
+_SHOWN = 100
+"""Parked records and problems that progress lists."""
+
+
+def _parked(found: Parked) -> ParkedRecord:
+    seen_at = clock.rfc3339(found.seen_at) if found.seen_at else ""
+    return ParkedRecord(entity=found.entity, reason=found.reason, digest=found.digest, seen_at=seen_at)
 
 
 def _json(shape: BaseModel, status: int = 200) -> Response:

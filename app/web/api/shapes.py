@@ -143,12 +143,33 @@ class EntityProgress(BaseModel):
     verified_at: str | None
 
 
+class ParkedRecord(BaseModel):
+    """A record of Jira's that could not be read or kept; everything around it was."""
+
+    entity: str
+    reason: str
+    digest: str = Field(description="SHA-256 of the record, hexadecimal")
+    seen_at: str
+
+
+class Problem(BaseModel):
+    """A part of the site that waits because of something, or was given up."""
+
+    entity: str
+    scope_id: str = Field(description="The project, board or issue; empty: the site")
+    state: str = Field(description="waiting, done (in part) or failed")
+    problem: str
+
+
 class ShownProgress(BaseModel):
     """How far an integration is."""
 
     state: State
     state_reason: str | None
     entities: list[EntityProgress]
+    parked: list[ParkedRecord] = Field(description="The newest 100")
+    parked_total: int
+    problems: list[Problem] = Field(description="The first 100")
     started_at: str | None
     last_ingested_at: str | None
     verified_at: str | None

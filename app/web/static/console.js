@@ -55,6 +55,8 @@
       at("site").textContent = found.site || "not paired yet";
       at("reason").textContent = found.state_reason || "";
       at("reason").hidden = !found.state_reason;
+      at("parked").textContent = `Left out because they could not be read: ${found.parked_total} records. The API's progress lists them.`;
+      at("parked").hidden = !found.parked_total;
       at("entities").replaceChildren(...found.entities.map((each) => {
         const row = document.createElement("tr");
         [each.entity, each.done, each.expected ?? "–", each.verified_at ? new Date(each.verified_at).toLocaleString() : "–"]

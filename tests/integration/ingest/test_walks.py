@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 
 from app import clock
 from app.catalog.registry import entity
-from app.errors import JiraBusy, JiraDown, JiraNonsense, JiraRefused, TokenExpired
+from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense, JiraRefused, TokenExpired
 from app.ingest import completeness, plan, walk
 from app.ingest.backfill import Hand
 from app.integrations import ledger
@@ -23,7 +23,7 @@ from tests.factories import a_paired_site
 from tests.fakes.jira import FakeSite, FakeSites
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
     from sqlalchemy import Row
@@ -219,3 +219,119 @@ def test_an_erasure_while_jira_is_asked_leaves_no_findings_behind(
     with parts.store.bound_to(tenant_id) as session:
         for table in (COMPLETENESS, TALLIES):
             assert session.execute(select(func.count()).select_from(table)).scalar_one() == 0
+
+
+def issue_at(number: int) -> str:
+    return str(100_000 + number)
+
+
+def unreadable_with(number: int, failure: JiraFailure) -> Callable[[str, dict[str, Any]], None]:
+    """Every page of issues that holds this one cannot be read; the site itself is well."""
+
+    def refuse(path: str, page: dict[str, Any]) -> None:
+        is_whole = any("summary" in each["fields"] for each in page.get("issues", ()))
+        if path.endswith("/search/jql") and is_whole and issue_at(number) in {each["id"] for each in page["issues"]}:
+            raise failure
+
+    return refuse
+
+
+@pytest.mark.parametrize("failure", [JiraNonsense("cut JSON"), JiraDown("500"), TokenExpired("expired")])
+def test_a_page_that_never_can_be_read_is_given_up_and_the_rest_goes_on(
+    parts: Runtime, tenant_id: UUID, failure: JiraFailure
+) -> None:
+    site = FakeSite(250, unreadable_with(137, failure))
+    backfill(parts, tenant_id, site, rounds=200)
+    assert stored(parts, tenant_id) == 249
+    (given_up,) = [each for each in chunks(parts, tenant_id) if each.state == "failed"]
+    assert failure.word in given_up.problem
+    assert len(site.searches()) < 150
+
+
+@pytest.mark.parametrize("failure", [JiraNonsense("cut JSON"), JiraDown("500"), TokenExpired("expired")])
+def test_a_page_that_cannot_be_read_is_asked_for_again_after_a_pause(
+    parts: Runtime, tenant_id: UUID, failure: JiraFailure
+) -> None:
+    site = FakeSite(250, unreadable_with(137, failure))
+    with parts.store.bound_to(tenant_id) as session:
+        plan.begin(session, tenant_id, site_concurrency=1)
+    began = clock.now()
+    hand = Hand(parts.store, FakeSites(site), tenant_id, 8, 2)  # type: ignore[arg-type]  # a fake wire
+    assert hand.work(until=began + timedelta(seconds=20)) == "later"
+    (chunk,) = chunks(parts, tenant_id)
+    assert chunk.attempts == 1
+    assert chunk.due_at > began + timedelta(seconds=1)
+    assert len(site.searches()) == 2
+
+
+def test_only_the_page_that_could_not_be_read_is_asked_for_again(parts: Runtime, tenant_id: UUID) -> None:
+    left = iter(range(2))
+
+    def cut(path: str, page: dict[str, Any]) -> None:
+        if path.endswith("/search/jql") and page.get("nextPageToken") == "300" and next(left, None) is not None:
+            raise JiraNonsense("cut JSON")
+
+    site = FakeSite(500, cut)
+    backfill(parts, tenant_id, site)
+    assert [asked.get("nextPageToken") for asked in site.searches()] == [None, "100", "200", "200", "200", "300", "400"]
+
+
+def test_a_walk_that_always_ends_on_its_second_page_is_said(parts: Runtime, tenant_id: UUID) -> None:
+    def end_early(path: str, page: dict[str, Any]) -> None:
+        if path.endswith("/search/jql") and page.get("nextPageToken") == "200":
+            page.pop("nextPageToken")
+            page["isLast"] = True
+
+    # Created at the same moment: there is no middle to halve at.
+    backfill(parts, tenant_id, FakeSite(250, end_early, step=0))
+    (short,) = [each for each in chunks(parts, tenant_id) if each.seen]
+    assert (short.state, short.seen) == ("done", 200)
+    assert short.problem == "Jira counts 250 issues and keeps sending fewer"
+
+
+def test_an_outage_longer_than_all_tries_loses_nothing_and_is_told(parts: Runtime, tenant_id: UUID) -> None:
+    asked = iter(range(10_000))
+
+    def down(_path: str, _page: dict[str, Any]) -> None:
+        if next(asked) < 150:
+            raise JiraDown("No answer from the site: ConnectTimeout.")
+
+    site = FakeSite(250, down)
+    backfill(parts, tenant_id, site, rounds=40)
+    assert stored(parts, tenant_id) == 250
+    assert [each.state for each in chunks(parts, tenant_id)] == ["done"]
+
+
+def test_a_chunk_whose_workers_die_each_time_is_given_up(parts: Runtime, tenant_id: UUID) -> None:
+    with parts.store.bound_to(tenant_id) as session:
+        plan.begin(session, tenant_id, site_concurrency=1)
+    site = FakeSite(0)
+    for _ in range(20):
+        with parts.store.bound_to(tenant_id) as session:
+            if checkpoints.claim(session, tenant_id, at_once=8) is None:
+                break
+            # Nobody comes back: the worker was killed, by what it had read perhaps.
+            session.execute(update(CHUNKS).where(CHUNKS.c.entity != "field").values(state="done"))
+            session.execute(update(CHUNKS).values(leased_until=clock.now() - timedelta(seconds=1)))
+    hand = Hand(parts.store, FakeSites(site), tenant_id, 8, 1)  # type: ignore[arg-type]  # a fake wire
+    hand.work(until=clock.now() + timedelta(seconds=20))
+    (chunk,) = chunks(parts, tenant_id, "field")
+    assert (chunk.state, site.asked) == ("failed", [])
+    assert "died" in chunk.problem
+
+
+def test_rows_that_stay_missing_are_asked_for_again_once(
+    parts: Runtime, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = FakeSite(150)
+    backfill(parts, tenant_id, site)
+    monkeypatch.setattr(completeness, "count", lambda *_: 151)
+    for due in (1, 0, 0):
+        completeness.verify(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
+        with parts.store.bound_to(tenant_id) as session:
+            assert checkpoints.standing(session).due == due
+            session.execute(update(CHUNKS).values(state="done"))
+            held = ledger.of_tenant(session, tenant_id)
+    assert held is not None
+    assert held.state is State.NEEDS_ATTENTION
+    assert "1 of 151 issue rows are missing" in (held.state_reason or "")

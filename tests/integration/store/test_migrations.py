@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import secrets
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
 from alembic import command
 from sqlalchemy import inspect
 
 from app.store import migrate
-from app.store.schema import METADATA
+from app.store.schema import APP_ROLE, METADATA
 from app.store.session import make_engine
 from app.store.tables import entity_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.embedded import Servers
 
 
 def test_migrations_make_exactly_the_declared_tables(empty_database_url: str) -> None:
@@ -42,3 +52,25 @@ def test_a_second_upgrade_changes_nothing(empty_database_url: str) -> None:
     state = migrate.examine(empty_database_url)
     assert state.applied == state.newest
     assert not state.is_exempt
+
+
+@pytest.fixture
+def plain_owner(servers: Servers) -> Iterator[str]:
+    """A database whose owner may not make roles, and was given the app's without the right to pass it on."""
+    admin_url = str(servers.database_url).replace("//sei_connect@/sei_connect", "//postgres@/postgres")
+    name = f"plain_{secrets.token_hex(6)}"
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {name} LOGIN")
+        admin.execute(f"CREATE DATABASE {name} OWNER {name}")
+        admin.execute(f"GRANT {APP_ROLE} TO {name}")
+        yield admin_url.replace("//postgres@/postgres", f"//{name}@/{name}")
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        admin.execute(f"DROP ROLE {name}")
+
+
+def test_an_owner_who_was_granted_the_role_needs_no_right_to_grant_it(database_url: str, plain_owner: str) -> None:
+    migrate.upgrade(plain_owner)
+    state = migrate.examine(plain_owner)
+    assert (state.applied, state.is_exempt) == (state.newest, False)
+    with psycopg.connect(plain_owner) as connection:
+        connection.execute(f"SET ROLE {APP_ROLE}")

@@ -1,0 +1,63 @@
+"""Records that could not be read or kept: what they are of, why, and their hash; never what was in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from app import ids
+from app.store.schema import POISON
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+    from app.store.session import Session
+
+
+@dataclass(frozen=True)
+class Parked:
+    """One record: the entity, the reason in words for people, and the SHA-256 of the record as hexadecimal text."""
+
+    entity: str
+    reason: str
+    digest: str
+    seen_at: datetime | None = None
+
+
+def park(session: Session, tenant_id: UUID, found: Iterable[Parked]) -> None:
+    """Keep them, each once."""
+    rows = [
+        {
+            "tenant_id": tenant_id,
+            "id": ids.new(),
+            "entity": each.entity,
+            "reason": each.reason,
+            "digest": each.digest,
+        }
+        for each in found
+    ]
+    if rows:
+        session.execute(insert(POISON).on_conflict_do_nothing(), rows)
+
+
+def newest(session: Session, limit: int) -> list[Parked]:
+    """The bound tenant's, newest first."""
+    columns = (POISON.c.entity, POISON.c.reason, POISON.c.digest, POISON.c.seen_at)
+    rows = session.execute(select(*columns).order_by(POISON.c.seen_at.desc(), POISON.c.id).limit(limit))
+    return [Parked(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public accessor has this name
+
+
+def count(session: Session, entity: str | None = None) -> int:
+    """How many the bound tenant has, of one entity or of all."""
+    query = select(func.count()).select_from(POISON)
+    return int(session.execute(query.where(POISON.c.entity == entity) if entity else query).scalar_one())
+
+
+def forget(session: Session) -> None:
+    """Drop the bound tenant's: everything is about to be read again."""
+    session.execute(delete(POISON))

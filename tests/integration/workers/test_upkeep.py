@@ -1,0 +1,31 @@
+"""Jobs are hints: whichever comes twice, or late, does no harm."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.errors import Missing
+from app.integrations import ledger
+from app.integrations.model import State
+from tests.factories import a_paired_site, an_account, an_integration
+from workers import upkeep
+
+if TYPE_CHECKING:
+    from app.runtime import Runtime
+
+ERASE = inspect.getclosurevars(upkeep.erase).nonlocals["work"]
+"""The job as it is inside the wrapper that gives it the worker's own runtime."""
+
+
+@pytest.mark.parametrize("is_paired", [True, False])
+def test_an_erasure_that_comes_twice_finds_nothing_left_to_do(parts: Runtime, is_paired: bool) -> None:
+    integration = a_paired_site(parts)[1] if is_paired else an_integration(parts, an_account(parts)[0])
+    with parts.store.unrestricted_unsafe() as session:
+        ledger.move_to(session, integration.id, State.DELETING)
+    for _ in range(2):
+        ERASE(parts, str(integration.id))
+    with pytest.raises(Missing), parts.store.unrestricted_unsafe() as session:
+        ledger.get(session, integration.id)
