@@ -27,10 +27,10 @@ def plan(runtime: Runtime, tenant_id: str) -> None:
 @job
 def backfill(runtime: Runtime, tenant_id: str) -> str:
     """Lend the tenant a hand for one slice."""
-    at_once, workers = runtime.settings.site_concurrency, runtime.settings.worker_concurrency
-    # The workers of this machine share the site's requests; a few threads each even where there are many.
-    crew_size = min(at_once, max(4, -(-at_once // workers)))
-    hand = filling.Hand(runtime.store, runtime.sites, UUID(tenant_id), at_once, crew_size)
+    walks, workers = filling.walks_of(runtime.settings.site_concurrency), runtime.settings.worker_concurrency
+    # The workers of this machine share the site's chunks; a few threads each even where there are many.
+    crew_size = min(walks, max(4, -(-walks // workers)))
+    hand = filling.Hand(runtime.store, runtime.sites, UUID(tenant_id), walks, crew_size)
     return hand.work(until=clock.now() + filling.SLICE)
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from app.catalog.language import Entity, Fields, Item, Json, Kind, find
+from app.catalog.language import Entity, Fields, Item, Json, Kind, find, reading
 from app.catalog.registry import children_of
 from app.errors import PoisonRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from app.catalog.language import Inline
 
@@ -28,7 +28,7 @@ _LEVELS = 200
 """Levels of nesting that a JSON column keeps (orjson writes 254); deeper is null, its words are in the text column."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Row:
     """One row: the entity, Jira's id as a string, and the values by column name."""
 
@@ -82,42 +82,52 @@ def _id_of(entity: Entity, item: Item) -> str:
 
 @dataclass(frozen=True)
 class Page:
-    """What the objects of one page have in common."""
+    """What the objects of one page have in common, and what was found in them so far."""
 
     fields: Fields
     poisoned: list[PoisonRecord] | None = None
     """Takes what arrives inside an object and cannot be read, while the rest goes on; without it reading ends there."""
+    rows: list[Row] = field(default_factory=list)
+    """In Jira's order, parents first; an object that several others embed may be there several times, in versions."""
+    top_ups: dict[TopUp, None] = field(default_factory=dict)
+    """Without repeats."""
     fragments: dict[tuple[str, Json], Json] = field(default_factory=dict)
     """The last fragment seen of each partial object: a person is embedded dozens of times an issue, mostly word for word."""
 
 
-def extract_all(entity: Entity, body: Json, page: Page, parent_id: str | None = None) -> Iterator[Row | TopUp]:
-    """The row of an object, the rows of all that arrives inside it, and the top-ups that it needs, without repeats."""
+def extract_all(entity: Entity, body: Json, page: Page, parent_id: str | None = None) -> None:
+    """Add to a page the row of an object, the rows of all that arrives inside it, and the top-ups that it needs.
+
+    Raises PoisonRecord where the object itself cannot be read; then nothing of it was added.
+    """
     if not isinstance(body, dict):
         raise PoisonRecord(entity.name, f"expected an object, got {type(body).__name__}")
-    seen: dict[tuple[type, Entity, str], Row | TopUp] = {}
-    for found in _extract_deep(entity, Item(body, parent_id, page.fields), page):
-        key = (type(found), found.entity, found.id if isinstance(found, Row) else found.parent_id)
-        if seen.get(key) != found:
-            seen[key] = found
-            yield found
+    _extract_deep(entity, Item(body, parent_id, page.fields), page)
 
 
-def _extract_deep(entity: Entity, item: Item, page: Page) -> Iterator[Row | TopUp]:
+def _extract_deep(entity: Entity, item: Item, page: Page) -> None:
     row = _row(entity, item)
-    yield row
-    for child, place in children_of(entity.name):
+    page.rows.append(row)
+    for child, place, take, are_siblings in _places(entity):
         if child.name not in page.fields.excluded:
-            # A history that tells of a remote link is its sibling: the issue is the parent of both.
-            siblings = entity.belongs_to is not None and child.belongs_to == entity.belongs_to
-            yield from _extract_inline(child, place, item.parent_id if siblings else row.id, item, page)
+            found = take(item) if take else None
+            _extract_inline(child, place, found, item.parent_id if are_siblings else row.id, item, page)
 
 
-def _extract_inline(
-    child: Entity, place: Inline, parent_id: str | None, item: Item, page: Page
-) -> Iterator[Row | TopUp]:
+@cache
+def _places(entity: Entity) -> tuple[tuple[Entity, Inline, Callable[[Item], Json] | None, bool], ...]:
+    """What arrives inside an entity's object: the child, its place, how to get there, and whether it is a sibling.
+
+    A history that tells of a remote link is its sibling: the issue is the parent of both.
+    """
+    return tuple(
+        (child, place, reading(place.at) if place.at else None, entity.belongs_to in {child.belongs_to} - {None})
+        for child, place in children_of(entity.name)
+    )
+
+
+def _extract_inline(child: Entity, place: Inline, found: Json, parent_id: str | None, item: Item, page: Page) -> None:
     """Rows and top-ups of one place."""
-    found = find(item.body, place.at) if place.at else None
     bodies = found if isinstance(found, list) else [found] if isinstance(found, dict) else []
     for body in bodies:
         if not isinstance(body, dict):
@@ -126,13 +136,13 @@ def _extract_inline(
         try:
             known = child.id(inner)
             if known and not (child.partial and _is_repeated(page, child, known, body)):
-                yield from _extract_deep(child, inner, page)
+                _extract_deep(child, inner, page)
         except PoisonRecord as poison:
             if page.poisoned is None:
                 raise
             page.poisoned.append(poison)
     if parent_id is not None and is_cut_off(place, item, len(bodies)):
-        yield TopUp(child, parent_id)
+        page.top_ups[TopUp(child, parent_id)] = None
 
 
 def _is_repeated(page: Page, child: Entity, known: Json, body: Json) -> bool:

@@ -189,7 +189,8 @@ def ids_of(things: Json) -> Json:
     return [str(thing["id"]) for thing in things if isinstance(thing, dict) and thing.get("id") is not None]
 
 
-def _at(path: str) -> Callable[[Item], Json]:
+def reading(path: str) -> Callable[[Item], Json]:
+    """A function that reads an object at a dotted path, None where any step is missing."""
     first, *steps = path.split(".")
 
     def take_first(item: Item) -> Json:
@@ -208,65 +209,65 @@ def _at(path: str) -> Callable[[Item], Json]:
 
 def text(name: str, at: str, *, personal: bool = False) -> Column:
     """A column of text read at a path."""
-    return Column(name, Kind.TEXT, _at(at), personal=personal)
+    return Column(name, Kind.TEXT, reading(at), personal=personal)
 
 
 def texts(name: str, at: str) -> Column:
     """A column of several strings read at a path."""
-    return Column(name, Kind.TEXTS, _at(at))
+    return Column(name, Kind.TEXTS, reading(at))
 
 
 def integer(name: str, at: str) -> Column:
     """A column of whole numbers read at a path."""
-    return Column(name, Kind.INTEGER, _at(at))
+    return Column(name, Kind.INTEGER, reading(at))
 
 
 def number(name: str, at: str) -> Column:
     """A column of numbers read at a path; Jira sometimes sends them as strings."""
-    return Column(name, Kind.NUMBER, _at(at))
+    return Column(name, Kind.NUMBER, reading(at))
 
 
 def boolean(name: str, at: str) -> Column:
     """A column of truth values read at a path."""
-    return Column(name, Kind.BOOLEAN, _at(at))
+    return Column(name, Kind.BOOLEAN, reading(at))
 
 
 def moment(name: str, at: str) -> Column:
     """A column of points in time read at a path: ISO with any offset, epoch seconds or milliseconds."""
-    return Column(name, Kind.MOMENT, _at(at))
+    return Column(name, Kind.MOMENT, reading(at))
 
 
 def date(name: str, at: str) -> Column:
     """A column of calendar days read at a path."""
-    return Column(name, Kind.DATE, _at(at))
+    return Column(name, Kind.DATE, reading(at))
 
 
 def document(name: str, at: str, *, personal: bool = False) -> Column:
     """A column that keeps Jira's JSON at a path as it is."""
-    return Column(name, Kind.JSON, _at(at), personal=personal)
+    return Column(name, Kind.JSON, reading(at), personal=personal)
 
 
 def ids(name: str, at: str) -> Column:
     """The ids of the objects in the list at a path."""
-    take = _at(at)
+    take = reading(at)
     return Column(name, Kind.TEXTS, lambda item: ids_of(take(item)))
 
 
 def account(name: str, at: str) -> Column:
     """The account id of the user at a path."""
-    take = _at(at)
+    take = reading(at)
     return Column(name, Kind.TEXT, lambda item: account_of(take(item)))
 
 
 def parent(name: str, otherwise: str = "") -> Column:
     """The id of the object that this one was found in; where it came alone, what the body says at a path."""
-    take = _at(otherwise)
+    take = reading(otherwise)
     return Column(name, Kind.TEXT, lambda item: item.parent_id or take(item))
 
 
 def rich_text(name: str, at: str) -> tuple[Column, Column, Column]:
     """Three columns for a rich text: Jira's document, its plain words, and their length in characters."""
-    take = _at(at)
+    take = reading(at)
 
     def words(item: Item) -> str | None:
         found = take(item)

@@ -1,8 +1,9 @@
 """A hand works on a tenant's chunks for a while: a crew of threads that claim, walk, claim again.
 
 A hand is an RQ job that holds nothing: it may die at any point, and whoever comes next goes on at the last page. After
-its slice it goes to the back of the queue, so that a large site does not keep a small one waiting. How many requests a
-site sees at once is decided where chunks are claimed, for all hands of all machines together.
+its slice it goes to the back of the queue, so that a large site does not keep a small one waiting. More chunks are walked
+at once than requests may be under way (the limiter sees to those): while a page is stored, others are on the wire. Every
+other member of a crew takes top-ups first where there are any: those are all waiting, pages of issues are all work.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from app import clock, jobs
 from app.catalog.registry import entity
 from app.errors import JiraRefused
-from app.ingest import fieldmap
+from app.ingest import fieldmap, plan
 from app.ingest.crew import Crew, Keeper
 from app.ingest.setback import tell
 from app.ingest.walk import Walker
@@ -37,6 +38,11 @@ SLICE = timedelta(seconds=20)
 _SOON = timedelta(seconds=5)
 
 
+def walks_of(site_concurrency: int) -> int:
+    """How many chunks of a site are walked at once, for so many requests at once: half as many again."""
+    return site_concurrency + site_concurrency // 2
+
+
 @dataclass
 class Hand:
     """What a hand works with."""
@@ -44,8 +50,8 @@ class Hand:
     store: Store
     sites: Sites
     tenant_id: UUID
-    site_concurrency: int
-    """Requests that all hands together may have under way at the site."""
+    walks: int
+    """Chunks that all hands together may walk at once."""
     crew_size: int
     """Threads of this hand."""
     _fields: Fields | None = field(default=None, init=False)
@@ -62,8 +68,8 @@ class Hand:
         walker = Walker(self.store, site, self.tenant_id, crew)
         with Keeper(self.store, self.tenant_id) as keeper:
 
-            def turn() -> bool:
-                claimed = self._claim()
+            def turn(member: int) -> bool:
+                claimed = self._claim(least=plan.TOP_UPS if member % 2 else 0)
                 if claimed is None:
                     return False
                 chunk, fields = claimed
@@ -74,12 +80,12 @@ class Hand:
             crew.run(turn, until=until)
         return self._hand_on(is_time_up=clock.now() >= until)
 
-    def _claim(self) -> tuple[Chunk, Fields] | None:
+    def _claim(self, *, least: int) -> tuple[Chunk, Fields] | None:
         with self.store.bound_to(self.tenant_id) as session:
             integration = ledger.of_tenant(session, self.tenant_id)
             if integration is None or not integration.state.is_working:
                 return None
-            chunk = checkpoints.claim(session, self.tenant_id, at_once=self.site_concurrency)
+            chunk = checkpoints.claim(session, self.tenant_id, at_once=self.walks, least=least)
             if chunk is None:
                 return None
             fields = self._fields_for(session, integration, chunk)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from app import clock, logs
@@ -42,10 +43,13 @@ class Crew:
             self._count += 1
             self._news.notify_all()
 
-    def run(self, turn: Callable[[], bool], *, until: datetime) -> None:
-        """Let every member take turns until the time is up or nobody finds anything; a turn returns whether it did."""
+    def run(self, turn: Callable[[int], bool], *, until: datetime) -> None:
+        """Let every member take turns until the time is up or nobody finds anything.
+
+        A turn is told the member's number, from 0, and returns whether it found anything.
+        """
         with ThreadPoolExecutor(self._size, thread_name_prefix="crew") as pool:
-            for member in [pool.submit(self._work, turn, until) for _ in range(self._size)]:
+            for member in [pool.submit(self._work, partial(turn, number), until) for number in range(self._size)]:
                 member.result()
 
     def _work(self, turn: Callable[[], bool], until: datetime) -> None:

@@ -41,20 +41,16 @@ class Haul:
 
 def extract_page(entity: Entity, bodies: Sequence[Json], fields: Fields, parent_id: str | None) -> Haul:
     """Read a page's objects; one that cannot be read does not stop the rest."""
-    haul, poisoned = Haul(entity, bodies), list[PoisonRecord]()
+    poisoned, parked = list[PoisonRecord](), list[Parked]()
     page = Page(fields, poisoned)
     for body in bodies:
         try:
-            for found in extract_all(entity, body, page, parent_id):
-                if isinstance(found, Row):
-                    haul.rows.append(found)
-                else:
-                    haul.top_ups.append(found)
+            extract_all(entity, body, page, parent_id)
         except PoisonRecord as problem:
             poisoned.append(problem)
-        haul.poison += [Parked(problem.entity, str(problem), digest_of(body)) for problem in poisoned]
+        parked += [Parked(problem.entity, str(problem), digest_of(body)) for problem in poisoned]
         poisoned.clear()
-    return haul
+    return Haul(entity, bodies, page.rows, list(page.top_ups), parked)
 
 
 class Stored(NamedTuple):

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import DateTime, Integer, Uuid, and_, bindparam, case, delete, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, ids
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import BindParameter, ColumnElement, Update
 
     from app.store.session import Session
 
@@ -74,7 +75,6 @@ class Chunk:
     expected: int | None
     attempts: int
     lease: UUID
-    is_fresh: bool
 
 
 def plan(session: Session, tenant_id: UUID, wanted: Iterable[Wanted], *, again: bool = False) -> int:
@@ -106,35 +106,48 @@ def plan(session: Session, tenant_id: UUID, wanted: Iterable[Wanted], *, again: 
     return len(session.execute(statement.returning(CHUNKS.c.id)).all())
 
 
-def claim(session: Session, tenant_id: UUID, *, at_once: int) -> Chunk | None:
-    """Take the most urgent chunk that is due and free; None when there is none or `at_once` are held already."""
+def claim(session: Session, tenant_id: UUID, *, at_once: int, least: int = 0) -> Chunk | None:
+    """Take the most urgent chunk that is due and free; None when there is none or `at_once` are held already.
+
+    With `least`, what is no more urgent than that priority goes first where there is any.
+    """
     now = clock.now()
     # One claimer at a time a tenant, or two could both see room for one more.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"claim {tenant_id}", 0))))
-    held = select(func.count()).where(CHUNKS.c.leased_until > now)
-    if session.execute(held).scalar_one() >= at_once:
-        return None
-    found = session.execute(
-        select(CHUNKS)
-        .where(is_claimable(now))
+    of = {"now": now, "until": now + LEASE, "lease": ids.new(), "at_once": at_once}
+    found = session.execute(_claiming(), of | {"least": least}).one_or_none()
+    if found is None and least:
+        found = session.execute(_claiming(), of | {"least": 0}).one_or_none()
+    return Chunk(**{each.name: getattr(found, each.name) for each in fields(Chunk)}) if found else None
+
+
+@cache
+def _claiming() -> Update:
+    """Built once: it runs for every list of every issue that is topped up."""
+    now = bindparam("now", type_=DateTime(timezone=True))
+    held = select(func.count()).where(CHUNKS.c.leased_until > now).scalar_subquery()
+    urgent = (
+        select(CHUNKS.c.id)
+        .where(is_claimable(now), CHUNKS.c.priority >= bindparam("least", type_=Integer))
         .order_by(CHUNKS.c.priority, CHUNKS.c.upper.desc(), CHUNKS.c.due_at)
         .limit(1)
-    ).one_or_none()
-    if found is None:
-        return None
-    # A lease that ran out was a worker that died.
-    taken = {"lease": ids.new(), "attempts": found.attempts + (1 if found.leased_until is not None else 0)}
-    session.execute(
-        update(CHUNKS)
-        .where(CHUNKS.c.id == found.id)
-        .values(**taken, leased_until=now + LEASE, started_at=func.coalesce(CHUNKS.c.started_at, now))
+        .scalar_subquery()
     )
-    is_fresh = found.started_at is None
-    kept = {each.name: getattr(found, each.name) for each in fields(Chunk) if each.name != "is_fresh"}
-    return Chunk(**kept | taken, is_fresh=is_fresh)
+    return (
+        update(CHUNKS)
+        .where(CHUNKS.c.id == urgent, held < bindparam("at_once", type_=Integer))
+        .values(
+            lease=bindparam("lease", type_=Uuid),
+            # A lease that ran out was a worker that died.
+            attempts=CHUNKS.c.attempts + case((CHUNKS.c.leased_until.is_not(None), 1), else_=0),
+            leased_until=bindparam("until", type_=DateTime(timezone=True)),
+            started_at=func.coalesce(CHUNKS.c.started_at, now),
+        )
+        .returning(CHUNKS)
+    )
 
 
-def is_claimable(now: datetime) -> ColumnElement[bool]:
+def is_claimable(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """Waiting, due, and held by nobody alive."""
     return and_(
         CHUNKS.c.state == "waiting",
@@ -193,10 +206,8 @@ def split(session: Session, tenant_id: UUID, chunk: Chunk, at: int) -> None:
 def walk_again(session: Session, entities: Collection[str], scope_ids: Collection[str] | None = None) -> int:
     """Walk what is done or under way of these scopes (None: all) once more, all their ranges. Returns how many wait."""
     is_begun = (CHUNKS.c.state != "waiting") | CHUNKS.c.lease.is_not(None) | CHUNKS.c.page_token.is_not(None)
-    statement = update(CHUNKS).where(CHUNKS.c.entity.in_(entities), is_begun)
-    if scope_ids is not None:
-        statement = statement.where(CHUNKS.c.scope_id.in_(scope_ids))
-    return session.changed(statement.values(**_FRESH, due_at=clock.now()))
+    is_meant = CHUNKS.c.entity.in_(entities) & (true() if scope_ids is None else CHUNKS.c.scope_id.in_(scope_ids))
+    return session.changed(update(CHUNKS).where(is_meant, is_begun).values(**_FRESH, due_at=clock.now()))
 
 
 def forget(session: Session) -> None:

@@ -64,6 +64,15 @@ def test_many_claimers_at_once_share_without_doubles_and_within_the_limit(parts:
     assert len(found) == len({each.id for each in found}) == 5
 
 
+def test_half_a_crew_takes_what_can_wait_first_and_the_rest_when_there_is_no_such(
+    parts: Runtime, tenant_id: UUID
+) -> None:
+    plan(parts, tenant_id, Wanted("issue", "1", priority=30), Wanted("comment", "2", priority=50))
+    with parts.store.bound_to(tenant_id) as session:
+        found = [checkpoints.claim(session, tenant_id, at_once=5, least=50) for _ in range(3)]
+    assert [each.entity if each else None for each in found] == ["comment", "issue", None]
+
+
 def test_a_dead_holders_chunk_goes_on_at_its_last_page(parts: Runtime, tenant_id: UUID) -> None:
     plan(parts, tenant_id, Wanted("issue", "1"))
     first = claim(parts, tenant_id)
@@ -73,7 +82,7 @@ def test_a_dead_holders_chunk_goes_on_at_its_last_page(parts: Runtime, tenant_id
     expire_leases(parts, tenant_id)
     second = claim(parts, tenant_id)
     assert second is not None
-    assert (second.page_token, second.seen, second.expected, second.is_fresh) == ("page-2", 100, 250, False)
+    assert (second.page_token, second.seen, second.expected) == ("page-2", 100, 250)
     assert second.attempts == 1
     with pytest.raises(LeaseLost), parts.store.bound_to(tenant_id) as session:
         checkpoints.advance(session, first, token="page-3", offset=0, seen=100, expected=250)
@@ -119,4 +128,4 @@ def test_what_is_done_is_walked_again_only_when_asked(parts: Runtime, tenant_id:
     assert plan(parts, tenant_id, Wanted("status"), again=True) == 1
     again = claim(parts, tenant_id)
     assert again is not None
-    assert again.is_fresh
+    assert (again.page_token, again.seen, again.attempts) == (None, 0, 0)

@@ -53,9 +53,15 @@ class Recordings:
             return list(csv.DictReader(lines))
 
 
+def everything(name: str, body: Json, page: Page, parent_id: str | None = None) -> list[Row | TopUp]:
+    """What one object brings, by itself."""
+    extract_all(entity(name), body, page, parent_id)
+    return [*page.rows, *page.top_ups]
+
+
 def taken(name: str, bodies: Iterable[Json], parent_id: str | None = None) -> list[Row | TopUp]:
     """All that objects of one entity give."""
-    return [found for body in bodies for found in extract_all(entity(name), body, Page(SITE), parent_id)]
+    return [found for body in bodies for found in everything(name, body, Page(SITE), parent_id)]
 
 
 def rows_of(name: str, found: Iterable[Row | TopUp]) -> dict[str, Row]:

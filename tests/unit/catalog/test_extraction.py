@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.catalog.extract import Page, Row, extract, extract_all
+from app.catalog.extract import Page, Row, extract
 from app.catalog.language import Fields, account_of
 from app.catalog.registry import all_entities, entity
 from app.errors import PoisonRecord
-from tests.unit.catalog.recorded import SITE, rows_of, top_ups_of
+from tests.unit.catalog.recorded import SITE, everything, rows_of, top_ups_of
 
 if TYPE_CHECKING:
     from app.catalog.language import Json
@@ -31,7 +31,7 @@ def test_excluded_fields_are_left_empty() -> None:
             "comment": {"comments": [{"id": "2", "author": author}], "total": 9},
         },
     }
-    found = list(extract_all(entity("issue"), body, Page(Fields(excluded=("summary", "description", "comment")))))
+    found = everything("issue", body, Page(Fields(excluded=("summary", "description", "comment"))))
     row = rows_of("issue", found)["1"]
     for name in ("summary", "description", "description_text", "description_length", "comment_total"):
         assert row.values[name] is None
@@ -60,7 +60,7 @@ def test_users_are_known_by_account_key_or_name(user: Json, known: str | None) -
 
 def test_blank_account_is_no_user_and_no_poison() -> None:
     history: Json = {"id": "57278", "author": {"accountId": "", "emailAddress": ""}, "created": 1, "items": []}
-    found = list(extract_all(entity("changelog"), history, Page(SITE), "13383"))
+    found = everything("changelog", history, Page(SITE), "13383")
     assert rows_of("user", found) == {}
     assert rows_of("changelog", found)["57278"].values["author_id"] is None
     with pytest.raises(PoisonRecord, match="user: no id"):
@@ -88,12 +88,12 @@ def test_one_poisoned_child_does_not_take_the_others_along() -> None:
         "fields": {"comment": {"total": 3, "comments": [{"id": "2", "created": "?"}, {"id": "3"}, {"id": []}]}},
     }
     poisoned: list[PoisonRecord] = []
-    found = list(extract_all(entity("issue"), body, Page(SITE, poisoned)))
+    found = everything("issue", body, Page(SITE, poisoned))
     assert set(rows_of("comment", found)) == {"3"}
     assert [poison.entity for poison in poisoned] == ["comment"]
     assert top_ups_of("comment", found) == []
     with pytest.raises(PoisonRecord, match="comment: 2"):
-        list(extract_all(entity("issue"), body, Page(SITE)))
+        everything("issue", body, Page(SITE))
 
 
 def test_repeats_within_an_object_are_left_out() -> None:
@@ -101,24 +101,24 @@ def test_repeats_within_an_object_are_left_out() -> None:
     link: Json = {"field": "RemoteIssueLink", "to": "1"}
     histories: Json = [{"id": str(each), "author": casey, "items": [link]} for each in range(3)]
     body: Json = {"id": "1", "fields": {"creator": casey}, "changelog": {"total": 3, "histories": histories}}
-    found = list(extract_all(entity("issue"), body, Page(SITE)))
+    found = everything("issue", body, Page(SITE))
     assert len([each for each in found if each.entity.name == "user"]) == 1
     assert top_ups_of("remote_link", found) == ["1"]
 
 
 def test_fuller_sighting_of_a_user_is_not_a_repeat() -> None:
     body: Json = {"id": "1", "fields": {"assignee": {"accountId": "a"}, "creator": {"accountId": "a", "active": True}}}
-    assert len([each for each in extract_all(entity("issue"), body, Page(SITE)) if each.entity.name == "user"]) == 2
+    assert len([each for each in everything("issue", body, Page(SITE)) if each.entity.name == "user"]) == 2
 
 
 def test_history_of_nobody_knows_which_issue_asks_for_no_links() -> None:
     history: Json = {"id": "1", "items": [{"field": "RemoteIssueLink"}]}
-    assert top_ups_of("remote_link", extract_all(entity("changelog"), history, Page(SITE))) == []
+    assert top_ups_of("remote_link", everything("changelog", history, Page(SITE))) == []
 
 
 def test_full_list_needs_no_top_up() -> None:
     body: Json = {"id": "1", "fields": {"worklog": {"total": 1, "worklogs": [{"id": "5", "issueId": "1"}]}}}
-    found = list(extract_all(entity("issue"), body, Page(SITE)))
+    found = everything("issue", body, Page(SITE))
     assert top_ups_of("worklog", found) == []
     assert rows_of("worklog", found)["5"].values["issue_id"] == "1"
 
@@ -164,7 +164,7 @@ def test_anything_at_all_is_a_row_or_poison(data: st.DataObject) -> None:
         spot = below
     poisoned: list[PoisonRecord] = []
     try:
-        rows = [each for each in extract_all(found, body, Page(SITE, poisoned), "1") if isinstance(each, Row)]
+        rows = [each for each in everything(found.name, body, Page(SITE, poisoned), "1") if isinstance(each, Row)]
     except PoisonRecord:
         return
     for row in rows:

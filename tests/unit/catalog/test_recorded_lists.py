@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.catalog.extract import Page, extract_all
+from app.catalog.extract import Page
 from app.catalog.language import Fields
-from app.catalog.registry import entity
-from tests.unit.catalog.recorded import assert_all, rows_of, taken, written
+from tests.unit.catalog.recorded import assert_all, everything, rows_of, taken, written
 
 if TYPE_CHECKING:
     from app.catalog.extract import Row, TopUp
@@ -157,7 +156,7 @@ def test_comments_of_the_endpoint_are_those_that_came_inline(recordings: Recordi
 def test_issue_links(recordings: Recordings) -> None:
     """The file says of each issue which end the other one is; a row has both ends."""
     issues = recordings.items("dc/rest/agile/1.0/board/3/issue.json", "issues")
-    found = [each for body in issues for each in extract_all(entity("issue"), body, Page(Fields()))]
+    found = [each for body in issues for each in everything("issue", body, Page(Fields()))]
     ends = {
         tuple(
             written(row.values[name])
@@ -180,7 +179,7 @@ def test_both_ends_of_a_link_give_one_row(recordings: Recordings) -> None:
     seen: dict[str, dict[str, object]] = {}
     twice = 0
     for body in recordings.items("dc/rest/agile/1.0/board/3/issue.json", "issues"):
-        for known, row in rows_of("issue_link", extract_all(entity("issue"), body, Page(Fields()))).items():
+        for known, row in rows_of("issue_link", everything("issue", body, Page(Fields()))).items():
             twice += known in seen
             assert seen.setdefault(known, row.values) == row.values
     assert twice == 5
@@ -188,7 +187,7 @@ def test_both_ends_of_a_link_give_one_row(recordings: Recordings) -> None:
 
 def test_data_center_users_have_their_key_for_an_id(recordings: Recordings) -> None:
     issues = recordings.items("dc/rest/agile/1.0/board/3/issue.json", "issues")
-    found = [each for body in issues for each in extract_all(entity("issue"), body, Page(Fields()))]
+    found = [each for body in issues for each in everything("issue", body, Page(Fields()))]
     admin = rows_of("user", found)["admin"]
     assert admin.values["email"] == "admin@acme.example"
     assert rows_of("issue", found)["10802"].values["creator_id"] == "admin"
