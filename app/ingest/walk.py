@@ -132,21 +132,18 @@ class Walker:
             self._commit(course, sift(self.store, self.tenant_id, haul, read_at=page.sent_at), page)
 
     def _commit(self, course: _Course, haul: Haul, page: pages.Page) -> None:
-        chunk, upcoming = course.chunk, page.next or pages.Place()
+        chunk, seen, expected = course.chunk, len(page.items), course.expected
+        moved = chunk
         with self.store.bound_to(self.tenant_id) as session:
             stored = store_page(session, self.tenant_id, haul, read_at=page.sent_at)
             if isinstance(page, boards.Matched):
                 boards.bury_unmatched(session, self.tenant_id, page, at=page.sent_at)
-            moved = checkpoints.advance(
-                session,
-                chunk,
-                token=upcoming.token,
-                offset=upcoming.offset,
-                seen=len(page.items),
-                expected=course.expected,
-            )
-            if page.next is None:
-                checkpoints.finish(session, chunk, problem=_shortfall(chunk, course.expected))
+            if page.next is not None:
+                token, offset = page.next.token, page.next.offset
+                moved = checkpoints.advance(session, chunk, token=token, offset=offset, seen=seen, expected=expected)
+            else:
+                problem = _shortfall(chunk, expected)
+                checkpoints.finish(session, chunk, seen=seen, expected=expected, problem=problem)
                 if chunk.entity == "issue":
                     follow_ups = plan.for_stored(chunk.scope_id, chunk.lower, chunk.upper)
                     checkpoints.plan(session, self.tenant_id, follow_ups, again=True)

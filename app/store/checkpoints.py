@@ -160,8 +160,15 @@ def advance(
     session: Session, chunk: Chunk, *, token: str | None, offset: int, seen: int, expected: int | None
 ) -> Chunk:
     """Move the checkpoint past a page, in the transaction of its rows. Returns the chunk there. Raises LeaseLost."""
+    moved = _past(chunk, token=token, offset=offset, seen=seen, expected=expected)
+    changed = {name: getattr(moved, name) for name in _MOVING}
+    _change(session, chunk, **changed, leased_until=clock.now() + LEASE, problem=None)
+    return moved
+
+
+def _past(chunk: Chunk, *, seen: int, token: str | None, offset: int, expected: int | None) -> Chunk:
     total = chunk.seen + seen
-    moved = replace(
+    return replace(
         chunk,
         page_token=token,
         page_offset=offset,
@@ -170,9 +177,6 @@ def advance(
         expected=expected,
         attempts=0 if total > chunk.reached else chunk.attempts,
     )
-    changed = {name: getattr(moved, name) for name in _MOVING}
-    _change(session, chunk, **changed, leased_until=clock.now() + LEASE, problem=None)
-    return moved
 
 
 _MOVING = ("page_token", "page_offset", "seen", "reached", "expected", "attempts")
@@ -183,16 +187,19 @@ def renew(session: Session, leases: Collection[UUID]) -> None:
     session.execute(update(CHUNKS).where(CHUNKS.c.lease.in_(leases)).values(leased_until=clock.now() + LEASE))
 
 
-def finish(session: Session, chunk: Chunk, *, problem: str | None = None) -> None:
-    """The walk came to its end; `problem` where Jira's own count says otherwise. Raises LeaseLost."""
+def finish(
+    session: Session, chunk: Chunk, *, seen: int = 0, expected: int | None = None, problem: str | None = None
+) -> None:
+    """The walk came to its end with the last `seen` objects; `problem` where Jira counts otherwise. Raises LeaseLost."""
+    moved = _past(chunk, token=None, offset=0, seen=seen, expected=expected)
     _change(
         session,
         chunk,
+        **{name: getattr(moved, name) for name in _MOVING},
         state="done",
         finished_at=clock.now(),
         lease=None,
         leased_until=None,
-        page_token=None,
         problem=problem,
     )
 

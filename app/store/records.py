@@ -8,6 +8,7 @@ that has seen version n never misses one below it.
 from __future__ import annotations
 
 from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Table, TextClause
 
     from app.store.session import Session
+
+
+_STAGED = 16
+"""Pages that a staging table takes before it is emptied."""
 
 
 class Applied(NamedTuple):
@@ -53,14 +58,13 @@ def apply(session: Session, tenant_id: UUID, rows: Iterable[Row], *, read_at: da
     for row in rows:
         kept = by_entity.setdefault(row.entity, {})
         kept[row.id] = _merge(kept[row.id], row) if row.id in kept else row
-    # COPY first, lock after: two writers wait for each other only while they draw versions.
-    for entity, found in by_entity.items():
-        _copy_in(session, entity, found.values())
-    lock_for_writing(session, tenant_id)
     if not by_entity:
+        lock_for_writing(session, tenant_id)
         return {}
-    # One statement for all: every answer that a writer waits for under the lock is waited for by all writers.
-    of = {"tenant_id": tenant_id, "read_at": read_at}
+    # COPY first, lock after: two writers wait for each other only while they draw versions. And one statement for all,
+    # the lock's included: every answer that a writer waits for under the lock is waited for by all writers.
+    turns = {f"{entity.name}_turn": _copy_in(session, entity, found.values()) for entity, found in by_entity.items()}
+    of = {"tenant_id": tenant_id, "read_at": read_at, **turns}
     written: Sequence[Any] = session.execute(_upsert_of(tuple(by_entity)), of).all()
     return {name: Applied(len(by_entity[entity_of(name)]), changed, added) for name, changed, added in written}
 
@@ -93,28 +97,35 @@ def _older(one: object, other: object) -> bool:
     return one is None or (other is not None and one < other)  # type: ignore[operator]  # both are datetimes by declaration
 
 
-def _copy_in(session: Session, entity: Entity, rows: Iterable[Row]) -> None:
-    """Fill the entity's staging table of this connection with these rows alone."""
-    statements = _statements(entity)
-    made: set[str] = session.connection.info.setdefault("staging", set())
-    if entity.name not in made:
+def _copy_in(session: Session, entity: Entity, rows: Iterable[Row]) -> int:
+    """Put rows into the entity's staging table of this connection. Returns the turn under which they are there.
+
+    The table is emptied now and then, at the beginning of a transaction: emptying it at each one's end, as PostgreSQL
+    would by itself, takes longer than storing a page, and under the lock.
+    """
+    statements, info = _statements(entity), session.connection.info
+    turn: int = next(info.setdefault("turns", count(1)))
+    # What is undone may take the table along: nobody counts on it until this transaction is durable.
+    pages: dict[str, int] = info.setdefault("staged pages", {})
+    staged = pages.pop(entity.name, 0)
+    if not staged:
         session.execute(statements.stage)
-        session.after_commit(lambda: made.add(entity.name))
-    if entity.name in session.staged:
+    elif staged % _STAGED == 0:
         session.execute(statements.clear)
-    session.staged.add(entity.name)
+    session.after_commit(lambda: pages.update({entity.name: staged + 1}))
     names = [column.name for column in entity.columns]
-    json_at = [place for place, column in enumerate(entity.columns, 1) if column.kind is Kind.JSON]
+    json_at = [place for place, column in enumerate(entity.columns, 2) if column.kind is Kind.JSON]
     driver = session.connection.connection.driver_connection
     if driver is None:  # pragma: no cover - a checked-out connection has one
         raise RuntimeError("no driver connection")
     with driver.cursor() as cursor, cursor.copy(statements.copy) as copy:
         for row in rows:
-            record = [row.id, *map(row.values.__getitem__, names)]
+            record = [turn, row.id, *map(row.values.__getitem__, names)]
             for place in json_at:
                 if record[place] is not None:
                     record[place] = orjson.dumps(record[place]).decode()
             copy.write_row(record)
+    return turn
 
 
 class _Statements(NamedTuple):
@@ -132,11 +143,11 @@ def _statements(entity: Entity) -> _Statements:
     staging, listed = f"incoming_{entity.name}", ", ".join(f'"{name}"' for name in ("id", *names))
     return _Statements(
         stage=text(
-            f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging} ON COMMIT DELETE ROWS AS"  # noqa: S608 - our own names
-            f" SELECT {listed} FROM {table.name} WITH NO DATA"
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging} AS"  # noqa: S608 - our own names
+            f" SELECT 0 AS turn, {listed} FROM {table.name} WITH NO DATA"
         ),
-        clear=text(f"DELETE FROM {staging}"),  # noqa: S608 - our own name
-        copy=f"COPY {staging} ({listed}) FROM STDIN",
+        clear=text(f"TRUNCATE {staging}"),
+        copy=f"COPY {staging} (turn, {listed}) FROM STDIN",
         upsert=_upsert_sql(entity, table, staging, names, listed),
     )
 
@@ -151,7 +162,9 @@ def _upsert_of(entities: tuple[Entity, ...]) -> TextClause:
         for entity in entities
     )
     return text(
-        f"WITH {written}, counted AS ({counted}), booked AS ("  # noqa: S608 - our own names
+        "WITH locked AS MATERIALIZED"  # noqa: S608 - our own names
+        " (SELECT pg_advisory_xact_lock(hashtextextended(CAST(CAST(:tenant_id AS uuid) AS text), 0))),"
+        f" {written}, counted AS ({counted}), booked AS ("
         f" INSERT INTO {TALLIES.name} AS kept (tenant_id, entity, live)"
         " SELECT CAST(:tenant_id AS uuid), entity, added FROM counted WHERE added > 0"
         " ON CONFLICT (tenant_id, entity) DO UPDATE SET live = kept.live + excluded.live)"
@@ -171,7 +184,7 @@ def _upsert_sql(entity: Entity, table: Table, staging: str, names: Sequence[str]
     return (
         f"INSERT INTO {table.name} AS kept (tenant_id, {listed}, read_at, version)"  # noqa: S608 - our own names
         f" SELECT CAST(:tenant_id AS uuid), {listed}, CAST(:read_at AS timestamptz), {next_version}"
-        f" FROM {staging} ORDER BY id"
+        f" FROM locked, {staging} WHERE turn = CAST(:{entity.name}_turn AS integer) ORDER BY id"
         f" ON CONFLICT (tenant_id, id) DO UPDATE SET {changes}, read_at = excluded.read_at,"
         f" version = {next_version}, deleted_at = NULL, deleted_because = NULL"
         f" WHERE {_is_newer(entity)} AND (kept.deleted_at IS NOT NULL OR {differs})"

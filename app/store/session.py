@@ -49,8 +49,6 @@ class Session:
         self.connection = connection
         self._redis = redis
         self._after: list[Callable[[], object]] = []
-        self.staged: set[str] = set()
-        """Entities whose staging table this transaction has filled (`store.records`)."""
 
     def execute(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
