@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app import clock, jobs
-from app.catalog.registry import entity
+from app.catalog.language import Fields
 from app.errors import JiraRefused
 from app.ingest import fieldmap, plan
 from app.ingest.crew import Crew, Keeper
@@ -21,13 +21,12 @@ from app.ingest.setback import tell
 from app.ingest.walk import Walker
 from app.integrations import ledger
 from app.jira.limits import Purpose
-from app.store import checkpoints
+from app.store import checkpoints, claims
 
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from app.catalog.language import Fields
     from app.integrations.model import Integration
     from app.store.checkpoints import Chunk
     from app.store.session import Session, Store
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
 
 SLICE = timedelta(seconds=20)
 """How long a hand stays with one tenant before it queues again."""
+_TOGETHER = 8
+"""Short chunks that are walked together."""
 _SOON = timedelta(seconds=5)
 
 
@@ -69,31 +70,35 @@ class Hand:
         with Keeper(self.store, self.tenant_id) as keeper:
 
             def turn(member: int) -> bool:
-                claimed = self._claim(least=plan.TOP_UPS if member % 2 else 0)
-                if claimed is None:
+                chunks, fields = self._claim(least=plan.SHORT if member % 2 else 0)
+                if not chunks:
                     return False
-                chunk, fields = claimed
-                with keeper.holding(chunk):
-                    walker.walk(entity(chunk.entity), chunk, fields, until)
+                with keeper.holding(chunks[0]):
+                    walker.walk_all(chunks, fields, until)
                 return True
 
             crew.run(turn, until=until)
         return self._hand_on(is_time_up=clock.now() >= until)
 
-    def _claim(self, *, least: int) -> tuple[Chunk, Fields] | None:
+    def _claim(self, *, least: int) -> tuple[list[Chunk], Fields]:
+        """What to walk next, under one lease; nothing where nothing is due, or nobody wants it any more."""
+        nothing: tuple[list[Chunk], Fields] = [], Fields()
         with self.store.bound_to(self.tenant_id) as session:
             integration = ledger.of_tenant(session, self.tenant_id)
             if integration is None or not integration.state.is_working:
-                return None
-            chunk = checkpoints.claim(session, self.tenant_id, at_once=self.walks, least=least)
-            if chunk is None:
-                return None
-            fields = self._fields_for(session, integration, chunk)
+                return nothing
+            chunks = claims.claim(session, self.tenant_id, at_once=self.walks, least=least, most=_TOGETHER)
+            if not chunks:
+                return nothing
+            fields = self._fields_for(session, integration, chunks[0])
             if fields is None:
                 soon = clock.now() + timedelta(seconds=1)
-                checkpoints.postpone(session, chunk, until=soon, problem="waiting for the site's fields", counts=False)
-                return None
-            return chunk, fields
+                for each in chunks:
+                    checkpoints.postpone(
+                        session, each, until=soon, problem="waiting for the site's fields", counts=False
+                    )
+                return nothing
+            return chunks, fields
 
     def _fields_for(self, session: Session, integration: Integration, chunk: Chunk) -> Fields | None:
         """The site's field ids, read once a hand; None where a walk needs them and they are not there yet."""
@@ -107,7 +112,7 @@ class Hand:
     def _hand_on(self, *, is_time_up: bool) -> str:
         """Queue again, come back when something is due, or have everything checked."""
         with self.store.bound_to(self.tenant_id) as session:
-            stand = checkpoints.standing(session)
+            stand = claims.standing(session)
             if stand.waiting == 0:
                 session.enqueue(jobs.VERIFY, str(self.tenant_id), once_as=f"{self.tenant_id}-{clock.epoch() // 5}")
                 return "done"

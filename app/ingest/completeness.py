@@ -13,7 +13,7 @@ from app.catalog.registry import all_entities, entity
 from app.ingest.walk import count, jql_of
 from app.integrations import ledger
 from app.integrations.model import State
-from app.store import checkpoints, poison, records
+from app.store import checkpoints, claims, poison, records
 from app.store.schema import CHUNKS, COMPLETENESS, TALLIES
 from app.store.tables import table_of
 
@@ -90,7 +90,7 @@ def verify(store: Store, site: Site, tenant_id: UUID) -> list[Finding]:
 
 def _conclude(session: Session, tenant_id: UUID, findings: list[Finding], before: dict[str, int]) -> None:
     integration = ledger.of_tenant(session, tenant_id, lock=True)
-    stand = checkpoints.standing(session)
+    stand = claims.standing(session)
     if integration is None or not integration.state.is_working or stand.waiting:
         return
     short = [each for each in findings if not each.is_complete]

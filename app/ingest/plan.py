@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 _PRIORITY = {"field": 0, "project": 5, "board_configuration": 20, "issue": 30}
 """Fields first, since issues are read with them; then what people look at first."""
-TOP_UPS = 50
+SHORT = 45
 """From this priority on chunks are short and many."""
-_BY_EACH = {Each.SITE: 10, Each.PROJECT: 40, Each.BOARD: 40, Each.SCRUM_BOARD: 40, Each.ISSUE: TOP_UPS, Each.STORED: 60}
+_BY_EACH = {Each.SITE: 10, Each.PROJECT: 40, Each.BOARD: 40, Each.SCRUM_BOARD: 40, Each.STORED: SHORT, Each.ISSUE: 50}
 
 
 def begin(session: Session, tenant_id: UUID, *, site_concurrency: int) -> bool:

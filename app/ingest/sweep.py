@@ -11,7 +11,7 @@ from sqlalchemy import and_, delete, func, or_, select, update
 from app import clock
 from app.integrations.ledger import WORKING
 from app.integrations.model import State
-from app.store import checkpoints
+from app.store import claims
 from app.store.schema import CHUNKS, CREDENTIALS, INBOX, INTEGRATIONS, TALLIES, TENANTS
 from app.tenants.depart import GRACE
 
@@ -41,7 +41,7 @@ def find_due(session: Session) -> list[DueWork]:
     counted = (
         select(
             CHUNKS.c.tenant_id,
-            func.count().filter(checkpoints.is_claimable(now)).label("due"),
+            func.count().filter(claims.is_claimable(now)).label("due"),
             func.count().filter(CHUNKS.c.state == "waiting").label("waiting"),
         )
         .group_by(CHUNKS.c.tenant_id)

@@ -7,16 +7,18 @@ again, halved and walked again; what stays short is said, never swallowed.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from app import clock, logs
 from app.catalog.extract import to_moment
-from app.catalog.language import Fields, Paging, find
+from app.catalog.language import Each, Fields, Paging, find
+from app.catalog.registry import entity as entity_of
 from app.errors import JiraFailure, JiraRejected, WalkAstray
 from app.ingest import boards, plan, setback
 from app.ingest.sift import sift
-from app.ingest.storing import extract_page, store_page
+from app.ingest.storing import Haul, extract_page, store_page
 from app.integrations import ledger
 from app.jira import pages
 from app.store import checkpoints
@@ -31,10 +33,9 @@ if TYPE_CHECKING:
 
     from app.catalog.language import Entity, Walk
     from app.ingest.crew import Crew
-    from app.ingest.storing import Haul
     from app.jira.client import Site
     from app.store.checkpoints import Chunk
-    from app.store.session import Store
+    from app.store.session import Session, Store
 
 log = logs.get(__name__)
 
@@ -71,6 +72,10 @@ class _Course:
             raise WalkAstray("Jira sends more than twice what it counted.")
 
 
+_End: TypeAlias = "tuple[_Course, Haul, pages.Page]"
+"""The last page of a walk, read and not yet stored."""
+
+
 @dataclass(frozen=True)
 class Walker:
     """Walks chunks of one tenant."""
@@ -80,8 +85,22 @@ class Walker:
     tenant_id: UUID
     crew: Crew
 
-    def walk(self, entity: Entity, chunk: Chunk, fields: Fields, until: datetime) -> None:
-        """Walk a chunk to its end, the end of the time, or a failure, which is settled here."""
+    def walk_all(self, chunks: Sequence[Chunk], fields: Fields, until: datetime) -> None:
+        """Walk chunks one after the other; the last pages of short ones are stored together.
+
+        What cannot go on, or has no time left, is settled here.
+        """
+        ends: list[_End] | None = [] if len(chunks) > 1 else None
+        for chunk in chunks:
+            if chunk is not chunks[0] and clock.now() >= until:
+                self._release(chunk)
+            else:
+                self._walk(chunk, fields, until, ends)
+        if ends:
+            self._end(ends)
+
+    def _walk(self, chunk: Chunk, fields: Fields, until: datetime, ends: list[_End] | None) -> None:
+        entity = entity_of(chunk.entity)
         if entity.walk is None:
             raise LookupError(f"{entity.name} has no walk")
         course = _Course(chunk, chunk.expected)
@@ -89,13 +108,19 @@ class Walker:
             if chunk.attempts > setback.MOST_ATTEMPTS:
                 setback.give_up(self, chunk, entity.walk, "its workers died each time they read it")
             else:
-                self._pages(entity, entity.walk, course, fields, until)
+                self._pages(entity, entity.walk, course, fields, until, ends)
         except LeaseLost:
             log.warning("lease lost", chunk=str(chunk.id), entity=chunk.entity)
         except JiraFailure as failure:
             setback.settle(self, course.chunk, entity.walk, failure)
 
-    def _pages(self, entity: Entity, walk: Walk, course: _Course, fields: Fields, until: datetime) -> None:
+    def _release(self, chunk: Chunk) -> None:
+        with self.store.bound_to(self.tenant_id) as session:
+            checkpoints.release(session, chunk)
+
+    def _pages(
+        self, entity: Entity, walk: Walk, course: _Course, fields: Fields, until: datetime, ends: list[_End] | None
+    ) -> None:
         is_counted, chunk = walk.paging is Paging.TOKEN, course.chunk
         if is_counted and course.expected is None:
             course.expected = count(self.site, jql_of(chunk.scope_id, chunk.lower, chunk.upper))
@@ -109,13 +134,16 @@ class Walker:
                 course.expected = page.total
             if page.next is None and is_counted and self._is_short(course, len(page.items)):
                 return
-            self._store(entity, course, fields, page)
+            haul = extract_page(entity, page.items, fields, chunk.scope_id or None)
+            if page.next is None and walk.each is Each.ISSUE and ends is not None:
+                ends.append((course, haul, page))
+                return
+            self._store(course, haul, page)
             if page.next is None:
                 return
             place = page.next
             if clock.now() >= until:
-                with self.store.bound_to(self.tenant_id) as session:
-                    checkpoints.release(session, chunk)
+                self._release(chunk)
                 return
 
     def _fetch(self, walk: Walk, chunk: Chunk, place: pages.Place) -> pages.Page:
@@ -123,13 +151,48 @@ class Walker:
             return boards.fetch(self.store, self.site, self.tenant_id, chunk, place)
         return pages.fetch(self.site, walk, place, path=_path(walk, chunk), params=_params(walk, chunk))
 
-    def _store(self, entity: Entity, course: _Course, fields: Fields, page: pages.Page) -> None:
+    def _store(self, course: _Course, haul: Haul, page: pages.Page) -> None:
         """One transaction: the page's rows, what they bring, and the checkpoint behind them."""
-        haul = extract_page(entity, page.items, fields, course.chunk.scope_id or None)
         try:
             self._commit(course, haul, page)
         except StoreFault:
             self._commit(course, sift(self.store, self.tenant_id, haul, read_at=page.sent_at), page)
+
+    def _end(self, ends: Sequence[_End]) -> None:
+        """One transaction for the ends of several short walks; where it fails, one for each."""
+        together = Haul(ends[0][1].entity, [])
+        for _, haul, _ in ends:
+            together.rows += haul.rows
+            together.top_ups += haul.top_ups
+            together.poison += haul.poison
+        try:
+            with self.store.bound_to(self.tenant_id) as session:
+                store_page(session, self.tenant_id, together, read_at=min(page.sent_at for *_, page in ends))
+                ended = [(each.chunk, len(page.items), each.expected) for each, _, page in ends]
+                checkpoints.finish_all(session, [(*end, _shortfall(end[0], end[2])) for end in ended])
+                self._mark(session)
+        except (StoreFault, LeaseLost):
+            for each in ends:
+                with suppress(LeaseLost):
+                    self._store(*each)
+            return
+        self.crew.stir()
+        for course, haul, page in ends:
+            self._log(course.chunk, page, len(haul.rows))
+
+    def _mark(self, session: Session) -> None:
+        if not ledger.mark_ingested(session, self.tenant_id):
+            raise LeaseLost("the integration was paused, disconnected or deleted meanwhile")
+
+    def _log(self, chunk: Chunk, page: pages.Page, changed: int) -> None:
+        log.info(
+            "page",
+            tenant_id=str(self.tenant_id),
+            entity=chunk.entity,
+            scope=chunk.scope_id,
+            items=len(page.items),
+            changed=changed,
+        )
 
     def _commit(self, course: _Course, haul: Haul, page: pages.Page) -> None:
         chunk, seen, expected = course.chunk, len(page.items), course.expected
@@ -147,19 +210,11 @@ class Walker:
                 if chunk.entity == "issue":
                     follow_ups = plan.for_stored(chunk.scope_id, chunk.lower, chunk.upper)
                     checkpoints.plan(session, self.tenant_id, follow_ups, again=True)
-            if not ledger.mark_ingested(session, self.tenant_id):
-                raise LeaseLost("the integration was paused, disconnected or deleted meanwhile")
+            self._mark(session)
         course.chunk = moved
         if stored.planned or page.next is None:
             self.crew.stir()
-        log.info(
-            "page",
-            tenant_id=str(self.tenant_id),
-            entity=chunk.entity,
-            scope=chunk.scope_id,
-            items=len(page.items),
-            changed=stored.changed,
-        )
+        self._log(chunk, page, stored.changed)
 
     def _is_short(self, course: _Course, length: int) -> bool:
         """Whether the walk ended before Jira's own count, counted again now; if so it is put to be walked again."""

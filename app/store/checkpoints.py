@@ -7,12 +7,12 @@ not renewed runs out, and the chunk is anybody's again at its last page.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import DateTime, Integer, Uuid, and_, bindparam, case, delete, func, or_, select, true, update
+from sqlalchemy import bindparam, delete, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, ids
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from sqlalchemy import BindParameter, ColumnElement, Update
+    from sqlalchemy import Update
 
     from app.store.session import Session
 
@@ -106,56 +106,6 @@ def plan(session: Session, tenant_id: UUID, wanted: Iterable[Wanted], *, again: 
     return len(session.execute(statement.returning(CHUNKS.c.id)).all())
 
 
-def claim(session: Session, tenant_id: UUID, *, at_once: int, least: int = 0) -> Chunk | None:
-    """Take the most urgent chunk that is due and free; None when there is none or `at_once` are held already.
-
-    With `least`, what is no more urgent than that priority goes first where there is any.
-    """
-    now = clock.now()
-    # One claimer at a time a tenant, or two could both see room for one more.
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"claim {tenant_id}", 0))))
-    of = {"now": now, "until": now + LEASE, "lease": ids.new(), "at_once": at_once}
-    found = session.execute(_claiming(), of | {"least": least}).one_or_none()
-    if found is None and least:
-        found = session.execute(_claiming(), of | {"least": 0}).one_or_none()
-    return Chunk(**{each.name: getattr(found, each.name) for each in fields(Chunk)}) if found else None
-
-
-@cache
-def _claiming() -> Update:
-    """Built once: it runs for every list of every issue that is topped up."""
-    now = bindparam("now", type_=DateTime(timezone=True))
-    held = select(func.count()).where(CHUNKS.c.leased_until > now).scalar_subquery()
-    urgent = (
-        select(CHUNKS.c.id)
-        .where(is_claimable(now), CHUNKS.c.priority >= bindparam("least", type_=Integer))
-        .order_by(CHUNKS.c.priority, CHUNKS.c.upper.desc(), CHUNKS.c.due_at)
-        .limit(1)
-        .scalar_subquery()
-    )
-    return (
-        update(CHUNKS)
-        .where(CHUNKS.c.id == urgent, held < bindparam("at_once", type_=Integer))
-        .values(
-            lease=bindparam("lease", type_=Uuid),
-            # A lease that ran out was a worker that died.
-            attempts=CHUNKS.c.attempts + case((CHUNKS.c.leased_until.is_not(None), 1), else_=0),
-            leased_until=bindparam("until", type_=DateTime(timezone=True)),
-            started_at=func.coalesce(CHUNKS.c.started_at, now),
-        )
-        .returning(CHUNKS)
-    )
-
-
-def is_claimable(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
-    """Waiting, due, and held by nobody alive."""
-    return and_(
-        CHUNKS.c.state == "waiting",
-        CHUNKS.c.due_at <= now,
-        or_(CHUNKS.c.leased_until.is_(None), CHUNKS.c.leased_until <= now),
-    )
-
-
 def advance(
     session: Session, chunk: Chunk, *, token: str | None, offset: int, seen: int, expected: int | None
 ) -> Chunk:
@@ -191,16 +141,37 @@ def finish(
     session: Session, chunk: Chunk, *, seen: int = 0, expected: int | None = None, problem: str | None = None
 ) -> None:
     """The walk came to its end with the last `seen` objects; `problem` where Jira counts otherwise. Raises LeaseLost."""
-    moved = _past(chunk, token=None, offset=0, seen=seen, expected=expected)
-    _change(
-        session,
-        chunk,
-        **{name: getattr(moved, name) for name in _MOVING},
-        state="done",
-        finished_at=clock.now(),
-        lease=None,
-        leased_until=None,
-        problem=problem,
+    finish_all(session, [(chunk, seen, expected, problem)])
+
+
+def finish_all(session: Session, ended: Sequence[tuple[Chunk, int, int | None, str | None]]) -> None:
+    """Several walks came to their ends: chunk, objects of its last page, expected, problem. Raises LeaseLost."""
+    now = clock.now()
+    rows = [
+        {
+            **{
+                name: getattr(_past(chunk, token=None, offset=0, seen=seen, expected=expected), name)
+                for name in _MOVING
+            },
+            "of": chunk.id,
+            "under": chunk.lease,
+            "problem": problem,
+            "finished_at": now,
+        }
+        for chunk, seen, expected, problem in ended
+    ]
+    done = session.execute(_finishing(), rows)
+    if done.rowcount != len(rows):
+        raise LeaseLost(", ".join(f"chunk {chunk.id}" for chunk, *_ in ended))
+
+
+@cache
+def _finishing() -> Update:
+    values: dict[str, object] = {name: bindparam(name) for name in (*_MOVING, "problem", "finished_at")}
+    return (
+        update(CHUNKS)
+        .where(CHUNKS.c.id == bindparam("of"), CHUNKS.c.lease == bindparam("under"))
+        .values(**values, state="done", lease=None, leased_until=None)
     )
 
 
@@ -259,49 +230,3 @@ def _change(session: Session, chunk: Chunk, **values: object) -> None:
     )
     if changed != 1:
         raise LeaseLost(f"chunk {chunk.id}")
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a tenant's plan stands."""
-
-    waiting: int
-    due: int
-    failed: int
-    done: int
-    next_due: datetime | None
-
-
-def standing(session: Session) -> Standing:
-    """Counts over the bound tenant's chunks."""
-    now = clock.now()
-    row: Sequence[Any] = session.execute(
-        select(
-            func.count().filter(CHUNKS.c.state == "waiting"),
-            func.count().filter(is_claimable(now)),
-            func.count().filter(CHUNKS.c.state == "failed"),
-            func.count().filter(CHUNKS.c.state == "done"),
-            func.min(func.greatest(CHUNKS.c.due_at, func.coalesce(CHUNKS.c.leased_until, CHUNKS.c.due_at))).filter(
-                CHUNKS.c.state == "waiting"
-            ),
-        )
-    ).one()
-    return Standing(*row)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A chunk that waits because of something, stayed short, or was given up."""
-
-    entity: str
-    scope_id: str
-    state: str
-    problem: str
-
-
-def problems(session: Session, limit: int) -> list[Problem]:
-    """The bound tenant's, what was given up first."""
-    columns = [CHUNKS.c[each.name] for each in fields(Problem)]
-    ordered = (CHUNKS.c.state != "failed", CHUNKS.c.entity, CHUNKS.c.scope_id, CHUNKS.c.lower)
-    query = select(*columns).where(CHUNKS.c.problem.is_not(None)).order_by(*ordered).limit(limit)
-    return [Problem(**row._mapping) for row in session.execute(query)]  # noqa: SLF001 - SQLAlchemy's public accessor

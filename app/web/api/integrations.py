@@ -14,7 +14,7 @@ from app.integrations import ledger
 from app.integrations.ledger import Draft
 from app.integrations.model import State
 from app.integrations.validate import Check, not_paired, validate
-from app.store import checkpoints, poison
+from app.store import claims, poison
 from app.tenants.keyring import tenant_by_id
 from app.web import guard
 from app.web.api.shapes import (
@@ -237,7 +237,7 @@ def progress_of(runtime: Runtime, held: Integration) -> ShownProgress:
         shown.entities = [EntityProgress(**vars(each)) for each in completeness.progress(session)]
         shown.parked = [_parked(each) for each in poison.newest(session, _SHOWN)]
         shown.parked_total = poison.count(session)
-        shown.problems = [Problem(**vars(each)) for each in checkpoints.problems(session, _SHOWN)]
+        shown.problems = [Problem(**vars(each)) for each in claims.problems(session, _SHOWN)]
     return shown
 
 

@@ -16,7 +16,7 @@ from app.ingest.backfill import Hand
 from app.integrations import ledger
 from app.integrations.model import State
 from app.privacy.erase import erase_tenant_data
-from app.store import checkpoints
+from app.store import claims
 from app.store.schema import CHUNKS, COMPLETENESS, TALLIES
 from app.store.tables import table_of
 from tests.factories import a_paired_site
@@ -175,7 +175,7 @@ def test_a_refused_credential_is_told_and_probed_later(parts: Runtime, tenant_id
     assert hand.work(until=clock.now() + timedelta(seconds=20)) == "later"
     with parts.store.bound_to(tenant_id) as session:
         held = ledger.of_tenant(session, tenant_id)
-        assert checkpoints.standing(session).due == 0
+        assert claims.standing(session).due == 0
     assert held is not None
     assert (held.state.value, held.state_reason) == ("needs attention", "Jira refuses us: Jira answered 401.")
 
@@ -308,7 +308,7 @@ def test_a_chunk_whose_workers_die_each_time_is_given_up(parts: Runtime, tenant_
     site = FakeSite(0)
     for _ in range(20):
         with parts.store.bound_to(tenant_id) as session:
-            if checkpoints.claim(session, tenant_id, at_once=8) is None:
+            if not claims.claim(session, tenant_id, at_once=8):
                 break
             # Nobody comes back: the worker was killed, by what it had read perhaps.
             session.execute(update(CHUNKS).where(CHUNKS.c.entity != "field").values(state="done"))
@@ -329,7 +329,7 @@ def test_rows_that_stay_missing_are_asked_for_again_once(
     for due in (1, 0, 0):
         completeness.verify(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
         with parts.store.bound_to(tenant_id) as session:
-            assert checkpoints.standing(session).due == due
+            assert claims.standing(session).due == due
             session.execute(update(CHUNKS).values(state="done"))
             held = ledger.of_tenant(session, tenant_id)
     assert held is not None

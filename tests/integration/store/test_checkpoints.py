@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from app import clock
-from app.store import checkpoints
+from app.store import checkpoints, claims
 from app.store.checkpoints import LeaseLost, Wanted
 from app.store.schema import CHUNKS
 from tests.factories import an_installed_site
@@ -34,7 +34,7 @@ def plan(parts: Runtime, tenant_id: UUID, *wanted: Wanted, again: bool = False) 
 
 def claim(parts: Runtime, tenant_id: UUID, at_once: int = 8) -> Chunk | None:
     with parts.store.bound_to(tenant_id) as session:
-        return checkpoints.claim(session, tenant_id, at_once=at_once)
+        return next(iter(claims.claim(session, tenant_id, at_once=at_once)), None)
 
 
 def expire_leases(parts: Runtime, tenant_id: UUID) -> None:
@@ -67,10 +67,11 @@ def test_many_claimers_at_once_share_without_doubles_and_within_the_limit(parts:
 def test_half_a_crew_takes_what_can_wait_first_and_the_rest_when_there_is_no_such(
     parts: Runtime, tenant_id: UUID
 ) -> None:
-    plan(parts, tenant_id, Wanted("issue", "1", priority=30), Wanted("comment", "2", priority=50))
+    plan(parts, tenant_id, Wanted("issue", "1", priority=30), *(Wanted("comment", known) for known in "23"))
     with parts.store.bound_to(tenant_id) as session:
-        found = [checkpoints.claim(session, tenant_id, at_once=5, least=50) for _ in range(3)]
-    assert [each.entity if each else None for each in found] == ["comment", "issue", None]
+        found = [claims.claim(session, tenant_id, at_once=5, least=45, most=8) for _ in range(3)]
+    assert [[each.entity for each in chunks] for chunks in found] == [["comment", "comment"], ["issue"], []]
+    assert found[0][0].lease == found[0][1].lease, "what is taken together is held as one"
 
 
 def test_a_dead_holders_chunk_goes_on_at_its_last_page(parts: Runtime, tenant_id: UUID) -> None:
@@ -103,7 +104,7 @@ def test_a_page_of_a_lost_lease_is_rolled_back_whole(parts: Runtime, tenant_id: 
     with pytest.raises(LeaseLost):
         store_a_page()
     with parts.store.bound_to(tenant_id) as session:
-        assert checkpoints.standing(session).waiting == 1
+        assert claims.standing(session).waiting == 1
 
 
 def test_a_postponed_chunk_waits_and_says_why(parts: Runtime, tenant_id: UUID) -> None:
@@ -115,7 +116,7 @@ def test_a_postponed_chunk_waits_and_says_why(parts: Runtime, tenant_id: UUID) -
         checkpoints.postpone(session, held, until=due, problem="rate limited", counts=False)
     assert claim(parts, tenant_id) is None
     with parts.store.bound_to(tenant_id) as session:
-        assert checkpoints.standing(session).next_due == due
+        assert claims.standing(session).next_due == due
 
 
 def test_what_is_done_is_walked_again_only_when_asked(parts: Runtime, tenant_id: UUID) -> None:
