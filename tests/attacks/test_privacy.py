@@ -9,6 +9,7 @@ import pytest
 from app.catalog.extract import Page, extract_all
 from app.catalog.language import Fields
 from app.catalog.registry import entity
+from tests.attacks.cases import case
 from tests.unit.catalog.recorded import rows_of
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 NOBODY: dict[str, Json] = {"absent": {}, "null": {"emailAddress": None}, "empty": {"emailAddress": ""}}
 
 
-@pytest.mark.attack(group="privacy", case=74)
+@case(74)
 @pytest.mark.parametrize("name", NOBODY)
 def test_74_no_email_is_no_key(name: str) -> None:
     """Two people whose address Jira does not tell are two people, told apart by account."""
