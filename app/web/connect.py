@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from flask import Blueprint, Response, request
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from app import clock
 from app.doors.tokens import LEEWAY
@@ -173,9 +173,11 @@ def _webhooks(runtime: Runtime) -> Blueprint:
 def _body(limit: int) -> bytes:
     request.max_content_length = limit
     raw = request.get_data(cache=False)
+    # Half a body is not what was sent: werkzeug ends without a word at the limit, and where the line broke.
     if request.content_length is None and len(raw) >= limit:
-        # Chunked: werkzeug stops reading at the limit without a word, and half a body is not what was sent.
         raise RequestEntityTooLarge
+    if request.content_length is not None and len(raw) < request.content_length:
+        raise ClientDisconnected
     return raw
 
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus, urlsplit
 from flask import g, request, session
 
 from app.doors.connect import Knock
-from app.errors import Unavailable, Unproven
+from app.errors import Malformed, Unavailable, Unproven
 from app.ids import parse
 from app.integrations import accounts
 from app.web import sessions
@@ -128,7 +128,9 @@ def _console(runtime: Runtime, pace: Pace) -> None:
 
 
 def _public(_runtime: Runtime, _pace: Pace) -> None:
-    """Everybody."""
+    """Everybody; but a form comes whole and with its length: no thread waits for somebody who has proven nothing."""
+    if request.method == "POST" and (request.content_length is None or "Expect" in request.headers):
+        raise Malformed("Send the form whole, with its length.")
 
 
 _CHECKS: dict[Door, Callable[[Runtime, Pace], None]] = {

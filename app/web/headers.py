@@ -1,4 +1,4 @@
-"""Response headers by class of response (connect-forge.md §4.3)."""
+"""Response headers by class of response."""
 
 from __future__ import annotations
 
@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 ATLASSIAN_SCRIPTS = "https://connect-cdn.atl-paas.net"
 _YEAR = 31_536_000
 _NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+_EVERYWHERE = {
+    "Strict-Transport-Security": f"max-age={_YEAR}; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_NOT_KEPT = {"Cache-Control": "no-store, no-cache"}
+_NOT_FRAMED = {"X-Frame-Options": "DENY"}
+BARE = {**_EVERYWHERE, **_NOT_KEPT, **_NOT_FRAMED, "Content-Security-Policy": _NOTHING}
+"""Of an answer that is about nobody."""
 _CONSOLE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -27,17 +36,15 @@ def register(app: Flask) -> None:
     @app.after_request
     def add(response: Response) -> Response:
         headers = response.headers
-        headers["Strict-Transport-Security"] = f"max-age={_YEAR}; includeSubDomains"
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "no-referrer"
+        headers.update(_EVERYWHERE)
         if request.blueprint == "static_files" and response.status_code == 200:  # noqa: PLR2004 - HTTP's OK
             headers["Cache-Control"] = "public, max-age=300"
             return response
-        headers["Cache-Control"] = "no-store, no-cache"
+        headers.update(_NOT_KEPT)
         if request.blueprint == "jira_pages":
             headers["Content-Security-Policy"] = page_policy(getattr(g, "arrival", None) and g.arrival.tenant)
         else:
-            headers["X-Frame-Options"] = "DENY"
+            headers.update(_NOT_FRAMED)
             is_console = request.blueprint in {"console", "console_sign_in"}
             headers["Content-Security-Policy"] = _CONSOLE if is_console else _NOTHING
         return response

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 from flask import Response, render_template, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
 from app import ids, logs
@@ -40,6 +41,7 @@ _STATUS: dict[type[Refused], tuple[int, str]] = {
     Gone: (410, "Gone"),
     TooMany: (429, "Too many requests"),
 }
+JSON = "application/problem+json"
 PEOPLE = frozenset({"jira_pages", "console", "console_sign_in"})
 """Blueprints whose callers are people in a browser."""
 
@@ -82,7 +84,11 @@ def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - handlers side
     def too_deep(_error: RecursionError) -> Response:
         return respond(400, "Malformed request", "The body is nested too deeply.")
 
+    def misframed(_error: ParseException) -> Response:
+        return respond(400, "Bad Request", "The body does not come in the pieces that it says.")
+
     app.register_error_handler(RecursionError, too_deep)
+    app.register_error_handler(ParseException, misframed)
     app.register_error_handler(AppError, lambda _error: unavailable(Unavailable("Something of ours is out of order.")))
     app.register_error_handler(Refused, refused)
     app.register_error_handler(Unavailable, unavailable)
@@ -100,8 +106,12 @@ def respond(status: int, title: str, detail: str) -> Response:
 
 def problem(status: int, title: str, detail: str, **more: object) -> Response:
     """A problem document."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
-    return Response(orjson.dumps(body), status, mimetype="application/problem+json")
+    return Response(document(status, title, detail, **more), status, mimetype=JSON)
+
+
+def document(status: int, title: str, detail: str, **more: object) -> bytes:
+    """Its body."""
+    return orjson.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail, **more})
 
 
 def _is_connect() -> bool:

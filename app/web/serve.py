@@ -16,7 +16,7 @@ from honcho.manager import Manager
 from app import config, logs, runtime
 from app.integrations import accounts
 from app.store import migrate
-from app.web import create_app
+from app.web import create_app, worker
 from app.web.commands import plainly
 
 if TYPE_CHECKING:
@@ -41,24 +41,25 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     """Gunicorn with the settings that this app needs; each worker makes connections of its own."""
 
     def __init__(self, settings: Settings, database_url: str, redis_url: str) -> None:
-        self._settings = settings
+        self.settings = settings
         self._addresses = (database_url, redis_url)
         super().__init__()
 
     def load_config(self) -> None:
         """Settings for gunicorn."""
         values: dict[str, Any] = {
-            "bind": f"{self._settings.host}:{self._settings.port}",
+            "bind": f"{self.settings.host}:{self.settings.port}",
             "workers": max(2, min(4, os.cpu_count() or 1)),
-            # Threads: a call that waits for Jira must not hold the others, and slow clients wait in the selector.
-            "worker_class": "gthread",
+            # Threads: a call that waits for Jira must not hold the others. Ours, so that slow clients hold none.
+            "worker_class": worker.Worker,
             "threads": _THREADS,
             "timeout": 60,
             "graceful_timeout": 20,
             "keepalive": 15,
-            "limit_request_line": 8190,
+            "limit_request_line": worker.LONGEST_LINE,
             "limit_request_fields": 60,
-            "limit_request_field_size": 16384,
+            "limit_request_field_size": worker.LONGEST_FIELD,
+            "http_parser": "python",
             "accesslog": None,
             # No header moves the app or its scheme: its address is BASE_URL, whoever stands in front.
             "forwarder_headers": "",
@@ -72,9 +73,9 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
     def load(self) -> Flask:
         """The app of one worker process."""
-        logs.configure(is_production=self._settings.is_production)
+        logs.configure(is_production=self.settings.is_production)
         database_url, redis_url = self._addresses
-        return create_app(runtime.assemble(self._settings, database_url=database_url, redis_url=redis_url))
+        return create_app(runtime.assemble(self.settings, database_url=database_url, redis_url=redis_url))
 
 
 @click.command("web")

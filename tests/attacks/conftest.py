@@ -1,7 +1,6 @@
 """Premises of the attacks: the app under a base path, a key host, the tables; and the count by group at the end of a run.
 
-A test says what it is by `@pytest.mark.attack(group="pages", case=32)`, the case by its number in
-docs of the Connect contract, part (a). A row of a table says it by `pytest.param(…, marks=attack(…))`.
+A test says what it is by `@case(32)`, a row of a parametrized test by `row(32, …)`; all cases are in `cases`.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _OUTCOMES = ("passed", "failed", "skipped")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "attack(group, case): a case of the contract's attack and fault tables")
+    config.addinivalue_line("markers", "attack(group, case): a case of `tests.attacks.cases`")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -38,14 +37,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     mark = item.get_closest_marker(_LABEL)
     if mark is not None:
-        report.user_properties.append((_LABEL, (mark.kwargs["group"], mark.kwargs["case"])))
+        report.user_properties.append((_LABEL, mark.args))
     return report
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """One line a group, and how many rows each case of the contract has."""
     outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    cases: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    cases: defaultdict[str, Counter[int | str]] = defaultdict(Counter)
     for name, outcome in (("passed", "passed"), ("failed", "failed"), ("error", "failed"), ("skipped", "skipped")):
         for report in terminalreporter.stats.get(name, []):
             for label, what in getattr(report, "user_properties", ()):
@@ -55,7 +54,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for group, counted in sorted(outcomes.items()):
         told = ", ".join(f"{counted[outcome]} {outcome}" for outcome in _OUTCOMES)
         terminalreporter.write_line(f"attack cases: {group} {told}")
-        rows = " ".join(f"{case}:{count}" for case, count in sorted(cases[group].items()))
+        rows = " ".join(f"{case}:{count}" for case, count in sorted(cases[group].items(), key=str))
         terminalreporter.write_line(f"    rows by case: {rows}")
 
 

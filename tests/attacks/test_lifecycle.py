@@ -20,6 +20,7 @@ import pytest
 
 from app.web.pace import LIFECYCLE
 from tests.attacks import lifecycle_cases as rows
+from tests.attacks.cases import case, row
 from tests.attacks.scene import BASE_PATH, SITE_HOSTS, Customer, Reply, Scene, Tables
 from tests.fakes.atlassian import raw_token
 from tests.fakes.cable import Cable, cable_to_postgres
@@ -41,13 +42,7 @@ IN_TIME = 10.0
 
 
 def table(*cases: Case) -> list[ParameterSet]:
-    return [
-        pytest.param(case, id=case.id, marks=pytest.mark.attack(group="lifecycle", case=case.number)) for case in cases
-    ]
-
-
-def case(number: int) -> pytest.MarkDecorator:
-    return pytest.mark.attack(group="lifecycle", case=number)
+    return [row(each.number, each, name=each.id) for each in cases]
 
 
 # The table
@@ -736,7 +731,7 @@ def test_case_17_a_site_that_calls_too_often_slows_only_itself(scene: Scene) -> 
     scene.must("installed", other)
 
 
-@pytest.mark.attack(group="privacy", case=73)
+@case(73)
 def test_case_73_uninstall_destroys_secrets_and_sets_the_date_of_the_purge(scene: Scene, jira: SmallJira) -> None:
     """At once: the secrets, and the pairing's work. What the purge erases is the workers' story."""
     site = scene.installed_site(base_url=jira.url)

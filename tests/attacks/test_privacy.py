@@ -8,6 +8,7 @@ import pytest
 
 from app.catalog.extract import Page
 from app.catalog.language import Fields
+from tests.attacks.cases import case
 from tests.unit.catalog.recorded import everything, rows_of
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 NOBODY: dict[str, Json] = {"absent": {}, "null": {"emailAddress": None}, "empty": {"emailAddress": ""}}
 
 
-@pytest.mark.attack(group="privacy", case=74)
+@case(74)
 @pytest.mark.parametrize("name", NOBODY)
 def test_74_no_email_is_no_key(name: str) -> None:
     """Two people whose address Jira does not tell are two people, told apart by account."""

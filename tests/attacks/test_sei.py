@@ -1,0 +1,373 @@
+"""SEI's own doors: API keys and console sessions. The contract has no numbers for most of this; those rows say 0."""
+
+from __future__ import annotations
+
+import html
+import re
+import secrets
+import uuid
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pytest
+from redis import Redis
+
+from app import runtime
+from app.integrations import accounts
+from app.web import create_app
+from app.web.guard import Door
+from tests.attacks.cases import case, row
+from tests.attacks.grounds import API, JSON, a_ground, a_runtime, an_account, check_headers, check_refused
+from tests.attacks.routes import NOBODYS, guarded
+from tests.conftest import a_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.runtime import Runtime
+    from tests.attacks.grounds import Ground
+    from tests.attacks.scene import Reply, Scene
+
+SIGN_IN = "/console/sign-in"
+FORM = "application/x-www-form-urlencoded"
+NAMES_AN_INTEGRATION = [each for each in guarded() if NOBODYS in each.path and each.door is Door.SEI_KEY]
+
+
+@pytest.fixture
+def ground(scene: Scene) -> Iterator[Ground]:
+    with a_ground(scene) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def parts(attacks_database_url: str, attacks_redis_url: str, target: object) -> Iterator[Runtime]:
+    with a_runtime(attacks_database_url, attacks_redis_url) as made:
+        yield made
+
+
+@pytest.fixture
+def valkey(attacks_redis_url: str) -> Iterator[Redis]:
+    with Redis.from_url(attacks_redis_url) as redis:
+        yield redis
+
+
+def revoke(parts: Runtime, key: str) -> None:
+    with parts.store.unrestricted_unsafe() as session:
+        accounts.revoke(session, accounts.prefix_of(key))
+
+
+# API keys
+
+
+def bad_keys(ground: Ground, parts: Runtime) -> dict[str, list[tuple[str, str]]]:
+    revoked = an_account(ground.scene)
+    revoke(parts, revoked)
+    key = ground.key
+    unknown = f"sei_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}"
+    bearer = {
+        "empty": "",
+        "malformed": "sei_x",
+        "unknown": unknown,
+        "revoked": revoked,
+        "twice": f"{key} {key}",
+        "prefix-only": key[:12],
+        "wrong-rest": key[:13] + "A" * (len(key) - 13),
+        "cut": key[:-1],
+        "longer": f"{key}A",
+        "upper-case": key.upper(),
+        "sql": "sei_' OR 1=1--_" + "x" * 40,
+        "nul": f"{key}%00",
+        "long": "sei_" + "a" * 9000,
+        "context-token": ground.context(),
+        "half-escaped": key.replace("_", "%5F"),
+    }
+    return {
+        **{name: [("Authorization", f"Bearer {value}")] for name, value in bearer.items()},
+        "nothing": [],
+        "no-scheme": [("Authorization", key)],
+        "basic": [("Authorization", f"Basic {key}")],
+        "jwt": [("Authorization", f"JWT {key}")],
+        "two-headers": [("Authorization", f"Bearer {key}")] * 2,
+        "good-and-bad": [("Authorization", f"Bearer {key}"), ("Authorization", f"Bearer {unknown}")],
+        "other-header": [("X-API-Key", key), ("Api-Key", key), ("Proxy-Authorization", f"Bearer {key}")],
+        "cookie": [("Cookie", f"sei_console={key}; api_key={key}")],
+    }
+
+
+@case(35)
+def test_bad_keys_are_one_answer(ground: Ground, parts: Runtime) -> None:
+    """Malformed, unknown, revoked or none at all: the same octets, and nothing happens."""
+    body = b'{"name": "x", "product": "jira_cloud", "method": "connect_app"}'
+    bodies, headers = set(), set()
+    for name, given in bad_keys(ground, parts).items():
+        with ground.unmoved():
+            reply = ground.send("POST", API, [*given, ("Content-Type", JSON)], body)
+        assert reply.status == 401, (name, reply.body)
+        check_refused(reply, 401, "api", "", ground.key)
+        bodies.add(reply.body)
+        headers.add(tuple(sorted((k, v) for k, v in reply.headers.items() if k != "Date")))
+    assert len(bodies) == len(headers) == 1
+    for query in (f"api_key={ground.key}", f"key={ground.key}", f"access_token={ground.key}", f"jwt={ground.key}"):
+        check_refused(ground.send("GET", f"{API}?{query}"), 401, "api", "", ground.key)
+    assert ground.api("GET", API).status == 200
+
+
+@pytest.mark.parametrize(
+    "route", [row(37, each, name=f"{each.method}-{each.path[-12:]}") for each in NAMES_AN_INTEGRATION]
+)
+def test_37_an_integration_of_another_account(ground: Ground, route: Any) -> None:
+    """Not there, not mine and not even an id: one answer for the first two, and the owner keeps what she has."""
+    theirs, otp = ground.otp()
+    stranger = an_account(ground.scene)
+    headers = [("Authorization", f"Bearer {stranger}"), ("Content-Type", JSON)]
+    body = b'{"name": "mine now"}' if route.method == "PATCH" else b"{}"
+    answers = set()
+    with ground.unmoved():
+        for known in (theirs, str(uuid.uuid4()), NOBODYS):
+            reply = ground.send(route.method, route.path.replace(NOBODYS, known), headers, body)
+            check_refused(reply, 404, "api", "", theirs)
+            answers.add(reply.body)
+    assert len(answers) == 1
+    for odd in ("x", "%00", "..%2f", "' OR 1=1--".replace(" ", "%20"), "\u0661".encode().hex(), f"{theirs}x"):
+        reply = ground.send(route.method, route.path.replace(NOBODYS, odd), headers, body)
+        assert reply.status in {400, 404}, (odd, reply.body)
+        check_refused(reply, reply.status, "api")
+    assert ground.paste(otp).status == 200
+    assert ground.state_of(theirs) == "backfilling"
+
+
+@case(37)
+def test_37_a_list_is_of_ones_own(ground: Ground) -> None:
+    theirs, _ = ground.otp()
+    stranger = [("Authorization", f"Bearer {an_account(ground.scene)}")]
+    for query in ("", "?search=grounds", "?page=1&page_size=200", f"?search={theirs}", "?search=%25"):
+        assert ground.send("GET", f"{API}{query}", stranger).json()["records"] == []
+    assert [each["id"] for each in ground.api("GET", API).json()["records"]] == [theirs]
+
+
+@case(35)
+def test_a_key_that_is_revoked_ends_at_once(ground: Ground, parts: Runtime) -> None:
+    assert ground.api("GET", API).status == 200
+    revoke(parts, ground.key)
+    with ground.unmoved():
+        for method, target in (("GET", API), ("POST", API)):
+            check_refused(ground.api(method, target, {}), 401, "api")
+
+
+# The console
+
+
+@dataclass
+class Browser:
+    """As much of a browser as a session needs: a jar, and the last form's token."""
+
+    ground: Ground
+    jar: dict[str, str] = field(default_factory=dict)
+    csrf: str = ""
+    last_cookie: str = ""
+
+    def get(self, target: str) -> Reply:
+        return self._kept(self.ground.send("GET", target, self._headers()))
+
+    def post(self, target: str, csrf: str | None = None, **fields: str) -> Reply:
+        body = urlencode({**fields, "csrf": self.csrf if csrf is None else csrf}).encode()
+        return self._kept(self.ground.send("POST", target, [*self._headers(), ("Content-Type", FORM)], body))
+
+    def sign_in(self, key: str | None = None) -> Reply:
+        self.get(SIGN_IN)
+        reply = self.post(SIGN_IN, key=self.ground.key if key is None else key)
+        if reply.status == 303:
+            self.get("/console")
+        return reply
+
+    def is_in(self) -> bool:
+        return self.get("/console").status == 200
+
+    def _headers(self) -> list[tuple[str, str]]:
+        return [("Cookie", "; ".join(f"{name}={value}" for name, value in self.jar.items()))] if self.jar else []
+
+    def _kept(self, reply: Reply) -> Reply:
+        check_headers(reply, "console")
+        for line in reply.headers.get_all("Set-Cookie") or []:
+            self.last_cookie = line
+            for name, morsel in SimpleCookie(line).items():
+                if morsel.value:
+                    self.jar[name] = morsel.value
+                else:
+                    self.jar.pop(name, None)
+        found = re.search(rb'name="csrf" value="([^"]+)"|name="csrf" content="([^"]+)"|data-csrf="([^"]+)"', reply.body)
+        if found:
+            self.csrf = html.unescape(next(each for each in found.groups() if each).decode())
+        return reply
+
+
+@pytest.fixture
+def browser(ground: Ground) -> Browser:
+    return Browser(ground)
+
+
+@case("console")
+def test_a_cookie_is_for_the_console_alone(browser: Browser) -> None:
+    """HttpOnly, Strict and below /console; nothing of the key in it; and none on other pages."""
+    assert browser.sign_in().status == 303
+    parts = [each.strip() for each in browser.last_cookie.split(";")]
+    name, _, value = parts[0].partition("=")
+    assert name == "sei_console"
+    assert {"HttpOnly", "SameSite=Strict", "Path=/base/console"} <= set(parts)
+    assert not [each for each in parts if each.startswith("Domain")]
+    assert browser.ground.key[12:] not in value
+    assert browser.is_in()
+    cookie = browser._headers()
+    for target in ("/atlassian-connect.json", "/livez", "/api/v1/openapi.json", "/static/jira.css", "/nowhere"):
+        assert "Set-Cookie" not in browser.ground.send("GET", target, cookie).headers
+    # Nor does it open the API or a page.
+    check_refused(browser.ground.send("GET", API, cookie), 401, "api")
+    check_refused(browser.ground.send("GET", "/jira/pairing", cookie), 401, "api")
+
+
+@case("console")
+def test_a_cookie_is_secure_where_the_app_is() -> None:
+    settings = a_settings()
+    assert settings.base_url.startswith("https://")
+    app = create_app(
+        runtime.assemble(settings, database_url="postgresql://nobody@127.0.0.1:1/x", redis_url="redis://127.0.0.1:1/0")
+    )
+    given = app.test_client().get("/console/sign-in").headers["Set-Cookie"]
+    assert {"Secure", "HttpOnly", "SameSite=Strict", "Path=/console"} <= {each.strip() for each in given.split(";")}
+
+
+WRONG_CSRF = ("missing", "wrong", "cut", "of-another-session", "unicode")
+
+
+def _csrf(name: str, mine: str, other: str) -> str:
+    wrong = {"missing": "", "wrong": "A" * 43, "cut": mine[:-1], "of-another-session": other, "unicode": "\u00e9" * 43}
+    return wrong[name]
+
+
+@pytest.mark.parametrize("name", [row("console", name, name=name) for name in WRONG_CSRF])
+def test_a_form_of_another_site_does_nothing(ground: Ground, valkey: Redis, name: str) -> None:
+    browser, other = Browser(ground), Browser(ground)
+    assert browser.sign_in().status == other.sign_in().status == 303
+    integration, _ = ground.otp()
+    csrf = _csrf(name, browser.csrf, other.csrf)
+    assert csrf != browser.csrf
+    pointers = {key: valkey.get(key) for key in valkey.scan_iter("otp-of:*")}
+    with ground.unmoved():
+        for target in (
+            *("/console", f"/console/integrations/{integration}/otp", f"/console/integrations/{integration}/validate"),
+            "/console/sign-out",
+        ):
+            check_refused(browser.post(target, csrf, name="planted"), 403, "console")
+    assert {key: valkey.get(key) for key in valkey.scan_iter("otp-of:*")} == pointers
+    assert browser.is_in()
+    fresh = Browser(ground)
+    fresh.get(SIGN_IN)
+    check_refused(fresh.post(SIGN_IN, csrf if name != "cut" else fresh.csrf[:-1], key=ground.key), 403, "console")
+    assert not fresh.is_in()
+
+
+@case("console")
+def test_forms_of_the_console_itself_work(browser: Browser) -> None:
+    """What was refused above was refused for its token."""
+    assert browser.sign_in().status == 303
+    made = browser.post("/console", name="by hand", tags="a, b")
+    assert made.status == 303
+    detail = made.headers["Location"].removeprefix("/base")
+    assert browser.get(detail).status == 200
+    minted = browser.post(f"{detail}/otp")
+    assert minted.status == 200
+    browser.ground.scene.made_secrets.add(str(minted.json()["otp"]))
+
+
+@pytest.mark.parametrize(
+    "call", [row(37, each, name=each or "page") for each in ("", "/progress", "/otp", "/validate")]
+)
+def test_37_the_console_shows_ones_own(ground: Ground, call: str) -> None:
+    theirs, _ = ground.otp()
+    stranger = Browser(ground)
+    assert stranger.sign_in(an_account(ground.scene)).status == 303
+    method = stranger.post if call in {"/otp", "/validate"} else stranger.get
+    with ground.unmoved():
+        for known in (theirs, NOBODYS, "x"):
+            check_refused(method(f"/console/integrations/{known}{call}"), 404, "console", "", theirs)
+
+
+@case("console")
+def test_signing_in_is_limited(ground: Ground) -> None:
+    """Ten tries at a key, right or wrong; the eleventh is not even looked at, from whatever browser."""
+    wrong = ground.key[:13] + "A" * (len(ground.key) - 13)
+    with ground.unmoved():
+        statuses = [Browser(ground).sign_in(wrong).status for _ in range(11)]
+    assert statuses == [401] * 10 + [429]
+    late = Browser(ground)
+    reply = late.sign_in()
+    assert reply.status == 429
+    assert ground.key.encode() not in reply.body
+    assert not late.is_in()
+
+
+@case("console")
+def test_a_wrong_key_is_one_answer(ground: Ground, parts: Runtime) -> None:
+    revoked = an_account(ground.scene)
+    revoke(parts, revoked)
+    said = set()
+    for key in ("", "sei_x", revoked, f"sei_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}", "x" * 9000, "\u0000"):
+        browser = Browser(ground)
+        reply = browser.sign_in(key)
+        assert reply.status == 401
+        assert not browser.is_in()
+        said.add(reply.body.replace(browser.csrf.encode(), b""))
+        assert not key or key.encode() not in reply.body
+    assert len(said) == 1
+
+
+@case(45)
+def test_a_session_ends_with_its_key(ground: Ground, parts: Runtime) -> None:
+    browser = Browser(ground)
+    assert browser.sign_in().status == 303
+    assert browser.is_in()
+    revoke(parts, ground.key)
+    csrf = browser.csrf
+    with ground.unmoved():
+        assert not browser.is_in()
+        reply = browser.post("/console", csrf, name="too late")
+    assert (reply.status, reply.headers["Location"]) == (303, "/base/console/sign-in")
+
+
+@case(45)
+def test_a_copied_cookie_ends_with_the_sign_out(ground: Ground) -> None:
+    browser = Browser(ground)
+    assert browser.sign_in().status == 303
+    thief = Browser(ground, dict(browser.jar))
+    assert thief.is_in()
+    assert browser.post("/console/sign-out").status == 303
+    assert not browser.is_in()
+    assert not Browser(ground, dict(thief.jar)).is_in()
+
+
+@case("console")
+def test_a_planted_session_does_not_become_anybodys(ground: Ground) -> None:
+    """Fixation: the thief plants his cookie, the victim signs in with it; his copy stays a stranger's."""
+    thief = Browser(ground)
+    thief.get(SIGN_IN)
+    planted = dict(thief.jar)
+    victim = Browser(ground, dict(planted))
+    assert victim.sign_in().status == 303
+    assert victim.jar != planted
+    assert victim.csrf != thief.csrf
+    assert not Browser(ground, planted).is_in()
+    with ground.unmoved():
+        check_refused(victim.post("/console", thief.csrf, name="planted"), 403, "console")
+
+
+@pytest.mark.parametrize("number", [row("console", each, name=f"part-{each}") for each in range(3)])
+def test_a_cookie_cannot_be_forged(ground: Ground, number: int) -> None:
+    browser = Browser(ground)
+    assert browser.sign_in().status == 303
+    pieces = browser.jar["sei_console"].lstrip(".").split(".")
+    piece = pieces[number - 3]
+    pieces[number - 3] = ("A" if piece[0] != "A" else "B") + piece[1:]
+    with ground.unmoved():
+        assert not Browser(ground, {"sei_console": ".".join(pieces)}).is_in()

@@ -1,0 +1,639 @@
+"""Cases 49 to 53 against a sandbox site whose data is stored: after every delivery the tables are what the site is.
+
+Workers run in this process, so that each row can look at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import secrets
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import psycopg
+import pytest
+
+from app import clock
+from app.ingest.webhook import Drain
+from app.jira.client import Answer
+from tests.attacks.cases import case, row
+from tests.attacks.grounds import JSON, Workers, a_ground, a_runtime, check_headers, check_refused, next_second
+from tests.attacks.scene import Scene, Tables
+from tests.fakes.cable import Cable, cable_to_postgres
+from tests.soak.truth import differences
+from tests.story.processes import running_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from app.jira.client import Site
+    from app.runtime import Runtime
+    from tests.attacks.grounds import Ground
+    from tests.attacks.scene import Reply
+    from tests.fakes.atlassian import Atlassian
+    from tests.fakes.key_host import HttpKeyHost
+
+UPDATED = "/connect/webhooks/jira.issue_updated"
+SEARCH = "POST /rest/api/3/search/jql"
+
+
+@pytest.fixture(scope="module")
+def parts(attacks_database_url: str, attacks_redis_url: str, target: object) -> Iterator[Runtime]:
+    with a_runtime(attacks_database_url, attacks_redis_url) as made:
+        yield made
+
+
+@pytest.fixture
+def ground(scene: Scene) -> Iterator[Ground]:
+    """A paired site of which nothing is stored yet."""
+    with a_ground(scene) as made:
+        made.pair()
+        made.seen.clear()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def filled(warm_scene: Scene, parts: Runtime, attacks_database_url: str) -> Iterator[Workers]:
+    """A site that is stored whole, and sends nothing by itself."""
+    with a_ground(warm_scene, issues=12) as made:
+        made.site.options.webhooks = False
+        made.pair()
+        workers = Workers(parts, made)
+        workers.backfill()
+        assert differences(attacks_database_url, made.site) == []
+        yield workers
+
+
+@pytest.fixture
+def settled(scene: Scene, filled: Workers) -> Workers:
+    """The same; the app's log is looked at after each test."""
+    return filled
+
+
+def searches(ground: Ground) -> int:
+    return ground.site.traffic.by_template[SEARCH]
+
+
+def outcomes(ground: Ground) -> list[tuple[bool, str | None]]:
+    return ground.scene.tables.connection.execute(
+        "SELECT done_at IS NOT NULL, outcome FROM inbox WHERE tenant_id = %s", (ground.tenant_id,)
+    ).fetchall()
+
+
+def check_taken(reply: Reply) -> None:
+    assert (reply.status, reply.body) == (204, b"")
+    check_headers(reply, "api")
+
+
+# 49, 50: once, and each for itself
+
+
+@case(49)
+def test_49_delivered_three_times(ground: Ground, parts: Runtime) -> None:
+    """Retries 0, 1 and 2, and a fourth with another body and event: one row, one reading."""
+    name, issue = secrets.token_hex(8), next(iter(ground.site.world.issues))
+    for retry in (0, 1, 2):
+        check_taken(ground.deliver("jira.issue_updated", {"issue": {"id": issue}}, name=name, retry=retry))
+    check_taken(ground.deliver("jira.issue_deleted", {"issue": {"id": "1"}}, name=name, retry=3))
+    assert ground.inbox() == [(name, "jira:issue_updated", {"issues": [issue]})]
+    workers = Workers(parts, ground)
+    assert (workers.drain(), searches(ground)) == (1, 1)
+    check_taken(ground.deliver("jira.issue_updated", {"issue": {"id": issue}}, name=name, retry=4))
+    assert (workers.drain(), searches(ground)) == (0, 1)
+    assert outcomes(ground) == [(True, "read again")]
+
+
+@case(50)
+def test_50_one_name_on_two_sites(scene: Scene, parts: Runtime) -> None:
+    name = secrets.token_hex(8)
+    with a_ground(scene) as one, a_ground(scene) as two:
+        for ground in (one, two):
+            ground.pair()
+            issue = next(iter(ground.site.world.issues))
+            check_taken(ground.deliver("jira.issue_updated", {"issue": {"id": issue}}, name=name))
+            assert ground.inbox() == [(name, "jira:issue_updated", {"issues": [issue]})]
+        # One is read, the other waits: each has its own.
+        assert (Workers(parts, one).drain(), searches(one), searches(two)) == (1, 1, 0)
+        assert (outcomes(one), outcomes(two)) == ([(True, "read again")], [(False, None)])
+        assert (Workers(parts, two).drain(), searches(one), searches(two)) == (1, 1, 1)
+
+
+@case(50)
+def test_50_ids_of_another_site_bring_nothing_of_it(scene: Scene, parts: Runtime) -> None:
+    """A delivery may name any id; what is read is what this very site has."""
+    with a_ground(scene) as mine, a_ground(scene, issues=3) as other:
+        mine.pair()
+        foreign = [each for each in other.site.world.issues if each not in mine.site.world.issues]
+        assert foreign
+        for issue in foreign:
+            check_taken(mine.deliver("jira.issue_updated", {"issue": {"id": issue, "self": other.site.base_url}}))
+        before = other.site.traffic.requests
+        assert Workers(parts, mine).drain() == len(foreign)
+        assert other.site.traffic.requests == before
+        stored = scene.tables.connection.execute(
+            "SELECT count(*) FROM jira_issue WHERE tenant_id = %s", (mine.tenant_id,)
+        ).fetchone()
+        assert stored == (0,)
+
+
+# 51: whatever is said, the tables are what the site is
+
+
+def _of(shown: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"issue": {"id": shown["issue_id"], **more}}
+
+
+def out_of_order(ground: Ground) -> None:
+    """The newer news first, the older last, with the state as it was then."""
+    first = ground.site.mutate("update_issue")
+    second = ground.site.mutate("update_issue", issue=first["issue_id"])
+    ground.deliver("jira.issue_updated", {**_of(second), "timestamp": 2})
+    ground.deliver("jira.issue_updated", {**_of(first, fields={"summary": "long ago"}), "timestamp": 1})
+
+
+def a_lie(ground: Ground) -> None:
+    """A body that nobody signed says what never happened."""
+    shown = ground.site.mutate("update_issue")
+    fields = {"summary": "forged", "status": {"name": "Done"}, "assignee": {"accountId": "557058:mallory"}}
+    changelog = {"items": [{"field": "summary", "toString": "forged"}]}
+    ground.deliver("jira.issue_updated", {**_of(shown, key="EVIL-1", fields=fields), "changelog": changelog})
+
+
+def deleted_before_created(ground: Ground) -> None:
+    shown = ground.site.mutate("create_issue")
+    ground.deliver("jira.issue_deleted", _of(shown))
+    ground.deliver("jira.issue_created", _of(shown))
+
+
+def deleted_and_then_updated(ground: Ground) -> None:
+    shown = ground.site.mutate("delete_issue")
+    issue = {"issue": {"id": shown["issue_id"] or shown["id"], "fields": {"summary": "still here"}}}
+    ground.deliver("jira.issue_deleted", issue)
+    ground.deliver("jira.issue_updated", issue)
+    ground.deliver("jira.issue_created", issue)
+
+
+def said_to_be_deleted(ground: Ground) -> None:
+    """It is not: the site is asked for it before anything is buried."""
+    issue = next(each.id for each in ground.site.world.searchable())
+    ground.deliver("jira.issue_deleted", {"issue": {"id": issue}})
+
+
+def moved(ground: Ground) -> None:
+    shown = ground.site.mutate("update_issue")
+    for event in ("jira.issue_updated", "issue_moved", "jira.issue_created"):
+        ground.deliver(event, _of(shown))
+
+
+def comment_without_its_issue(ground: Ground) -> None:
+    shown = ground.site.mutate("add_comment")
+    address = f"{ground.site.base_url}/rest/api/2/issue/{shown['issue_id']}/comment/{shown['id']}"
+    ground.deliver("comment_created", {"comment": {"id": shown["id"], "self": address, "body": "forged"}})
+
+
+def comment_deleted(ground: Ground) -> None:
+    added = ground.site.mutate("add_comment")
+    shown = ground.site.mutate("delete_comment", issue=added["issue_id"])
+    ground.deliver("comment_deleted", {"comment": {"id": shown["id"]}, **_of(shown)})
+
+
+def worklog_with_its_issues_id(ground: Ground) -> None:
+    shown = ground.site.mutate("add_worklog")
+    ground.deliver("worklog_created", {"worklog": {"id": shown["id"], "issueId": shown["issue_id"]}})
+
+
+def linked(ground: Ground) -> None:
+    one, two = [each.id for each in ground.site.world.searchable()][:2]
+    ground.site.mutate("link_issues")
+    ids = {each.id for each in ground.site.world.searchable()}
+    for each in [*sorted(ids - {one, two}), one, two]:
+        ground.deliver("issuelink_created", {"issueLink": {"sourceIssueId": int(each), "destinationIssueId": int(one)}})
+
+
+def _always(event: str, body: bytes) -> Callable[[Ground], None]:
+    def send(ground: Ground) -> None:
+        ground.deliver(event, body)
+
+    return send
+
+
+NEWS: dict[str, Callable[[Ground], None]] = {
+    "out-of-order": out_of_order,
+    "a-lie": a_lie,
+    "deleted-before-created": deleted_before_created,
+    "deleted-and-then-updated": deleted_and_then_updated,
+    "said-to-be-deleted": said_to_be_deleted,
+    "event-we-do-not-know": moved,
+    "comment-without-its-issue": comment_without_its_issue,
+    "comment-deleted": comment_deleted,
+    "worklog-with-its-issues-id": worklog_with_its_issues_id,
+    "linked": linked,
+    "comment-without-anything": _always("comment_created", b'{"comment": {"id": "7"}}'),
+    "version-merged": _always("jira.version_merged", b'{"version": {"id": "1"}, "mergedTo": {"id": "2"}}'),
+    "version-merged-as-deleted": _always("jira.version_deleted", b'{"version": {"id": "1"}, "mergedTo": {"id": "2"}}'),
+    "sprint-without-a-board": _always("sprint_closed", b'{"sprint": {"id": 1}}'),
+    "user-deleted": _always("user_deleted", b'{"user": {"accountId": "557058:mallory"}}'),
+    "escaped": _always("issue%20updated", b'{"issue": {"id": "10001"}}'),
+    "unheard-of": _always("a_new_event", b'{"issue": {"id": "10001"}}'),
+    "empty": _always("jira.issue_updated", b""),
+    "no-json": _always("jira.issue_updated", b"{"),
+    "html": _always("jira.issue_updated", b"<html>"),
+    "array": _always("jira.issue_updated", b'[{"issue": {"id": "1"}}]'),
+    "null": _always("jira.issue_deleted", b"null"),
+    "id-that-nobody-has": _always("jira.issue_deleted", b'{"issue": {"id": "999999999"}}'),
+    "id-with-jql": _always("jira.issue_deleted", b'{"issue": {"id": "1) OR project is not EMPTY --"}}'),
+    "id-with-path": _always("jira.issue_deleted", b'{"issue": {"id": "1/../../../myself"}}'),
+    "ids-by-the-thousand": _always(
+        "jira.issue_updated", json.dumps({"issue": [{"id": n} for n in range(999)]}).encode()
+    ),
+    "24-megabytes": _always("jira.issue_updated", b'{"issue": {"id": "10001"}, "x": "' + b"x" * 24_000_000 + b'"}'),
+}
+
+
+@pytest.mark.parametrize("news", [row(51, news, name=name) for name, news in NEWS.items()])
+def test_51_the_tables_are_what_the_site_is(
+    settled: Workers, attacks_database_url: str, monkeypatch: pytest.MonkeyPatch, news: Callable[[Ground], None]
+) -> None:
+    ground = settled.ground
+    before, replies = len(ground.inbox()), []
+    really = ground.deliver
+    monkeypatch.setattr(ground, "deliver", lambda *args, **given: replies.append(really(*args, **given)))
+    news(ground)
+    for reply in replies:
+        check_taken(reply)
+    assert len(ground.inbox()) == before + len(replies) > before
+    assert settled.drain() == len(replies)
+    assert differences(attacks_database_url, ground.site) == []
+    assert set(outcomes(ground)) == {(True, "read again")}
+    stored = ground.scene.tables.connection.execute(
+        "SELECT t::text FROM inbox t WHERE tenant_id = %s", (ground.tenant_id,)
+    ).fetchall()
+    assert not [each for each in stored if "forged" in each[0] or "mallory" in each[0]]
+
+
+BODIES: dict[str, tuple[bytes, list[str]]] = {
+    "not-utf-8": (b'{"issue": {"id": "\xff"}}', []),
+    "nul": (b'{"issue": {"id": "1\\u0000"}}', []),
+    "half-a-pair": (b'{"issue": {"id": "\\ud800"}}', []),
+    "id-is-object": (b'{"issue": {"id": {"id": "1"}}}', []),
+    "id-is-list": (b'{"issue": {"id": ["1"]}}', []),
+    "id-beyond-reason": (b'{"issue": {"id": "99999999999999999999999"}}', []),
+    "id-with-jql": (b'{"issue": {"id": "1) OR 1=1"}}', []),
+    "id-with-path": (b'{"issue": {"id": "../../admin"}}', []),
+    "deep": (b'{"a":' * 5000 + b"1" + b"}" * 5000, []),
+    "deleted": (b'{"webhookEvent": "jira:issue_deleted", "issue": {"id": "77"}}', ["77"]),
+    "people": (
+        b'{"issue": {"id": "5", "fields": {"summary": "plan"}}, "user": {"emailAddress": "e@v.example"}}',
+        ["5"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "issues"), [row(51, *values, name=name) for name, values in BODIES.items()])
+def test_51_what_is_kept_of_a_body(ground: Ground, body: bytes, issues: list[str]) -> None:
+    """The event of the address, the ids that can be ids, and nothing else."""
+    check_taken(ground.deliver("jira.issue_updated", body, name="d-1"))
+    assert ground.inbox() == [("d-1", "jira:issue_updated", {"issues": issues})]
+
+
+class Lagging:
+    """The site while its index lags: searches find nothing, and each issue can be read all the same."""
+
+    def __init__(self, site: Site) -> None:
+        self.get = site.get
+
+    def post(self, _path: str, _body: object) -> Answer:
+        return Answer({"issues": [], "isLast": True}, clock.now())
+
+
+@case(51)
+def test_51_an_absence_from_a_search_is_no_death(settled: Workers, attacks_database_url: str) -> None:
+    """Said to be deleted, and not found by a search: the issue itself is asked for before it is buried."""
+    issue = next(each.id for each in settled.ground.site.world.searchable())
+    check_taken(settled.ground.deliver("jira.issue_deleted", {"issue": {"id": issue}}))
+    site = Lagging(settled.parts.sites.open(settled.tenant_id))
+    drain = Drain(settled.parts.store, site, settled.tenant_id)  # type: ignore[arg-type]  # as much of a site as it needs
+    assert drain.once() == 1
+    assert differences(attacks_database_url, settled.ground.site) == []
+
+
+@case(51)
+def test_51_nothing_is_asked_for_what_names_nothing(settled: Workers) -> None:
+    ground = settled.ground
+    before = searches(ground)
+    for body in (b"", b"{", b'{"comment": {"id": "7"}}', b'{"issue": {"id": "-1"}}'):
+        check_taken(ground.deliver("comment_updated", body))
+    assert settled.drain() == 4
+    assert searches(ground) == before
+
+
+@case(51)
+def test_51_a_site_that_is_not_paired_leaves_nothing(scene: Scene) -> None:
+    with a_ground(scene) as ground, ground.unmoved():
+        for body in (b"", b'{"issue": {"id": "1"}}', b"x" * 1_000_000):
+            check_taken(ground.deliver("jira.issue_updated", body))
+
+
+@pytest.mark.parametrize(
+    ("headers", "names"),
+    [
+        row(51, [], 1, name="no-name"),
+        row(51, [("X-Atlassian-Webhook-Identifier", "")], 1, name="empty-name"),
+        row(51, [("X-Atlassian-Webhook-Identifier", "x" * 5000)], 1, name="long-name"),
+        row(51, [("X-Atlassian-Webhook-Identifier", "' OR 1=1 --")], 1, name="sql"),
+        row(51, [("X-Atlassian-Webhook-Identifier", "\u00ff\u00e9")], 1, name="latin-1"),
+        row(51, [("X-Atlassian-Webhook-Retry", "many"), ("X-Atlassian-Webhook-Flow", "?")], 1, name="odd-retry"),
+        row(51, [("Content-Type", "text/plain")], 1, name="another-type"),
+        row(51, [("Content-Encoding", "gzip")], 1, name="said-to-be-packed"),
+    ],
+)
+def test_51_whatever_the_headers_say(ground: Ground, headers: list[tuple[str, str]], names: int) -> None:
+    given = [("Authorization", f"JWT {ground.site.webhook_token(UPDATED)}"), *headers]
+    check_taken(ground.send("POST", UPDATED, given, b'{"issue": {"id": "10001"}}'))
+    kept = ground.inbox()
+    assert [each[1:] for each in kept] == [("jira:issue_updated", {"issues": ["10001"]})] * names
+    assert all(len(each[0]) <= 255 for each in kept)
+
+
+@pytest.mark.parametrize("size", [row("too long", 27, name="27-MB"), row("too long", 200, name="200-MB-said")])
+def test_51_more_than_atlassian_sends(ground: Ground, size: int) -> None:
+    """Refused before it is read, so that whoever sends it holds no memory of ours; and who sends it all can read why."""
+    said = size * 1024 * 1024
+    headers = [("Authorization", f"JWT {ground.site.webhook_token(UPDATED)}"), ("Content-Type", JSON)]
+    with ground.unmoved():
+        if size < 100:
+            check_refused(ground.send("POST", UPDATED, headers, b"x" * said), 413, "api")
+        else:
+            _promise(ground, headers, said)
+    check_taken(ground.deliver("jira.issue_updated"))
+
+
+def _promise(ground: Ground, headers: list[tuple[str, str]], length: int) -> None:
+    """Say more than is sent."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", ground.scene.app.port, timeout=20)) as connection:
+        connection.putrequest("POST", f"/base{UPDATED}")
+        for name, value in [*headers, ("Content-Length", str(length))]:
+            connection.putheader(name, value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        assert answer.status == 413
+        answer.read()
+
+
+@case("too long")
+def test_51_a_body_in_pieces_is_bounded_too(ground: Ground) -> None:
+    """Chunked, without a length: counted as it comes."""
+    headers = {"Authorization": f"JWT {ground.site.webhook_token(UPDATED)}", "Transfer-Encoding": "chunked"}
+    pieces = (b"x" * 1024 * 1024 for _ in range(40))
+    with (
+        ground.unmoved(),
+        contextlib.closing(http.client.HTTPConnection("127.0.0.1", ground.scene.app.port, timeout=30)) as connection,
+    ):
+        connection.request("POST", f"/base{UPDATED}", pieces, headers, encode_chunked=True)
+        answer = connection.getresponse()
+        assert answer.status == 413, answer.status
+        answer.read()
+
+
+@pytest.mark.parametrize("in_pieces", [row(51, False, name="of-a-length"), row(51, True, name="in-pieces")])
+def test_51_half_a_body_is_no_delivery(ground: Ground, in_pieces: bool) -> None:
+    """The line broke: nothing is kept under the delivery's name, so that the whole one counts when it comes again."""
+    body = b'{"issue": {"id": "10001"}, "x": "' + b"x" * 100_000 + b'"}'
+    how = b"Transfer-Encoding: chunked" if in_pieces else b"Content-Length: %d" % len(body)
+    head = (
+        f"POST /base{UPDATED} HTTP/1.1\r\nHost: x\r\nAuthorization: JWT {ground.site.webhook_token(UPDATED)}\r\n"
+        "X-Atlassian-Webhook-Identifier: d-1\r\n"
+    ).encode()
+    sent = b"186c3\r\n" + body[:70_000] if in_pieces else body[:70_000]
+    with ground.unmoved(), socket.create_connection(("127.0.0.1", ground.scene.app.port), 10) as wire:
+        wire.sendall(head + how + b"\r\n\r\n" + sent)
+        wire.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: wire.recv(4096), b""))
+        assert answer.startswith(b"HTTP/1.1 400 "), answer
+    check_taken(ground.deliver("jira.issue_updated", body, name="d-1", retry=1))
+    assert ground.inbox() == [("d-1", "jira:issue_updated", {"issues": ["10001"]})]
+
+
+# 52: who may deliver
+
+
+def strangers(ground: Ground, other: Ground) -> dict[str, tuple[str, list[tuple[str, str]]]]:
+    """Targets and headers of deliveries that are not from this site, or not for this address."""
+    site, now = ground.site, int(time.time())
+
+    def by(token: str, scheme: str = "JWT") -> list[tuple[str, str]]:
+        return [("Authorization", f"{scheme} {token}")]
+
+    good = site.webhook_token(UPDATED)
+    forged = other.site.webhook_token(UPDATED, iss=site.client_key)
+    return {
+        "unsigned": (UPDATED, []),
+        "empty": (UPDATED, by("")),
+        "another-sites-secret": (UPDATED, by(forged)),
+        "unknown-site": (UPDATED, by(site.webhook_token(UPDATED, iss="nobody"))),
+        "no-issuer": (UPDATED, by(site.webhook_token(UPDATED, iss=None))),
+        "issuer-is-the-app": (UPDATED, by(site.webhook_token(UPDATED, iss="io.harness.sei.jira-connect"))),
+        "other-event": (UPDATED, by(site.webhook_token("/connect/webhooks/comment_created"))),
+        "other-hook": (UPDATED, by(site.webhook_token("/connect/enabled"))),
+        "other-method": (UPDATED, by(site.webhook_token(UPDATED, "PUT"))),
+        "query-added": (f"{UPDATED}?a=b", by(good)),
+        "query-removed": (UPDATED, by(site.webhook_token(f"{UPDATED}?a=b"))),
+        "token-in-query": (f"{UPDATED}?jwt={good}", []),
+        "token-in-both": (f"{UPDATED}?jwt={good}", by(good)),
+        "two-tokens": (UPDATED, by(good) * 2),
+        "bearer": (UPDATED, by(good, "Bearer")),
+        "cookie": (UPDATED, [("Cookie", f"jwt={good}")]),
+        "no-hash": (UPDATED, by(site.webhook_token(UPDATED, qsh=None))),
+        "context": (UPDATED, by(ground.context())),
+        "context-with-good-times": (UPDATED, by(site.webhook_token(UPDATED, qsh="context-qsh"))),
+        "by-atlassians-key": (UPDATED, by(site.lifecycle_token(UPDATED))),
+        "expired": (UPDATED, by(site.webhook_token(UPDATED, iat=now - 300, exp=now - 31))),
+        "from-tomorrow": (UPDATED, by(site.webhook_token(UPDATED, iat=now + 60, exp=now + 200))),
+        "for-a-day": (UPDATED, by(site.webhook_token(UPDATED, exp=now + 86400))),
+        "hub-signature": (UPDATED, [("X-Hub-Signature", "sha256=" + "0" * 64)]),
+        "api-key": (UPDATED, by(ground.key, "Bearer")),
+    }
+
+
+@case(52)
+def test_52_the_good_one_is_taken(ground: Ground) -> None:
+    check_taken(ground.send("POST", UPDATED, [("Authorization", f"JWT {ground.site.webhook_token(UPDATED)}")], b"{}"))
+
+
+@case(52)
+def test_52_not_from_this_site(ground: Ground, scene: Scene) -> None:
+    with a_ground(scene) as other:
+        other.pair()
+        answers = set()
+        for name, (address, headers) in strangers(ground, other).items():
+            with ground.unmoved():
+                reply = ground.send("POST", address, [*headers, ("Content-Type", JSON)], b'{"issue": {"id": "1"}}')
+            assert reply.status == 401, name
+            check_refused(reply, 401, "api", "", "eyJ", ground.site.shared_secret)
+            answers.add((reply.body, reply.headers["WWW-Authenticate"]))
+        assert len(answers) == 1
+        assert ground.inbox() == other.inbox() == []
+
+
+@case(52)
+def test_52_a_site_that_left(ground: Ground) -> None:
+    token = ground.site.webhook_token(UPDATED)
+    ground.site.uninstall()
+    with ground.unmoved():
+        check_refused(ground.send("POST", UPDATED, [("Authorization", f"JWT {token}")], b"{}"), 401, "api")
+
+
+@case(52)
+def test_52_a_delivery_under_the_former_secret_counts_while_it_is_in_flight(ground: Ground) -> None:
+    token, older = ground.site.webhook_token(UPDATED), ground.site.shared_secret
+    next_second()  # two installs of one second would be one token with two bodies
+    ground.site.rotate_secret()
+    ground.scene.made_secrets.add(ground.site.shared_secret)
+    assert ground.site.shared_secret != older
+    check_taken(ground.send("POST", UPDATED, [("Authorization", f"JWT {token}")], b'{"issue": {"id": "1"}}'))
+    check_taken(ground.deliver("jira.issue_updated", {"issue": {"id": "2"}}))
+    assert len(ground.inbox()) == 2
+
+
+@pytest.mark.parametrize("method", [row(52, each, name=each) for each in ("GET", "PUT", "DELETE", "PATCH")])
+def test_52_hooks_are_posted(ground: Ground, method: str) -> None:
+    headers = [("Authorization", f"JWT {ground.site.webhook_token(UPDATED, method)}")]
+    with ground.unmoved():
+        reply = ground.send(method, UPDATED, headers)
+    assert reply.status == 405
+    assert reply.headers["Allow"]
+    check_refused(reply, 405, "api")
+
+
+# 53: our own servers away
+
+
+@pytest.fixture(scope="module")
+def database_of_its_own(attacks_database_url: str, servers: Any) -> str:
+    """One that may be closed."""
+    name = f"closed_{secrets.token_hex(6)}"
+    url = str(servers.database_url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return url.replace("/sei_connect?", f"/{name}?")
+
+
+@pytest.fixture(scope="module")
+def cable(redis_url: str) -> Iterator[Cable]:
+    """To Valkey, to be cut."""
+    made = Cable(urlsplit(redis_url).path)
+    yield made
+    with contextlib.suppress(OSError):
+        made.cut()
+
+
+@pytest.fixture(scope="module")
+def line(database_of_its_own: str) -> Iterator[tuple[Cable, str]]:
+    """To PostgreSQL, likewise; and the database's address along it."""
+    made, address = cable_to_postgres(database_of_its_own)
+    yield made, address
+    with contextlib.suppress(OSError):
+        made.cut()
+
+
+@pytest.fixture(scope="module")
+def fragile(
+    database_of_its_own: str,
+    line: tuple[Cable, str],
+    cable: Cable,
+    key_host: HttpKeyHost,
+    atlassian: Atlassian,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Scene]:
+    with (
+        running_app(
+            database_url=line[1],
+            redis_url=f"redis://127.0.0.1:{cable.port}/5",
+            install_keys_url=key_host.url,
+            log=tmp_path_factory.mktemp("fragile") / "app.log",
+            roles=("web",),
+            base_path="/base",
+        ) as app,
+        psycopg.connect(database_of_its_own, autocommit=True) as connection,
+    ):
+        # The connection that looks on is the owner's, made while the door was open; it is made anew when it was cut.
+        yield Scene(app, Tables(connection), atlassian, key_host)
+
+
+@contextlib.contextmanager
+def closed(url: str) -> Iterator[None]:
+    """Nobody may connect, and who was connected is gone."""
+    name = urlsplit(url).path.removeprefix("/")
+    with psycopg.connect(url.replace(f"/{name}?", "/sei_connect?"), autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        try:
+            yield
+        finally:
+            admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+@contextlib.contextmanager
+def cut(cable: Cable) -> Iterator[None]:
+    """Nobody answers."""
+    cable.cut()
+    try:
+        yield
+    finally:
+        cable.mend()
+
+
+@pytest.mark.parametrize("how", [row(53, "closed", name="closed"), row(53, "cut", name="cut")])
+def test_53_a_database_that_is_away_loses_nothing(
+    fragile: Scene, database_of_its_own: str, line: tuple[Cable, str], how: str
+) -> None:
+    with psycopg.connect(database_of_its_own, autocommit=True) as connection, a_ground(fragile) as ground:
+        fragile.tables.connection = connection
+        ground.pair()
+        seen = len(ground.seen)
+        with closed(database_of_its_own) if how == "closed" else cut(line[0]):
+            for _ in range(3):
+                reply = ground.deliver("jira.issue_updated", {"issue": {"id": "7"}}, name="d-1")
+                check_refused(reply, 503, "api", "", ground.site.shared_secret, ground.site.client_key)
+            check_refused(ground.load(), 503, "stranger")
+            check_refused(ground.ask(), 503, "api")
+            check_refused(ground.api("GET", "/api/v1/integrations"), 503, "api")
+            assert len(ground.seen) == seen
+        with psycopg.connect(database_of_its_own, autocommit=True) as again:
+            fragile.tables.connection = again
+            assert ground.inbox() == []
+            check_taken(ground.deliver("jira.issue_updated", {"issue": {"id": "7"}}, name="d-1", retry=3))
+            assert ground.inbox() == [("d-1", "jira:issue_updated", {"issues": ["7"]})]
+            assert ground.load().status == 200
+        said = fragile.app.log.read_text(encoding="utf-8", errors="replace")
+        assert "unexpected" not in said
+        assert "Traceback" not in said
+
+
+@case(53)
+def test_53_without_redis_a_delivery_is_kept_all_the_same(
+    fragile: Scene, database_of_its_own: str, cable: Cable
+) -> None:
+    """The row is what counts: the sweep gives it its job later. What Redis must prove is refused meanwhile."""
+    with (
+        psycopg.connect(database_of_its_own, autocommit=True) as connection,
+        a_ground(fragile) as ground,
+    ):
+        fragile.tables.connection = connection
+        ground.pair()
+        _, otp = ground.otp()
+        with cut(cable):
+            check_taken(ground.deliver("jira.issue_updated", {"issue": {"id": "7"}}, name="d-2"))
+            with ground.unmoved(asked=None):
+                check_refused(ground.paste(otp, replace=True), 503, "api", "", otp)
+        assert ground.inbox() == [("d-2", "jira:issue_updated", {"issues": ["7"]})]
+
+
+def test_the_cable_leads_to_valkey(redis_url: str) -> None:
+    """If servers are reached another way one day, say so here."""
+    assert redis_url.startswith("unix://")
+    assert parse_qs(urlsplit(redis_url).query)["db"] == ["0"]
