@@ -11,6 +11,7 @@ from sandbox import changes, truth
 from sandbox.dataset import open_dataset
 from sandbox.frame import frame_url
 from sandbox.identity import SiteKey
+from sandbox.index import Index
 from sandbox.installation import HookAnswer, Lifecycle
 from sandbox.limits import Limiter
 from sandbox.moments import now_ms
@@ -22,7 +23,7 @@ from sandbox.traffic import Traffic
 from sandbox.webhooks import Delivery, Webhooks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from sandbox.world import Issue
@@ -56,8 +57,9 @@ class Site:
         self.traffic = Traffic()
         self.limiter = Limiter(self.options, self.traffic)
         self.lifecycle = Lifecycle(self.key, app_url)
-        self.webhooks = Webhooks(self.lifecycle, self.options, self.world.timezone)
-        self.search = Search(self.world, self.search_view, clock, self.world.timezone)
+        self.webhooks = Webhooks(self.lifecycle, self.options, self.world.timezone, seed)
+        self.index = Index(self.world, self.options, clock, seed)
+        self.search = Search(self.world, self.search_view, clock, self.options)
         self.chance = Random(seed)  # noqa: S311 - reproducible, not secret
         self._change_lock = threading.Lock()
         self.base_url = base_url
@@ -81,9 +83,9 @@ class Site:
         """Where the site publishes its install key: `<url>/<kid>`."""
         return f"{self.base_url}/install-keys"
 
-    def search_view(self) -> View:
-        """Return what searches see. A seam: an index that lags behind the truth goes here."""
-        return self.world
+    def search_view(self, reconciled: Collection[int] = ()) -> View:
+        """Return what searches see: the index, past which `reconcileIssues` sees the issues that it names."""
+        return self.index.view(reconciled)
 
     # -- the app -------------------------------------------------------------------------------------------
 

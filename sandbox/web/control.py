@@ -90,14 +90,15 @@ def forget_requests() -> Response:
 
 @routes.get("/webhooks")
 def webhooks() -> Response:
-    """Return the deliveries made so far."""
-    sent = list(site().webhooks.deliveries)
-    return jsonify(
-        [
-            {"event": each.event, "url": each.url, "identifier": each.identifier, "statuses": each.statuses}
-            for each in sent
-        ]
-    )
+    """Return the deliveries made so far, or those made after `since` (epoch ms)."""
+    since = int(request.args.get("since", 0))
+    return jsonify([each.shown() for each in list(site().webhooks.deliveries) if each.made_at >= since])
+
+
+@routes.get("/webhooks/pending")
+def pending_webhooks() -> Response:
+    """Return how many deliveries and retries have yet to leave."""
+    return jsonify({"pending": site().webhooks.postman.pending})
 
 
 @routes.post("/mutate")
@@ -116,12 +117,7 @@ def webhook() -> Response:
     """Send any event: {"event": …, "body": {…}}."""
     asked = request.get_json()
     sent = site().send_webhook(asked["event"], asked.get("body") or {})
-    return jsonify(
-        [
-            {"event": each.event, "url": each.url, "identifier": each.identifier, "statuses": each.statuses}
-            for each in sent
-        ]
-    )
+    return jsonify([each.shown() for each in sent])
 
 
 @routes.route("/options", methods=["GET", "POST"])

@@ -80,7 +80,7 @@ def test_gone_has_many_meanings(client: AppClient, site: Site) -> None:
     jql = "/rest/api/3/search/jql"
 
     def is_found(key: str) -> bool:
-        return bool(client.get(jql, jql=f"key = {key}").json()["issues"])
+        return bool(client.get(jql, jql=f"key = {key}").json().get("issues"))
 
     def get(key: str) -> int:
         return client.get(f"/rest/api/3/issue/{key}").status_code
