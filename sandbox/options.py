@@ -62,6 +62,10 @@ class Options:
         for name, value in changes.items():
             setattr(self, name, tuple(value) if isinstance(getattr(self, name), tuple) else value)
 
+    def kept(self) -> dict[str, Any]:
+        """Return everything that can be written down, tokens too."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "fault_hook"}
+
     def shown(self) -> dict[str, Any]:
         """Return what the control API shows; tokens stay private."""
         hidden = {"fault_hook", "api_tokens", "personal_tokens"}

@@ -157,6 +157,10 @@ class World:
         """Return an id that nothing on this site has had."""
         return str(next(self._ids))
 
+    def skip_ids(self, count: int) -> None:
+        """Never give the next so many ids."""
+        self._ids = itertools.count(count + next(self._ids))
+
     def find(self, id_or_key: str) -> Issue | None:
         """Return the issue of that id, key or former key, hidden ones included."""
         return self.issues.get(id_or_key) or self.issues.get(self.keys.get(id_or_key.upper(), ""))

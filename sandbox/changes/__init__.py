@@ -112,8 +112,9 @@ def apply(desk: Desk, asked: JsonObject) -> Change:
     if made is None:
         raise JiraError(400, f"unknown kind of change {kind!r}; known are {', '.join(KINDS)}")
     with desk.world.lock:
+        now = desk.now()
         change = made(desk, asked)
-    change.kind = kind
+    change.kind, change.made_at = kind, now
     return change
 
 

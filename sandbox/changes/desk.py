@@ -41,6 +41,7 @@ class Change:
     detail: JsonObject = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     kind: str = ""
+    made_at: int = 0  # epoch ms
 
     def shown(self) -> JsonObject:
         """Return what the control API answers."""

@@ -162,6 +162,7 @@ def delete(desk: Desk, asked: JsonObject) -> Change:
             "authorAccountId": author["accountId"],
         }
     )
+    world.touch()
     detail = {
         "key": issue.key,
         "changelog": [each["id"] for each in issue.histories],
