@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -38,6 +39,9 @@ APP_USER = "557058:00000000-5a4d-4b0c-9a7e-sandbox00app"
 class Site:
     """A whole site. Serve it with `sandbox.serve`; every method is safe to call while it is being served."""
 
+    last_storm: Storm | None = None
+    _down_until = 0.0
+
     def __init__(  # noqa: PLR0913 - keyword only, each a fact of the site
         self,
         *,
@@ -60,11 +64,8 @@ class Site:
         self.dataset = dataset
         self.journal = None if state is None else Journal(state)
         left = self.journal.read() if self.journal else None
-        self.world = (
-            left.world
-            if left
-            else open_dataset(dataset, seed=seed, issues=issues, projects=projects, recordings=recordings)
-        )
+        made = partial(open_dataset, dataset, seed=seed, issues=issues, projects=projects, recordings=recordings)
+        self.world = left.world if left else made()
         self.key = key or SiteKey.generate()
         self.options = options or Options()
         self.clock = clock
@@ -76,9 +77,7 @@ class Site:
         self.search = Search(self.world, self.search_view, clock, self.options)
         self.chance = Random(seed)  # noqa: S311 - reproducible, not secret
         self._change_lock = threading.Lock()
-        self.last_storm: Storm | None = None
         self.base_url = base_url
-        self._down_until = 0.0
         self.webhooks.is_down = lambda: self.is_down
         if self.journal is not None:
             self._keep(self.journal, left)
