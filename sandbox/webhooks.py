@@ -47,6 +47,7 @@ class Delivery:
     identifier: str
     body: bytes
     issue_id: str | None = None
+    updated: int | None = None  # the issue's own, epoch ms, as the event tells of it
     made_at: int = field(default_factory=now_ms)
     is_lost: bool = False
     copies: int = 1
@@ -102,7 +103,8 @@ class Webhooks:
                 continue
             url = state.descriptor.address.url(_filled(hook["url"], full))
             content = b"" if hook.get("excludeBody") else raw
-            delivery = Delivery(event, url, str(uuid.uuid4()), content, issue.id if issue else None)
+            about = (issue.id, issue.updated_ms) if issue else (None, None)
+            delivery = Delivery(event, url, str(uuid.uuid4()), content, *about)
             self.deliveries.append(delivery)
             sent.append(delivery)
             if wait and not self._options.is_network_bad:

@@ -63,6 +63,13 @@ def _state(here: Site) -> JsonObject:
     return {**shown, "hooks": [asdict(each) for each in here.lifecycle.history[-20:]]}
 
 
+@routes.post("/context-token")
+def context_token() -> Response:
+    """Return what `AP.context.getToken` would give to the user `accountId`: for scripts without a browser."""
+    asked = request.get_json(silent=True) or {}
+    return jsonify({"token": site().context_token(asked.get("accountId") or site().admin)})
+
+
 @routes.get("/truth")
 def truth() -> Response:
     """Return what a complete ingest must hold; `?issues=0` leaves out the facts of each issue."""
