@@ -130,9 +130,16 @@ class JiraGone(JiraFailure):
 
 
 class JiraRejected(JiraFailure):
-    """400: Jira does not take this request here (sprints of a kanban board, e-mail without approval)."""
+    """400: Jira does not take this request here (sprints of a kanban board, e-mail without approval).
+
+    `quoted` are the whole numbers that Jira's words put in quotation marks: ids of issues that it does not know.
+    """
 
     word = "rejected"
+
+    def __init__(self, message: str, quoted: frozenset[str] = frozenset()) -> None:
+        super().__init__(message)
+        self.quoted = quoted
 
 
 class TokenExpired(JiraFailure):

@@ -28,6 +28,7 @@ def main() -> None:
         app_url=asked.app_url,
         key=SiteKey.at(asked.key_file) if asked.key_file else None,
         options=options,
+        state=asked.state,
     )
     with contextlib.suppress(KeyboardInterrupt):
         serve_forever(site, asked.port, asked.host, asked.base_url)
@@ -45,6 +46,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--issues", type=int, default=300, help="size of a seeded site")
     parser.add_argument("--projects", type=int, default=6, help="projects of a seeded site")
     parser.add_argument("--key-file", type=Path, help="keep the install key here between runs")
+    parser.add_argument("--state", type=Path, help="keep the site's state here: a killed process comes back with it")
     parser.add_argument("--options", default="{}", help="JSON of options as POST /sandbox/options takes")
     return parser
 

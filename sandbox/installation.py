@@ -15,6 +15,8 @@ from sandbox.descriptor import Descriptor, InstallRefusedError, checked
 from sandbox.tokens import install_token, server_token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sandbox.identity import SiteKey
     from sandbox.shapes import JsonObject
 
@@ -55,10 +57,21 @@ class Lifecycle:
         """Sign with `key`; fetch the descriptor below `app_url`."""
         self.key = key
         self.app_url = app_url
-        self.state = Installation()
+        self._state = Installation()
+        self.watch: Callable[[Installation], None] = lambda _: None
         self.site_url = ""
         self.description = "Atlassian Jira Cloud sandbox"
         self.history: list[HookAnswer] = []
+
+    @property
+    def state(self) -> Installation:
+        """How the app is installed now."""
+        return self._state
+
+    @state.setter
+    def state(self, state: Installation) -> None:
+        self._state = state
+        self.watch(state)
 
     def fetch(self) -> Descriptor:
         """Fetch and check the descriptor."""

@@ -37,10 +37,20 @@ class Options:
     email_approved: bool = False
     audit_allowed: bool = False
     worklog_feed_delay_s: int = 60
+    index_lag_s: float = 0.0  # searches see a write after anything up to this; reconcileIssues sees it at once
+    unknown_issues_are_errors: bool = True  # a query that names an issue that is not there is refused
     webhooks: bool = True  # false: events are lost
+    webhook_loss: float = 0.0  # share that never arrives, and that Jira does not know of
+    webhook_duplicates: float = 0.0  # share that arrives twice under one identifier
+    webhook_delay_s: float = 0.0  # each waits anything up to this, so they overtake each other
     webhook_retry_delays: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
     api_tokens: dict[str, str] = field(default_factory=dict)  # e-mail -> API token
     personal_tokens: tuple[str, ...] = ()
+
+    @property
+    def is_network_bad(self) -> bool:
+        """Whether webhooks are lost, doubled or delayed."""
+        return bool(self.webhook_loss or self.webhook_duplicates or self.webhook_delay_s)
 
     def change(self, changes: dict[str, Any]) -> None:
         """Apply a partial change as the control API sends it; unknown names are an error."""
@@ -51,6 +61,10 @@ class Options:
             raise ValueError(message)
         for name, value in changes.items():
             setattr(self, name, tuple(value) if isinstance(getattr(self, name), tuple) else value)
+
+    def kept(self) -> dict[str, Any]:
+        """Return everything that can be written down, tokens too."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "fault_hook"}
 
     def shown(self) -> dict[str, Any]:
         """Return what the control API shows; tokens stay private."""

@@ -36,6 +36,10 @@ class PageTokens:
         self._clock = clock
         self._secret = secrets.token_bytes(32)
 
+    def forget(self) -> None:
+        """Take none of the tokens given so far, as after a restart."""
+        self._secret = secrets.token_bytes(32)
+
     def seal(self, place: Place, binding: JsonObject) -> str:
         """Return the token of the next page."""
         body = orjson.dumps([self._clock(), place.mark, _digest(binding)])

@@ -17,14 +17,17 @@ from sandbox.page_token import PageTokens, Place
 from sandbox.shapes import JiraError, JsonObject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
+    from sandbox.options import Options
     from sandbox.world import Issue, World
 
 MAX_PAGE = 5000
 MAX_PAGE_WITH_FIELDS = 100
 MAX_RECONCILED = 50
 UNBOUNDED = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
+_UNKNOWN_ID = "A value with ID '{}' does not exist for the field 'id'."
+_UNKNOWN_KEY = "An issue with key '{}' does not exist for field 'key'."
 _KEPT_RESULTS = 64
 _RELATIVE = re.compile(r"[\s=\"'(]-\d+[smhdwMy]\b")
 
@@ -56,10 +59,15 @@ class SearchRequest:
 class View(Protocol):
     """What a search sees of the site: the truth, or an index that lags behind it."""
 
-    revision: int
+    @property
+    def revision(self) -> int:
+        """The number of what it shows: two views of one revision show the same."""
 
     def searchable(self, project_ids: list[str] | None = None) -> Iterator[Issue]:
         """Yield the issues that the view knows."""
+
+    def named(self, texts: Iterable[str]) -> Iterator[Issue]:
+        """Yield those of these ids and keys."""
 
 
 @dataclass(slots=True)
@@ -72,12 +80,15 @@ class Found:
 class Search:
     """Answers queries of one site; keeps recent results so that a walk does not search again for each page."""
 
-    def __init__(self, world: World, view: Callable[[], View], clock: Callable[[], int], user_zone: str) -> None:
-        """Search what `view` shows; dates in queries are read in `user_zone`."""
+    def __init__(
+        self, world: World, view: Callable[[Collection[int]], View], clock: Callable[[], int], options: Options
+    ) -> None:
+        """Search what `view` shows; dates in queries are read in the zone of the user, which is the site's."""
+        self._options = options
         self._world = world
         self._view = view
         self._clock = clock
-        self._zone = zone(user_zone)
+        self._zone = zone(world.timezone)
         self._kept: OrderedDict[tuple[str, int], Found] = OrderedDict()
         self._lock = threading.Lock()
         self._marks: list[SortKey] = []  # one a page; a walk goes on behind its mark, whatever has changed meanwhile
@@ -91,7 +102,8 @@ class Search:
         if len(asked.reconcile) > MAX_RECONCILED:
             raise JiraError(400, f"The reconcileIssues parameter takes at most {MAX_RECONCILED} issue ids.")
         query = bounded(asked.jql)
-        found = self.find(query, asked.jql)
+        self._require_known(query)
+        found = self.find(query, asked.jql, asked.reconcile)
         start = self._start(found, place, query)
         wanted = rendering.Selection.of(asked.fields, "id")
         expand = frozenset(part.strip() for part in asked.expand.split(",") if part.strip())
@@ -128,11 +140,28 @@ class Search:
 
     def count(self, jql: str) -> int:
         """Return how many issues match."""
-        return len(self.find(bounded(jql), jql).issues)
+        query = bounded(jql)
+        self._require_known(query)
+        return len(self.find(query, jql).issues)
 
-    def find(self, query: Query, jql: str) -> Found:
+    def _require_known(self, query: Query) -> None:
+        """Refuse a query that names an issue that is not there or cannot be seen: the whole of it, as Jira does.
+
+        Many public clients have these very words in their code. The index has no part in it.
+        """
+        if not self._options.unknown_issues_are_errors:
+            return
+        missing = []
+        for text in query.issues_named():
+            issue = self._world.find(text)
+            if issue is None or not self._world.may_see(issue):
+                missing.append(_UNKNOWN_ID.format(text) if text.isdigit() else _UNKNOWN_KEY.format(text))
+        if missing:
+            raise JiraError(400, *missing)
+
+    def find(self, query: Query, jql: str, reconciled: Collection[int] = ()) -> Found:
         """Return all matches in order; a kept result is used while the view has not changed."""
-        view = self._view()
+        view = self._view(reconciled)
         name = (jql, view.revision)
         if _RELATIVE.search(jql):  # its meaning changes with the clock
             return self._evaluated(query, view)
@@ -147,7 +176,8 @@ class Search:
         return kept
 
     def _evaluated(self, query: Query, view: View) -> Found:
-        candidates = view.searchable(self._projects(query))
+        named = _named(query)
+        candidates = view.searchable(self._projects(query)) if named is None else view.named(named)
         if query.where is not None:
             test = test_of(query.where, Clock(self._clock(), self._zone))
             candidates = (each for each in candidates if test(each))
@@ -162,6 +192,14 @@ class Search:
                 projects = self._world.catalogue.projects.values()
                 return [p["id"] for p in projects if wanted & {p["id"], p["key"].lower(), p["name"].lower()}]
         return None
+
+
+def _named(query: Query) -> list[str] | None:
+    """Return the ids and keys that a query is confined to, so that no other issue need be looked at."""
+    for clause in query.top_level():
+        if clause.field == "issuekey" and clause.operator in {"=", "in"}:
+            return [operand.text for operand in clause.operands]
+    return None
 
 
 def bounded(jql: str) -> Query:

@@ -32,6 +32,9 @@ class _KeepAliveHandler(WSGIRequestHandler):
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.wfile.flush()
         environ = self.make_environ()
+        if self._is_out_of_order(environ):
+            self.close_connection = True
+            return
         self._read_body(environ)
         head: list[Any] = []
 
@@ -47,6 +50,11 @@ class _KeepAliveHandler(WSGIRequestHandler):
             if close is not None:
                 close()
         self._answer(head[0], head[1], body)
+
+    def _is_out_of_order(self, environ: dict[str, Any]) -> bool:
+        """Whether the site is down for all but its controls; the connection ends without an answer."""
+        site: Site = self.server.app.extensions["site"]  # type: ignore[attr-defined]  # the Flask application
+        return site.is_down and not str(environ["PATH_INFO"]).startswith("/sandbox/")
 
     def _read_body(self, environ: dict[str, Any]) -> None:
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():

@@ -23,3 +23,11 @@ class JiraError(Exception):
         self.messages = messages
         self.headers = headers or {}
         self.body: JsonObject = body if body is not None else {"errorMessages": list(messages), "errors": {}}
+
+
+class NotNowError(JiraError):
+    """A change that cannot be made as the site stands: 409."""
+
+    def __init__(self, message: str) -> None:
+        """Say what is missing."""
+        super().__init__(409, message)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,20 +13,24 @@ from sandbox import changes, truth
 from sandbox.dataset import open_dataset
 from sandbox.frame import frame_url
 from sandbox.identity import SiteKey
+from sandbox.index import Index
 from sandbox.installation import HookAnswer, Lifecycle
+from sandbox.journal import Journal
 from sandbox.limits import Limiter
 from sandbox.moments import now_ms
 from sandbox.options import Options
 from sandbox.search import Search, View
-from sandbox.shapes import ORIGIN, JsonObject
+from sandbox.shapes import ORIGIN, JiraError, JsonObject, NotNowError
+from sandbox.storm import Storm, Wanted
 from sandbox.tokens import Address, context_token, install_token, page_token, server_token
 from sandbox.traffic import Traffic
 from sandbox.webhooks import Delivery, Webhooks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
+    from sandbox.journal import State
     from sandbox.world import Issue
 
 APP_USER = "557058:00000000-5a4d-4b0c-9a7e-sandbox00app"
@@ -32,6 +38,9 @@ APP_USER = "557058:00000000-5a4d-4b0c-9a7e-sandbox00app"
 
 class Site:
     """A whole site. Serve it with `sandbox.serve`; every method is safe to call while it is being served."""
+
+    last_storm: Storm | None = None
+    _down_until = 0.0
 
     def __init__(  # noqa: PLR0913 - keyword only, each a fact of the site
         self,
@@ -46,21 +55,60 @@ class Site:
         options: Options | None = None,
         clock: Callable[[], int] = now_ms,
         base_url: str = ORIGIN,
+        state: Path | None = None,
     ) -> None:
-        """Build the truth; `clock` (epoch ms) dates changes and page tokens, `key` may be shared by several sites."""
+        """Build the truth, or read it from `state`, a file that then keeps it.
+
+        `clock` (epoch ms) dates changes and page tokens, `key` may be shared by several sites.
+        """
         self.dataset = dataset
-        self.world = open_dataset(dataset, seed=seed, issues=issues, projects=projects, recordings=recordings)
+        self.journal = None if state is None else Journal(state)
+        left = self.journal.read() if self.journal else None
+        made = partial(open_dataset, dataset, seed=seed, issues=issues, projects=projects, recordings=recordings)
+        self.world = left.world if left else made()
         self.key = key or SiteKey.generate()
         self.options = options or Options()
         self.clock = clock
         self.traffic = Traffic()
         self.limiter = Limiter(self.options, self.traffic)
         self.lifecycle = Lifecycle(self.key, app_url)
-        self.webhooks = Webhooks(self.lifecycle, self.options, self.world.timezone)
-        self.search = Search(self.world, self.search_view, clock, self.world.timezone)
+        self.webhooks = Webhooks(self.lifecycle, self.options, self.world.timezone, seed)
+        self.index = Index(self.world, self.options, clock, seed)
+        self.search = Search(self.world, self.search_view, clock, self.options)
         self.chance = Random(seed)  # noqa: S311 - reproducible, not secret
         self._change_lock = threading.Lock()
         self.base_url = base_url
+        self.webhooks.is_down = lambda: self.is_down
+        if self.journal is not None:
+            self._keep(self.journal, left)
+
+    def _keep(self, journal: Journal, left: State | None) -> None:
+        """Take up what was left, and write down whatever changes."""
+        lifecycle = self.lifecycle
+        if left is not None:
+            self.options.change(left.options)
+            lifecycle.app_url = left.app_url or lifecycle.app_url
+            lifecycle.state = left.app or lifecycle.state
+        journal.keep(self.world, lifecycle.state, lifecycle.app_url, self.options.kept())
+        lifecycle.watch = lambda state: journal.app_changed(state, lifecycle.app_url)
+
+    def change_options(self, changes_: JsonObject) -> None:
+        """Turn switches by name; an unknown one is a ValueError."""
+        self.options.change(changes_)
+        if self.journal is not None:
+            self.journal.options_changed(self.options.kept())
+
+    # -- restarts ------------------------------------------------------------------------------------------
+
+    def restart(self, down_s: float = 0.0) -> None:
+        """Be away for so long, connections closed without an answer; come back without any page token."""
+        self._down_until = time.monotonic() + down_s
+        self.search.tokens.forget()
+
+    @property
+    def is_down(self) -> bool:
+        """Whether nobody is answered now."""
+        return time.monotonic() < self._down_until
 
     @property
     def base_url(self) -> str:
@@ -81,9 +129,9 @@ class Site:
         """Where the site publishes its install key: `<url>/<kid>`."""
         return f"{self.base_url}/install-keys"
 
-    def search_view(self) -> View:
-        """Return what searches see. A seam: an index that lags behind the truth goes here."""
-        return self.world
+    def search_view(self, reconciled: Collection[int] = ()) -> View:
+        """Return what searches see: the index, past which `reconcileIssues` sees the issues that it names."""
+        return self.index.view(reconciled)
 
     # -- the app -------------------------------------------------------------------------------------------
 
@@ -128,8 +176,7 @@ class Site:
 
     def mutate(self, kind: str = "random", **asked: object) -> JsonObject:
         """Make one change (see `sandbox.changes.KINDS`) and send its events; return what changed."""
-        with self._change_lock:
-            change = changes.apply(changes.Desk(self.world, self.chance, self.clock), {"kind": kind, **asked})
+        change = self._apply(kind, asked)
         deliveries = [
             delivery
             for event in change.events
@@ -137,6 +184,27 @@ class Site:
         ]
         shown = [{"event": each.event, "url": each.url, "statuses": list(each.statuses)} for each in deliveries]
         return {**change.shown(), "deliveries": shown}
+
+    def change(self, kind: str, **asked: object) -> changes.Change:
+        """Make one change and hand its events to the network, without waiting for any of them."""
+        change = self._apply(kind, asked)
+        for event in change.events:
+            self.webhooks.send(event.name, event.body, event.issue, flow=event.flow, wait=False)
+        return change
+
+    def _apply(self, kind: str, asked: JsonObject) -> changes.Change:
+        with self._change_lock:
+            return changes.apply(changes.Desk(self.world, self.chance, self.clock), {"kind": kind, **asked})
+
+    def storm(self, **wanted: object) -> Storm:
+        """Begin to change by itself (see `sandbox.storm.Wanted`); one storm at a time."""
+        if self.last_storm is not None and not self.last_storm.is_over:
+            raise NotNowError("a storm is on already")
+        try:
+            self.last_storm = Storm(self, Wanted(**wanted))  # type: ignore[arg-type]  # a caller's JSON
+        except TypeError as unknown:
+            raise JiraError(400, str(unknown)) from unknown
+        return self.last_storm.start()
 
     def send_webhook(self, event: str, body: JsonObject, issue: Issue | None = None) -> list[Delivery]:
         """Send any event to the app's matching webhooks."""

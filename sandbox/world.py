@@ -11,7 +11,7 @@ import threading
 from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sandbox.moments import parse_ms
 from sandbox.shapes import JsonObject
@@ -103,12 +103,23 @@ class Catalogue:
     administrators: frozenset[str] = frozenset()
 
 
+class Watcher(Protocol):
+    """Somebody who is told of every write, under the world's lock, after it is in place."""
+
+    def issue_changed(self, before: Issue | None, after: Issue | None) -> None:
+        """An issue came (no `before`), changed, or went for good (no `after`)."""
+
+    def rest_changed(self) -> None:
+        """Something besides issues changed: the catalogue, lost projects, a feed."""
+
+
 class World:
     """All of the site's truth."""
 
     def __init__(self, catalogue: Catalogue, issues: Iterable[Issue], timezone: str) -> None:
         """Index the issues; `timezone` is the zone in which the site writes its times."""
         self.lock = threading.RLock()
+        self.watchers: list[Watcher] = []
         self.timezone = timezone
         self.catalogue = catalogue
         self.issues: dict[str, Issue] = {}
@@ -146,16 +157,20 @@ class World:
         """Return an id that nothing on this site has had."""
         return str(next(self._ids))
 
+    def skip_ids(self, count: int) -> None:
+        """Never give the next so many ids."""
+        self._ids = itertools.count(count + next(self._ids))
+
     def find(self, id_or_key: str) -> Issue | None:
         """Return the issue of that id, key or former key, hidden ones included."""
         return self.issues.get(id_or_key) or self.issues.get(self.keys.get(id_or_key.upper(), ""))
 
     def project(self, id_or_key: str) -> JsonObject | None:
-        """Return the project of that id or (case-insensitive) key, unless the app has lost access to it."""
+        """Return the project of that id or (case-insensitive) key, former ones too, unless the app lost access to it."""
         found = self.catalogue.projects.get(id_or_key)
         if found is None:
             wanted = id_or_key.upper()
-            found = next((p for p in self.catalogue.projects.values() if p["key"].upper() == wanted), None)
+            found = next((p for p in self.catalogue.projects.values() if wanted in _keys(p)), None)
         return None if found is None or found["id"] in self.lost_projects else found
 
     def put(self, issue: Issue) -> None:
@@ -170,6 +185,8 @@ class World:
                     self._unlist(before)
                 self._list(issue)
             self.revision += 1
+            for watcher in self.watchers:
+                watcher.issue_changed(before, issue)
 
     def drop(self, issue_id: str) -> None:
         """Delete the issue for good, with everything that hangs on it."""
@@ -179,11 +196,15 @@ class World:
                 self.keys.pop(key, None)
             self._unlist(issue)
             self.revision += 1
+            for watcher in self.watchers:
+                watcher.issue_changed(issue, None)
 
     def touch(self) -> None:
         """Note that something besides issues has changed."""
         with self.lock:
             self.revision += 1
+            for watcher in self.watchers:
+                watcher.rest_changed()
 
     def _list(self, issue: Issue) -> None:
         members = self.by_project.get(issue.project_id, ())
@@ -198,12 +219,21 @@ class World:
         """Yield what the app's user may find, by order of creation within each project."""
         wanted = list(self.by_project) if project_ids is None else [p for p in project_ids if p in self.by_project]
         for project_id in wanted:
-            if project_id in self.lost_projects or not self.is_live(project_id):
+            if not self.is_open(project_id):
                 continue
             for issue_id in self.by_project[project_id]:
                 issue = self.issues.get(issue_id)  # may be deleted meanwhile
                 if issue is not None and issue.is_searchable:
                     yield issue
+
+    def named(self, texts: Iterable[str]) -> Iterator[Issue]:
+        """Yield what the app's user may find of these ids and keys, former keys included."""
+        found = {each.id: each for text in texts if (each := self.find(text)) is not None}
+        return (each for each in found.values() if each.is_searchable and self.is_open(each.project_id))
+
+    def is_open(self, project_id: str) -> bool:
+        """Whether issues of the project can be found at all."""
+        return project_id not in self.lost_projects and self.is_live(project_id)
 
     def is_live(self, project_id: str) -> bool:
         """Whether the project is neither archived nor in the trash."""
@@ -213,3 +243,7 @@ class World:
     def may_see(self, issue: Issue) -> bool:
         """Whether a GET of the issue by the app's user answers (archived issues still do)."""
         return not issue.hidden and issue.project_id not in self.lost_projects
+
+
+def _keys(project: JsonObject) -> set[str]:
+    return {str(key).upper() for key in (project["key"], *project.get("projectKeys", ()))}

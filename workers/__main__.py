@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from rq import SimpleWorker
-from rq.serializers import JSONSerializer
-from rq.worker_pool import WorkerPool
-
 from app import config, embedded, logs, runtime
 from app.errors import UnsafeSettings
-from app.jobs import Lane
 from workers import job
+from workers.pool import Pool
 from workers.schedule import scheduler
 
 
@@ -25,14 +21,7 @@ def main(role: str) -> int:
                 scheduler(runtime.connect_redis(redis_url)).start()  # type: ignore[no-untyped-call]  # RQ's own
             else:
                 job.use_servers(database_url, redis_url)
-                # Workers that do not fork a process a job keep their connections to PostgreSQL and to Jira.
-                WorkerPool(
-                    [lane.value for lane in Lane],
-                    connection=runtime.connect_redis(redis_url),
-                    num_workers=settings.worker_concurrency,
-                    worker_class=SimpleWorker,
-                    serializer=JSONSerializer,
-                ).start(logging_level="WARNING")
+                Pool(runtime.connect_redis(redis_url), settings.worker_concurrency).start(logging_level="WARNING")
     except (UnsafeSettings, embedded.EmbeddedError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

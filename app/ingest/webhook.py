@@ -14,7 +14,7 @@ from app.catalog.extract import clean
 from app.catalog.language import find
 from app.catalog.registry import all_entities, entity
 from app.errors import JiraFailure, JiraGone, JiraRefused
-from app.ingest import fieldmap
+from app.ingest import fieldmap, named
 from app.ingest.plan import lend_hands
 from app.ingest.sift import sift
 from app.ingest.storing import extract_page, store_page
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 log = logs.get(__name__)
 
-BATCH = 50
-"""Jira reads back its own writes for at most 50 named issues (`reconcileIssues`)."""
 _ISSUE_PATHS = ("issue.id", "worklog.issueId", "issueLink.sourceIssueId", "issueLink.destinationIssueId")
 _LONGEST_ID = 255
 _ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
@@ -77,20 +75,20 @@ class Drain:
         """Handle one batch of waiting deliveries. Returns how many were handled; raises a JiraFailure."""
         with self.store.bound_to(self.tenant_id) as session:
             waiting = session.execute(
-                select(INBOX).where(INBOX.c.done_at.is_(None)).order_by(INBOX.c.received_at).limit(BATCH)
+                select(INBOX).where(INBOX.c.done_at.is_(None)).order_by(INBOX.c.received_at).limit(named.MOST)
             ).all()
             integration = ledger.of_tenant(session, self.tenant_id)
             if not waiting or integration is None or not integration.state.is_working:
                 return 0
             fields = fieldmap.load(session, integration)
         batch, issues = _take(waiting)
-        sent_at, bodies = self._read(issues) if issues else (clock.now(), [])
-        gone = self._gone(issues, bodies, batch)
-        haul = extract_page(entity("issue"), bodies, fields, None)
+        found = named.read(self.site, issues)
+        gone = self._gone(found.absent, batch)
+        haul = extract_page(entity("issue"), found.bodies, fields, None)
         try:
-            self._commit(batch, haul, gone, sent_at)
+            self._commit(batch, haul, gone, found.sent_at)
         except StoreFault:
-            self._commit(batch, sift(self.store, self.tenant_id, haul, read_at=sent_at), gone, sent_at)
+            self._commit(batch, sift(self.store, self.tenant_id, haul, read_at=found.sent_at), gone, found.sent_at)
         log.info("webhooks", tenant_id=str(self.tenant_id), deliveries=len(batch), issues=len(issues), gone=len(gone))
         return len(batch)
 
@@ -107,30 +105,10 @@ class Drain:
             if not ledger.mark_ingested(session, self.tenant_id):
                 raise JiraRefused("The integration was paused, disconnected or deleted meanwhile.")
 
-    def _read(self, issues: Collection[str]) -> tuple[datetime, list[Json]]:
-        """The issues as they are now, with their own writes in sight."""
-        bodies: list[Json] = []
-        asked: dict[str, Json] = {
-            "jql": f"id in ({', '.join(issues)}) ORDER BY created ASC",
-            "fields": ["*all"],
-            "expand": "changelog",
-            "maxResults": BATCH,
-            "reconcileIssues": [int(each) for each in issues],
-        }
-        sent_at = clock.now()
-        while True:
-            answer = self.site.post("/rest/api/3/search/jql", asked).body
-            bodies += _issues_of(answer)
-            token = find(answer, "nextPageToken")
-            if not token or find(answer, "isLast") is True or token == asked.get("nextPageToken"):
-                return sent_at, bodies
-            asked["nextPageToken"] = token
-
-    def _gone(self, issues: Collection[str], bodies: list[Json], batch: list[Any]) -> list[str]:
+    def _gone(self, absent: Collection[str], batch: list[Any]) -> list[str]:
         """Issues that Jira says were deleted, confirmed by asking for each; an absence alone proves nothing."""
-        named = {each for row in batch if row.event == "jira:issue_deleted" for each in row.body["issues"]}
-        found = {str(find(body, "id")) for body in bodies}
-        return [each for each in issues if each in named and each not in found and not self._exists(each)]
+        deleted = {each for row in batch if row.event == "jira:issue_deleted" for each in row.body["issues"]}
+        return [each for each in absent if each in deleted and not self._exists(each)]
 
     def _exists(self, issue_id: str) -> bool:
         try:
@@ -167,18 +145,13 @@ class Drain:
             lend_hands(session, self.tenant_id, 1)
 
 
-def _issues_of(answer: Json) -> list[Json]:
-    issues = find(answer, "issues")
-    return issues if isinstance(issues, list) else []
-
-
 def _take(waiting: list[Any] | Any) -> tuple[list[Any], list[str]]:  # noqa: ANN401 - SQLAlchemy rows
     """As many deliveries, oldest first, as name at most 50 issues together."""
     batch: list[Any] = []
     issues: dict[str, None] = {}
     for row in waiting:
         more = dict.fromkeys(each for each in row.body["issues"] if each not in issues)
-        if batch and len(issues) + len(more) > BATCH:
+        if batch and len(issues) + len(more) > named.MOST:
             break
         batch.append(row)
         issues.update(more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+_QUOTED = re.compile(r"'([1-9][0-9]{0,17})'")
 _TOKEN_WORDS = ("nextpagetoken", "page token")
 
 
@@ -51,7 +53,7 @@ def _caller_failure(status: int, text: str) -> JiraFailure:
         return JiraDown(f"Jira answered {status}.")
     if status < requests.codes.bad_request:
         return JiraNonsense(f"Jira answered {status}; redirects are not followed.")
-    return JiraRejected(f"Jira answered {status}.")
+    return JiraRejected(f"Jira answered {status}.", frozenset(_QUOTED.findall(text)))
 
 
 def retry_at(headers: Mapping[str, str]) -> datetime:

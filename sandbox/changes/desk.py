@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sandbox import rendering
 from sandbox.moments import in_zone, zone
-from sandbox.shapes import ORIGIN, JiraError, JsonObject
+from sandbox.shapes import ORIGIN, JiraError, JsonObject, NotNowError
 
 if TYPE_CHECKING:
     from random import Random
 
     from sandbox.world import Entries, Issue, World
 
+T = TypeVar("T")
 Kind = Callable[["Desk", JsonObject], "Change"]
+EMBEDDED_PROJECT = ("self", "id", "key", "name", "projectTypeKey", "simplified", "avatarUrls")
+"""What issues carry of their project."""
 
 
 @dataclass(slots=True)
@@ -38,6 +41,7 @@ class Change:
     detail: JsonObject = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     kind: str = ""
+    made_at: int = 0  # epoch ms
 
     def shown(self) -> JsonObject:
         """Return what the control API answers."""
@@ -68,13 +72,13 @@ class Desk:
             found = self.world.find(str(asked[name]))
             if found is None:
                 raise JiraError(404, f"no issue {asked[name]!r}")
+            if having and not getattr(found, having):
+                raise NotNowError(f"issue {asked[name]!r} has no {having}")
             return found
         project = asked.get("project")
         projects = None if project is None else [str(self.project(asked)["id"])]
         candidates = [each for each in self.world.searchable(projects) if not having or getattr(each, having)]
-        if not candidates:
-            raise JiraError(409, f"no issue with {having or 'any state'} to change")
-        return self.chance.choice(candidates)
+        return self.one_of(candidates, f"issue with {having or 'any state'} to change")
 
     def project(self, asked: JsonObject, name: str = "project") -> JsonObject:
         """Return the project asked for, or any that has issues."""
@@ -83,10 +87,8 @@ class Desk:
             if found is None:
                 raise JiraError(404, f"no project {asked[name]!r}")
             return found
-        used = [
-            key for key, members in self.world.by_project.items() if members and key not in self.world.lost_projects
-        ]
-        return self.world.catalogue.projects[self.chance.choice(used)]
+        used = [key for key, members in self.world.by_project.items() if members and self.world.is_open(key)]
+        return self.world.catalogue.projects[self.one_of(used, "project with issues")]
 
     def person(self, asked: JsonObject, name: str = "user") -> JsonObject:
         """Return the user asked for, or any active person."""
@@ -95,7 +97,8 @@ class Desk:
             if asked[name] not in users:
                 raise JiraError(404, f"no user {asked[name]!r}")
             return users[asked[name]]
-        return self.chance.choice([each for each in users.values() if each["active"] and each["accountType"] != "app"])
+        people = [each for each in users.values() if each["active"] and each["accountType"] != "app"]
+        return self.one_of(people, "active person")
 
     def entry(self, entries: Entries, asked: JsonObject, name: str) -> JsonObject:
         """Return the child asked for by id, or any."""
@@ -104,7 +107,13 @@ class Desk:
             if found is None:
                 raise JiraError(404, f"no {name} {asked[name]!r}")
             return found
-        return self.chance.choice(entries)
+        return self.one_of(entries, name)
+
+    def one_of(self, things: Sequence[T], what: str) -> T:
+        """Return any of the things, or raise the 409 of a change that cannot be made now."""
+        if not things:
+            raise NotNowError(f"no {what}")
+        return self.chance.choice(things)
 
     def changed(
         self, issue: Issue, author: JsonObject, items: Iterable[JsonObject], **fields: object
@@ -169,3 +178,10 @@ def updated(
     if history is not None:
         body["changelog"] = {"id": history["id"], "items": history["items"]}
     return Event("jira:issue_updated", body, issue)
+
+
+def edited(desk: Desk, issue: Issue, author: JsonObject, items: Iterable[JsonObject], **fields: object) -> Change:
+    """Edit an issue's fields with one history; return the change with its event."""
+    issue, history = desk.changed(issue, author, items, **fields)
+    detail = {"key": issue.key, "changelog_id": history["id"]}
+    return Change("issue", issue.id, issue.id, detail, [updated(issue, author, "issue_updated", history)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.changes.desk import Change, Desk, Event, item, pair, public, updated, whole
+from sandbox.changes.desk import EMBEDDED_PROJECT, Change, Desk, Event, edited, item, pair, public, updated, whole
 from sandbox.changes.relations import without_references
 from sandbox.shapes import JiraError, JsonObject
 from sandbox.world import Issue
@@ -19,11 +19,7 @@ def create(desk: Desk, asked: JsonObject) -> Change:
     pattern = pattern or next(iter(world.issues.values()))
     blank: JsonObject = {name: [] if isinstance(value, list) else None for name, value in pattern.fields.items()}
     same = {name: pattern.fields[name] for name in ("issuetype", "priority")}
-    embedded = {
-        name: value
-        for name, value in project.items()
-        if name in {"self", "id", "key", "name", "projectTypeKey", "simplified", "avatarUrls"}
-    }
+    embedded = {name: project[name] for name in EMBEDDED_PROJECT if name in project}
     status = first_status(desk, project["id"])
     fields = {
         **blank,
@@ -80,9 +76,7 @@ def update(desk: Desk, asked: JsonObject) -> Change:
     if unknown:
         raise JiraError(400, f"cannot edit {sorted(unknown)}; only {', '.join(_EDITABLE)}")
     items = [_edited(desk, name, issue.fields.get(name), value) for name, value in values.items()]
-    issue, history = desk.changed(issue, author, items, **values)
-    events = [updated(issue, author, "issue_updated", history)]
-    return Change("issue", issue.id, issue.id, {"key": issue.key, "changelog_id": history["id"]}, events)
+    return edited(desk, issue, author, items, **values)
 
 
 def _edited(desk: Desk, name: str, before: object, after: object) -> JsonObject:
@@ -168,6 +162,7 @@ def delete(desk: Desk, asked: JsonObject) -> Change:
             "authorAccountId": author["accountId"],
         }
     )
+    world.touch()
     detail = {
         "key": issue.key,
         "changelog": [each["id"] for each in issue.histories],

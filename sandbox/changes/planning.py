@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sandbox.changes.desk import Change, Desk, Event, item, updated
+from sandbox.changes import boards, copies
+from sandbox.changes.desk import Change, Desk, Event, edited, item, updated
+from sandbox.changes.names import another_name
 from sandbox.moments import DAY, zulu
-from sandbox.shapes import ORIGIN, JiraError, JsonObject
+from sandbox.shapes import ORIGIN, JiraError, JsonObject, NotNowError
 
 if TYPE_CHECKING:
-    from sandbox.world import Board
+    from sandbox.world import Issue
 
 _ON_ISSUE = ("id", "name", "state", "goal", "startDate", "endDate", "completeDate")
 
 
 def create_sprint(desk: Desk, asked: JsonObject) -> Change:
     """Make a future sprint on board `board`, or on any scrum board."""
-    catalogue, board = desk.world.catalogue, _board(desk, asked)
+    catalogue, board = desk.world.catalogue, boards.chosen(desk, asked, lambda each: each.has_sprints)
     key = max(catalogue.sprints, default=0) + 1
     made: JsonObject = {
         "id": key,
@@ -60,6 +62,48 @@ def plan_issue(desk: Desk, asked: JsonObject) -> Change:
     return Change("issue", issue.id, issue.id, detail, [updated(issue, author, "issue_updated", history)])
 
 
+def unplan_issue(desk: Desk, asked: JsonObject) -> Change:
+    """Take an issue out of the sprint it is in: only its changelog still knows."""
+    holders = [each for each in desk.world.searchable() if _open_sprints(each)]
+    issue = desk.issue(asked) if "issue" in asked else desk.one_of(holders, "issue in a sprint that is not closed")
+    if not _open_sprints(issue):
+        raise NotNowError("the issue is in no sprint that is not closed")
+    return _taken_out(desk, issue, {each["id"] for each in _open_sprints(issue)})
+
+
+def _open_sprints(issue: Issue) -> list[JsonObject]:
+    return [each for each in issue.fields.get("customfield_10020") or [] if each["state"] != "closed"]
+
+
+def _taken_out(desk: Desk, issue: Issue, gone: set[int]) -> Change:
+    before = issue.fields.get("customfield_10020") or []
+    kept = [each for each in before if each["id"] not in gone]
+    entry = item("Sprint", _listed(before), _listed(kept), "customfield_10020")
+    agile = {**issue.agile, "sprint": None} if (issue.agile.get("sprint") or {}).get("id") in gone else issue.agile
+    return edited(desk, replace(issue, agile=agile), desk.person({}), [entry], customfield_10020=kept or None)
+
+
+def rename_sprint(desk: Desk, asked: JsonObject) -> Change:
+    """Rename sprint `sprint`, or any that is not closed."""
+    before = _sprint(desk, asked, "active", "future")
+    return _put(desk, before, {**before, "name": asked.get("name") or another_name(desk, before["name"])}, None)
+
+
+def delete_sprint(desk: Desk, asked: JsonObject) -> Change:
+    """Delete sprint `sprint`, or any future one; its issues go back to the backlog, each with a history."""
+    gone, catalogue = _sprint(desk, asked, "future"), desk.world.catalogue
+    del catalogue.sprints[gone["id"]]
+    for key, board in catalogue.boards.items():
+        catalogue.boards[key] = replace(
+            board, sprint_ids=tuple(each for each in board.sprint_ids if each != gone["id"])
+        )
+    for issue in [*desk.world.issues.values()]:
+        if any(each["id"] == gone["id"] for each in issue.fields.get("customfield_10020") or []):
+            _taken_out(desk, issue, {gone["id"]})
+    desk.world.touch()
+    return Change("sprint", str(gone["id"]), None, {"name": gone["name"]}, [Event("sprint_deleted", {"sprint": gone})])
+
+
 def _listed(sprints: list[JsonObject]) -> tuple[str, str]:
     return (", ".join(str(each["id"]) for each in sprints), ", ".join(each["name"] for each in sprints))
 
@@ -69,34 +113,23 @@ def on_issue(sprint: JsonObject) -> JsonObject:
     return {**{name: sprint[name] for name in _ON_ISSUE if name in sprint}, "boardId": sprint["originBoardId"]}
 
 
-def _put(desk: Desk, before: JsonObject, after: JsonObject, event: str) -> Change:
+def _put(desk: Desk, before: JsonObject, after: JsonObject, event: str | None) -> Change:
     desk.world.catalogue.sprints[after["id"]] = after
-    for issue in [*desk.world.issues.values()]:
-        sprints = issue.fields.get("customfield_10020") or []
-        if any(each["id"] == after["id"] for each in sprints):
-            fresh = [on_issue(after) if each["id"] == after["id"] else each for each in sprints]
-            agile = {**issue.agile}
-            if (agile.get("sprint") or {}).get("id") == after["id"]:
-                is_over = after["state"] == "closed"
-                agile["sprint"] = None if is_over else after
-                agile["closedSprints"] = [*(agile.get("closedSprints") or []), *([after] if is_over else [])]
-            desk.world.put(replace(issue, fields={**issue.fields, "customfield_10020": fresh}, agile=agile))
+    copies.renew(desk, lambda issue: _with_sprint(issue, after))
     desk.world.touch()
     old = {name: value for name, value in before.items() if before.get(name) != after.get(name)}
-    events = [Event("sprint_updated", {"sprint": after, "oldValue": old}), Event(event, {"sprint": after})]
+    events = [Event("sprint_updated", {"sprint": after, "oldValue": old})]
+    events += [Event(event, {"sprint": after})] if event else []
     return Change("sprint", str(after["id"]), None, {"state": after["state"]}, events)
 
 
-def _board(desk: Desk, asked: JsonObject) -> Board:
-    boards = desk.world.catalogue.boards
-    if "board" in asked and int(asked["board"]) not in boards:
-        raise JiraError(404, f"no board {asked['board']!r}")
-    fitting = (
-        [boards[int(asked["board"])]] if "board" in asked else [each for each in boards.values() if each.has_sprints]
-    )
-    if not fitting:
-        raise JiraError(409, "no scrum board")
-    return desk.chance.choice(fitting)
+def _with_sprint(issue: Issue, after: JsonObject) -> Issue:
+    fresh = copies.in_fields(issue, ("customfield_10020",), on_issue(after))
+    if fresh is issue or (issue.agile.get("sprint") or {}).get("id") != after["id"]:
+        return fresh
+    is_over = after["state"] == "closed"
+    closed = [*(issue.agile.get("closedSprints") or []), *([after] if is_over else [])]
+    return replace(fresh, agile={**issue.agile, "sprint": None if is_over else after, "closedSprints": closed})
 
 
 def _sprint(desk: Desk, asked: JsonObject, *states: str) -> JsonObject:
@@ -107,6 +140,4 @@ def _sprint(desk: Desk, asked: JsonObject, *states: str) -> JsonObject:
             raise JiraError(404, f"no sprint {asked['sprint']!r}")
         return found
     fitting = [each for each in sprints.values() if each["state"] in states]
-    if not fitting:
-        raise JiraError(409, f"no sprint that is {' or '.join(states)}")
-    return desk.chance.choice(fitting)
+    return desk.one_of(fitting, f"sprint that is {' or '.join(states)}")

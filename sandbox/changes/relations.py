@@ -18,7 +18,7 @@ def link(desk: Desk, asked: JsonObject) -> Change:
     target = desk.issue(asked, name="target")
     if target.id == source.id:
         others = [each for each in desk.world.searchable() if each.id != source.id]
-        target = desk.chance.choice(others)
+        target = desk.one_of(others, "other issue")
     kinds = [each for each in desk.world.catalogue.link_types.values() if asked.get("type") in {None, each["name"]}]
     if not kinds:
         raise JiraError(404, f"no link type {asked.get('type')!r}")
@@ -75,6 +75,18 @@ def add_remote_link(desk: Desk, asked: JsonObject) -> Change:
     issue = replace(issue, remote_links=(*issue.remote_links, shown))
     desk.changed(issue, author, [entry])
     return Change("remote_link", str(key), issue.id)
+
+
+def delete_remote_link(desk: Desk, asked: JsonObject) -> Change:
+    """Remove remote link `remote_link` of an issue, or any: a history, and no event of its own."""
+    issue, author = desk.issue(asked, having="remote_links"), desk.person(asked)
+    gone = desk.entry(issue.remote_links, asked, "remote_link")
+    title = gone.get("object", {}).get("title", "")
+    entry = item("RemoteIssueLink", (str(gone["id"]), f'This issue links to "{title} (Web Link)"'), (None, None))
+    del entry["fieldId"]
+    issue = replace(issue, remote_links=tuple(each for each in issue.remote_links if each["id"] != gone["id"]))
+    desk.changed(issue, author, [entry])
+    return Change("remote_link", str(gone["id"]), issue.id)
 
 
 def without_references(desk: Desk, gone: Issue) -> list[Event]:

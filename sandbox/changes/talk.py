@@ -92,6 +92,7 @@ def delete_worklog(desk: Desk, asked: JsonObject) -> Change:
     issue, author = desk.issue(asked, having="worklogs"), desk.person(asked)
     gone = desk.entry(issue.worklogs, asked, "worklog")
     desk.world.deleted_worklogs.append((str(gone["id"]), desk.now()))
+    desk.world.touch()
     kept = tuple(each for each in issue.worklogs if each["id"] != gone["id"])
     return _logged(desk, issue, author, gone, kept, "worklog_deleted")
 

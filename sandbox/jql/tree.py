@@ -77,3 +77,15 @@ class Query:
         """Yield the clauses that every result must satisfy."""
         parts = self.where.parts if isinstance(self.where, All) else (self.where,)
         return (part for part in parts if isinstance(part, Clause))
+
+    def issues_named(self) -> Iterator[str]:
+        """Yield every issue id and key that the query names as a value, wherever it stands."""
+        waiting: list[Node | None] = [self.where]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, All | Any):
+                waiting.extend(node.parts)
+            elif isinstance(node, Not):
+                waiting.append(node.part)
+            elif isinstance(node, Clause) and node.field == "issuekey" and node.operator in {"=", "!=", "in", "not in"}:
+                yield from (operand.text for operand in node.operands if not operand.is_empty)

@@ -145,7 +145,7 @@ def _board(catalogue: Catalogue, plan: ProjectPlan, index: int) -> None:
     columns = tuple({"name": each["name"], "statuses": [{"id": each["id"]}]} for each in plan.flow)
     catalogue.boards[board_id] = Board(
         made,
-        f"project = {plan.json['key']} ORDER BY Rank ASC",
+        f"project = {plan.json['id']} ORDER BY Rank ASC",
         columns,
         tuple(sprint["id"] for sprint in plan.sprints),
         estimation_field=None if is_kanban else "customfield_10024",

@@ -116,7 +116,7 @@ def _shown(project: JsonObject, expand: set[str]) -> JsonObject:
     optional = {"insight", "projectKeys", "description", "lead"} - expand
     shown = {name: value for name, value in project.items() if name not in optional}
     if "projectKeys" in expand:
-        shown["projectKeys"] = [project["key"]]
+        shown["projectKeys"] = project.get("projectKeys") or [project["key"]]
     if "description" in expand:
         shown["description"] = project.get("description", "")
     if "lead" in expand and project.get("lead") is None:

@@ -14,6 +14,7 @@ from sandbox.web.exchange import site
 if TYPE_CHECKING:
     from sandbox.installation import HookAnswer
     from sandbox.site import Site
+    from sandbox.storm import Storm
 
 routes = Blueprint("control", __name__, url_prefix="/sandbox")
 
@@ -62,6 +63,13 @@ def _state(here: Site) -> JsonObject:
     return {**shown, "hooks": [asdict(each) for each in here.lifecycle.history[-20:]]}
 
 
+@routes.post("/context-token")
+def context_token() -> Response:
+    """Return what `AP.context.getToken` would give to the user `accountId`: for scripts without a browser."""
+    asked = request.get_json(silent=True) or {}
+    return jsonify({"token": site().context_token(asked.get("accountId") or site().admin)})
+
+
 @routes.get("/truth")
 def truth() -> Response:
     """Return what a complete ingest must hold; `?issues=0` leaves out the facts of each issue."""
@@ -90,14 +98,15 @@ def forget_requests() -> Response:
 
 @routes.get("/webhooks")
 def webhooks() -> Response:
-    """Return the deliveries made so far."""
-    sent = list(site().webhooks.deliveries)
-    return jsonify(
-        [
-            {"event": each.event, "url": each.url, "identifier": each.identifier, "statuses": each.statuses}
-            for each in sent
-        ]
-    )
+    """Return the deliveries made so far, or those made after `since` (epoch ms)."""
+    since = int(request.args.get("since", 0))
+    return jsonify([each.shown() for each in list(site().webhooks.deliveries) if each.made_at >= since])
+
+
+@routes.get("/webhooks/pending")
+def pending_webhooks() -> Response:
+    """Return how many deliveries and retries have yet to leave."""
+    return jsonify({"pending": site().webhooks.postman.pending})
 
 
 @routes.post("/mutate")
@@ -111,17 +120,48 @@ def mutate() -> Response:
     return jsonify(made[0] if count == 1 else made)
 
 
+@routes.post("/restart")
+def restart() -> Response:
+    """Be away for `seconds`, then back without any page token; this answer still goes out."""
+    site().restart(float((request.get_json(silent=True) or {}).get("seconds", 0)))
+    return Response(status=204)
+
+
+@routes.post("/storm")
+def begin_storm() -> Response:
+    """Let the site change by itself: {"changes", "rate", "others", "seed", …} as in `sandbox.storm.Wanted`."""
+    asked = request.get_json()
+    if not isinstance(asked, dict):
+        raise JiraError(400, "A JSON object is needed.")
+    return jsonify(site().storm(**asked).shown())
+
+
+@routes.get("/storm")
+def show_storm() -> Response:
+    """Return how far the storm is, and what it has changed; `?since=` leaves out the first notes."""
+    return jsonify(_storm().shown(int(request.args.get("since", 0))))
+
+
+@routes.delete("/storm")
+def end_storm() -> Response:
+    """End the storm before its time."""
+    _storm().stop()
+    return Response(status=204)
+
+
+def _storm() -> Storm:
+    found = site().last_storm
+    if found is None:
+        raise JiraError(404, "There was no storm.")
+    return found
+
+
 @routes.post("/webhook")
 def webhook() -> Response:
     """Send any event: {"event": …, "body": {…}}."""
     asked = request.get_json()
     sent = site().send_webhook(asked["event"], asked.get("body") or {})
-    return jsonify(
-        [
-            {"event": each.event, "url": each.url, "identifier": each.identifier, "statuses": each.statuses}
-            for each in sent
-        ]
-    )
+    return jsonify([each.shown() for each in sent])
 
 
 @routes.route("/options", methods=["GET", "POST"])
@@ -129,7 +169,7 @@ def options() -> Response:
     """Show the options, after changing those that are sent."""
     if request.method == "POST":
         try:
-            site().options.change(request.get_json())
+            site().change_options(request.get_json())
         except (ValueError, AttributeError) as failure:
             raise JiraError(400, str(failure)) from failure
     return jsonify(site().options.shown())

@@ -131,8 +131,10 @@ def running_app(
     roles: tuple[str, ...] = ("web", "worker", "clock"),
     base_path: str = "",
     site_hosts: str = "http://127.0.0.1:*",
+    port: int | None = None,
+    more: dict[str, str] | None = None,
 ) -> Iterator[RunningApp]:
-    port = free_port()
+    port = port or free_port()
     env = {
         **os.environ,
         "ENVIRONMENT": "development",
@@ -146,6 +148,7 @@ def running_app(
         "BOOTSTRAP_ACCOUNT": "story",
         "BOOTSTRAP_API_KEY": API_KEY,
         "NO_PROXY": "127.0.0.1",
+        **(more or {}),
     }
     subprocess.run([sys.executable, "-m", "app", "release"], cwd=ROOT, env=env, check=True, capture_output=True)
     app = RunningApp(port, env, log)

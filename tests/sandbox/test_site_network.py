@@ -1,0 +1,162 @@
+"""The site's bad days: webhooks lost, doubled, late and overtaking each other; searches behind the truth."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox import Options, Site
+from sandbox.postman import Postman
+
+if TYPE_CHECKING:
+    from tests.sandbox.app_client import AppClient
+    from tests.sandbox.fake_app import FakeApp
+
+JQL = "/rest/api/3/search/jql"
+
+
+def edit_and_wait(site: Site, times: int) -> list[str]:
+    """Edit so many issues; return their ids once all deliveries have come or gone."""
+    made = [site.mutate("assign_issue")["issue_id"] for _ in range(times)]
+    assert site.webhooks.postman.wait_until_idle(20)
+    return made
+
+
+def test_a_share_is_lost_without_a_trace(app: FakeApp, site: Site, client: AppClient) -> None:
+    site.options.change({"webhook_loss": 0.3})
+    edit_and_wait(site, 60)
+    sent = site.webhooks.deliveries
+    lost = [each for each in sent if each.is_lost]
+    assert 5 < len(lost) < 35
+    assert all(not each.statuses for each in lost)
+    assert len(app.of("/webhooks")) == len(sent) - len(lost)
+    assert client.get("/rest/api/3/webhook/failed").json()["values"] == []
+
+
+def test_doubled_deliveries_share_their_identifier(app: FakeApp, site: Site) -> None:
+    site.options.change({"webhook_duplicates": 1.0})
+    edit_and_wait(site, 10)
+    identifiers = [each.headers["X-Atlassian-Webhook-Identifier"] for each in app.of("/webhooks")]
+    assert len(identifiers) == 20
+    assert len(set(identifiers)) == 10
+    assert not any("X-Atlassian-Webhook-Retry" in each.headers for each in app.of("/webhooks"))
+
+
+def test_delayed_deliveries_overtake_each_other(app: FakeApp, site: Site) -> None:
+    site.options.change({"webhook_delay_s": 0.6})
+    began = time.monotonic()
+    for _ in range(30):
+        site.mutate("assign_issue")
+    assert time.monotonic() - began < 0.5, "a change must not wait for its webhook"
+    assert site.webhooks.postman.wait_until_idle(20)
+    order = [each.headers["X-Atlassian-Webhook-Identifier"] for each in app.of("/webhooks")]
+    made = [each.identifier for each in site.webhooks.deliveries]
+    assert sorted(order) == sorted(made)
+    assert order != made
+
+
+def test_one_seed_one_fate() -> None:
+    def fates(seed: int) -> list[int]:
+        site = Site(dataset="seeded", seed=seed, issues=30, projects=2, options=Options(webhook_loss=0.5))
+        chance = site.webhooks._chance
+        return [round(chance.random() * 1e6) for _ in range(5)]
+
+    assert fates(4) == fates(4)
+    assert fates(4) != fates(5)
+
+
+def test_what_was_given_up_is_listed_as_failed(app: FakeApp, site: Site, client: AppClient) -> None:
+    app.answers["/webhooks"] = [503]
+    site.mutate("assign_issue")
+    assert site.webhooks.postman.wait_until_idle(10)
+    (failed,) = client.get("/rest/api/3/webhook/failed").json()["values"]
+    assert failed["id"] == site.webhooks.deliveries[0].identifier
+    assert site.webhooks.deliveries[0].statuses == [503, 503, 503]
+
+
+def test_a_postman_carries_what_is_due_and_nothing_before() -> None:
+    postman, carried = Postman(senders=2), []
+    for delay in (0.3, 0.1, 0.2, 0.0):
+        postman.post(lambda delay=delay: carried.append(delay), after=delay)  # type: ignore[misc]  # mypy sees a parameter
+    assert not postman.wait_until_idle(0.05)
+    assert postman.wait_until_idle(5)
+    assert carried == [0.0, 0.1, 0.2, 0.3]
+    assert postman.pending == 0
+
+
+def hits(client: AppClient, jql: str, **more: object) -> set[str]:
+    return {each["id"] for each in client.get(JQL, jql=jql, maxResults=100, **more).json()["issues"]}
+
+
+def test_a_lagging_index_finds_then_loses_then_finds_and_comes_to_rest(site: Site, client: AppClient) -> None:
+    site.options.change({"index_lag_s": 1.0})
+    made = [site.mutate("create_issue", project="APOL")["id"] for _ in range(8)]
+    seen: dict[str, list[bool]] = {each: [] for each in made}
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and not all(each[-30:] == [True] * 30 for each in seen.values()):
+        found = hits(client, "project = APOL ORDER BY created DESC")
+        for known, history in seen.items():
+            history.append(known in found)
+    for history in seen.values():
+        assert history[-30:] == [True] * 30, "an issue never came to rest"
+    flickers = [history for history in seen.values() if "101" in "".join("01"[each] for each in history)]
+    assert flickers, "no issue was found, lost and found again"
+
+
+def test_reconciled_issues_are_seen_at_once_and_no_other(site: Site, client: AppClient) -> None:
+    site.options.change({"index_lag_s": 3600.0})
+    one, other = (site.mutate("create_issue", project="APOL", summary="fresh")["id"] for _ in range(2))
+    assert hits(client, f"id in ({one}, {other})") == set()
+    assert hits(client, f"id in ({one}, {other})", reconcileIssues=one) == {one}
+    site.mutate("delete_issue", issue="APOL-2")
+    site.mutate("update_issue", issue="APOL-1", fields={"summary": "later"})
+    got = client.get(JQL, jql="key = APOL-1", fields="summary").json()["issues"][0]["fields"]["summary"]
+    assert got != "later"
+    known = site.world.find("APOL-1").id  # type: ignore[union-attr]  # it is there
+    got = client.get(JQL, jql="key = APOL-1", fields="summary", reconcileIssues=known).json()["issues"][0]
+    assert got["fields"]["summary"] == "later"
+
+
+def test_a_deleted_issue_haunts_a_lagging_index(site: Site, client: AppClient) -> None:
+    gone = site.world.find("APOL-2").id  # type: ignore[union-attr]  # it is there
+    site.options.change({"index_lag_s": 3600.0})
+    site.mutate("delete_issue", issue="APOL-2")
+    assert gone in hits(client, "project = APOL")
+    assert client.get(f"/rest/api/3/issue/{gone}").status_code == 404
+    assert gone not in hits(client, "project = APOL", reconcileIssues=gone)
+
+
+def test_a_hot_issue_is_late_but_not_starved() -> None:
+    now = 1_800_000_000_000
+    site = Site(dataset="seeded", seed=3, issues=40, projects=2, clock=lambda: now, options=Options(index_lag_s=10))
+    versions = []
+    for _ in range(60):
+        now += 1000
+        site.mutate("update_issue", issue="APOL-1")
+        found = next(iter(site.search_view().named(["APOL-1"])))
+        versions.append(now - found.updated_ms)
+    assert max(versions[12:]) <= 11_000, "each write postponed the earlier ones"
+
+
+def test_an_index_without_lag_is_the_truth(site: Site) -> None:
+    site.mutate("update_issue")
+    assert site.search_view() is site.world
+
+
+@pytest.mark.parametrize("jql", ["id in (10001, 999999)", "key = APOL-1 OR key = NOPE-7", "NOT issue = 999999"])
+def test_a_query_that_names_an_unknown_issue_is_refused_whole(site: Site, client: AppClient, jql: str) -> None:
+    answer = client.get(JQL, jql=jql)
+    assert answer.status_code == 400
+    (message,) = answer.json()["errorMessages"]
+    assert ("999999" if "999999" in jql else "NOPE-7") in message
+    site.options.change({"unknown_issues_are_errors": False})
+    assert client.get(JQL, jql=jql).status_code == 200
+
+
+def test_an_issue_out_of_sight_is_as_unknown_as_one_that_is_not_there(site: Site, client: AppClient) -> None:
+    known = site.mutate("hide_issue", issue="APOL-2")["id"]
+    assert client.get(JQL, jql=f"id = {known}").status_code == 400
+    known = site.mutate("archive_issue", issue="APOL-3")["id"]
+    assert client.get(JQL, jql=f"id = {known}").json() == {"issues": [], "isLast": True}

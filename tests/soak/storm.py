@@ -1,0 +1,294 @@
+"""A site in a storm, its webhooks lost, doubled and late, its index behind: in the end the tables are the site.
+
+`python -m tests.soak storm`: 2,000 issues changed at 50 a second. With `--kills N` web, worker, clock and Valkey are
+killed N times each meanwhile, and Valkey loses its data each time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import psycopg
+
+from app import embedded
+from tests.soak import rows
+from tests.soak.site import SiteProcess, site_process
+from tests.soak.watch import FeedReader, Latencies, RowWatch, figure
+from tests.story.processes import RunningApp, running_app, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.soak.watch import Figure
+
+KILLED = ("web", "worker", "clock", "valkey")
+
+
+@dataclass(frozen=True)
+class Weather:
+    """A storm and the network it is seen through."""
+
+    issues: int = 2000
+    changes: int = 2000
+    rate: float = 50.0
+    others: float = 0.02
+    loss: float = 0.1
+    doubled: float = 0.1
+    delay_s: float = 30.0
+    lag_s: float = 20.0
+    latency_ms: int = 0
+    """What the site takes for an answer, beside its own work."""
+    kills: int = 0
+    """Times that each of web, worker, clock and Valkey is killed."""
+    seed: int = 1
+    patience_s: float = 600.0
+    """How long the tables may take to become the site, after the last change."""
+
+
+@dataclass
+class Outcome:
+    """What came of it."""
+
+    behind_s: float = 0.0
+    """Seconds by which the site itself was behind its rate at worst."""
+    changed_issues: int = 0
+    deliveries: int = 0
+    lost: int = 0
+    from_change: Figure | None = None
+    from_delivery: Figure | None = None
+    never: list[str] = field(default_factory=list)
+    """Deliveries whose change no row ever showed."""
+    requests: int = 0
+    """REST requests from the first change until all that was delivered was worked off."""
+    points: int = 0
+    by_template: dict[str, int] = field(default_factory=dict)
+    kills: list[str] = field(default_factory=list)
+    true_after_s: float | None = None
+    """Seconds from the last change until the tables were the site; None: never."""
+    differences: list[rows.Difference] = field(default_factory=list)
+    feed_problems: list[str] = field(default_factory=list)
+
+    @property
+    def requests_an_issue(self) -> float:
+        return self.requests / max(1, self.changed_issues)
+
+
+@dataclass
+class Stage:
+    """The running product, its servers and its site."""
+
+    folder: Path
+    database_url: str
+    redis_url: str
+    site: SiteProcess
+    app: RunningApp
+    integration: str
+    client_key: str
+
+
+@contextlib.contextmanager
+def stage(weather: Weather, more: dict[str, str] | None = None) -> Any:
+    """Everything up, paired and verified, before the storm."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="storm")))
+        servers = stack.enter_context(embedded.running(folder / "var", postgres=True, valkey=True))
+        site = stack.enter_context(
+            site_process(
+                folder,
+                issues=weather.issues,
+                projects=6,
+                seed=weather.seed,
+                latency_ms=weather.latency_ms,
+                worklog_feed_delay_s=5,
+            )
+        )
+        app = stack.enter_context(
+            running_app(
+                database_url=str(servers.database_url),
+                redis_url=str(servers.redis_url),
+                install_keys_url=site.install_keys_url,
+                log=folder / "app.log",
+                port=site.app_port,
+                more={"APP_POINTS_PER_HOUR": "100000000", **(more or {})},
+            )
+        )
+        integration = app.pair(site)  # type: ignore[arg-type]  # has what pairing needs
+        app.wait_until_verified(integration, patience=600)
+        yield Stage(folder, str(servers.database_url), str(servers.redis_url), site, app, integration, site.client_key)
+
+
+def run(weather: Weather, here: Stage, say: Callable[[str], None]) -> Outcome:
+    """One storm, from a verified site to tables that are the site again."""
+    outcome, site = Outcome(), here.site
+    before = rows.differences(here.database_url, site.base_url, here.client_key)
+    if before:
+        say(f"different before the storm:\n{rows.summary(before)}")
+    site.options(
+        webhook_loss=weather.loss,
+        webhook_duplicates=weather.doubled,
+        webhook_delay_s=weather.delay_s,
+        index_lag_s=weather.lag_s,
+    )
+    site.control("DELETE", "requests")
+    feed = FeedReader(here.app, here.integration)
+    with RowWatch(here.database_url, here.client_key) as watch, feed:
+        killer = Killer(weather, here)
+        began = time.time()
+        site.control("POST", "storm", json=_asked(weather))
+        with killer:
+            wait_for(lambda: site.control("GET", "storm", params={"since": 10**9})["isOver"], weather.changes)
+        ended = time.time()
+        say(f"{weather.changes} changes in {ended - began:.1f} s")
+        outcome.kills = killer.done
+        wait_for(lambda: site.control("GET", "webhooks/pending")["pending"] == 0, weather.delay_s + 120)
+        wait_for(lambda: _waiting(here.database_url) == 0, 120, here.app.tail)
+        time.sleep(1)  # the row watch looks every 40 ms
+        _measure(outcome, here, watch, int(began * 1000))
+        site.options(index_lag_s=0.0)  # what is on its way still takes its time
+        _converge(outcome, weather, here, ended, say)
+    feed.take()
+    outcome.feed_problems = feed.problems(here.database_url, here.client_key)
+    return outcome
+
+
+def _asked(weather: Weather) -> dict[str, Any]:
+    return {"changes": weather.changes, "rate": weather.rate, "others": weather.others, "seed": weather.seed}
+
+
+def _waiting(database_url: str) -> int:
+    with psycopg.connect(database_url) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM inbox WHERE done_at IS NULL").fetchone() or (0,)
+        return int(count)
+
+
+def _measure(outcome: Outcome, here: Stage, watch: RowWatch, began: int) -> None:
+    traffic = here.site.control("GET", "requests")
+    deliveries = here.site.control("GET", "webhooks", params={"since": began})
+    storm = here.site.control("GET", "storm")
+    latencies = Latencies.of(deliveries, watch)
+    outcome.behind_s = storm["latestBy"]
+    outcome.changed_issues = len({each["issue_id"] for each in storm["notes"] if each["issue_id"]})
+    outcome.deliveries, outcome.lost = len(deliveries), sum(each["isLost"] for each in deliveries)
+    outcome.from_change, outcome.from_delivery = figure(latencies.from_change), figure(latencies.from_delivery)
+    outcome.never = latencies.never
+    outcome.requests, outcome.points = traffic["requests"], traffic["points"]
+    outcome.by_template = dict(sorted(traffic["by_template"].items(), key=lambda each: -each[1]))
+
+
+def _converge(outcome: Outcome, weather: Weather, here: Stage, ended: float, say: Callable[[str], None]) -> None:
+    deadline = time.monotonic() + weather.patience_s
+    said = 0.0
+    while True:
+        outcome.differences = rows.differences(here.database_url, here.site.base_url, here.client_key)
+        if not outcome.differences:
+            outcome.true_after_s = time.time() - ended
+            return
+        if time.monotonic() > said + 30:
+            say(f"after {time.time() - ended:.0f} s still different:\n{rows.summary(outcome.differences)}")
+            said = time.monotonic()
+        if time.monotonic() > deadline:
+            return
+        time.sleep(3)
+
+
+class Killer(threading.Thread):
+    """Kills each role at seeded moments of the storm and starts it again a moment later."""
+
+    def __init__(self, weather: Weather, here: Stage) -> None:
+        super().__init__(name="killer", daemon=True)
+        self._here = here
+        chance = random.Random(weather.seed)
+        length = weather.changes / weather.rate
+        moments = [(chance.uniform(0.02, 0.98) * length, role) for role in KILLED for _ in range(weather.kills)]
+        self._moments = sorted(moments)
+        self._pause = chance
+        self.done: list[str] = []
+        self.problem: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.join()
+        if self.problem is not None:
+            raise self.problem
+
+    def run(self) -> None:
+        began = time.monotonic()
+        try:
+            for moment, role in self._moments:
+                time.sleep(max(0.0, began + moment - time.monotonic()))
+                self._kill(role)
+                self.done.append(f"{role} after {time.monotonic() - began:.1f} s")
+        except BaseException as problem:  # noqa: BLE001 - raised where the thread is joined
+            self.problem = problem
+
+    def _kill(self, role: str) -> None:
+        if role == "valkey":
+            kill_valkey(self._here.folder / "var")
+            return
+        self._here.app.kill(role)
+        time.sleep(self._pause.uniform(0.1, 0.5))
+        self._here.app.start(role)
+
+
+def kill_valkey(var: Path) -> None:
+    """SIGKILL, wipe what it kept, start it again empty at the same address."""
+    os.kill(int((var / "valkey" / "server.pid").read_text(encoding="utf-8")), signal.SIGKILL)
+    time.sleep(0.1)
+    shutil.rmtree(var / "valkey" / "appendonlydir", ignore_errors=True)
+    with embedded.running(var, postgres=False, valkey=True):
+        pass  # we are a member already, so it stays up
+
+
+def told(weather: Weather, outcome: Outcome) -> list[str]:
+    """The figures in words."""
+    top = ", ".join(f"{count} × {template}" for template, count in list(outcome.by_template.items())[:8])
+    lines = [
+        f"{weather.changes} changes at {weather.rate:g} a second, {outcome.changed_issues} issues changed",
+        f"the site was at most {outcome.behind_s:.2f} s behind its own rate",
+        f"{outcome.deliveries} deliveries, {outcome.lost} lost, {weather.doubled:.0%} doubled",
+        f"deliveries late by up to {weather.delay_s:g} s, the index by up to {weather.lag_s:g} s",
+        f"change to row:   {outcome.from_change}",
+        f"delivery to row: {outcome.from_delivery}",
+        f"{outcome.requests} requests, {outcome.requests_an_issue:.3f} a changed issue; {outcome.points} points",
+        f"  {top}",
+    ]
+    if outcome.kills:
+        lines.append(f"killed {len(outcome.kills)} times: {', '.join(outcome.kills)}")
+    if outcome.true_after_s is not None:
+        lines.append(f"the tables were the site {outcome.true_after_s:.0f} s after the last change")
+    else:
+        lines.append(f"DIFFERENT: {len(outcome.differences)} fields\n{rows.summary(outcome.differences)}")
+    lines += [f"FEED: {each}" for each in outcome.feed_problems]
+    return lines
+
+
+def main(weather: Weather) -> int:
+    """Run it and print the figures. Returns the exit status."""
+
+    def say(words: str) -> None:
+        sys.stdout.write(f"{words}\n")
+        sys.stdout.flush()
+
+    with stage(weather) as here:
+        outcome = run(weather, here, say)
+        if outcome.true_after_s is None:
+            kept = Path(tempfile.gettempdir()) / "storm-app.log"
+            shutil.copy(here.folder / "app.log", kept)
+            say(f"the app's log: {kept}")
+    for line in told(weather, outcome):
+        say(line)
+    return 1 if outcome.differences or outcome.feed_problems or outcome.true_after_s is None else 0

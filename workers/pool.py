@@ -1,0 +1,55 @@
+"""The worker processes of one machine: as many as asked for, and one more that takes live jobs only.
+
+A hand stays with a backfill for a whole slice. When all workers lend one, a webhook would wait for the slice's end; the
+one more is there for it. It sleeps on its queue while nothing is live.
+"""
+
+from __future__ import annotations
+
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+from rq.worker_pool import WorkerPool, run_worker
+
+from app.jobs import Lane
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+    from redis import Redis
+
+
+class Pool(WorkerPool):
+    """RQ's pool with a worker of its own for the live lane."""
+
+    def __init__(self, redis: Redis, size: int) -> None:
+        # Workers that do not fork a process a job keep their connections to PostgreSQL and to Jira.
+        super().__init__(
+            [lane.value for lane in Lane],
+            connection=redis,
+            num_workers=size + 1,
+            worker_class=SimpleWorker,
+            serializer=JSONSerializer,
+        )
+        self._live_only = ""
+
+    def get_worker_process(
+        self, name: str, burst: bool, _sleep: float = 0, logging_level: str = "WARNING"
+    ) -> BaseProcess:
+        """The first worker, and whoever comes for it when it died, takes live jobs only."""
+        lanes = self._queue_names
+        if self._live_only not in self.worker_dict:
+            self._live_only, lanes = name, [Lane.LIVE.value]
+        return get_context("fork").Process(
+            target=run_worker,
+            args=(name, lanes, self._connection_class, self._pool_class, self._pool_kwargs),
+            kwargs={
+                "burst": burst,
+                "logging_level": logging_level,
+                "worker_class": self.worker_class,
+                "serializer": self.serializer,
+            },
+            name=f"worker {name} of {', '.join(lanes)}",
+        )
