@@ -48,6 +48,8 @@ class Hand:
     """Requests that all hands together may have under way at the site."""
     crew_size: int
     """Threads of this hand."""
+    walked: int = field(default=0, init=False)
+    """Chunks that were claimed so far."""
     _fields: Fields | None = field(default=None, init=False)
 
     def work(self, *, until: datetime) -> str:
@@ -67,6 +69,7 @@ class Hand:
                 if claimed is None:
                     return False
                 chunk, fields = claimed
+                self.walked += 1
                 with keeper.holding(chunk):
                     walker.walk(entity(chunk.entity), chunk, fields, until)
                 return True

@@ -97,7 +97,7 @@ BODIES: dict[str, tuple[bytes, list[str]]] = {
     "id-is-path": (b'{"issue": {"id": "../../admin"}}', []),
     "id-is-object": (b'{"issue": {"id": {"id": "1"}}}', []),
     "id-beyond-reason": (b'{"issue": {"id": "99999999999999999999999"}}', []),
-    "comment-without-issue": (b'{"comment": {"id": "7"}}', []),
+    "comment-without-issue": (b'{"comment": {"self": "x/issue/y/comment/7"}}', []),
     "delete-before-create": (b'{"webhookEvent": "jira:issue_deleted", "issue": {"id": "77"}}', ["77"]),
     "deep": (b'{"a":' * 5000 + b"1" + b"}" * 5000, []),
     "24-megabytes": (b'{"issue": {"id": "10001"}, "x": "' + b"x" * 24_000_000 + b'"}', ["10001"]),
