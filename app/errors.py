@@ -118,9 +118,16 @@ class JiraDown(JiraFailure):
 
 
 class JiraRefused(JiraFailure):
-    """401 or 403: the credential is broken or the permission is lost."""
+    """401 or 403: the credential is broken or the permission is lost.
+
+    `is_credential` is True for 401: Jira does not know us, so nothing else will be answered either.
+    """
 
     word = "refused"
+
+    def __init__(self, message: str, *, is_credential: bool = False) -> None:
+        super().__init__(message)
+        self.is_credential = is_credential
 
 
 class JiraGone(JiraFailure):

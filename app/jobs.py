@@ -50,11 +50,12 @@ PLAN = JobSpec("plan", Lane.LIVE, "workers.ingest.plan")
 BACKFILL = JobSpec("backfill", Lane.BULK, "workers.ingest.backfill")
 VERIFY = JobSpec("verify", Lane.UPKEEP, "workers.ingest.verify")
 WEBHOOKS = JobSpec("webhooks", Lane.LIVE, "workers.ingest.webhooks")
+REREAD = JobSpec("reread", Lane.BULK, "workers.ingest.reread")
 ERASE = JobSpec("erase", Lane.UPKEEP, "workers.upkeep.erase")
 PURGE = JobSpec("purge", Lane.UPKEEP, "workers.upkeep.purge")
 SWEEP = JobSpec("sweep", Lane.UPKEEP, "workers.upkeep.sweep")
 
-ALL = (PLAN, BACKFILL, VERIFY, WEBHOOKS, ERASE, PURGE, SWEEP)
+ALL = (PLAN, BACKFILL, VERIFY, WEBHOOKS, REREAD, ERASE, PURGE, SWEEP)
 
 
 def queue(redis: Redis, lane: Lane) -> Queue:

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from app import clock, jobs
 from app.ingest import backfill as filling
-from app.ingest import completeness
+from app.ingest import completeness, webhook
 from app.ingest import plan as planning
-from app.ingest.webhook import Drain
+from app.jira.limits import Purpose
 from workers.job import job
 
 if TYPE_CHECKING:
@@ -17,33 +17,54 @@ if TYPE_CHECKING:
 
 
 @job
-def plan(runtime: Runtime, tenant_id: str) -> None:
+def plan(runtime: Runtime, tenant_id: str) -> str | None:
     """Plan the whole site and start its hands."""
     tenant = UUID(tenant_id)
     with runtime.store.bound_to(tenant) as session:
-        planning.begin(session, tenant, site_concurrency=runtime.settings.site_concurrency)
+        is_planned = planning.begin(session, tenant, site_concurrency=runtime.settings.site_concurrency)
+    return "the whole site is read" if is_planned else None
 
 
 @job
-def backfill(runtime: Runtime, tenant_id: str) -> str:
+def backfill(runtime: Runtime, tenant_id: str) -> str | None:
     """Lend the tenant a hand for one slice."""
     walks, workers = filling.walks_of(runtime.settings.site_concurrency), runtime.settings.worker_concurrency
     # The workers of this machine share the site's chunks; a few threads each even where there are many.
     crew_size = min(walks, max(4, -(-walks // workers)))
     hand = filling.Hand(runtime.store, runtime.sites, UUID(tenant_id), walks, crew_size)
-    return hand.work(until=clock.now() + filling.SLICE)
+    ended = hand.work(until=clock.now() + filling.SLICE)
+    return f"{hand.walked} parts walked, {_ENDED[ended]}" if hand.walked else None
+
+
+_ENDED = {"again": "more is due", "later": "the rest is due later", "done": "nothing is left"}
 
 
 @job
-def verify(runtime: Runtime, tenant_id: str) -> None:
+def verify(runtime: Runtime, tenant_id: str) -> str | None:
     """Compare what is stored with what the site says it has."""
     tenant = UUID(tenant_id)
-    completeness.verify(runtime.store, runtime.sites.open(tenant), tenant)
+    findings = completeness.verify(runtime.store, runtime.sites.open(tenant), tenant)
+    short = [each for each in findings if not each.is_complete]
+    return f"{len(findings)} counts compared, {len(short)} differ" if findings else None
 
 
 @job
-def webhooks(runtime: Runtime, tenant_id: str) -> None:
-    """Read again what waiting deliveries name, one batch; queue for the next."""
-    tenant = UUID(tenant_id)
-    if Drain(runtime.store, runtime.sites.open(tenant), tenant).once():
-        jobs.enqueue(runtime.redis, jobs.WEBHOOKS, tenant_id)
+def webhooks(runtime: Runtime, tenant_id: str) -> str | None:
+    """Read again what waiting deliveries name."""
+    return _drained(runtime, tenant_id, own=False)
+
+
+@job
+def reread(runtime: Runtime, tenant_id: str) -> str | None:
+    """Read again what polls and sweeps found to differ."""
+    return _drained(runtime, tenant_id, own=True)
+
+
+def _drained(runtime: Runtime, tenant_id: str, *, own: bool) -> str | None:
+    tenant, until = UUID(tenant_id), clock.now() + webhook.SLICE
+    site = runtime.sites.open(tenant, Purpose.POLL if own else Purpose.READ_THROUGH)
+    handled = webhook.Drain(runtime.store, site, tenant, own=own).run(until=until)
+    if clock.now() >= until:
+        again = jobs.REREAD if own else jobs.WEBHOOKS
+        jobs.enqueue(runtime.redis, again, tenant_id)
+    return f"{handled} deliveries read again" if handled else None

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import functools
 import gc
+import inspect
 import sys
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
 
 import structlog
 
 from app import config, logs, runtime
-from app.errors import JiraFailure, Unavailable
+from app.errors import AppError, JiraFailure, Unavailable
+from app.store import activity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from app.runtime import Runtime
 
@@ -45,13 +50,20 @@ def _runtime() -> Runtime:
 
 
 def job(work: Callable[Concatenate[Runtime, P], T]) -> Callable[P, T | None]:
-    """Make a job function of one that takes the runtime first; RQ passes the rest, JSON ids all."""
+    """Make a job function of one that takes the runtime first; RQ passes the rest, JSON ids all.
+
+    One whose first argument is a tenant's id leaves a line in the tenant's activity, unless it returns None: that says
+    that there was nothing to do. What it returns else is told there.
+    """
+    is_tenants = list(inspect.signature(work).parameters)[1:2] == ["tenant_id"]
 
     @functools.wraps(work)
     def run(*args: P.args, **kwargs: P.kwargs) -> T | None:
         with structlog.contextvars.bound_contextvars(job=work.__name__):
             try:
-                return work(_runtime(), *args, **kwargs)
+                with _line(work.__name__, UUID(str(args[0]))) if is_tenants else nullcontext(_Line()) as line:
+                    line.done = work(_runtime(), *args, **kwargs)
+                    return line.done  # type: ignore[no-any-return]  # what the job itself returned
             except (JiraFailure, Unavailable) as failure:
                 # The work stands in PostgreSQL; the sweep brings it back. Nothing to gain from a stack trace.
                 log.warning("job gave way", reason=str(failure))
@@ -60,3 +72,32 @@ def job(work: Callable[Concatenate[Runtime, P], T]) -> Callable[P, T | None]:
     # functools.wraps hides the extra argument from RQ's own check only by name.
     del run.__wrapped__
     return run
+
+
+@dataclass
+class _Line:
+    """What a run leaves behind: what it returned."""
+
+    done: Any = None
+
+
+@contextmanager
+def _line(name: str, tenant_id: UUID) -> Iterator[_Line]:
+    """A line in the tenant's activity around a run."""
+    store, line = _runtime().store, _Line()
+    with store.bound_to(tenant_id) as session:
+        known = activity.begin(session, tenant_id, name)
+    try:
+        yield line
+    except Exception as failure:
+        is_passing = isinstance(failure, JiraFailure | Unavailable)
+        # A stranger's value may stand in the words of an error that is not ours.
+        words = str(failure) if isinstance(failure, AppError) else type(failure).__name__
+        with store.bound_to(tenant_id) as session:
+            activity.end(session, known, "put off" if is_passing else "failed", error=words)
+        raise
+    with store.bound_to(tenant_id) as session:
+        if line.done is None:
+            activity.forget(session, known)
+        else:
+            activity.end(session, known, "done", detail=str(line.done))

@@ -38,6 +38,8 @@ def sweep(runtime: Runtime) -> None:
                 planning.lend_hands(session, work.tenant_id, min(work.chunks, runtime.settings.site_concurrency))
             if work.deliveries:
                 session.enqueue(jobs.WEBHOOKS, str(work.tenant_id), once_as=f"{work.tenant_id}-sweep")
+            if work.rereads:
+                session.enqueue(jobs.REREAD, str(work.tenant_id), once_as=f"{work.tenant_id}-sweep")
             if work.is_unverified:
                 session.enqueue(jobs.VERIFY, str(work.tenant_id), once_as=f"{work.tenant_id}-sweep")
             if work.is_unplanned:
@@ -62,9 +64,10 @@ def erase(runtime: Runtime, integration_id: str) -> None:
 
 
 @job
-def purge(runtime: Runtime, tenant_id: str) -> None:
+def purge(runtime: Runtime, tenant_id: str) -> str:
     """Erase what was kept of a site whose grace period is over; the install record of one that left goes too."""
     known = UUID(tenant_id)
     erasing.erase_tenant_data(runtime.store, known, is_purge=True)
     with runtime.store.unrestricted_unsafe() as session:
         erasing.drop_purged_tenant(session, known)
+    return "erased"

@@ -146,6 +146,8 @@ class Entity:
     example: Example
     id: Callable[[Item], Json] = lambda item: item.body.get("id")
     walk: Walk | None = None
+    one: Walk | None = None
+    """How a single one is read: `{id}` in path or parameters; `items` empty where the answer is the object itself."""
     inline: tuple[Inline, ...] = ()
     webhooks: tuple[str, ...] = ()
     updated: str | None = None

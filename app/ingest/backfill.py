@@ -40,8 +40,8 @@ _SOON = timedelta(seconds=5)
 
 
 def walks_of(site_concurrency: int) -> int:
-    """How many chunks of a site are walked at once, for so many requests at once: half as many again."""
-    return site_concurrency + site_concurrency // 2
+    """How many chunks of a site are walked at once, for so many requests at once."""
+    return 2 * site_concurrency
 
 
 @dataclass
@@ -55,6 +55,8 @@ class Hand:
     """Chunks that all hands together may walk at once."""
     crew_size: int
     """Threads of this hand."""
+    walked: int = field(default=0, init=False)
+    """Chunks that were claimed so far."""
     _fields: Fields | None = field(default=None, init=False)
 
     def work(self, *, until: datetime) -> str:
@@ -73,6 +75,7 @@ class Hand:
                 chunks, fields = self._claim(least=plan.SHORT if member % 2 else 0)
                 if not chunks:
                     return False
+                self.walked += len(chunks)
                 with keeper.holding(chunks[0]):
                     walker.walk_all(chunks, fields, until)
                 return True

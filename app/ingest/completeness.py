@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from app import clock, ids
 from app.catalog.registry import all_entities, entity
+from app.catalog.registry import entity as entity_named
 from app.ingest.walk import count, jql_of
 from app.integrations import ledger
 from app.integrations.model import State
@@ -19,6 +20,7 @@ from app.store.tables import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from uuid import UUID
 
     from app.jira.client import Site
@@ -209,3 +211,44 @@ def progress(session: Session) -> list[Progress]:
     return [
         Progress(name, max(0, held.get(name, 0)), expected.get(name), verified_at.get(name)) for name in all_entities()
     ]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A finding as it is kept."""
+
+    entity: str
+    scope_id: str
+    project_key: str | None
+    stored: int
+    expected: int
+    difference: int
+    suspected: int
+    is_complete: bool
+    method: str
+    verified_at: datetime
+
+
+def kept(
+    session: Session, *, entity: str | None = None, scope_id: str | None = None, is_history: bool = False, limit: int
+) -> list[Kept]:
+    """Findings of the bound tenant, latest first: the latest of each entity and scope, or all that are kept."""
+    of, project = COMPLETENESS.c, table_of(entity_named("project"))
+    query = select(COMPLETENESS)
+    if entity is not None:
+        query = query.where(of.entity == entity)
+    if scope_id is not None:
+        query = query.where(of.scope_id == scope_id)
+    if not is_history:
+        query = query.ext(distinct_on(of.entity, of.scope_id)).order_by(of.entity, of.scope_id, of.verified_at.desc())
+    found = query.subquery()
+    is_its = (project.c.id == found.c.scope_id) & (found.c.scope_id != "")
+    difference = (found.c.stored - found.c.expected).label("difference")
+    names = [name for name in Kept.__dataclass_fields__ if name not in {"project_key", "difference"}]
+    rows = session.execute(
+        select(*(found.c[name] for name in names), project.c.key.label("project_key"), difference)
+        .outerjoin(project, is_its)
+        .order_by(found.c.verified_at.desc(), found.c.entity, found.c.scope_id)
+        .limit(limit)
+    )
+    return [Kept(**row._asdict()) for row in rows]

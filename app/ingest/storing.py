@@ -13,7 +13,7 @@ from app.catalog.extract import Page, Row, TopUp, extract_all
 from app.catalog.language import Each, find
 from app.catalog.registry import children_of, walked
 from app.errors import PoisonRecord
-from app.ingest import plan
+from app.ingest import plan, shortfall
 from app.store import checkpoints, poison, records
 from app.store.poison import Parked
 
@@ -62,14 +62,16 @@ class Stored(NamedTuple):
 
 def store_page(session: Session, tenant_id: UUID, haul: Haul, *, read_at: datetime) -> Stored:
     """Store a page in the caller's transaction and plan what it brings."""
+    known = shortfall.known_histories(session, haul.rows)
     applied = records.apply(session, tenant_id, haul.rows, read_at=read_at)
     own = applied.get(haul.entity.name)
     # What is new here brought all its children along: nothing of theirs can be left over.
     if own is not None and own.added < own.offered:
         _bury_absent(session, tenant_id, haul, read_at)
     planned = checkpoints.plan(session, tenant_id, plan.follow_ups(haul.rows))
-    # Top-ups of an issue that was read again are walked again: its list has grown.
-    planned += checkpoints.plan(session, tenant_id, plan.top_ups(haul.top_ups), again=True)
+    # Top-ups of an issue that was read again are walked again, where its list has grown.
+    needed = shortfall.still_short(session, haul.rows, haul.top_ups, known)
+    planned += checkpoints.plan(session, tenant_id, plan.top_ups(needed), again=True)
     if own is not None and own.changed and haul.entity.name == "board_configuration":
         # A filter came or changed: what was held against the filters before is held against them again.
         planned += checkpoints.walk_again(session, [each.name for each in walked(Each.STORED)])
@@ -90,13 +92,13 @@ def _bury_absent(session: Session, tenant_id: UUID, haul: Haul, read_at: datetim
         return
     updated = {row.id: row.values[haul.entity.updated] for row in haul.rows if row.entity is haul.entity}
     for child, place in children_of(haul.entity.name):
-        if place.total is None or child.belongs_to != haul.entity.name:
+        if not place.at or child.belongs_to != haul.entity.name:
             continue
         seen = {
             str(find(body, "id")): [str(find(each, "id")) for each in listed]
             for body in haul.bodies
             if isinstance(listed := find(body, place.at), list)
-            and find(body, place.total) == len(listed)
+            and (place.total is None or find(body, place.total) == len(listed))
             and isinstance(body, dict)
         }
         records.bury_missing(session, tenant_id, child, seen, parent=haul.entity, updated=updated, at=read_at)

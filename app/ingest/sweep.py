@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, delete, func, or_, select, update
 
 from app import clock
+from app.ingest.inbox import is_own
 from app.integrations.ledger import WORKING
 from app.integrations.model import State
-from app.store import claims
+from app.store import activity, claims
 from app.store.schema import CHUNKS, CREDENTIALS, INBOX, INTEGRATIONS, TALLIES, TENANTS
 from app.tenants.depart import GRACE
 
@@ -31,6 +32,7 @@ class DueWork:
     tenant_id: UUID
     chunks: int
     deliveries: int
+    rereads: int
     is_unverified: bool
     is_unplanned: bool
 
@@ -48,8 +50,12 @@ def find_due(session: Session) -> list[DueWork]:
         .subquery()
     )
     inbox = (
-        select(INBOX.c.tenant_id, func.count().label("deliveries"))
-        .where(INBOX.c.done_at.is_(None))
+        select(
+            INBOX.c.tenant_id,
+            func.count().filter(is_own(own=False)).label("deliveries"),
+            func.count().filter(is_own(own=True)).label("rereads"),
+        )
+        .where(INBOX.c.done_at.is_(None), INBOX.c.due_at <= now)
         .group_by(INBOX.c.tenant_id)
         .subquery()
     )
@@ -60,15 +66,18 @@ def find_due(session: Session) -> list[DueWork]:
             counted.c.due,
             counted.c.waiting,
             inbox.c.deliveries,
+            inbox.c.rereads,
         )
         .join(TENANTS, and_(TENANTS.c.id == INTEGRATIONS.c.tenant_id, TENANTS.c.state == "active"))
         .outerjoin(counted, counted.c.tenant_id == INTEGRATIONS.c.tenant_id)
         .outerjoin(inbox, inbox.c.tenant_id == INTEGRATIONS.c.tenant_id)
         .where(
             INTEGRATIONS.c.state.in_(WORKING),
+            INTEGRATIONS.c.parked_because.is_(None),
             or_(
                 counted.c.due > 0,
                 inbox.c.deliveries > 0,
+                inbox.c.rereads > 0,
                 and_(INTEGRATIONS.c.state == State.BACKFILLING.value, func.coalesce(counted.c.waiting, 0) == 0),
             ),
         )
@@ -78,6 +87,7 @@ def find_due(session: Session) -> list[DueWork]:
             tenant_id=row.tenant_id,
             chunks=row.due or 0,
             deliveries=row.deliveries or 0,
+            rereads=row.rereads or 0,
             is_unverified=row.state == State.BACKFILLING.value and row.waiting == 0,
             is_unplanned=row.waiting is None,
         )
@@ -99,6 +109,7 @@ def promise_erasure(session: Session) -> None:
 def tidy(session: Session) -> None:
     """Forget handled deliveries after a week, and rotated secrets once their overlap is over."""
     session.execute(delete(INBOX).where(INBOX.c.done_at < clock.now() - _KEPT))
+    activity.tidy(session)
     is_over = CREDENTIALS.c.previous_until < clock.now()
     session.execute(update(CREDENTIALS).where(is_over).values(previous_sealed=None, previous_until=None))
 

@@ -1,158 +1,298 @@
-"""Webhooks are hints: what they name is read again. Their bodies are not signed, may be old, doubled or cut."""
+"""Webhooks are hints: what they name is read again. Their bodies are not signed, may be old, doubled or cut.
+
+One worker drains a tenant's inbox at a time. Deliveries that name the same issue are answered by one read, and rows and
+deliveries are settled in one transaction.
+"""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 
-from app import clock, jobs, logs
-from app.catalog.extract import clean
+from app import clock, logs
 from app.catalog.language import find
-from app.catalog.registry import all_entities, entity
-from app.errors import JiraFailure, JiraGone, JiraRefused
-from app.ingest import fieldmap, named
+from app.catalog.registry import entity
+from app.errors import JiraBusy, JiraDown, JiraFailure, JiraGone, JiraRefused, Unavailable
+from app.ingest import absences, access, boards, fieldmap, inbox, reading, refresh
+from app.ingest.events import ISSUE_DELETED, LIST_AT, ONE_AT, PROJECT_DELETED
 from app.ingest.plan import lend_hands
 from app.ingest.sift import sift
 from app.ingest.storing import extract_page, store_page
 from app.integrations import ledger
-from app.store import checkpoints, records
-from app.store.schema import CHUNKS, INBOX
+from app.store import cursors
 from app.store.session import StoreFault
+from app.store.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from app.catalog.language import Json
+    from app.catalog.language import Fields, Json
+    from app.ingest.boards import Matched
+    from app.ingest.inbox import Delivery
+    from app.ingest.reading import Read
+    from app.ingest.refresh import Look
     from app.ingest.storing import Haul
     from app.jira.client import Site
+    from app.store.cursors import Cursor
     from app.store.session import Session, Store
 
 log = logs.get(__name__)
 
-_ISSUE_PATHS = ("issue.id", "worklog.issueId", "issueLink.sourceIssueId", "issueLink.destinationIssueId")
-_LONGEST_ID = 255
-_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+SLICE = timedelta(seconds=20)
+"""How long one job drains before it queues again behind others."""
+_SOON, _LATER = timedelta(seconds=5), timedelta(minutes=1)
+"""When the site is asked again: after it did not answer, and after it refused."""
+_CASCADE = frozenset({"comment_deleted", "worklog_deleted", "attachment_deleted", "issuelink_deleted"})
+"""What Jira tells of an issue's children when it is deleted; hiding an issue deletes nothing."""
 
 
-def keep(session: Session, tenant_id: UUID, delivery_id: str, event: str, body: Json) -> bool:
-    """Keep a delivery's ids, once and only for a paired site; nothing personal is kept. Returns whether it is new."""
-    if ledger.of_tenant(session, tenant_id) is None:
-        return False
-    made = session.changed(
-        insert(INBOX)
-        .values(tenant_id=tenant_id, delivery_id=delivery_id, event=clean(event)[:_LONGEST_ID], body=_hints(body))
-        .on_conflict_do_nothing(index_elements=["tenant_id", "delivery_id"])
-    )
-    if made:
-        session.enqueue(jobs.WEBHOOKS, str(tenant_id), once_as=f"{tenant_id}-{clock.epoch()}")
-    return bool(made)
+class Unwanted(Exception):
+    """The integration was paused, disconnected or deleted meanwhile: nothing is written."""
 
 
-def _hints(body: Json) -> dict[str, Any]:
-    """The numeric ids of the issues that a body names; a comment of Data Center names its issue only in its address."""
-    found = {str(each) for path in _ISSUE_PATHS if (each := find(body, path)) is not None}
-    address = find(body, "comment.self")
-    if isinstance(address, str) and "/issue/" in address:
-        found.add(address.split("/issue/", 1)[1].split("/", 1)[0])
-    return {"issues": sorted(each for each in found if _ID.fullmatch(each))}
+@dataclass
+class _Batch:
+    """Deliveries that are answered together, and what was read for them."""
+
+    taken: list[Delivery]
+    fields: Fields
+    issues: list[str] = field(default_factory=list)
+    read: Read | None = None
+    haul: Haul | None = None
+    boards: Matched | None = None
+    looks: list[Look] = field(default_factory=list)
+    lost_projects: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
 class Drain:
-    """Reads again what a tenant's deliveries name."""
+    """Reads again what a tenant's deliveries name: Jira's own, or (`own`) those that our sweeps asked for."""
 
     store: Store
     site: Site
     tenant_id: UUID
+    own: bool = False
+
+    def run(self, *, until: datetime) -> int:
+        """Handle what waits, until nothing does or the time is up. Returns how many deliveries were handled."""
+        handled = 0
+        while clock.now() < until:
+            with self.store.bound_to(self.tenant_id) as session:
+                cursor = cursors.take(session, self.tenant_id, "reread" if self.own else "inbox")
+            if cursor is None:
+                return handled
+            handled += self._drain(cursor, until)
+            with self.store.bound_to(self.tenant_id) as session:
+                # Whatever was kept before the cursor was given back, and whose job found it taken, is seen here.
+                if not inbox.waiting(session, own=self.own):
+                    return handled
+        return handled
+
+    def _drain(self, cursor: Cursor, until: datetime) -> int:
+        handled, put_off = 0, None
+        try:
+            while clock.now() < until:
+                done = sum(self._once(cursor, doubtful=each) for each in (False, True))
+                handled += done
+                if not done:
+                    break
+        except JiraBusy as busy:
+            put_off = busy.retry_at
+            raise
+        except (JiraDown, JiraRefused) as failure:
+            put_off = clock.now() + (_SOON if isinstance(failure, JiraDown) else _LATER)
+            raise
+        finally:
+            with self.store.bound_to(self.tenant_id) as session:
+                cursors.give_back(session, cursor, until=put_off)
+        return handled
 
     def once(self) -> int:
-        """Handle one batch of waiting deliveries. Returns how many were handled; raises a JiraFailure."""
+        """Handle one batch. Returns how many deliveries were handled; raises a JiraFailure."""
         with self.store.bound_to(self.tenant_id) as session:
-            waiting = session.execute(
-                select(INBOX).where(INBOX.c.done_at.is_(None)).order_by(INBOX.c.received_at).limit(named.MOST)
-            ).all()
-            integration = ledger.of_tenant(session, self.tenant_id)
-            if not waiting or integration is None or not integration.state.is_working:
+            cursor = cursors.take(session, self.tenant_id, "reread" if self.own else "inbox")
+        if cursor is None:
+            return 0
+        try:
+            return self._once(cursor, doubtful=False) or self._once(cursor, doubtful=True)
+        finally:
+            with self.store.bound_to(self.tenant_id) as session:
+                cursors.give_back(session, cursor)
+
+    def _once(self, cursor: Cursor, *, doubtful: bool) -> int:
+        batch = self._take(cursor, doubtful=doubtful)
+        if batch is None:
+            return 0
+        try:
+            self._read(batch)
+            try:
+                self._commit(batch)
+            except StoreFault:
+                if batch.haul is None or batch.read is None:
+                    raise
+                batch.haul = sift(self.store, self.tenant_id, batch.haul, read_at=batch.read.sent_at)
+                self._commit(batch)
+            self._follow(batch)
+        except (JiraBusy, JiraDown, JiraRefused, Unavailable, Unwanted) as failure:
+            self._put_back(batch)
+            if isinstance(failure, Unwanted):
                 return 0
-            fields = fieldmap.load(session, integration)
-        batch, issues = _take(waiting)
-        found = named.read(self.site, issues)
-        gone = self._gone(found.absent, batch)
-        haul = extract_page(entity("issue"), found.bodies, fields, None)
-        try:
-            self._commit(batch, haul, gone, found.sent_at)
-        except StoreFault:
-            self._commit(batch, sift(self.store, self.tenant_id, haul, read_at=found.sent_at), gone, found.sent_at)
-        log.info("webhooks", tenant_id=str(self.tenant_id), deliveries=len(batch), issues=len(issues), gone=len(gone))
-        return len(batch)
+            raise
+        except Exception as failure:
+            # Whatever it is, it must not hold up what comes behind: the batch is tried again, in the end each alone.
+            log.exception("deliveries not applied", deliveries=len(batch.taken))
+            with self.store.bound_to(self.tenant_id) as session:
+                said = str(failure) if isinstance(failure, JiraFailure) else type(failure).__name__
+                inbox.fail(session, batch.taken, said)
+            return len(batch.taken)
+        read = batch.read
+        log.info(
+            "webhooks",
+            tenant_id=str(self.tenant_id),
+            deliveries=len(batch.taken),
+            issues=len(batch.issues),
+            gone=len(read.gone) if read else 0,
+        )
+        return len(batch.taken)
 
-    def _commit(self, batch: list[Any], haul: Haul, gone: list[str], sent_at: datetime) -> None:
-        """One transaction: what was read, and that it was."""
+    def _commit(self, batch: _Batch) -> None:
+        """One transaction: what was read, and that it was. Raises Unwanted."""
         with self.store.bound_to(self.tenant_id) as session:
-            self._apply(session, haul, gone, sent_at)
-            self._refresh(session, {row.event for row in batch})
-            session.execute(
-                update(INBOX)
-                .where(INBOX.c.delivery_id.in_([row.delivery_id for row in batch]))
-                .values(done_at=clock.now(), outcome="read again")
-            )
+            self._apply(session, batch)
+            inbox.finish(session, batch.taken)
             if not ledger.mark_ingested(session, self.tenant_id):
-                raise JiraRefused("The integration was paused, disconnected or deleted meanwhile.")
+                raise Unwanted
 
-    def _gone(self, absent: Collection[str], batch: list[Any]) -> list[str]:
-        """Issues that Jira says were deleted, confirmed by asking for each; an absence alone proves nothing."""
-        deleted = {each for row in batch if row.event == "jira:issue_deleted" for each in row.body["issues"]}
-        return [each for each in absent if each in deleted and not self._exists(each)]
+    def _put_back(self, batch: _Batch) -> None:
+        with self.store.bound_to(self.tenant_id) as session:
+            inbox.put_back(session, batch.taken)
 
-    def _exists(self, issue_id: str) -> bool:
-        try:
-            self.site.get(f"/rest/api/3/issue/{issue_id}", {"fields": "id"})
-        except JiraGone:
-            return False
-        except JiraFailure:
-            return True
-        return True
+    def _take(self, cursor: Cursor, *, doubtful: bool) -> _Batch | None:
+        with self.store.bound_to(self.tenant_id) as session:
+            integration = ledger.of_tenant(session, self.tenant_id)
+            if integration is None or not integration.is_served:
+                return None
+            cursors.move(session, cursor)
+            taken = inbox.take(session, own=self.own, doubtful=doubtful)
+            if not taken:
+                return None
+            issues = {each: None for delivery in taken for each in delivery.issues}
+            issues |= dict.fromkeys(_issues_of_children(session, taken))
+            return _Batch(taken, fieldmap.load(session, integration), list(issues))
 
-    def _apply(self, session: Session, haul: Haul, gone: list[str], sent_at: datetime) -> None:
-        store_page(session, self.tenant_id, haul, read_at=sent_at)
-        if gone:
-            records.bury(session, self.tenant_id, haul.entity, gone, at=clock.now(), because="deleted")
-        if haul.top_ups:
-            lend_hands(session, self.tenant_id, 1)
+    def _read(self, batch: _Batch) -> None:
+        """All questions to Jira, before the transaction begins. Raises a JiraFailure."""
+        if batch.issues:
+            batch.read = read = reading.issues(self.site, batch.issues)
+            bodies = [body for body in read.bodies if not _is_archived(body) or not _is_among(body, read.unsearchable)]
+            batch.haul = extract_page(entity("issue"), bodies, batch.fields, None)
+            batch.boards = self._boards_of(bodies)
+        for name in ONE_AT:
+            for known in _named(batch.taken, name):
+                batch.looks.append(refresh.at_one(self.site, entity(name), known))
+        for name in LIST_AT:
+            for scope in _named(batch.taken, name, whole=not LIST_AT[name]):
+                try:
+                    batch.looks.append(refresh.at_list(self.store, self.site, self.tenant_id, entity(name), scope))
+                except JiraGone:
+                    batch.lost_projects |= {scope} - {""}
 
-    def _refresh(self, session: Session, events: set[str]) -> None:
-        """Walk again the entities, other than issues', that an event says have changed."""
-        touched = [
-            each.name
-            for each in all_entities().values()
-            if each.belongs_to != "issue" and each.name != "issue" and events & set(each.webhooks)
-        ]
-        if not touched:
-            return
-        known = session.execute(
-            select(CHUNKS.c.entity, CHUNKS.c.scope_id, func.max(CHUNKS.c.priority).label("priority"))
-            .where(CHUNKS.c.entity.in_(touched))
-            .group_by(CHUNKS.c.entity, CHUNKS.c.scope_id)
-        ).all()
-        wanted = [checkpoints.Wanted(row.entity, row.scope_id, row.priority) for row in known]
-        if checkpoints.plan(session, self.tenant_id, wanted, again=True):
-            lend_hands(session, self.tenant_id, 1)
+    def _boards_of(self, bodies: Sequence[Json]) -> Matched | None:
+        """Which boards hold the issues now."""
+        with self.store.bound_to(self.tenant_id) as session:
+            filters = boards.filters(session)
+        found = [str(find(body, "id")) for body in bodies]
+        return boards.match(self.site, filters, found) if filters and found else None
+
+    def _apply(self, session: Session, batch: _Batch) -> None:
+        if batch.read is not None and batch.haul is not None:
+            stored = store_page(session, self.tenant_id, batch.haul, read_at=batch.read.sent_at)
+            if stored.planned:
+                lend_hands(session, self.tenant_id, 1)
+            self._settle_absent(session, batch, batch.read, batch.haul)
+        if batch.boards is not None:
+            haul = extract_page(entity("board_issue"), batch.boards.items, batch.fields, None)
+            store_page(session, self.tenant_id, haul, read_at=batch.boards.sent_at)
+            boards.bury_unmatched(session, self.tenant_id, batch.boards, at=batch.boards.sent_at)
+        for look in batch.looks:
+            refresh.keep(session, self.tenant_id, look, batch.fields)
+
+    def _settle_absent(self, session: Session, batch: _Batch, read: Read, haul: Haul) -> None:
+        """What has become of issues that the search did not return."""
+        absences.seen_again(session, [str(find(body, "id")) for body in haul.bodies])
+        archived = {str(find(each, "id")) for each in read.bodies if _is_archived(each)} & read.unsearchable
+        deleted = {each for d in batch.taken if d.event == ISSUE_DELETED for each in d.issues} & read.gone
+        for because, found, said in (("archived", archived, "a direct read"), ("deleted", deleted, "a webhook")):
+            if live := _stored(session, found):
+                absences.bury(session, self.tenant_id, live, because, evidence=said)
+        absences.miss(session, self.tenant_id, sorted(read.gone - deleted), evidence=_evidence(batch.taken))
+
+    def _follow(self, batch: _Batch) -> None:
+        """What a change of a project means for all that lies in it; small steps, each its own transaction."""
+        looked = {known for look in batch.looks if look.entity.name == "project" for known in look.gone}
+        looked |= batch.lost_projects
+        events = {delivery.event for delivery in batch.taken}
+        if any(delivery.hints.get("access") for delivery in batch.taken):
+            with self.store.bound_to(self.tenant_id) as session:
+                looked |= set(access.known_projects(session))
+        if looked:
+            said = {p for d in batch.taken if d.event in PROJECT_DELETED for p in d.hints.get("project", ())}
+            access.look_at(self.store, self.site, self.tenant_id, looked, deleted=said)
+        if looked or any(event.startswith("project_") for event in events):
+            access.bury_closed(self.store, self.tenant_id)
 
 
-def _take(waiting: list[Any] | Any) -> tuple[list[Any], list[str]]:  # noqa: ANN401 - SQLAlchemy rows
-    """As many deliveries, oldest first, as name at most 50 issues together."""
-    batch: list[Any] = []
-    issues: dict[str, None] = {}
-    for row in waiting:
-        more = dict.fromkeys(each for each in row.body["issues"] if each not in issues)
-        if batch and len(issues) + len(more) > named.MOST:
-            break
-        batch.append(row)
-        issues.update(more)
-    return batch, list(issues)
+def _named(taken: Iterable[Delivery], name: str, *, whole: bool = False) -> list[str]:
+    """The ids that deliveries name of an entity; the empty scope where its whole list is meant."""
+    found: dict[str, None] = {}
+    for delivery in taken:
+        named = delivery.hints.get(name)
+        if named is not None:
+            found |= dict.fromkeys([""] if whole else named)
+    return list(found)
+
+
+def _issues_of_children(session: Session, taken: Iterable[Delivery]) -> list[str]:
+    """Issues of comments, worklogs and attachments that arrived without them: the stored rows know."""
+    found: list[str] = []
+    for name in ("comment", "worklog", "attachment"):
+        table = table_of(entity(name))
+        if known := _named(taken, name):
+            found += session.execute(select(table.c.issue_id).where(table.c.id.in_(known))).scalars()
+    return found
+
+
+def _stored(session: Session, issues: Iterable[str]) -> list[str]:
+    """Those of the issues that are stored and live."""
+    table = table_of(entity("issue"))
+    query = select(table.c.id).where(table.c.id.in_(sorted(issues)), table.c.deleted_at.is_(None))
+    return list(session.execute(query).scalars())
+
+
+def _is_archived(body: Json) -> bool:
+    return bool(find(body, "fields.archiveddate") or find(body, "fields.archived"))
+
+
+def _is_among(body: Json, issues: Collection[str]) -> bool:
+    return str(find(body, "id")) in issues
+
+
+def _evidence(taken: Iterable[Delivery]) -> dict[str, str]:
+    """What deliveries say about issues that are gone."""
+    found: dict[str, str] = {}
+    for delivery in taken:
+        said = None
+        if delivery.event in _CASCADE:
+            said = f"deleted: {delivery.event}"
+        elif delivery.hints.get("security"):
+            said = "hidden: its security level was changed"
+        elif "moved_to" in delivery.hints:
+            said = f"moved: to project {delivery.hints['moved_to']}"
+        if said:
+            found |= dict.fromkeys(delivery.issues, said)
+    return found

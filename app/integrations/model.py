@@ -65,4 +65,15 @@ class Integration:
     started_at: datetime | None
     last_ingested_at: datetime | None
     verified_at: datetime | None
+    polled_at: datetime | None
+    """When a poll last ended cleanly."""
+    state_before: str | None
+    parked_until: datetime | None
+    parked_because: str | None
+    """Why nothing is asked of the site but one probe an hour (`parked_until`); None where it is not parked."""
     created_at: datetime
+
+    @property
+    def is_served(self) -> bool:
+        """Whether workers ask the site now."""
+        return self.state.is_working and self.parked_because is None

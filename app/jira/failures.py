@@ -44,7 +44,7 @@ def failure_of(status: int, headers: Mapping[str, str], text: str) -> JiraFailur
 
 def _caller_failure(status: int, text: str) -> JiraFailure:
     if status in {requests.codes.unauthorized, requests.codes.forbidden}:
-        return JiraRefused(f"Jira answered {status}.")
+        return JiraRefused(f"Jira answered {status}.", is_credential=status == requests.codes.unauthorized)
     if status in {requests.codes.not_found, requests.codes.gone}:
         return JiraGone(f"Jira answered {status}.")
     if status == requests.codes.bad_request and any(word in text.lower() for word in _TOKEN_WORDS):

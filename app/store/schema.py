@@ -147,6 +147,10 @@ INTEGRATIONS = Table(
     _moment("started_at"),
     _moment("last_ingested_at"),
     _moment("verified_at"),
+    _moment("polled_at"),
+    Column("state_before", Text, comment="what it was before the site disabled the app, and will be again"),
+    _moment("parked_until"),
+    Column("parked_because", Text, comment="credential or licence: nothing is asked but one probe an hour"),
     _made(),
     UniqueConstraint("tenant_id"),
     Index("ix_integrations_account_id_created_at", "account_id", "created_at"),
@@ -213,11 +217,17 @@ INBOX = Table(
     Column("delivery_id", Text, primary_key=True, comment="X-Atlassian-Webhook-Identifier"),
     Column("event", Text, nullable=False),
     Column("body", JSONB, nullable=False, comment="ids only, a hint: bodies are not signed"),
+    Column("origin", Text, nullable=False, server_default="webhook", comment="who says so: Jira, or one of our sweeps"),
+    _moment("happened_at"),
     Column("received_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("duplicates", Integer, nullable=False, server_default="0", comment="how often Jira sent it again"),
     Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("problem", Text, comment="why the last attempt did not end well"),
     _moment("done_at"),
     Column("outcome", Text),
     Index("ix_inbox_waiting", "tenant_id", "received_at", postgresql_where=text("done_at IS NULL")),
+    Index("ix_inbox_received", "tenant_id", "received_at"),
 )
 
 POISON = Table(
@@ -242,6 +252,9 @@ COMPLETENESS = Table(
     Column("scope_id", Text, nullable=False),
     Column("stored", BigInteger, nullable=False),
     Column("expected", BigInteger, nullable=False),
+    Column(
+        "suspected", BigInteger, nullable=False, server_default="0", comment="stored rows that wait for a second look"
+    ),
     Column("is_complete", Boolean, nullable=False),
     Column("method", Text, nullable=False),
     Column("verified_at", DateTime(timezone=True), nullable=False),

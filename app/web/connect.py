@@ -13,7 +13,7 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from app import clock
 from app.doors.tokens import LEEWAY
 from app.errors import JiraNonsense, Malformed, Unproven
-from app.ingest import webhook
+from app.ingest import inbox
 from app.integrations.settings import storable
 from app.jira import client, hosts
 from app.pairing import unpair
@@ -164,7 +164,7 @@ def _webhooks(runtime: Runtime) -> Blueprint:
         # The event is in the address, which is signed; the body is not.
         delivery = request.headers.get("X-Atlassian-Webhook-Identifier") or f"unnamed-{clock.now().timestamp()}"
         with runtime.store.bound_to(tenant_id) as session:
-            webhook.keep(session, tenant_id, delivery[:_LONGEST_ID], events.get(name, name), body)
+            inbox.keep(session, tenant_id, delivery[:_LONGEST_ID], events.get(name, name), body)
         return Response(status=_NO_CONTENT)
 
     return routes

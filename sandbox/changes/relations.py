@@ -58,7 +58,7 @@ def unlink(desk: Desk, asked: JsonObject) -> Change:
             [item("Link", (other["key"], f"This issue links to {other['key']}"), (None, None), "issuelinks")],
             issuelinks=kept,
         )
-    target = ends[link_id][-1]
+    target = next((each for each in ends[link_id] if each.id != source.id), source)
     event = Event("issuelink_deleted", {"issueLink": _event_body(link_id, kind, source.id, target.id)})
     return Change("issue_link", link_id, source.id, {"target_id": target.id}, [event])
 

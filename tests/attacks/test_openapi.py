@@ -32,6 +32,7 @@ OPERATIONS = (
     *("GET /api/v1/integrations", "POST /api/v1/integrations", f"GET {ONE}", f"PATCH {ONE}", f"POST {ONE}/otp"),
     *(f"POST {ONE}/validate", f"POST {ONE}/reauthenticate", f"GET {ONE}/progress", f"POST {ONE}/pause"),
     *(f"POST {ONE}/resume", f"POST {ONE}/sync", f"GET {ONE}/changes", f"DELETE {ONE}"),
+    *(f"GET {ONE}/{what}" for what in ("completeness", "activity", "deliveries", "absences", "status-history")),
 )
 CHECKED = (
     *("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"),

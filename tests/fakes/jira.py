@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from app import clock
-from app.errors import JiraGone, TokenExpired
+from app.errors import JiraGone, JiraRejected, TokenExpired
 from app.jira.client import Answer
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 FIRST = 1_700_000_000_000
+FIRST_ID = 100_000
 STEP = 3_600_000
 """One issue an hour."""
 
@@ -43,6 +44,8 @@ class FakeSite:
     """Seconds an answer takes."""
     boards: dict[int, Callable[[int], bool]] = field(default_factory=dict)
     """Board ids, and which issue ids their filters (numbered like them) hold."""
+    is_strict: bool = False
+    """Whether a search for ids is refused as a whole where one of them is not there."""
     step: int = STEP
     """Milliseconds from one issue to the next."""
     base_url: str = "https://fake.atlassian.net"
@@ -114,12 +117,18 @@ class FakeSite:
     def _matching(self, jql: str) -> list[int]:
         lower = int(found.group(1)) if (found := re.search(r"created >= (\d+)", jql)) else 0
         upper = int(found.group(1)) if (found := re.search(r"created < (\d+)", jql)) else 2**62
-        return [number for number in range(self.count) if lower <= FIRST + number * self.step < upper]
+        every = [number for number in range(self.count) if lower <= FIRST + number * self.step < upper]
+        if "id in" not in jql:
+            return every
+        named = {int(each) - FIRST_ID for each in re.findall(r"\d+", jql.partition("id in")[2])}
+        if self.is_strict and not named <= set(range(self.count)):
+            raise JiraRejected("400")
+        return [number for number in every if number in named]
 
     def _issue(self, number: int) -> dict[str, Any]:
         created = datetime.fromtimestamp((FIRST + number * self.step) / 1000, UTC).isoformat(timespec="milliseconds")
         fields = {"summary": f"Issue {number}", "created": created, "updated": created, "project": {"id": "10000"}}
-        return {"id": str(100_000 + number), "key": f"EE-{number}", "fields": fields}
+        return {"id": str(FIRST_ID + number), "key": f"EE-{number}", "fields": fields}
 
 
 @dataclass

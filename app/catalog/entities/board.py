@@ -7,6 +7,7 @@ from app.catalog.language import Entity, Example, Paging, Walk, boolean, text
 ENTITY = Entity(
     name="board",
     walk=Walk("/rest/agile/1.0/board", Paging.OFFSET, "values", page_size=50),
+    one=Walk("/rest/agile/1.0/board/{id}", Paging.WHOLE, ""),
     webhooks=("board_created", "board_updated", "board_deleted"),
     columns=(
         text("type", "type"),

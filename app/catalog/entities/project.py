@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from app.catalog.language import (
     Column,
     Entity,
@@ -19,6 +21,9 @@ from app.catalog.language import (
     texts,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 def _flag(name: str, key: str) -> Column:
     """A truth value that Jira sends only when it is true."""
@@ -29,18 +34,17 @@ def _flag(name: str, key: str) -> Column:
     return Column(name, Kind.BOOLEAN, take)
 
 
+_SEARCH = "/rest/api/3/project/search"
+_ALL: Mapping[str, str | tuple[str, ...]] = {
+    "expand": "description,lead,projectKeys,issueTypes,url",
+    "status": ("live", "archived", "deleted"),
+}
+
 ENTITY = Entity(
     name="project",
-    walk=Walk(
-        "/rest/api/3/project/search",
-        Paging.OFFSET,
-        "values",
-        page_size=50,
-        params={
-            "expand": "description,lead,projectKeys,issueTypes,url",
-            "status": ("live", "archived", "deleted"),
-        },
-    ),
+    walk=Walk(_SEARCH, Paging.OFFSET, "values", page_size=50, params=_ALL),
+    # Searched for, since archived projects and those in the trash answer to no address of their own.
+    one=Walk(_SEARCH, Paging.WHOLE, "values", params={"id": "{id}", **_ALL}),
     webhooks=(
         "project_created",
         "project_updated",

@@ -13,6 +13,7 @@ def _activated(item: Item) -> Json:
 ENTITY = Entity(
     name="sprint",
     walk=Walk("/rest/agile/1.0/board/{board_id}/sprint", Paging.OFFSET, "values", Each.SCRUM_BOARD, page_size=50),
+    one=Walk("/rest/agile/1.0/sprint/{id}", Paging.WHOLE, ""),
     webhooks=("sprint_created", "sprint_updated", "sprint_deleted", "sprint_started", "sprint_closed"),
     columns=(
         text("state", "state"),

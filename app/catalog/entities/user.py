@@ -5,7 +5,7 @@ A user's id is the account id; Data Center has `key` and `name` instead, and a u
 
 from __future__ import annotations
 
-from app.catalog.language import Entity, Example, Inline, account_of, boolean, text
+from app.catalog.language import Entity, Example, Inline, Paging, Walk, account_of, boolean, text
 
 ENTITY = Entity(
     name="user",
@@ -24,6 +24,7 @@ ENTITY = Entity(
         Inline("component", at="lead"),
     ),
     partial=True,
+    one=Walk("/rest/api/3/user", Paging.WHOLE, "", params={"accountId": "{id}"}),
     webhooks=("user_created", "user_updated", "user_deleted"),
     columns=(
         text("account_type", "accountType"),

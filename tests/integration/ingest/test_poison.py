@@ -15,7 +15,7 @@ from sqlalchemy import select
 from app import clock, ids
 from app.catalog.registry import entity
 from app.errors import Unavailable
-from app.ingest import completeness, plan, webhook
+from app.ingest import completeness, inbox, plan, webhook
 from app.ingest.backfill import Hand
 from app.integrations import ledger
 from app.store import poison, pulse
@@ -161,7 +161,7 @@ def test_a_bad_record_of_a_webhook_is_parked_too(parts: Runtime, paired: tuple[U
     site = FakeSite(20, spoiling(3, a_key_too_long))
     with parts.store.bound_to(tenant_id) as session:
         for number in (3, 4):
-            webhook.keep(
+            inbox.keep(
                 session, tenant_id, str(ids.new()), "jira:issue_updated", {"issue": {"id": f"{100_000 + number}"}}
             )
     assert webhook.Drain(parts.store, site, tenant_id).once() == 2  # type: ignore[arg-type]  # a fake wire

@@ -36,14 +36,18 @@ def two_tenants(parts: Runtime) -> tuple[UUID, UUID]:
     return ours, theirs
 
 
+_WORDS = {"state": "done", "result": "done", "cause": "unknown"}
+"""Columns that take one of a few words."""
+
+
 def _some_row(table: Table, tenant_id: UUID) -> dict[str, object]:
     values: dict[str, object] = {}
     for column in table.columns:
         kind = column.type.python_type if column.name != "body" else dict
         if column.name == "tenant_id":
             values["tenant_id"] = tenant_id
-        elif column.name == "state":
-            values["state"] = "done"
+        elif column.name in _WORDS:
+            values[column.name] = _WORDS[column.name]
         elif not column.nullable and column.server_default is None:
             made = {"UUID": ids.new(), "str": str(ids.new()), "int": 1, "bool": True, "dict": {}}
             values[column.name] = made.get(kind.__name__, clock.now())

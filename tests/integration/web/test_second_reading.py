@@ -19,7 +19,7 @@ from app.catalog.registry import entity
 from app.doors.connect import ConnectDoor
 from app.doors.install_keys import InstallKeys
 from app.errors import Gone
-from app.ingest import sweep, webhook
+from app.ingest import inbox, sweep
 from app.integrations import accounts, ledger
 from app.jira import hosts
 from app.jira.wire import is_public
@@ -194,7 +194,7 @@ def test_an_uninstall_and_a_disconnect_at_one_moment_do_not_deadlock(door: Runti
 def test_an_id_that_is_none_does_not_block_a_tenants_deliveries(door: Runtime, known: str) -> None:
     site, _ = a_paired_site(door)
     with door.store.bound_to(site.tenant_id) as session:
-        webhook.keep(session, site.tenant_id, str(ids.new()), "jira:issue_updated", {"issue": {"id": known}})
+        inbox.keep(session, site.tenant_id, str(ids.new()), "jira:issue_updated", {"issue": {"id": known}})
         body = session.execute(select(INBOX.c.body)).scalar_one()
     assert body == {"issues": []}
 
@@ -334,10 +334,10 @@ def test_a_refused_install_spends_its_token(client: FlaskClient, atlassian: Atla
 def test_deliveries_are_kept_for_paired_sites_only_and_forgotten_after_a_week(door: Runtime) -> None:
     lonely = an_installed_site(door)
     with door.store.bound_to(lonely.tenant_id) as session:
-        assert not webhook.keep(session, lonely.tenant_id, "d", "jira:issue_updated", {"issue": {"id": "1"}})
+        assert not inbox.keep(session, lonely.tenant_id, "d", "jira:issue_updated", {"issue": {"id": "1"}})
     site, _ = a_paired_site(door)
     with door.store.bound_to(site.tenant_id) as session:
-        webhook.keep(session, site.tenant_id, "d", "jira:issue_updated", {"issue": {"id": "1"}})
+        inbox.keep(session, site.tenant_id, "d", "jira:issue_updated", {"issue": {"id": "1"}})
         session.execute(update(INBOX).values(done_at=clock.now() - timedelta(days=8)))
     with door.store.unrestricted_unsafe() as session:
         sweep.tidy(session)

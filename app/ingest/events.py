@@ -1,0 +1,78 @@
+"""The events that Jira can send, and what each makes us read again; those that we let pass, with the reason.
+
+Which event touches which entity is said by the entities (`catalog`). Here stands what their bodies name: an issue, a
+thing that is read by its id, or a list that is walked whole.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from app.catalog.registry import all_entities
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.catalog.language import Entity
+
+ISSUE_DELETED = "jira:issue_deleted"
+PROJECT_DELETED = frozenset({"project_deleted", "project_soft_deleted"})
+ACCESS_BLOCKED = frozenset({"app_access_to_objects_blocked", "app_access_to_objects_in_container_blocked"})
+"""A data security policy takes objects from the app; no capture says how they are named, so all projects are looked at."""
+
+ONE_AT = MappingProxyType(
+    {
+        "sprint": ("sprint.id",),
+        "board": ("board.id",),
+        "project": ("project.id",),
+        "user": ("user.accountId", "user.key", "user.name"),
+    }
+)
+"""Things that are read by the id that stands there; the first path that leads somewhere."""
+LIST_AT = MappingProxyType(
+    {
+        "version": ("version.projectId", "mergedTo.projectId"),
+        "board_configuration": ("board.id",),
+        "issue_type": (),
+    }
+)
+"""Lists that are read whole: of the project or board that stands there, or, without a path, of the site."""
+
+_NOT_STORED = "properties of issues are not stored"
+_OPTION = "a switch of the site; what it changes on issues arrives with them"
+_FILTER = "which issues a board shows is read again by the clock; no other filter is stored"
+IGNORED: Mapping[str, str] = MappingProxyType(
+    {
+        "issue_property_set": _NOT_STORED,
+        "issue_property_deleted": _NOT_STORED,
+        **dict.fromkeys(("filter_created", "filter_updated", "filter_deleted"), _FILTER),
+        **dict.fromkeys(
+            (
+                "option_voting_changed",
+                "option_watching_changed",
+                "option_unassigned_issues_changed",
+                "option_subtasks_changed",
+                "option_issuelinks_changed",
+                "option_timetracking_changed",
+                "option_timetracking_provider_changed",
+            ),
+            _OPTION,
+        ),
+        "jira_expression_evaluation_failed": "the app has no expressions that could fail",
+    }
+)
+"""Events that the app does not ask for, with the reason; one that arrives all the same is kept and changes nothing."""
+UNDECLARED = MappingProxyType(
+    {
+        "jira:version_merged": "named in one list only; Jira's form of a descriptor refuses it, merges arrive as deletions"
+    }
+)
+"""Handled when they arrive, but not asked for, with the reason."""
+
+
+@cache
+def touched_by(event: str) -> tuple[Entity, ...]:
+    """The entities that an event may have changed."""
+    return tuple(each for each in all_entities().values() if event in each.webhooks)

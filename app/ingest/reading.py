@@ -1,0 +1,85 @@
+"""Reads single things of Jira again, as they are now: issues by their ids, other things one by one.
+
+What a search for ids (`named`) does not return is asked for directly: that read knows no index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from app import clock
+from app.catalog.language import find
+from app.errors import JiraGone, JiraRefused, JiraRejected
+from app.ingest import named
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from app.catalog.language import Entity, Json, Walk
+    from app.jira.client import Site
+
+
+@dataclass
+class Read:
+    """What was read of some issues."""
+
+    sent_at: datetime
+    bodies: list[Json] = field(default_factory=list)
+    unsearchable: set[str] = field(default_factory=set)
+    """Answered to a direct read only: archived, or not indexed."""
+    gone: set[str] = field(default_factory=set)
+    """404: deleted, hidden, or in a project that the app may not browse."""
+
+
+def issues(site: Site, known: Sequence[str]) -> Read:
+    """Issues as they are now, fifty a request, with their own writes in sight. Raises a JiraFailure."""
+    read = Read(clock.now())
+    for start in range(0, len(known), named.MOST):
+        found = named.read(site, known[start : start + named.MOST])
+        read.bodies += found.bodies
+        for each in found.absent:
+            body = issue(site, each)
+            if body is None:
+                read.gone.add(each)
+            else:
+                read.bodies.append(body)
+                read.unsearchable.add(each)
+    return read
+
+
+def issue(site: Site, known: str) -> Json:
+    """One issue by a direct read; None where Jira says that there is none for us."""
+    try:
+        return site.get(f"/rest/api/3/issue/{quote(known, safe='')}", {"fields": "*all", "expand": "changelog"}).body
+    except (JiraGone, JiraRejected):
+        return None
+    except JiraRefused as refused:
+        if refused.is_credential:
+            raise
+        return None
+
+
+def one(site: Site, entity: Entity, known: str) -> Json:
+    """One thing other than an issue by its id; None where Jira says that there is none for us. Raises a JiraFailure."""
+    walk = entity.one
+    if walk is None:
+        raise LookupError(f"{entity.name} is not read one by one")
+    try:
+        body = site.get(walk.path.format(id=quote(known, safe="")), _filled(walk, known)).body
+    except (JiraGone, JiraRejected):
+        return None
+    except JiraRefused as refused:
+        if refused.is_credential:
+            raise
+        return None
+    found = find(body, walk.items)
+    if not isinstance(found, list):
+        return found
+    return next((each for each in found if str(find(each, "id")) == known), None)
+
+
+def _filled(walk: Walk, known: str) -> dict[str, str | int | Sequence[str | int]]:
+    return {name: known if value == "{id}" else value for name, value in walk.params.items()}

@@ -1,0 +1,189 @@
+"""Reads lists and single things that are not issues again, and buries what is not there any more.
+
+These come from Jira's database, not from its index, so a list that was read to its end is the truth of its moment. What
+is missing from it is asked for by its id first, where Jira has an address for it: a board whose project was closed to
+the app is missing too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select, update
+
+from app import clock
+from app.catalog.language import Each, Fields, Json, Paging, find
+from app.catalog.registry import entity as entity_named
+from app.errors import JiraNonsense, JiraRejected
+from app.ingest import access, inbox, reading
+from app.ingest.storing import extract_page, store_page
+from app.jira import pages
+from app.store import records
+from app.store.schema import CHUNKS
+from app.store.tables import table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+    from app.catalog.language import Entity, Walk
+    from app.jira.client import Site
+    from app.store.session import Session, Store
+
+_MOST_PAGES = 2000
+_MOST_ASKED = 100
+"""Missing things that are asked for one by one in one look; the others stay as they are until the next."""
+_SCOPE = {Each.PROJECT: "project_id", Each.BOARD: "board_id", Each.SCRUM_BOARD: "origin_board_id"}
+"""The column that ties a row to the scope of its list."""
+
+
+@dataclass
+class Look:
+    """What a look brought: rows to store, and ids that are not there any more."""
+
+    entity: Entity
+    scope_id: str
+    sent_at: datetime
+    bodies: list[Json] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)
+    total: int | None = None
+    """How many the list holds; None where it was not read whole."""
+
+
+def at_list(store: Store, site: Site, tenant_id: UUID, entity: Entity, scope_id: str) -> Look:
+    """Read a list whole: of the site, a project or a board. Raises a JiraFailure, JiraGone where its scope is gone."""
+    look = Look(entity, scope_id, clock.now())
+    if entity.walk is None:
+        raise LookupError(f"{entity.name} has no walk")
+    try:
+        look.bodies = _whole(site, entity.walk, scope_id)
+    except JiraRejected:
+        # Sprints of a board that has none.
+        return look
+    look.total = len(look.bodies)
+    seen = {str(find(body, "id")) for body in look.bodies if isinstance(body, dict)}
+    with store.bound_to(tenant_id) as session:
+        missing = sorted(_stored(session, entity, scope_id) - seen)
+    if entity.one is None:
+        look.gone = set(missing) if seen else set()
+        return look
+    for known in missing[:_MOST_ASKED]:
+        _ask_for(look, site, known)
+    return look
+
+
+def at_one(site: Site, entity: Entity, known: str) -> Look:
+    """Read a single thing. Raises a JiraFailure."""
+    look = Look(entity, "", clock.now())
+    _ask_for(look, site, known)
+    return look
+
+
+def _ask_for(look: Look, site: Site, known: str) -> None:
+    body = reading.one(site, look.entity, known)
+    if body is None:
+        look.gone.add(known)
+    else:
+        look.bodies.append(body)
+
+
+def _whole(site: Site, walk: Walk, scope_id: str) -> list[Json]:
+    """Every object of a list. Raises JiraNonsense where it does not end or holds less than it says."""
+    path = walk.path.format(**dict.fromkeys(("project_id", "board_id", "issue_id"), scope_id))
+    bodies: list[Json] = []
+    place: pages.Place | None = pages.Place()
+    total: int | None = None
+    for _ in range(_MOST_PAGES):
+        if place is None:
+            break
+        page = pages.fetch(site, walk, place, path=path, params={})
+        bodies += page.items
+        place, total = page.next, page.total
+    if place is not None or (walk.paging is Paging.OFFSET and total is not None and len(bodies) < total):
+        raise JiraNonsense(f"{path} says it holds {total} and sent {len(bodies)}.")
+    return bodies
+
+
+def _stored(session: Session, entity: Entity, scope_id: str) -> set[str]:
+    table = table_of(entity)
+    query = select(table.c.id).where(table.c.deleted_at.is_(None))
+    if scope_id and entity.walk is not None:
+        query = query.where(table.c[_SCOPE[entity.walk.each]] == scope_id)
+    return set(session.execute(query).scalars())
+
+
+def keep(session: Session, tenant_id: UUID, look: Look, fields: Fields) -> int:
+    """Store what a look brought, bury what is gone, in the caller's transaction. Returns how many rows changed."""
+    reopened = _reopened(session, look)
+    haul = extract_page(look.entity, look.bodies, fields, look.scope_id or None)
+    changed = store_page(session, tenant_id, haul, read_at=look.sent_at).changed
+    for project_id in reopened:
+        access.walk_again(session, tenant_id, project_id)
+    if look.gone:
+        changed += bury(session, tenant_id, look.entity, look.gone)
+    if look.total is not None:
+        _note_walk(session, look)
+    return changed
+
+
+def bury(session: Session, tenant_id: UUID, entity: Entity, gone: Iterable[str]) -> int:
+    """Bury things that Jira does not have any more; what showed them is read again. Projects are `access`'s business."""
+    ids = sorted(gone)
+    if entity.name == "board":
+        ids = _of_open_projects(session, ids)
+    if entity.name == "project" or not ids:
+        return 0
+    inbox.ask(session, tenant_id, _issues_with(session, entity, ids), origin=inbox.SWEEP)
+    buried = records.bury(session, tenant_id, entity, ids, at=clock.now(), because="deleted")
+    if entity.name == "board":
+        session.execute(
+            delete(CHUNKS).where(CHUNKS.c.entity.in_(("sprint", "board_configuration")), CHUNKS.c.scope_id.in_(ids))
+        )
+    return buried
+
+
+_ON_ISSUES = {
+    "sprint": ("sprint_ids",),
+    "version": ("fix_version_ids", "affected_version_ids"),
+    "component": ("component_ids",),
+}
+"""Where issues name a thing: Jira takes it off them without a word."""
+
+
+def _issues_with(session: Session, entity: Entity, ids: list[str]) -> list[str]:
+    issue = table_of(entity_named("issue"))
+    columns = _ON_ISSUES.get(entity.name, ())
+    found: list[str] = []
+    for column in columns:
+        query = select(issue.c.id).where(issue.c[column].overlap(ids), issue.c.deleted_at.is_(None))
+        found += session.execute(query).scalars()
+    return found
+
+
+def _of_open_projects(session: Session, boards: list[str]) -> list[str]:
+    """Boards that are gone for good: their project is in sight, or they have none. The others are frozen with it."""
+    board = table_of(entity_named("board"))
+    closed = access.frozen(session)
+    rows = session.execute(select(board.c.id, board.c.project_id).where(board.c.id.in_(boards)))
+    return [row.id for row in rows if row.project_id not in closed]
+
+
+def _reopened(session: Session, look: Look) -> list[str]:
+    """Projects that come back from the archive or the trash with this look."""
+    if look.entity.name != "project":
+        return []
+    table = table_of(look.entity)
+    is_closed = table.c.is_archived | table.c.is_deleted | table.c.deleted_at.is_not(None)
+    is_open = [str(find(b, "id")) for b in look.bodies if not find(b, "archived") and not find(b, "deleted")]
+    return list(session.execute(select(table.c.id).where(table.c.id.in_(is_open), is_closed)).scalars())
+
+
+def _note_walk(session: Session, look: Look) -> None:
+    """The plan counts this as a walk: what it expects is what was just counted."""
+    session.execute(
+        update(CHUNKS)
+        .where(CHUNKS.c.entity == look.entity.name, CHUNKS.c.scope_id == look.scope_id, CHUNKS.c.state == "done")
+        .values(expected=look.total, seen=look.total, finished_at=clock.now())
+    )

@@ -1,0 +1,125 @@
+"""The tables behind freshness: what is due when, how far polls and sweeps are, what was not seen, what was done.
+
+All are a tenant's own, with `tenant_id` first in their primary key (`schema` says why).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from app.store.schema import METADATA
+
+
+def _moment(name: str, *, required: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=not required)
+
+
+def _tenant() -> Column[object]:
+    return Column("tenant_id", Uuid, ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True, nullable=False)
+
+
+SCHEDULES = Table(
+    "schedules",
+    METADATA,
+    _tenant(),
+    Column("duty", Text, primary_key=True, comment="a name on the list of `ingest.rota`"),
+    _moment("due_at", required=True),
+    _moment("asked_at"),
+    _moment("ran_at"),
+    Index("ix_schedules_due_at", "due_at"),
+    comment="when each tenant's periodic work is due; the clock asks for it, the job itself moves it on",
+)
+
+CURSORS = Table(
+    "cursors",
+    METADATA,
+    _tenant(),
+    Column("name", Text, primary_key=True, comment="which walk"),
+    Column(
+        "reached", BigInteger, nullable=False, server_default="0", comment="epoch ms of the site: all before is here"
+    ),
+    Column("scope_id", Text, nullable=False, server_default="", comment="the project that a sweep is in"),
+    Column("began", BigInteger, comment="the site's time when the walk under way began, epoch ms"),
+    Column("page_token", Text),
+    Column("lease", Uuid),
+    _moment("leased_until"),
+    _moment("ended_at"),
+    comment="how far polls and sweeps have come; moved with what they bring",
+)
+
+ABSENCES = Table(
+    "absences",
+    METADATA,
+    _tenant(),
+    Column("issue_id", Text, primary_key=True),
+    Column("project_id", Text),
+    Column("cause", Text, nullable=False),
+    Column("evidence", Text, comment="what says so"),
+    Column("sweeps", Integer, nullable=False, server_default="1", comment="how many in a row did not see it"),
+    _moment("missed_at", required=True),
+    _moment("last_missed_at", required=True),
+    _moment("settled_at"),
+    Index("ix_absences_open", "tenant_id", "last_missed_at", postgresql_where=text("settled_at IS NULL")),
+    CheckConstraint(
+        "cause IN ('unknown', 'deleted', 'moved', 'archived', 'hidden', 'permission lost', 'not indexed yet')",
+        name="cause",
+    ),
+    comment="issues that a sweep did not see, and why; two phases lie between an absence and a tombstone",
+)
+
+FROZEN_PROJECTS = Table(
+    "frozen_projects",
+    METADATA,
+    _tenant(),
+    Column("project_id", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    _moment("frozen_at", required=True),
+    _moment("thawed_at"),
+    comment="projects that the app may no longer browse: what is stored of them stays as it was",
+)
+
+VALIDITIES = Table(
+    "validities",
+    METADATA,
+    _tenant(),
+    Column("entity", Text, primary_key=True),
+    Column("row_id", Text, primary_key=True),
+    Column("valid_from", DateTime(timezone=True), primary_key=True),
+    _moment("valid_to"),
+    Column("body", JSONB, nullable=False),
+    comment="what a status was called and in which category, from when to when; written by a trigger",
+)
+
+ACTIVITY = Table(
+    "activity",
+    METADATA,
+    _tenant(),
+    Column("id", Uuid, primary_key=True),
+    Column("job", Text, nullable=False),
+    _moment("started_at", required=True),
+    _moment("finished_at"),
+    Column("retries", Integer, nullable=False, server_default="0"),
+    Column("result", Text, nullable=False),
+    Column("detail", Text),
+    Column("error", Text),
+    Index("ix_activity_started", "tenant_id", "started_at"),
+    Index("ix_activity_job", "tenant_id", "job", "started_at"),
+    CheckConstraint("result IN ('running', 'done', 'put off', 'failed', 'killed')", name="result"),
+    comment="what the workers did for a tenant",
+)
+
+TENANT_OWNED = (SCHEDULES, CURSORS, ABSENCES, FROZEN_PROJECTS, VALIDITIES, ACTIVITY)
+"""Isolated by `tenant_id`."""

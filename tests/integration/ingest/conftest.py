@@ -1,0 +1,153 @@
+"""A whole site, served, paired and read in this process: what happens on it comes as webhooks, jobs are run by hand."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select, update
+from werkzeug.serving import make_server
+
+from app import clock, runtime
+from app.catalog.registry import entity
+from app.ingest import completeness, plan, webhook
+from app.ingest.backfill import Hand
+from app.integrations import ledger
+from app.integrations.model import State
+from app.store.schema import CHUNKS, INSTALLATIONS
+from app.store.tables import table_of
+from app.tenants.sites import Sites
+from app.web import create_app
+from sandbox import Site, serve
+from tests.conftest import a_settings
+from tests.factories import an_account, an_integration
+from tests.fakes.limiter import OpenLimiter
+from tests.soak.truth import differences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from uuid import UUID
+
+    from app.integrations.model import Integration
+    from app.jira.client import Site as Jira
+    from app.runtime import Runtime
+
+
+@dataclass
+class Town:
+    """A sandbox site and the product beside it."""
+
+    parts: Runtime
+    site: Site
+    tenant_id: UUID
+    integration_id: UUID
+    database_url: str
+
+    @property
+    def jira(self) -> Jira:
+        return self.parts.sites.open(self.tenant_id)
+
+    def integration(self) -> Integration:
+        with self.parts.store.unrestricted_unsafe() as session:
+            return ledger.get(session, self.integration_id)
+
+    def walk(self, *, rounds: int = 30) -> None:
+        """Lend hands until nothing waits; what is postponed is due at once."""
+        for _ in range(rounds):
+            hand = Hand(self.parts.store, self.parts.sites, self.tenant_id, 8, 4)
+            if hand.work(until=clock.now() + timedelta(seconds=30)) == "done":
+                return
+            with self.parts.store.bound_to(self.tenant_id) as session:
+                session.execute(update(CHUNKS).where(CHUNKS.c.state == "waiting").values(due_at=clock.now()))
+        pytest.fail("the walks do not end")
+
+    def backfill(self) -> None:
+        with self.parts.store.bound_to(self.tenant_id) as session:
+            plan.begin(session, self.tenant_id, site_concurrency=1)
+        self.walk()
+        completeness.verify(self.parts.store, self.jira, self.tenant_id)
+
+    def drain(self) -> int:
+        """Apply what Jira delivered and what our sweeps asked for, with the walks that it brings."""
+        handled = 0
+        for own in (False, True, False):
+            drain = webhook.Drain(self.parts.store, self.jira, self.tenant_id, own=own)
+            handled += drain.run(until=clock.now() + timedelta(seconds=30))
+        self.walk()
+        return handled
+
+    def rows(self, name: str, *columns: str) -> dict[str, Any]:
+        """Every row of an entity, by id: its tombstone's reason (None where it lives) or the columns asked for."""
+        table = table_of(entity(name))
+        wanted = [table.c[each] for each in columns] or [table.c.deleted_because]
+        with self.parts.store.bound_to(self.tenant_id) as session:
+            found = session.execute(select(table.c.id, *wanted)).all()
+        return {row[0]: row[1] if len(row) == 2 else tuple(row[1:]) for row in found}
+
+    def live(self, name: str) -> set[str]:
+        return {known for known, because in self.rows(name).items() if because is None}
+
+    def differences(self) -> list[str]:
+        """Where the tables differ from the site's truth."""
+        return differences(self.database_url, self.site)
+
+    def versions(self) -> dict[tuple[str, str], int]:
+        """The version of every row, to see what a step changed."""
+        with self.parts.store.bound_to(self.tenant_id) as session:
+            return {
+                (name, row.id): row.version
+                for name in (
+                    "issue",
+                    "changelog",
+                    "comment",
+                    "worklog",
+                    "user",
+                    "issue_link",
+                    "attachment",
+                    "board_issue",
+                )
+                for row in session.execute(select(table_of(entity(name)).c["id", "version"]))
+            }
+
+
+@pytest.fixture
+def a_town(database_url: str, redis_url: str) -> Iterator[Callable[..., Town]]:
+    """Makes sites that have installed the app, are paired and read."""
+    with ExitStack() as stack:
+
+        def make(*, reads: bool = True, **given: Any) -> Town:
+            site = Site(**{"dataset": "seeded", "issues": 40, "projects": 2, **given})
+            stack.enter_context(serve(site))
+            server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True)
+            base_url = f"http://127.0.0.1:{server.server_port}"
+            settings = a_settings(base_url=base_url, install_keys_url=site.install_keys_url)
+            parts = runtime.assemble(settings, database_url=database_url, redis_url=redis_url)
+            stack.callback(parts.store.engine.dispose)
+            parts = replace(parts, sites=Sites(settings, parts.store, parts.keyring, OpenLimiter()))  # type: ignore[arg-type]  # a fake limiter
+            server.app = create_app(parts)
+            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+            stack.callback(server.server_close)
+            stack.callback(server.shutdown)
+            site.lifecycle.app_url = base_url
+            site.install()
+            town = _paired(parts, site, database_url)
+            if reads:
+                town.backfill()
+            return town
+
+        yield make
+
+
+def _paired(parts: Runtime, site: Site, database_url: str) -> Town:
+    with parts.store.unrestricted_unsafe() as session:
+        known = INSTALLATIONS.c.client_key == site.client_key
+        tenant_id = session.execute(select(INSTALLATIONS.c.tenant_id).where(known)).scalar_one()
+    account, _ = an_account(parts)
+    made = an_integration(parts, account)
+    with parts.store.unrestricted_unsafe() as session:
+        ledger.move_to(session, made.id, State.BACKFILLING, tenant_id=tenant_id, paired_at=clock.now())
+    return Town(parts, site, tenant_id, made.id, database_url)
