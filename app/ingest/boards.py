@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from app.ingest.storing import Haul
     from app.jira.client import Site
     from app.store.checkpoints import Chunk
     from app.store.session import Session, Store
@@ -86,9 +87,9 @@ def filters(session: Session) -> dict[str, str]:
     return {row.board_id: row.filter_id for row in session.execute(known.order_by(table.c.board_id))}
 
 
-def bury_unmatched(session: Session, tenant_id: UUID, page: Matched, *, at: datetime) -> int:
+def bury_unmatched(session: Session, tenant_id: UUID, page: Matched, haul: Haul, *, at: datetime) -> int:
     """Put tombstones on memberships that were asked about and are no more. Returns how many."""
-    kept = [f"{find(each, 'boardId')}:{find(each, 'issueId')}" for each in page.items]
+    kept = [row.id for row in haul.rows]
     return records.bury_rest(
         session, tenant_id, entity("board_issue"), {"issue_id": page.issue_ids, "board_id": page.board_ids}, kept, at=at
     )

@@ -18,7 +18,7 @@ from app.catalog.registry import entity as entity_of
 from app.errors import JiraFailure, JiraRejected, WalkAstray
 from app.ingest import boards, plan, setback
 from app.ingest.sift import sift
-from app.ingest.storing import Haul, extract_page, store_page
+from app.ingest.storing import Haul, drained, extract_page, store_page
 from app.integrations import ledger
 from app.jira import pages
 from app.store import checkpoints
@@ -134,7 +134,7 @@ class Walker:
                 course.expected = page.total
             if page.next is None and is_counted and self._is_short(course, len(page.items)):
                 return
-            haul = extract_page(entity, page.items, fields, chunk.scope_id or None)
+            haul = extract_page(entity, drained(page.items), fields, chunk.scope_id or None)
             if page.next is None and walk.each is Each.ISSUE and ends is not None:
                 ends.append((course, haul, page))
                 return
@@ -160,7 +160,7 @@ class Walker:
 
     def _end(self, ends: Sequence[_End]) -> None:
         """One transaction for the ends of several short walks; where it fails, one for each."""
-        together = Haul(ends[0][1].entity, [])
+        together = Haul(ends[0][1].entity)
         for _, haul, _ in ends:
             together.rows += haul.rows
             together.top_ups += haul.top_ups
@@ -200,7 +200,7 @@ class Walker:
         with self.store.bound_to(self.tenant_id) as session:
             stored = store_page(session, self.tenant_id, haul, read_at=page.sent_at)
             if isinstance(page, boards.Matched):
-                boards.bury_unmatched(session, self.tenant_id, page, at=page.sent_at)
+                boards.bury_unmatched(session, self.tenant_id, page, haul, at=page.sent_at)
             if page.next is not None:
                 token, offset = page.next.token, page.next.offset
                 moved = checkpoints.advance(session, chunk, token=token, offset=offset, seen=seen, expected=expected)

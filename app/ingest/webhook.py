@@ -218,13 +218,13 @@ class Drain:
         if batch.boards is not None:
             haul = extract_page(entity("board_issue"), batch.boards.items, batch.fields, None)
             store_page(session, self.tenant_id, haul, read_at=batch.boards.sent_at)
-            boards.bury_unmatched(session, self.tenant_id, batch.boards, at=batch.boards.sent_at)
+            boards.bury_unmatched(session, self.tenant_id, batch.boards, haul, at=batch.boards.sent_at)
         for look in batch.looks:
             refresh.keep(session, self.tenant_id, look, batch.fields)
 
     def _settle_absent(self, session: Session, batch: _Batch, read: Read, haul: Haul) -> None:
         """What has become of issues that the search did not return."""
-        absences.seen_again(session, [str(find(body, "id")) for body in haul.bodies])
+        absences.seen_again(session, [row.id for row in haul.rows if row.entity is haul.entity])
         archived = {str(find(each, "id")) for each in read.bodies if _is_archived(each)} & read.unsearchable
         deleted = {each for d in batch.taken if d.event == ISSUE_DELETED for each in d.issues} & read.gone
         for because, found, said in (("archived", archived, "a direct read"), ("deleted", deleted, "a webhook")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import threading
 import time
@@ -95,7 +96,7 @@ class FakeSite:
             return {"values": values, "total": len(values), "isLast": True}
         if last not in _FIXED:
             raise JiraGone(path)
-        return _FIXED[last]
+        return copy.deepcopy(_FIXED[last])
 
     def _match(self, filter_id: int, issue_ids: list[int]) -> dict[str, Any]:
         if filter_id not in self.boards:
