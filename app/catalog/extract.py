@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -30,7 +30,7 @@ _LEVELS = 200
 
 @dataclass(slots=True)
 class Row:
-    """One row: the entity, Jira's id as a string, and the values by column name."""
+    """One row: the entity, Jira's id as a string, and the values by column name; JSON as Jira sent it (`to_json`)."""
 
     entity: Entity
     id: str
@@ -171,16 +171,20 @@ def clean(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-def to_json(value: Json) -> Json:
-    """JSON that PostgreSQL can keep: nearly always the value itself, since what orjson writes without U+0000 is fine."""
+def to_json(value: object) -> str:
+    """JSON that PostgreSQL can keep. What orjson writes without U+0000 is fine as it is, and nearly all is."""
     try:
         written = orjson.dumps(value)
     except (TypeError, ValueError):
-        return clean_json(value)
-    return clean_json(value) if _NUL in written else value
+        written = orjson.dumps(_clean_json(value))
+    return (orjson.dumps(_clean_json(value)) if _NUL in written else written).decode()
 
 
-def clean_json(value: Json, levels: int = _LEVELS) -> Json:
+def _as_it_is(value: Json) -> Json:
+    return value
+
+
+def _clean_json(value: Any, levels: int = _LEVELS) -> Any:  # noqa: ANN401 - JSON
     """JSON that PostgreSQL can keep: every string cleaned, NaN, infinities and what is nested too deep as None.
 
     Whole numbers beyond 64 bits, which orjson refuses to write, become floats, as orjson reads them.
@@ -190,9 +194,9 @@ def clean_json(value: Json, levels: int = _LEVELS) -> Json:
     if isinstance(value, dict | list) and levels == 0:
         return None
     if isinstance(value, dict):
-        return {clean(key): clean_json(child, levels - 1) for key, child in value.items()}
+        return {clean(key): _clean_json(child, levels - 1) for key, child in value.items()}
     if isinstance(value, list):
-        return [clean_json(child, levels - 1) for child in value]
+        return [_clean_json(child, levels - 1) for child in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return float(value) if isinstance(value, int) and abs(value) >= _INT_LIMIT else value
@@ -257,5 +261,5 @@ _COERCE: dict[Kind, Callable[[Json], object]] = {
     Kind.BOOLEAN: _to_boolean,
     Kind.MOMENT: to_moment,
     Kind.DATE: _to_date,
-    Kind.JSON: to_json,
+    Kind.JSON: _as_it_is,
 }

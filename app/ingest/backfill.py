@@ -2,8 +2,8 @@
 
 A hand is an RQ job that holds nothing: it may die at any point, and whoever comes next goes on at the last page. After
 its slice it goes to the back of the queue, so that a large site does not keep a small one waiting. More chunks are walked
-at once than requests may be under way (the limiter sees to those): while a page is stored, others are on the wire. Every
-other member of a crew takes top-ups first where there are any: those are all waiting, pages of issues are all work.
+at once than requests may be under way (the limiter sees to those): while a page is stored, others are on the wire. Three of
+four members of a crew take top-ups first where there are any: those are all waiting, pages of issues are all work.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Hand:
         with Keeper(self.store, self.tenant_id) as keeper:
 
             def turn(member: int) -> bool:
-                chunks, fields = self._claim(least=plan.SHORT if member % 2 else 0)
+                chunks, fields = self._claim(least=plan.SHORT if member % 4 else 0)
                 if not chunks:
                     return False
                 self.walked += len(chunks)

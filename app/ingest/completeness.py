@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,10 @@ WALK_TOTALS = "totals of the walks"
 _TOTALS = {"changelog": "changelog_total", "comment": "comment_total", "worklog": "worklog_total"}
 
 
+_AT_ONCE = 8
+"""Projects that Jira is asked about at once; the limiter lets through what may be."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """What is stored of an entity in a scope (a project id; empty: the site) and what the site has."""
@@ -51,7 +56,8 @@ class Finding:
 def verify(store: Store, site: Site, tenant_id: UUID) -> list[Finding]:
     """Compare, keep the findings as history, and say the result in the integration's state. Raises a JiraFailure."""
     projects = _projects(store, tenant_id)
-    asked = {project_id: count(site, jql_of(project_id)) for project_id in projects}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        asked = dict(zip(projects, pool.map(lambda each: count(site, jql_of(each)), projects), strict=True))
     with store.bound_to(tenant_id) as session:
         records.lock_for_writing(session, tenant_id)
         # Held until the findings are kept: they must not be written behind an erasure that began while Jira was asked.

@@ -11,11 +11,10 @@ from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from app.catalog.extract import Row
+from app.catalog.extract import Row, to_json
 from app.catalog.language import Entity, Kind
 from app.catalog.registry import all_entities
 from app.catalog.registry import entity as entity_of
@@ -123,7 +122,7 @@ def _copy_in(session: Session, entity: Entity, rows: Iterable[Row]) -> int:
             record = [turn, row.id, *map(row.values.__getitem__, names)]
             for place in json_at:
                 if record[place] is not None:
-                    record[place] = orjson.dumps(record[place]).decode()
+                    record[place] = to_json(record[place])
             copy.write_row(record)
     return turn
 

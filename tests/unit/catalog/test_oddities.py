@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.catalog.extract import Row, extract
+from app.catalog.extract import Row, extract, to_json
 from app.catalog.language import Fields
 from app.catalog.registry import entity
 from app.catalog.rich_text import plain_text
@@ -49,7 +49,11 @@ def test_text_is_kept_as_far_as_postgresql_can(sent: str, kept: str | None) -> N
 
 def test_json_is_cleaned_at_every_level() -> None:
     custom = _issue(customfield_1={"a\x00": ["b\x00", float("nan"), float("inf"), 2**70, "\ud800"]}).values["custom"]
-    assert custom == {"customfield_1": {"a": ["b", None, None, float(2**70), "?"]}}
+    assert json.loads(to_json(custom)) == {"customfield_1": {"a": ["b", None, None, float(2**70), "?"]}}
+
+
+def test_json_that_speaks_of_a_nul_keeps_what_is_said() -> None:
+    assert json.loads(to_json({"text": "write \\u0000, not \x00"})) == {"text": "write \\u0000, not "}
 
 
 @pytest.mark.parametrize(
@@ -155,7 +159,7 @@ def test_document_nested_deeper_than_python_recurses_keeps_its_words() -> None:
     row = _issue(description=_deep_document(_NESTED))
     assert str(row.values["description_text"]) == "bottom"
     assert row.values["description_length"] == len("bottom")
-    json.dumps(row.values["description"])
+    assert json.loads(to_json(row.values["description"]))["type"] == "doc"
 
 
 def test_document_of_ordinary_depth_is_kept_whole() -> None:
