@@ -39,7 +39,7 @@ def use_servers(database_url: str, redis_url: str) -> None:
 @functools.cache
 def _runtime() -> Runtime:
     # Pages become millions of small objects that die together: collecting at every 700 costs a quarter of a worker's time.
-    gc.set_threshold(100_000, 20, 50)
+    gc.set_threshold(1_000_000, 20, 50)
     # A writer holds the tenant's lock while it waits for its turn at the interpreter, ten times a page: 5 ms each is too long.
     sys.setswitchinterval(0.001)
     if _addresses is None:

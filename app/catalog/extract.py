@@ -60,7 +60,7 @@ def _row(entity: Entity, item: Item) -> Row:
         # The hot loop of the whole engine: some 250 columns an issue.
         for name, take, convert in _readers(entity):
             value = take(item)
-            values[name] = None if value is None or value == "" else convert(value)
+            values[name] = convert(value) if value or (value is not None and value != "") else None
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         # Not the error's own words: some quote the value, and these words go to a log.
         raise PoisonRecord(entity.name, f"{known}: {name}: {type(error).__name__}") from error
@@ -129,10 +129,11 @@ def _places(entity: Entity) -> tuple[tuple[Entity, Inline, Callable[[Item], Json
 def _extract_inline(child: Entity, place: Inline, found: Json, parent_id: str | None, item: Item, page: Page) -> None:
     """Rows and top-ups of one place."""
     bodies = found if isinstance(found, list) else [found] if isinstance(found, dict) else []
+    inner = Item({}, parent_id, page.fields)
     for body in bodies:
         if not isinstance(body, dict):
             continue
-        inner = Item(body, parent_id, page.fields)
+        inner.body, inner.words = body, (None, None)
         try:
             known = child.id(inner)
             if known and not (child.partial and _is_repeated(page, child, known, body)):

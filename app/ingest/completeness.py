@@ -55,9 +55,7 @@ class Finding:
 
 def verify(store: Store, site: Site, tenant_id: UUID) -> list[Finding]:
     """Compare, keep the findings as history, and say the result in the integration's state. Raises a JiraFailure."""
-    projects = _projects(store, tenant_id)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        asked = dict(zip(projects, pool.map(lambda each: count(site, jql_of(each)), projects), strict=True))
+    asked = _counted(site, _projects(store, tenant_id))
     with store.bound_to(tenant_id) as session:
         records.lock_for_writing(session, tenant_id)
         # Held until the findings are kept: they must not be written behind an erasure that began while Jira was asked.
@@ -94,6 +92,12 @@ def verify(store: Store, site: Site, tenant_id: UUID) -> list[Finding]:
         )
         _conclude(session, tenant_id, findings, before)
     return findings
+
+
+def _counted(site: Site, projects: list[str]) -> dict[str, int | None]:
+    """How many issues Jira counts in each project. Raises a JiraFailure."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return dict(zip(projects, pool.map(lambda each: count(site, jql_of(each)), projects), strict=True))
 
 
 def _conclude(session: Session, tenant_id: UUID, findings: list[Finding], before: dict[str, int]) -> None:

@@ -91,12 +91,13 @@ def store_page(session: Session, tenant_id: UUID, haul: Haul, *, read_at: dateti
     known = shortfall.known_histories(session, haul.rows)
     applied = records.apply(session, tenant_id, haul.rows, read_at=read_at)
     own = applied.get(haul.entity.name)
-    # What is new here brought all its children along: nothing of theirs can be left over.
+    # What is new here brought its children along: nothing of theirs can be left over, and what was cut off is missing.
+    needed = haul.top_ups
     if own is not None and own.added < own.offered:
         _bury_absent(session, tenant_id, haul, read_at)
+        # Top-ups of an issue that was read again are walked again, where its list has grown.
+        needed = shortfall.still_short(session, haul.rows, needed, known)
     planned = checkpoints.plan(session, tenant_id, plan.follow_ups(haul.rows))
-    # Top-ups of an issue that was read again are walked again, where its list has grown.
-    needed = shortfall.still_short(session, haul.rows, haul.top_ups, known)
     planned += checkpoints.plan(session, tenant_id, plan.top_ups(needed), again=True)
     if own is not None and own.changed and haul.entity.name == "board_configuration":
         # A filter came or changed: what was held against the filters before is held against them again.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 
-_STAGED = 16
+_STAGED = 8
 """Pages that a staging table takes before it is emptied."""
 
 
