@@ -56,13 +56,13 @@ class Call:
 
 @dataclass
 class Reply:
-    """An answer before it is sent; `points` and `issues` as the limits count them."""
+    """An answer before it is sent; `points` and `issues` as the limits count them, `whole` the issues sent with all fields."""
 
     parts: Parts
     status: int = 200
     points: int = 1
     issues: int = 0
-    template: str = ""
+    whole: Sequence[int] = ()
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -171,7 +171,13 @@ class Routes:
         if fault == "repeat" and asked:
             token = asked
         end = b'],"isLast":true}' if token is None else b'],"isLast":false,"nextPageToken":"%b"}' % token.encode()
-        return Reply([b'{"issues":[', *_joined(bodies_), end], points=1 + len(numbers), issues=len(numbers))
+        return Reply(
+            [b'{"issues":[', *_joined(bodies_), end],
+            points=1 + len(numbers),
+            issues=len(numbers),
+            # What a webhook has read again is no work done twice.
+            whole=numbers if is_whole and not call.one("reconcileIssues") else (),
+        )
 
     def _light(self, number: int, fields: set[str], version: str) -> bytes:
         world = self._world

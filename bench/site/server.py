@@ -80,7 +80,7 @@ class Site:
                 begun = time.thread_time()
                 reply = self._reply(method, target, body, fault)
                 working = time.thread_time() - begun
-            counters.note(template, method, target, reply.status, points=reply.points, issues=reply.issues)
+            counters.note(template, (method, target, body), reply)
             # The time that the page took to make is part of the latency, as it is at Jira.
             rest = self.latency - (time.monotonic() - arrived)
             if rest > 0:
