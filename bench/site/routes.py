@@ -170,6 +170,9 @@ class Routes:
         token = f"{binding}{at + len(numbers):x}" if at + len(numbers) < len(found) and fault != "early_end" else None
         if fault == "repeat" and asked:
             token = asked
+        if fault == "empty" and token:
+            # Another one than was asked for, to the same place.
+            token += "-" * (asked.count("-") + 1)
         end = b'],"isLast":true}' if token is None else b'],"isLast":false,"nextPageToken":"%b"}' % token.encode()
         return Reply(
             [b'{"issues":[', *_joined(bodies_), end],
@@ -396,7 +399,7 @@ def _place(token: str, binding: str) -> int:
         return 0
     if not token.startswith(binding):
         raise Refused(400, "The provided nextPageToken is invalid or has expired.")
-    return int(token[len(binding) :], 16)
+    return int(token[len(binding) :].rstrip("-"), 16)
 
 
 def _joined(bodies_: Iterable[Parts]) -> Parts:

@@ -73,7 +73,7 @@ class Site:
                 reply = _refused(401, "Client must be authenticated to access this resource.")
                 fault: str | Refusal | None = None
             else:
-                fault = self.faults.draw(template, target, latency=self.latency)
+                fault = self.faults.draw(method, template, target, latency=self.latency)
                 if fault == "hang":
                     time.sleep(self.faults.hang_seconds)  # noqa: TID251 - on purpose
                     return False

@@ -9,7 +9,7 @@ import signal
 import sys
 
 from bench.simulator import simulated
-from tests.soak import crashes, storm
+from tests.soak import crashes, faults, storm
 from tests.soak.completeness import completeness
 
 
@@ -23,6 +23,9 @@ def main() -> int:
     if asked.what == "crashes":
         with simulated(asked.issues) as site:
             return crashes.told(crashes.crashes(site, asked.runs, asked.seed))
+    if asked.what == "faults":
+        with simulated(asked.issues) as site:
+            return faults.told(faults.faults(site))
     # The site here counts no hour's points; with Atlassian's 65,000 the backfill would wait for the next hour, rightly.
     os.environ.setdefault("APP_POINTS_PER_HOUR", "1000000")
     return 1 if completeness(asked.issues, asked.latency) else 0
@@ -45,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     dying.add_argument("--runs", type=int, default=100)
     dying.add_argument("--seed", type=int, default=1, help="of the first run; each run has the next one")
     dying.add_argument("--issues", type=int, default=3000)
+    wrong = kinds.add_parser("faults", help="one request in five is answered wrongly")
+    wrong.add_argument("--issues", type=int, default=10_000)
     return parser
 
 

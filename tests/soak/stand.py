@@ -77,6 +77,12 @@ class Stand:
     def is_verified(self, integration: Integration) -> bool:
         return self.standing(integration)[:2] == ("healthy", True)
 
+    def stored(self, entity: str) -> int:
+        """Rows of an entity, tombstones included."""
+        with psycopg.connect(self.database_url) as connection:
+            found = connection.execute(f"SELECT count(*) FROM jira_{entity}".encode()).fetchone()
+        return int(found[0]) if found else 0
+
     def waiting_deliveries(self) -> int:
         """Webhooks that were taken and are not handled yet."""
         with psycopg.connect(self.database_url) as connection:
