@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from app import clock, ids
 from app.catalog.registry import all_entities, entity
 from app.catalog.registry import entity as entity_named
+from app.errors import JiraDown, JiraNonsense
 from app.ingest.walk import count, jql_of
 from app.integrations import ledger
 from app.integrations.model import State
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 APPROXIMATE_COUNT = "approximate-count"
 LIST_TOTALS = "totals of the issues' own lists"
 WALK_TOTALS = "totals of the walks"
+_TRIES = 3
 _TOTALS = {"changelog": "changelog_total", "comment": "comment_total", "worklog": "worklog_total"}
 
 
@@ -51,7 +54,7 @@ class Finding:
 def verify(store: Store, site: Site, tenant_id: UUID) -> list[Finding]:
     """Compare, keep the findings as history, and say the result in the integration's state. Raises a JiraFailure."""
     projects = _projects(store, tenant_id)
-    asked = {project_id: count(site, jql_of(project_id)) for project_id in projects}
+    asked = {project_id: _asked(site, project_id) for project_id in projects}
     with store.bound_to(tenant_id) as session:
         records.lock_for_writing(session, tenant_id)
         # Held until the findings are kept: they must not be written behind an erasure that began while Jira was asked.
@@ -88,6 +91,14 @@ def verify(store: Store, site: Site, tenant_id: UUID) -> list[Finding]:
         )
         _conclude(session, tenant_id, findings, before)
     return findings
+
+
+def _asked(site: Site, project_id: str) -> int | None:
+    """Jira's own count of a project: one bad answer in many must not spoil the others. Raises a JiraFailure."""
+    for _ in range(_TRIES - 1):
+        with suppress(JiraDown, JiraNonsense):
+            return count(site, jql_of(project_id))
+    return count(site, jql_of(project_id))
 
 
 def _conclude(session: Session, tenant_id: UUID, findings: list[Finding], before: dict[str, int]) -> None:
