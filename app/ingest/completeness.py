@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from app import clock, ids
 from app.catalog.registry import all_entities, entity
 from app.catalog.registry import entity as entity_named
+from app.errors import JiraDown, JiraNonsense
 from app.ingest.walk import count, jql_of
 from app.integrations import ledger
 from app.integrations.model import State
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 APPROXIMATE_COUNT = "approximate-count"
 LIST_TOTALS = "totals of the issues' own lists"
 WALK_TOTALS = "totals of the walks"
+_TRIES = 3
 _TOTALS = {"changelog": "changelog_total", "comment": "comment_total", "worklog": "worklog_total"}
 
 
@@ -97,7 +100,15 @@ def verify(store: Store, site: Site, tenant_id: UUID) -> list[Finding]:
 def _counted(site: Site, projects: list[str]) -> dict[str, int | None]:
     """How many issues Jira counts in each project. Raises a JiraFailure."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return dict(zip(projects, pool.map(lambda each: count(site, jql_of(each)), projects), strict=True))
+        return dict(zip(projects, pool.map(lambda each: _asked(site, each), projects), strict=True))
+
+
+def _asked(site: Site, project_id: str) -> int | None:
+    """Jira's own count of a project: one bad answer in many must not spoil the others. Raises a JiraFailure."""
+    for _ in range(_TRIES - 1):
+        with suppress(JiraDown, JiraNonsense):
+            return count(site, jql_of(project_id))
+    return count(site, jql_of(project_id))
 
 
 def _conclude(session: Session, tenant_id: UUID, findings: list[Finding], before: dict[str, int]) -> None:

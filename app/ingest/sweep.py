@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import and_, delete, false, func, or_, select, update
 
 from app import clock
 from app.ingest.inbox import is_own
 from app.integrations.ledger import WORKING
 from app.integrations.model import State
 from app.store import activity, claims
-from app.store.schema import CHUNKS, CREDENTIALS, INBOX, INTEGRATIONS, TALLIES, TENANTS
+from app.store.schema import CHUNKS, COMPLETENESS, CREDENTIALS, INBOX, INTEGRATIONS, TALLIES, TENANTS
 from app.tenants.depart import GRACE
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def find_due(session: Session) -> list[DueWork]:
             CHUNKS.c.tenant_id,
             func.count().filter(claims.is_claimable(now)).label("due"),
             func.count().filter(CHUNKS.c.state == "waiting").label("waiting"),
+            func.max(CHUNKS.c.finished_at).label("finished_at"),
         )
         .group_by(CHUNKS.c.tenant_id)
         .subquery()
@@ -59,10 +60,20 @@ def find_due(session: Session) -> list[DueWork]:
         .group_by(INBOX.c.tenant_id)
         .subquery()
     )
+    checked_at = (
+        select(func.max(COMPLETENESS.c.verified_at))
+        .where(COMPLETENESS.c.tenant_id == INTEGRATIONS.c.tenant_id)
+        .scalar_subquery()
+    )
+    # Somebody must act, and perhaps has: what was read since the last verification is worth another.
+    is_read_since = and_(
+        INTEGRATIONS.c.state == State.NEEDS_ATTENTION.value, counted.c.waiting == 0, counted.c.finished_at > checked_at
+    )
+    is_read = and_(INTEGRATIONS.c.state == State.BACKFILLING.value, counted.c.waiting == 0)
     rows = session.execute(
         select(
             INTEGRATIONS.c.tenant_id,
-            INTEGRATIONS.c.state,
+            func.coalesce(or_(is_read, is_read_since), false()).label("is_unverified"),
             counted.c.due,
             counted.c.waiting,
             inbox.c.deliveries,
@@ -79,6 +90,7 @@ def find_due(session: Session) -> list[DueWork]:
                 inbox.c.deliveries > 0,
                 inbox.c.rereads > 0,
                 and_(INTEGRATIONS.c.state == State.BACKFILLING.value, func.coalesce(counted.c.waiting, 0) == 0),
+                is_read_since,
             ),
         )
     )
@@ -88,7 +100,7 @@ def find_due(session: Session) -> list[DueWork]:
             chunks=row.due or 0,
             deliveries=row.deliveries or 0,
             rereads=row.rereads or 0,
-            is_unverified=row.state == State.BACKFILLING.value and row.waiting == 0,
+            is_unverified=row.is_unverified,
             is_unplanned=row.waiting is None,
         )
         for row in rows

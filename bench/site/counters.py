@@ -6,7 +6,12 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.site.routes import Reply
+
+_BAD_REQUEST = 400
 
 
 @dataclass
@@ -25,6 +30,10 @@ class Counters:
     most_in_flight: int = 0
     early: int = 0
     """Requests sent before their Retry-After."""
+    repeated: int = 0
+    """Points of what had been answered before: issues by their number, other requests as they were asked."""
+    issues_sent: set[int] = field(default_factory=set)
+    answered: set[tuple[str, str, bytes]] = field(default_factory=set)
     working_seconds: float = 0.0
     """Spent on putting answers together."""
     started: float = field(default_factory=time.monotonic)
@@ -40,16 +49,26 @@ class Counters:
             if self.first_at is None:
                 self.first_at = time.monotonic() - self.started
 
-    def note(self, template: str, method: str, target: str, status: int, *, points: int, issues: int) -> None:
-        """It is answered in the head."""
+    def note(self, template: str, asked: tuple[str, str, bytes], reply: Reply) -> None:
+        """It is answered in the head. `asked` is its method, target and body."""
+        method, target, _ = asked
         with self._lock:
+            self._note_repeat(asked, reply)
             self.requests[template] += 1
-            self.statuses[status] += 1
-            self.points[template] += points
-            self.issues[template] += issues
+            self.statuses[reply.status] += 1
+            self.points[template] += reply.points
+            self.issues[template] += reply.issues
             self.last_at[template] = time.monotonic() - self.started
             if method == "GET":
                 self.targets.append((template, target))
+
+    def _note_repeat(self, asked: tuple[str, str, bytes], reply: Reply) -> None:
+        if reply.whole:
+            self.repeated += sum(number in self.issues_sent for number in reply.whole)
+            self.issues_sent.update(reply.whole)
+        elif reply.status < _BAD_REQUEST:
+            self.repeated += reply.points if asked in self.answered else 0
+            self.answered.add(asked)
 
     def leave(self, sent: int, working: float) -> None:
         """Its last byte is sent."""
@@ -70,6 +89,7 @@ class Counters:
                 "issues_by_template": dict(self.issues.most_common()),
                 "faults": dict(self.faults),
                 "early": self.early,
+                "repeated": self.repeated,
                 "most_in_flight": self.most_in_flight,
                 "bytes": self.sent_bytes,
                 "working_seconds": self.working_seconds,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import formatdate
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench.site.counters import Counters
 
 KINDS = {
@@ -29,18 +33,97 @@ KINDS = {
 _OF_PAGES = frozenset({"early_end", "empty"})
 _OF_LATER_PAGES = frozenset({"repeat", "expired"})
 """Faults of search pages alone, and of those that were asked for by a token."""
-_BURST, _QUOTA = "jira-burst-based", "jira-quota-global-based"
-_FORMS: tuple[tuple[str | None, bool], ...] = (
-    (_BURST, True),
-    ("jira-cost-based", True),
-    ("jira-max-concurrent-threads-across-all-instances-per-tenant-per-user", True),
-    (_QUOTA, True),
-    ("jira-quota-tenant-based", True),
-    (None, False),
+_GRACE = 1.0
+"""Seconds in which a request may have been under way, or admitted, when the refusal was written and read."""
+_BURST, _SITE_QUOTA, _APP_QUOTA = "jira-burst-based", "jira-quota-tenant-based", "jira-quota-global-based"
+_POLICY = f'"{_BURST}";q=100;w=1'
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way of saying 429 (jira-api.md §2): a reason, or none as the gateway has it, and how the time is named."""
+
+    name: str
+    reason: str | None
+    limit: int = 100
+    says: tuple[str, ...] = ("seconds",)
+
+    @property
+    def is_of_endpoint(self) -> bool:
+        """Whether it is about one endpoint; all others are about the site."""
+        return self.reason == _BURST
+
+    def headers(self, now: float, wait: int) -> tuple[dict[str, str], float]:
+        """What it says at a moment, and until when to stay away by that; the moment itself where it names no time."""
+        given = {"X-RateLimit-Limit": str(self.limit), "X-RateLimit-NearLimit": "true", "X-RateLimit-Remaining": "0"}
+        if self.reason:
+            given["RateLimit-Reason"] = self.reason
+        else:
+            given["X-Failure-Category"] = "FAILURE_CLIENT_RATE_LIMIT"
+        named = [_SAYING[each](given, now, wait) for each in self.says]
+        return given, min(named, default=now)
+
+
+def _seconds(given: dict[str, str], now: float, wait: int) -> float:
+    given["Retry-After"] = str(wait)
+    return now + wait
+
+
+def _too_many_seconds(given: dict[str, str], now: float, wait: int) -> float:
+    return _seconds(given, now, 2 * wait)
+
+
+def _date(given: dict[str, str], now: float, wait: int) -> float:
+    until = math.ceil(now) + wait
+    given["Retry-After"] = formatdate(until, usegmt=True)
+    return until
+
+
+def _reset(given: dict[str, str], now: float, wait: int) -> float:
+    until = math.ceil(now) + wait
+    given["X-RateLimit-Reset"] = f"{datetime.fromtimestamp(until, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return until
+
+
+def _minute(given: dict[str, str], now: float, wait: int) -> float:
+    until = math.ceil((now + wait) / 60) * 60
+    given["X-RateLimit-Reset"] = f"{datetime.fromtimestamp(until, UTC):%Y-%m-%dT%H:%MZ}"
+    return until
+
+
+def _list(given: dict[str, str], now: float, wait: int) -> float:
+    given |= {"RateLimit-Policy": _POLICY, "RateLimit": f'"{_BURST}";r=0;t={wait}'}
+    return now + wait
+
+
+def _beta(given: dict[str, str], now: float, wait: int) -> float:
+    given |= {"Beta-RateLimit-Policy": _POLICY, "Beta-RateLimit": f'"{_BURST}";t={wait};r=0'}
+    return now + wait
+
+
+_SAYING: dict[str, Callable[[dict[str, str], float, int], float]] = {
+    "seconds": _seconds,
+    "too many seconds": _too_many_seconds,
+    "date": _date,
+    "reset": _reset,
+    "minute": _minute,
+    "list": _list,
+    "beta": _beta,
+}
+FORMS = (
+    Form("burst", _BURST, says=("seconds", "reset")),
+    Form("burst, a date", _BURST, says=("date",)),
+    Form("burst, reset alone, to the minute", _BURST, says=("minute",)),
+    Form("burst, the list alone", _BURST, says=("list",)),
+    Form("burst, the beta list alone", _BURST, says=("beta",)),
+    Form("cost", "jira-cost-based", 150_000),
+    Form("threads", "jira-max-concurrent-threads-across-all-instances-per-tenant-per-user"),
+    Form("site quota", _SITE_QUOTA, 100_000, ("seconds", "reset")),
+    Form("site quota, reset before Retry-After", _SITE_QUOTA, 100_000, ("too many seconds", "reset")),
+    Form("app quota", _APP_QUOTA, 65_000, ("seconds", "reset")),
+    Form("gateway", None, 360_000, ()),
 )
-"""Reasons and whether Retry-After comes with them; the last one is the gateway's, which says nothing."""
-_GRACE = 0.25
-"""Seconds in which a request may have been under way when the refusal was written."""
+"""Reads meet these; `jira-per-issue-on-write` is about writes. A quota's refusal without a time means the full hour."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +148,8 @@ class Faults:
     seed: int = 1
     counters: Counters | None = None
     _turn: int = 0
-    _blocked: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _blocked: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    """When somebody was refused, and until when to stay away, by endpoint; `*` is the site."""
     _recent: dict[str, deque[float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -76,29 +160,31 @@ class Faults:
             message = f"unknown faults: {', '.join(sorted(unknown))}; known: {', '.join(KINDS)}"
             raise ValueError(message)
 
-    def draw(self, template: str, target: str, *, latency: float) -> str | Refusal | None:
+    def draw(self, method: str, template: str, target: str, *, latency: float) -> str | Refusal | None:
         """What happens to this request: nothing, a refusal, or the name of what becomes of its answer."""
         with self._lock:
-            now = time.monotonic()
-            self._watch(template, now, latency)
-            if self.burst is not None and not self._has_room(template, now):
-                return self._refuse(template, now, _BURST, says_when=True)
-            lot = self._chance.random() if self.rates else 1.0
-            for kind, rate in self.rates.items():
-                lot -= rate
-                if lot < 0:
-                    return self._happen(kind, template, now) if _may_happen(kind, template, target) else None
+            now, endpoint = time.monotonic(), f"{method} {template}"
+            self._watch(endpoint, now, latency)
+            if self.burst is not None and not self._has_room(endpoint, now):
+                return self._refuse(FORMS[0], endpoint, now)
+            if self.rates and self._chance.random() < sum(self.rates.values()):
+                possible = {kind: rate for kind, rate in self.rates.items() if _may_happen(kind, template, target)}
+                if possible:
+                    # What cannot happen to this request leaves its share to what can.
+                    return self._happen(*self._chance.choices(list(possible), list(possible.values())), endpoint, now)
         return None
 
-    def _happen(self, kind: str, template: str, now: float) -> str | Refusal:
+    def _happen(self, kind: str, endpoint: str, now: float) -> str | Refusal:
         if self.counters:
             self.counters.faults[kind] += 1
         if kind == "busy":
-            reason, says_when = _FORMS[self._turn % len(_FORMS)]
+            form = FORMS[self._turn % len(FORMS)]
             self._turn += 1
-            return self._refuse(template, now, reason, says_when=says_when)
+            if self.counters:
+                self.counters.faults[f"busy: {form.name}"] += 1
+            return self._refuse(form, endpoint, now)
         if kind == "unavailable":
-            self._block("*", now)
+            self._block("*", now, self.retry_after)
             return Refusal(503, {"Retry-After": str(self.retry_after)}, b'{"errorMessages":["Unavailable."]}', kind)
         if kind == "down":
             return Refusal(502, {"Content-Type": "text/html"}, b"<html><body>Bad gateway</body></html>", kind)
@@ -109,32 +195,27 @@ class Faults:
             return Refusal(400, {}, message, kind)
         return kind
 
-    def _refuse(self, template: str, now: float, reason: str | None, *, says_when: bool) -> Refusal:
-        headers = {"X-RateLimit-NearLimit": "true", "X-RateLimit-Remaining": "0"}
-        if reason is None:
-            headers |= {"X-Failure-Category": "FAILURE_CLIENT_RATE_LIMIT", "X-RateLimit-Limit": "360000"}
-        else:
-            headers |= {"RateLimit-Reason": reason, "X-RateLimit-Limit": "100"}
-        if says_when:
-            reset = datetime.fromtimestamp(time.time() + self.retry_after, UTC)
-            headers |= {"Retry-After": str(self.retry_after), "X-RateLimit-Reset": f"{reset:%Y-%m-%dT%H:%M:%SZ}"}
-            self._block(template if reason == _BURST else "*", now)
+    def _refuse(self, form: Form, endpoint: str, now: float) -> Refusal:
+        wall = time.time()
+        headers, until = form.headers(wall, self.retry_after)
+        self._block(endpoint if form.is_of_endpoint else "*", now, until - wall)
         return Refusal(429, headers, b'{"errorMessages":["Rate limit exceeded."],"errors":{}}', "busy")
 
-    def _block(self, scope: str, now: float) -> None:
-        told, until = self._blocked.get(scope, (0.0, 0.0))
-        self._blocked[scope] = (told if now < until else now, max(now + self.retry_after, until))
+    def _block(self, scope: str, now: float, wait: float) -> None:
+        """Whoever comes in this scope before the wait is over has not listened; each refusal is watched by itself."""
+        told = self._blocked.setdefault(scope, [])
+        told[:] = [each for each in told if each[1] > now]
+        if wait > 0:
+            told.append((now, now + wait))
 
-    def _watch(self, template: str, now: float, latency: float) -> None:
+    def _watch(self, endpoint: str, now: float, latency: float) -> None:
         """Whoever comes before the time he was told has not listened."""
-        for scope in (template, "*"):
-            told, until = self._blocked.get(scope, (0.0, 0.0))
-            if told + latency + _GRACE < now < until and self.counters:
-                self.counters.early += 1
-                return
+        blocks = (*self._blocked.get(endpoint, ()), *self._blocked.get("*", ()))
+        if self.counters and any(told + latency + _GRACE < now < until for told, until in blocks):
+            self.counters.early += 1
 
-    def _has_room(self, template: str, now: float) -> bool:
-        recent = self._recent.setdefault(template, deque())
+    def _has_room(self, endpoint: str, now: float) -> bool:
+        recent = self._recent.setdefault(endpoint, deque())
         while recent and recent[0] <= now - 1:
             recent.popleft()
         if len(recent) >= (self.burst or 0):

@@ -73,14 +73,14 @@ class Site:
                 reply = _refused(401, "Client must be authenticated to access this resource.")
                 fault: str | Refusal | None = None
             else:
-                fault = self.faults.draw(template, target, latency=self.latency)
+                fault = self.faults.draw(method, template, target, latency=self.latency)
                 if fault == "hang":
                     time.sleep(self.faults.hang_seconds)  # noqa: TID251 - on purpose
                     return False
                 begun = time.thread_time()
                 reply = self._reply(method, target, body, fault)
                 working = time.thread_time() - begun
-            counters.note(template, method, target, reply.status, points=reply.points, issues=reply.issues)
+            counters.note(template, (method, target, body), reply)
             # The time that the page took to make is part of the latency, as it is at Jira.
             rest = self.latency - (time.monotonic() - arrived)
             if rest > 0:

@@ -155,13 +155,13 @@ def running_app(
     app.start(*roles)
     try:
         if "web" in roles:
-            wait_for(lambda: _is_ready(app.url), 60, app.tail)
+            wait_for(lambda: is_ready(app.url), 60, app.tail)
         yield app
     finally:
         app.stop()
 
 
-def _is_ready(url: str) -> bool:
+def is_ready(url: str) -> bool:
     try:
         return requests.get(f"{url}/readyz", timeout=2).ok
     except requests.RequestException:

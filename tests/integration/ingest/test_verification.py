@@ -1,0 +1,99 @@
+"""A verification gets through a bad network, and is asked for again when its job was lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import update
+
+from app import clock
+from app.errors import JiraDown, JiraFailure, JiraNonsense
+from app.ingest import completeness, plan, sweep
+from app.ingest.backfill import Hand, walks_of
+from app.integrations import ledger
+from app.integrations.model import State
+from app.store.schema import CHUNKS
+from tests.factories import a_paired_site
+from tests.fakes.jira import FakeSite, FakeSites
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from app.runtime import Runtime
+
+
+@pytest.fixture
+def tenant_id(parts: Runtime) -> UUID:
+    return a_paired_site(parts)[0].tenant_id
+
+
+def backfill(parts: Runtime, tenant_id: UUID, site: FakeSite) -> None:
+    with parts.store.bound_to(tenant_id) as session:
+        plan.begin(session, tenant_id, site_concurrency=1)
+    hand = Hand(parts.store, FakeSites(site), tenant_id, walks_of(8), 4)  # type: ignore[arg-type]  # a fake wire
+    assert hand.work(until=clock.now() + timedelta(seconds=20)) == "done"
+
+
+def verify(parts: Runtime, tenant_id: UUID, site: FakeSite) -> State:
+    completeness.verify(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
+    with parts.store.bound_to(tenant_id) as session:
+        held = ledger.of_tenant(session, tenant_id)
+    assert held is not None
+    return held.state
+
+
+@pytest.mark.parametrize("failure", [JiraDown("502"), JiraNonsense("HTML")])
+def test_a_count_that_fails_twice_is_asked_for_a_third_time(
+    parts: Runtime, tenant_id: UUID, failure: JiraFailure
+) -> None:
+    site = FakeSite(50)
+    backfill(parts, tenant_id, site)
+    left = iter(range(2))
+
+    def fail(path: str, _page: dict[str, Any]) -> None:
+        if path.endswith("/approximate-count") and next(left, None) is not None:
+            raise failure
+
+    site.misbehave = fail
+    assert verify(parts, tenant_id, site) is State.HEALTHY
+
+
+def test_a_count_that_keeps_failing_ends_the_verification(parts: Runtime, tenant_id: UUID) -> None:
+    site = FakeSite(50)
+    backfill(parts, tenant_id, site)
+
+    def fail(path: str, _page: dict[str, Any]) -> None:
+        if path.endswith("/approximate-count"):
+            raise JiraDown("502")
+
+    site.misbehave = fail
+    with pytest.raises(JiraDown):
+        verify(parts, tenant_id, site)
+
+
+def is_asked_for(parts: Runtime, tenant_id: UUID) -> bool:
+    with parts.store.unrestricted_unsafe() as session:
+        return any(work.is_unverified for work in sweep.find_due(session) if work.tenant_id == tenant_id)
+
+
+def test_the_sweep_asks_for_a_verification_whose_job_was_lost(parts: Runtime, tenant_id: UUID) -> None:
+    site = FakeSite(50)
+    backfill(parts, tenant_id, site)
+    assert is_asked_for(parts, tenant_id)
+    assert verify(parts, tenant_id, site) is State.HEALTHY
+    assert not is_asked_for(parts, tenant_id)
+
+
+def test_also_where_somebody_must_act_but_only_when_something_was_read_since(parts: Runtime, tenant_id: UUID) -> None:
+    site = FakeSite(50)
+    backfill(parts, tenant_id, site)
+    with parts.store.bound_to(tenant_id) as session:
+        session.execute(update(CHUNKS).where(CHUNKS.c.entity == "status").values(state="failed"))
+    assert verify(parts, tenant_id, site) is State.NEEDS_ATTENTION
+    assert not is_asked_for(parts, tenant_id)
+    with parts.store.bound_to(tenant_id) as session:
+        session.execute(update(CHUNKS).where(CHUNKS.c.entity == "status").values(state="done", finished_at=clock.now()))
+    assert is_asked_for(parts, tenant_id)
+    assert verify(parts, tenant_id, site) is State.HEALTHY
