@@ -33,8 +33,6 @@ def require_administrator(site: Site, account_id: str | None) -> None:
         # Jira's word for an account that it does not know: whoever that is administers nothing.
         raise Forbidden("Only Jira administrators can do this. Ask one to open this page.") from rejected
     except JiraFailure as failure:
-        raise Unavailable(
-            "Jira cannot confirm right now that you are an administrator. Try again in a minute."
-        ) from failure
+        raise Unavailable("Jira cannot confirm right now that you are an administrator.") from failure
     if find(body, "globalPermissions") != [_PERMISSION]:
         raise Forbidden("Only Jira administrators can do this. Ask one to open this page.")
