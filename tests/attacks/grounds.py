@@ -281,7 +281,7 @@ def next_second() -> None:
     time.sleep(1 - time.time() % 1)
 
 
-# What an answer may look like (connect-forge.md §4.3)
+# What an answer may look like
 
 _EVERYWHERE = {
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",

@@ -189,7 +189,7 @@ def test_34_odd_octets_are_no_accident(ground: Ground, query: str) -> None:
 
 @case(34)
 def test_34_a_body_is_never_part_of_the_hash(ground: Ground) -> None:
-    """§3.5: a hash over the form's fields does not open a hook (it would with Express)."""
+    """A hash over the form's fields does not open a hook (it would with Express)."""
     form = b"lic=none&xdm_e=x"
     target = "/connect/webhooks/jira.issue_updated"
     hashed = hashlib.sha256(f"POST&{target}&{form.decode()}".encode()).hexdigest()

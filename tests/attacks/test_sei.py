@@ -1,4 +1,4 @@
-"""SEI's own doors: API keys and console sessions. The contract has no numbers for most of this; those rows say 0."""
+"""SEI's own doors: API keys and console sessions."""
 
 from __future__ import annotations
 

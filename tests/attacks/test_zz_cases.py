@@ -10,7 +10,7 @@ from tests.attacks.cases import CASES
 from tests.story.processes import ROOT
 
 CONNECT = {*range(1, 56), 73, 74}
-"""Of the contract: 56 to 70 are Forge's, 71 and 72 report accounts, which is not done yet (docs/security.md)."""
+"""56 to 70 are Forge's; 71 and 72 report accounts to Atlassian, which is not done yet (docs/security.md)."""
 
 
 def test_every_case_has_a_row() -> None:
