@@ -1,4 +1,4 @@
-# One image for release, web, worker and clock; see Procfile.
+# One image for release, web, worker and clock; see Procfile. No health check: only web can be asked (docs/operations.md).
 FROM python:3.11-slim AS build
 WORKDIR /app
 COPY requirements.lock .
@@ -14,6 +14,4 @@ COPY workers workers
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOST=0.0.0.0
 USER sei
 EXPOSE 8080
-HEALTHCHECK --interval=15s --timeout=3s --start-period=10s \
-  CMD ["python", "-c", "import os,urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ.get(\"PORT\", 8080)}/livez', timeout=2)"]
 CMD ["python", "-m", "app", "web"]

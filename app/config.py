@@ -1,4 +1,4 @@
-"""Settings, and the only reader of the environment. README and docs/operations.md list them; a test compares."""
+"""Settings: one attribute a variable, and what is unsafe about it. README lists them; a test compares."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.errors import UnsafeSettings
 
 ATLASSIAN_INSTALL_KEYS = "https://asap-distribution.us-west-2.prod.atl-asap.net"
 ATLASSIAN_INSTALL_KEYS_OLD = "https://connect-install-keys.atlassian.com"
-"""Atlassian's production key hosts: today's, and the one that older documents name (connect-forge.md §2.3)."""
+"""Atlassian's production key hosts: today's, and the one that older documents name."""
 API_KEY_SHAPE = re.compile(r"sei_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{32,128}")
 KEY_BYTES = 32
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - names to recognise, nothing binds here

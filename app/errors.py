@@ -2,7 +2,7 @@
 
 AppError
 ├── Refused               the caller is at fault; `web.problems` maps the class to a status
-│   ├── Malformed         400  not what the contract says
+│   ├── Malformed         400  not what was agreed
 │   ├── Unproven          401  whatever was presented proves nothing; one answer for every reason
 │   ├── Forbidden         403  proven, but not allowed
 │   ├── Missing           404  not there, or not yours: the same answer
@@ -40,7 +40,7 @@ class Refused(AppError):
 
 
 class Malformed(Refused):
-    """Not what the contract says."""
+    """Not what was agreed: a body, a parameter or a value of another form."""
 
 
 class Unproven(Refused):

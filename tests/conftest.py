@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -13,9 +12,11 @@ import pytest
 from app import embedded, runtime
 from app.config import Settings
 from app.store import migrate
+from sandbox.dataset import DEFAULT_RECORDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from app.embedded import Servers
     from app.runtime import Runtime
@@ -84,9 +85,7 @@ def parts(settings: Settings, database_url: str, redis_url: str) -> Iterator[Run
 
 @pytest.fixture(scope="session")
 def recordings() -> Path:
-    """The recorded payloads; tests that need them say so, and skip where the folder is not there."""
-    here = Path(__file__).parents[1]
-    for folder in (here / "tests" / "recordings", here.parent / "shared" / "recordings"):
-        if (folder / "index.json").exists():
-            return folder
-    pytest.skip("no recordings beside the checkout (../shared/recordings)")
+    """The recorded payloads; a test that needs them is skipped by name where they are not beside the checkout."""
+    if not (DEFAULT_RECORDINGS / "index.json").is_file():
+        pytest.skip(f"there are no recordings in {DEFAULT_RECORDINGS}")
+    return DEFAULT_RECORDINGS

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from app.jira.client import Site
 
 _PERMISSION = "ADMINISTER"
+_OK = 200
 
 
 def require_administrator(site: Site, account_id: str | None) -> None:
@@ -22,19 +23,17 @@ def require_administrator(site: Site, account_id: str | None) -> None:
     if not account_id:
         raise Forbidden("Only Jira administrators can do this. Sign in to Jira with an administrator's account.")
     try:
-        body = site.post(
+        answer = site.post(
             "/rest/api/3/permissions/check",
             {"accountId": account_id, "globalPermissions": [_PERMISSION]},
             timeout=WHILE_SOMEBODY_WAITS,
-        ).body
+        )
     except JiraRefused as refused:
         raise Forbidden("Jira does not let the app check permissions on this site.") from refused
     except JiraRejected as rejected:
         # Jira's word for an account that it does not know: whoever that is administers nothing.
         raise Forbidden("Only Jira administrators can do this. Ask one to open this page.") from rejected
     except JiraFailure as failure:
-        raise Unavailable(
-            "Jira cannot confirm right now that you are an administrator. Try again in a minute."
-        ) from failure
-    if find(body, "globalPermissions") != [_PERMISSION]:
+        raise Unavailable("Jira cannot confirm right now that you are an administrator.") from failure
+    if answer.status != _OK or find(answer.body, "globalPermissions") != [_PERMISSION]:
         raise Forbidden("Only Jira administrators can do this. Ask one to open this page.")

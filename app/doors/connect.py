@@ -5,7 +5,8 @@
     page        HS256, computed hash, query, GET      pages in the frame
     context     HS256, `context-qsh`, header          calls of our own page's script
 
-connect-forge.md §2.3, §3.1, §3.2 are the source of every check.
+What a token is: Atlassian, "Understanding JWT for Connect apps" and "Security for Connect apps". What else is checked
+and why: docs/security.md.
 """
 
 from __future__ import annotations

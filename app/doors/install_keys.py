@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from app import clock, logs
 from app.errors import Unavailable, Unproven
-from app.jira.wire import OneHop
+from app.jira.wire import OneHop, end_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +31,7 @@ _KID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TIMEOUT = (3.0, 3.0)
 _PATIENCE = 8.0
 """Seconds for a whole look-up: a host that drips its headers meets no time-out between two bytes."""
+_BODY_SECONDS = 5
 _ASKERS = 4
 _MAX_BYTES = 16_384
 _FEWEST_BITS = 2048
@@ -146,7 +147,8 @@ class InstallKeys:
 def _capped(answer: requests.Response) -> bytes:
     """The body, or Unavailable when it is larger than any key: read in pieces against a host that never ends."""
     body = b""
-    deadline = clock.epoch() + 5
+    deadline = clock.epoch() + _BODY_SECONDS
+    end_by(answer, _BODY_SECONDS)
     # read1() returns what is there: a host that drips a byte a second must meet the deadline, not fill a buffer.
     while piece := answer.raw.read1(4096, decode_content=True):
         body += piece

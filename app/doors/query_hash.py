@@ -1,6 +1,6 @@
 """The query-string hash (`qsh`) that binds a Connect token to one method and address.
 
-Our own, held to the contract's vectors (connect-forge.md §3.3, §3.6): the `atlassian-jwt` package collapses leading and
+Our own, held to the published vectors (tests/unit/doors): the `atlassian-jwt` package collapses leading and
 trailing slashes, which would let one token open two routes.
 """
 

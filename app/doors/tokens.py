@@ -1,7 +1,7 @@
 """Reads a Connect token strictly before anything is looked up, and verifies it for one class of route.
 
-PyJWT takes numeric strings as `exp`, lists as `iss`, and the last of two equal keys; each has been somebody's hole
-(connect-forge.md §3.9). What is unusual here is refused, and every refusal looks alike from outside.
+PyJWT takes numeric strings as `exp`, lists as `iss`, and the last of two equal keys; each has been somebody's hole.
+What is unusual here is refused, and every refusal looks alike from outside.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which projects the app may browse. One that it lost is frozen and told of, never erased.
 
 A search that returns nothing of a project looks the same whether the project is empty or closed to us, so nothing is
-concluded from a search before the project itself was asked for (jira-api.md §1.9).
+concluded from a search before the project itself was asked for.
 """
 
 from __future__ import annotations

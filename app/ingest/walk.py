@@ -1,8 +1,8 @@
 """One chunk, walked to its end: fetch a page, store it with the checkpoint behind it, again.
 
-Token walks of Jira have ended early, gone in circles and sent empty pages (jira-api.md §1.1). So a walk of issues is
-held against Jira's own count: a chunk that is too large is halved before it starts, one that came up short is counted
-again, halved and walked again; what stays short is said, never swallowed.
+Token walks of Jira have ended early, gone in circles and sent empty pages. So a walk of issues is held against Jira's own
+count: a chunk that is too large is halved before it starts, one that came up short is counted again, halved and walked
+again; what stays short is said, never swallowed.
 """
 
 from __future__ import annotations

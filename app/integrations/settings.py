@@ -1,4 +1,4 @@
-"""What an SEI admin may set on an integration (sei-product.md §5)."""
+"""What an SEI admin may set on an integration."""
 
 from __future__ import annotations
 

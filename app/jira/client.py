@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from app import clock
@@ -22,7 +21,7 @@ from app.errors import JiraDown, JiraNonsense, JiraRefused
 from app.jira import hosts
 from app.jira.endpoints import endpoint_of
 from app.jira.failures import failure_of
-from app.jira.wire import OneHop, PublicOnly
+from app.jira.wire import OneHop, Prompt, PublicOnly, end_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,13 +33,20 @@ if TYPE_CHECKING:
     from app.catalog.language import Json
     from app.jira.limits import Limiter, Permit, Purpose
 
-_TIMEOUT = (5.0, 25.0)
-"""Seconds to connect, and between two bytes. Longer than a chunk's lease, which is renewed meanwhile (`ingest.crew`)."""
+
+class Patience(NamedTuple):
+    """Seconds to connect, for the head of an answer and between two octets of its body, and for the whole body."""
+
+    connect: float
+    head: float
+    body: float
+
+
+_TIMEOUT = Patience(5.0, 25.0, 60.0)
+"""Longer than a chunk's lease, which is renewed meanwhile (`ingest.crew`)."""
 _PAGE = 100
 """Objects that Jira sends a page at most, whatever is asked for."""
-_LONGEST_BODY = 60
-"""Seconds a body may take once it has begun."""
-WHILE_SOMEBODY_WAITS = (3.0, 5.0)
+WHILE_SOMEBODY_WAITS = Patience(3.0, 5.0, 5.0)
 """For questions of a web request: a site that hangs must not hold our threads."""
 _PIECE = 1 << 18
 _MAX_BYTES = 128 * 1024 * 1024
@@ -49,10 +55,11 @@ _MAX_BYTES = 128 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Answer:
-    """A success: the parsed body, and when the request for it was sent."""
+    """A success: the parsed body, when the request for it was sent, and which success."""
 
     body: Json
     sent_at: datetime
+    status: int = 200
 
 
 class Connections:
@@ -72,7 +79,7 @@ class Connections:
             origin = hosts.origin_of(base_url)
             # Named by its very host, as development does; production refuses such patterns (`config.is_loose`).
             is_named = origin is not None and hosts.is_private_ok(origin.host, self._site_hosts)
-            adapter = HTTPAdapter if is_named else PublicOnly
+            adapter = Prompt if is_named else PublicOnly
             session.mount(base_url, adapter(pool_connections=2, pool_maxsize=32))
             self._sessions.setdefault(base_url, session)
         return self._sessions[base_url]
@@ -103,7 +110,7 @@ class Site:
         """GET; parameters in the order given, lists repeated. Raises a JiraFailure."""
         return self._send("GET", path, params or {}, None)
 
-    def post(self, path: str, body: Json, *, timeout: tuple[float, float] = _TIMEOUT) -> Answer:
+    def post(self, path: str, body: Json, *, timeout: Patience = _TIMEOUT) -> Answer:
         """POST of JSON. Raises a JiraFailure."""
         return self._send("POST", path, {}, body, timeout)
 
@@ -113,7 +120,7 @@ class Site:
         path: str,
         params: Mapping[str, str | int | Sequence[str | int]],
         body: Json,
-        timeout: tuple[float, float] = _TIMEOUT,
+        timeout: Patience = _TIMEOUT,
     ) -> Answer:
         self._require_allowed()
         data: dict[str, Any] = {}
@@ -126,12 +133,12 @@ class Site:
                     method,
                     self.base_url + path + query_of(params),
                     auth=self._credential,
-                    timeout=timeout,
+                    timeout=timeout[:2],
                     allow_redirects=False,
                     stream=True,
                     **data,
                 ) as response:
-                    return Answer(_read(response, permit), sent_at)
+                    return Answer(_read(response, permit, timeout.body), sent_at, response.status_code)
             except (requests.RequestException, HTTPError) as error:
                 raise JiraDown(f"No answer from the site: {type(error).__name__}.") from error
 
@@ -159,10 +166,11 @@ def query_of(params: Mapping[str, str | int | Sequence[str | int]]) -> str:
     return "?" + "&".join(pairs) if pairs else ""
 
 
-def _read(response: requests.Response, permit: Permit) -> Json:
+def _read(response: requests.Response, permit: Permit, longest: float) -> Json:
     """The parsed body; the limiter learns from the answer, whatever it is. Raises a JiraFailure."""
     body = bytearray()
-    deadline = clock.epoch() + _LONGEST_BODY
+    deadline = clock.epoch() + longest
+    end_by(response, longest)
     # read1() returns what is there: an answer that drips must meet the deadline, not fill a buffer.
     while piece := response.raw.read1(_PIECE, decode_content=True):
         body += piece

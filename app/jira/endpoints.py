@@ -1,6 +1,6 @@
 """Jira's endpoints as its limits see them: one bucket a method and path template, and points for what is returned.
 
-Figures: jira-api.md §2.2 and §2.3.
+Figures: Atlassian, "Rate limiting".
 """
 
 from __future__ import annotations

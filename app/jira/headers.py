@@ -1,4 +1,4 @@
-"""What an answer says about limits, in every form that Jira has used (jira-api.md §2).
+"""What an answer says about limits, in every form that Jira has used (Atlassian, "Rate limiting").
 
 `lesson_of` says what the limiter learns; `wait_of` says how long a refused caller stays away. Both the limiter and
 `failures` ask here, so that they never disagree about when to come back.

@@ -49,7 +49,7 @@ log = logs.get(__name__)
 LEASE_MS = 60_000
 """How long a request counts as in flight when its worker was killed. Longer than any wait of the client for bytes."""
 START, FLOOR = 10.0, 0.5
-"""Requests a second at first and at least (jira-api.md §2.6)."""
+"""Requests a second at first and at least."""
 FIRST_CLIMB, CLIMB = 2, 50
 """Clean answers to one more request a second: until Jira first says that it is too fast, and from then on."""
 _WAITING = "jira:waiting"

@@ -1,7 +1,7 @@
 """One page of a walk, whatever way the endpoint pages, with the guards that every walk needs.
 
-Jira's token walks have ended early, repeated a token and sent empty pages with tokens (jira-api.md §1.1): a repeated
-token and a run of empty pages are failures here, and the count of a finished walk is checked by whoever walked.
+Jira's token walks have ended early, repeated a token and sent empty pages with tokens: a repeated token and a run of
+empty pages are failures here, and the count of a finished walk is checked by whoever walked.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 from redis.exceptions import RedisError
 
-from app import clock
+from app import clock, ids
 from app.errors import TooMany, Unavailable
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ _PER_USER = RateLimitItemPerMinute(5, 15, "otp-user")
 _PER_SITE = RateLimitItemPerMinute(20, 15, "otp-site")
 _PER_ACCOUNT = RateLimitItemPerMinute(10, 15, "otp-account")
 _PER_MINTER = RateLimitItemPerMinute(60, 15, "otp-mint")
-
-
-_PER_ADDRESS = RateLimitItemPerMinute(10, 5, "console-login")
+_PER_KEY = RateLimitItemPerMinute(10, 5, "console-login")
+_PER_ADDRESS = RateLimitItemPerMinute(200, 5, "console-address")
+"""Wide, since whoever comes through the operator's proxy comes from its address."""
 
 
 class Attempts:
@@ -50,7 +50,7 @@ class Attempts:
         try:
             for limit, key in self._of(tenant_id, account_id):
                 if limit is not _PER_SITE:
-                    self._limiter.clear(limit, key)
+                    self._limiter.clear(limit, ids.opaque(key))
         except RedisError as error:
             raise Unavailable("Redis does not answer.") from error
 
@@ -61,10 +61,11 @@ class Attempts:
         except RedisError as error:
             raise Unavailable("Redis does not answer.") from error
 
-    def count_login(self, address: str) -> None:
-        """Count a try to sign in to the console. Raises TooMany, Unavailable."""
+    def count_login(self, address: str, prefix: str) -> None:
+        """Count a try to sign in to the console, by the address it comes from and the key it tries. Raises TooMany, Unavailable."""
         try:
             self._require(_PER_ADDRESS, address, "Too many tries to sign in.")
+            self._require(_PER_KEY, f"{address}/{prefix}", "Too many tries to sign in.")
         except RedisError as error:
             raise Unavailable("Redis does not answer.") from error
 
@@ -75,7 +76,8 @@ class Attempts:
             (_PER_ACCOUNT, account_id),
         ]
 
-    def _require(self, limit: RateLimitItemPerMinute, key: str, message: str) -> None:
+    def _require(self, limit: RateLimitItemPerMinute, caller: str, message: str) -> None:
+        key = ids.opaque(caller)
         if not self._limiter.hit(limit, key):
             reset = self._limiter.get_window_stats(limit, key).reset_time
             wait = max(1, math.ceil(reset - clock.now().timestamp()))

@@ -102,6 +102,13 @@ INSTALLATIONS = Table(
     Column("installation_id", Text, unique=True, comment="Forge's"),
     Column("lifecycle_at", BigInteger, nullable=False, comment="iat of the newest lifecycle token that was applied"),
     Column("lifecycle_rank", SmallInteger, nullable=False, comment="breaks ties: uninstalled > disabled > enabled"),
+    Column(
+        "installed_at",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="iat of the newest installed: an older uninstalled is of an install before it",
+    ),
     Column("account_id", Text, comment="the Atlassian account behind the last lifecycle call"),
     _made(),
     comment="how a tenant reached us; the protocol is a column",

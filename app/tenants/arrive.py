@@ -50,6 +50,7 @@ def arrive(session: Session, keyring: Keyring, install: Install) -> UUID:
             account_id=install.account_id,
             lifecycle_at=install.issued_at,
             lifecycle_rank=Hook.INSTALLED.rank,
+            installed_at=install.issued_at,
         )
     )
     if install.installation_id is not None:

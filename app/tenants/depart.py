@@ -1,7 +1,8 @@
 """A site disables, enables or uninstalls us.
 
-Jira fires `disabled` and `uninstalled` in parallel. Whatever arrives last, the final state is the same: hooks are
-ordered by the token's `iat`, ties by rank, and `uninstalled` holds until a later `installed`.
+Jira fires `disabled` and `uninstalled` in parallel. Whatever arrives last, the final state is the same: `uninstalled`
+ends the install that it was signed after, and holds until a later one; the others are ordered by the token's `iat`, ties
+by rank.
 """
 
 from __future__ import annotations
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 GRACE = timedelta(days=30)
 """How long data waits for the same client key to come back before it is erased."""
-PARALLEL = 5
-"""Seconds by which `iat` may differ within the pair that Jira fires at once: 5 ms may lie across the turn of a second."""
 _STATE = {Hook.ENABLED: State.ACTIVE, Hook.DISABLED: State.DISABLED, Hook.UNINSTALLED: State.UNINSTALLED}
 
 
@@ -52,8 +51,12 @@ def _move(session: Session, tenant_id: UUID, hook: Hook, issued_at: int) -> bool
     held = lock_installation(session, tenant_id)
     if held is None or held.lifecycle_rank == Hook.UNINSTALLED.rank:
         return False
-    is_pair = hook is Hook.UNINSTALLED and held.lifecycle_rank == Hook.DISABLED.rank
-    if (issued_at + (PARALLEL if is_pair else 0), hook.rank) < (held.lifecycle_at, held.lifecycle_rank):
+    is_late = (
+        issued_at < held.installed_at
+        if hook is Hook.UNINSTALLED
+        else (issued_at, hook.rank) < (held.lifecycle_at, held.lifecycle_rank)
+    )
+    if is_late:
         return False
     state = _STATE[hook]
     # Only a new pairing takes a promised erasure back.

@@ -14,7 +14,7 @@ from limits.storage import RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 from redis.exceptions import RedisError
 
-from app import clock, logs
+from app import clock, ids, logs
 from app.errors import TooMany
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Pace:
 
     def keep(self, limit: RateLimitItemPerMinute, caller: str) -> None:
         """Count a call. Raises TooMany with the seconds until the next minute."""
+        caller = ids.opaque(caller)
         try:
             if self._limiter.hit(limit, caller):
                 return

@@ -68,7 +68,11 @@ def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - handlers side
 
     def jira_failed(error: JiraFailure) -> Response:
         log.warning("jira failed", reason=str(error), path=request.path)
-        return respond(503, "Jira did not answer as expected", "Jira cannot be asked right now. Try again in a minute.")
+        answer = respond(
+            503, "Jira did not answer as expected", "Jira cannot be asked right now. Try again in a minute."
+        )
+        answer.headers["Retry-After"] = "60"
+        return answer
 
     def http(error: HTTPException) -> Response:
         answer = respond(error.code or 500, error.name, error.description or error.name)

@@ -22,7 +22,7 @@ RAW: dict[str, Any] = json.loads(DESCRIPTOR.read_text(encoding="utf-8"))
 MODULES: dict[str, Any] = RAW["modules"]
 PAGES = [*MODULES["generalPages"], MODULES["configurePage"], MODULES["postInstallPage"]]
 DECLARED = {hook["event"]: hook["url"] for hook in MODULES["webhooks"]}
-EVENTS = {  # jira-api.md §3.1 and connect-forge.md §1.4, every event that Jira knows
+EVENTS = {  # Atlassian, "Webhooks": every event that Jira knows
     *(f"jira:issue_{what}" for what in ("created", "updated", "deleted")),
     *("issue_property_set", "issue_property_deleted"),
     *(f"{thing}_{what}" for thing in ("worklog", "comment") for what in ("created", "updated", "deleted")),
@@ -90,7 +90,7 @@ def test_no_other_module_is_declared() -> None:
 
 @pytest.mark.parametrize("hook", RAW["lifecycle"])
 def test_a_lifecycle_hook_is_a_route_behind_the_right_door(app: OpenAPI, hook: str) -> None:
-    signed_by_atlassian = {"installed", "uninstalled"}  # connect-forge.md §2.1
+    signed_by_atlassian = {"installed", "uninstalled"}  # Atlassian, "Security for Connect apps"
     expected = Door.LIFECYCLE if hook in signed_by_atlassian else Door.SERVER
     assert door_of(app, "POST", RAW["lifecycle"][hook]) is expected
 
@@ -110,7 +110,7 @@ def test_the_descriptors_own_address_is_public(app: OpenAPI) -> None:
 
 
 def test_addresses_have_no_corner_where_hashes_differ() -> None:
-    """Only unreserved signs, no placeholders, no query (connect-forge.md §3.4)."""
+    """Only unreserved signs, no placeholders, no query."""
     addresses = [*RAW["lifecycle"].values(), *(page["url"] for page in PAGES), *DECLARED.values()]
     assert all(re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", address) for address in addresses)
 

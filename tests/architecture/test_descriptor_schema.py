@@ -1,6 +1,6 @@
 """The descriptor keeps the rules of Connect's descriptor schema, in the two passes of Atlassian's own validator.
 
-`atlassian-connect-validator` ships no schema (connect-forge.md §1.7), so the rules that touch what we declare are written
+`atlassian-connect-validator` ships no schema, so the rules that touch what we declare are written
 down beside this file. Like it: once as it is, for errors; once with a closed root, for what Jira would silently ignore.
 """
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask_openapi3 import OpenAPI
 
-PROMISED = [  # interface.md, HTTP
+PROMISED = [  # README, "HTTP"
     ("GET", "/atlassian-connect.json", Door.PUBLIC),
     ("POST", "/connect/installed", Door.LIFECYCLE),
     ("POST", "/connect/uninstalled", Door.LIFECYCLE),

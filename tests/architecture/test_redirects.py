@@ -1,4 +1,4 @@
-"""Nothing but the console redirects: a token in a page's address must not travel on (connect-forge.md §4.3)."""
+"""Nothing but the console redirects: a token in a page's address must not travel on."""
 
 from __future__ import annotations
 

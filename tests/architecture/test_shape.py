@@ -1,8 +1,9 @@
-"""Files and functions that are read in one sitting, and modules that say what they are (design.md, Style)."""
+"""Files and functions that are read in one sitting, and modules that say what they are (CONTRIBUTING.md, "Taste")."""
 
 from __future__ import annotations
 
 import ast
+import re
 
 from tests.architecture.source import ROOT, modules, tree_of
 
@@ -39,6 +40,17 @@ def test_no_function_is_longer_than_a_screen_without_an_excuse() -> None:
                     found[f"{path}:{node.name}"] = length
     assert {name: length for name, length in found.items() if name not in LONG_FUNCTIONS} == {}, "split these"
     assert set(LONG_FUNCTIONS) - set(found) == set(), "these need no excuse any more"
+
+
+def test_a_document_that_is_cited_is_there() -> None:
+    """A reader of this repository has no other."""
+    missing = {
+        (str(path), name)
+        for path in modules(*FOLDERS, "bench", "tests")
+        for name in re.findall(r"[\w./-]*[\w-]\.md\b", (ROOT / path).read_text(encoding="utf-8"))
+        if not ((ROOT / name).is_file() or (ROOT / "docs" / name).is_file())
+    }
+    assert missing == set()
 
 
 def _own_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

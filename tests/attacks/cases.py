@@ -1,7 +1,7 @@
 """All attack and fault cases that the app answers for, in one table; every row of a test names the case it belongs to.
 
-Numbers are those of the contract's black-box list (Connect, pages and API, webhooks and outbound, privacy where there is
-code). Words stand for what that list does not number. `test_zz_cases` fails where a case has no row.
+Numbers are kept for good, so that findings can name them; words stand for what was added later. `test_zz_cases` fails
+where a case has no row.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """One line a group, and how many rows each case of the contract has."""
+    """One line a group, and how many rows each case has."""
     outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
     cases: defaultdict[str, Counter[int | str]] = defaultdict(Counter)
     for name, outcome in (("passed", "passed"), ("failed", "failed"), ("error", "failed"), ("skipped", "skipped")):

@@ -281,7 +281,7 @@ def next_second() -> None:
     time.sleep(1 - time.time() % 1)
 
 
-# What an answer may look like (connect-forge.md §4.3)
+# What an answer may look like
 
 _EVERYWHERE = {
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
@@ -342,8 +342,9 @@ def check_refused(reply: Reply, status: int, kind: str, site: str = "", *unwante
         else:
             told = {"type": "about:blank", "title": "Authentication failed", "status": 401}
             assert reply.json() == {**told, "detail": "Authentication failed."}
-    if status in {429, 503} and kind == "api":
+    if status in {429, 503}:
         assert int(reply.headers["Retry-After"]) > 0
+        assert reply.body.count(b"Try again") <= 1, reply.body
 
 
 # Workers, in this process

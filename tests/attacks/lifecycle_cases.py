@@ -1,4 +1,4 @@
-"""The lifecycle rows of the contract's attack table, as data: number, name, answer, and what is sent.
+"""The lifecycle rows of the table of cases, as data: number, name, answer, and what is sent.
 
 A letter is a function of the scene and the site it speaks for; it makes the arguments of `Scene.send`.
 """

@@ -1,4 +1,4 @@
-"""The contract's attack and fault cases of the Connect lifecycle, over HTTP against gunicorn, PostgreSQL and Valkey.
+"""The attack and fault cases of the Connect lifecycle, over HTTP against gunicorn, PostgreSQL and Valkey.
 
 Every case looks at the effect as well as at the status: the rows of the tables before and after, and what reached the
 key host. The rows themselves are in `lifecycle_cases`.

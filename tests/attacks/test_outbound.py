@@ -11,6 +11,7 @@ import secrets
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from sqlalchemy import update
 
 from app import clock
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense, JiraRefused
-from app.jira.client import Gate, Site
+from app.jira.client import WHILE_SOMEBODY_WAITS, Gate, Site
 from app.jira.credentials.connect_jwt import ConnectJwt
 from app.jira.limits import Purpose
 from app.store.schema import CHUNKS
@@ -28,8 +29,9 @@ from sandbox import Fault, serve
 from sandbox import Site as SandboxSite
 from sandbox.query_hash import query_hash
 from tests.attacks.cases import case, row
-from tests.attacks.grounds import API, Workers, a_ground, a_runtime, next_second
+from tests.attacks.grounds import API, CHECK, Workers, a_ground, a_runtime, next_second
 from tests.factories import an_installed_site
+from tests.fakes.dripping import BEGINNINGS, dripping
 from tests.fakes.listener import Asked, Listener, Says, listening
 from tests.fakes.proxy import Proxy, proxying
 from tests.soak.truth import differences
@@ -534,6 +536,22 @@ def test_54_nonsense_is_a_failure_with_a_name(
         site_at(parts, jira.url).get(SERVER_INFO)
     assert "Traceback" not in str(found.value)
     assert len(jira.asked) == 1
+
+
+@case(54)
+def test_54_an_answer_that_never_ends_is_given_up(parts: Runtime) -> None:
+    """From the status, the headers or the body on: each octet in time, and nothing ever whole."""
+
+    def ask(kind: str) -> tuple[str, float]:
+        with dripping(kind) as url:
+            site, began = site_at(parts, url), time.monotonic()
+            with contextlib.suppress(JiraFailure):
+                site.post(CHECK, {}, timeout=WHILE_SOMEBODY_WAITS)
+            return kind, time.monotonic() - began
+
+    with ThreadPoolExecutor(len(BEGINNINGS)) as pool:
+        took = dict(pool.map(ask, BEGINNINGS))
+    assert [kind for kind, seconds in took.items() if seconds > 12] == [], took
 
 
 @case(54)

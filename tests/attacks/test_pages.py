@@ -189,7 +189,7 @@ def test_34_odd_octets_are_no_accident(ground: Ground, query: str) -> None:
 
 @case(34)
 def test_34_a_body_is_never_part_of_the_hash(ground: Ground) -> None:
-    """§3.5: a hash over the form's fields does not open a hook (it would with Express)."""
+    """A hash over the form's fields does not open a hook (it would with Express)."""
     form = b"lic=none&xdm_e=x"
     target = "/connect/webhooks/jira.issue_updated"
     hashed = hashlib.sha256(f"POST&{target}&{form.decode()}".encode()).hexdigest()
@@ -567,7 +567,8 @@ ANSWERS = {
     "object": (_json({"globalPermissions": {"ADMINISTER": True}}), 403),
     "lower-case": (_json({"globalPermissions": ["administer"]}), 403),
     "in-the-wrong-place": (_json({"projectPermissions": ["ADMINISTER"]}), 403),
-    "201-and-right": (Says(201, b'{"globalPermissions": []}'), 403),
+    "201-and-right": (Says(201, b'{"globalPermissions": ["ADMINISTER"]}'), 403),
+    "206-and-right": (Says(206, b'{"globalPermissions": ["ADMINISTER"]}'), 403),
     "204": (Says(204, b""), 403),
     "unauthorized": (Says(401), 403),
     "forbidden": (Says(403), 403),

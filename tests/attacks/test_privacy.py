@@ -1,4 +1,4 @@
-"""The contract's privacy case 74: people without an e-mail address stay the people they are."""
+"""Case 74: people without an e-mail address stay the people they are."""
 
 from __future__ import annotations
 

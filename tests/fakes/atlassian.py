@@ -69,7 +69,7 @@ def _claims(client_key: str, query_hash: str, override: dict[str, Any]) -> dict[
 
 
 def computed_hash(method: str, target: str) -> str:
-    """The `qsh` of a plain address (connect-forge.md §3.3): no repeated names, no odd path."""
+    """The `qsh` of a plain address: no repeated names, no odd path."""
     path, _, query = target.partition("?")
     pairs = []
     for piece in query.split("&"):

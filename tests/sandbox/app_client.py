@@ -1,4 +1,4 @@
-"""The app's client of a site's REST API, and what decides whether recordings are at hand."""
+"""The app's client of a site's REST API."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 import jwt
-import pytest
 import requests
 
-from sandbox.dataset import DEFAULT_RECORDINGS
 from sandbox.query_hash import query_hash
 from tests.sandbox.fake_app import APP_KEY
 
 if TYPE_CHECKING:
     from sandbox import Site
-
-needs_recordings = pytest.mark.skipif(not DEFAULT_RECORDINGS.is_dir(), reason="the recordings are not at hand")
 
 
 class AppClient:

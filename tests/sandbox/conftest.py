@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import Options, Site, serve
-from sandbox.dataset import DEFAULT_RECORDINGS
 from tests.sandbox.app_client import AppClient
 from tests.sandbox.fake_app import FakeApp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -46,11 +46,9 @@ def client(site: Site) -> AppClient:
 
 
 @pytest.fixture
-def acme(app: FakeApp) -> Iterator[AppClient]:
+def acme(app: FakeApp, recordings: Path) -> Iterator[AppClient]:
     """The app's client of the recorded site."""
-    if not DEFAULT_RECORDINGS.is_dir():
-        pytest.skip("the recordings are not at hand")
-    made = Site(dataset="recordings", app_url=app.base_url)
+    made = Site(dataset="recordings", recordings=recordings, app_url=app.base_url)
     with serve(made):
         app.trust(made)
         made.install()

@@ -6,6 +6,7 @@ import csv
 import itertools
 import json
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,7 +14,9 @@ from sandbox import Site
 from sandbox.changes import KINDS
 from sandbox.dataset import DEFAULT_RECORDINGS
 from sandbox.moments import parse_ms
-from tests.sandbox.app_client import AppClient, needs_recordings
+
+if TYPE_CHECKING:
+    from tests.sandbox.app_client import AppClient
 
 
 def expected(name: str) -> list[dict[str, str]]:
@@ -112,7 +115,7 @@ def test_closing_a_sprint_does_not_touch_updated(small: Site) -> None:
     assert before == {each.id: each.updated_ms for each in small.world.issues.values()}
 
 
-@needs_recordings
+@pytest.mark.usefixtures("recordings")
 def test_acme_holds_what_is_expected() -> None:
     site = Site(dataset="recordings")
     truth, world = site.truth(), site.world
@@ -146,7 +149,6 @@ def test_acme_holds_what_is_expected() -> None:
     assert "\0" in world.find("EE-4").fields["summary"]
 
 
-@needs_recordings
 def test_acme_boards(acme: AppClient) -> None:
     found = acme.get("/rest/agile/1.0/board/8/issue", maxResults=100, fields="summary").json()["issues"]
     assert {each["id"] for each in found} == {row["issue_id"] for row in expected("board_issues.csv")}
@@ -157,7 +159,7 @@ def test_acme_boards(acme: AppClient) -> None:
     assert (len(inline["histories"]), inline["total"]) == (40, 100)
 
 
-@needs_recordings
+@pytest.mark.usefixtures("recordings")
 def test_data_center_links() -> None:
     site = Site(dataset="recordings-dc")
     found = {

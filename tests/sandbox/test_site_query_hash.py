@@ -10,7 +10,7 @@ from sandbox.query_hash import accepted_hashes, canonical, query_hash
 VECTORS = json.loads((Path(__file__).parent / "query_hash_vectors.json").read_text("utf-8"))
 
 
-def test_all_vectors_of_the_contract_are_here() -> None:
+def test_all_published_vectors_are_here() -> None:
     assert len(VECTORS) == 39
 
 

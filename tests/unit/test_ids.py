@@ -70,3 +70,10 @@ def test_an_id_reads_back(known: UUID) -> None:
 @given(st.text(max_size=50))
 def test_no_text_makes_reading_fail(text: str) -> None:
     assert ids.parse(text) is None or isinstance(ids.parse(text), UUID)
+
+
+def test_what_stands_for_somebody_says_nothing_and_is_the_same_each_time() -> None:
+    found = {ids.opaque("a", "b"), ids.opaque("a/b"), ids.opaque("b"), ids.opaque(None), ids.opaque("\ud800")}
+    assert len(found) == 4
+    assert all(len(each) == 32 and each.isalnum() for each in found)
+    assert "eve" not in ids.opaque("eve@victim.example")

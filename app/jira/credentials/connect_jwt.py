@@ -1,4 +1,4 @@
-"""Signs each request as the Connect app: a token for exactly the address that is sent (connect-forge.md §3.7)."""
+"""Signs each request as the Connect app: a token for exactly the address that is sent."""
 
 from __future__ import annotations
 

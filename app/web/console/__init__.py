@@ -55,14 +55,15 @@ def _sign_in(runtime: Runtime) -> Blueprint:
         return render_template("sign_in.html", csrf=_csrf(), problem=None)
 
     @routes.post("/sign-in")
-    def sign_in() -> AnyResponse | tuple[str, int]:
+    def sign_in() -> AnyResponse | tuple[str, int] | tuple[str, int, dict[str, str]]:
         _require_csrf()
         try:
             key = request.form.get("key", "").strip()
-            runtime.attempts.count_login(f"{request.remote_addr}/{accounts.prefix_of(key)}")
+            runtime.attempts.count_login(str(request.remote_addr), accounts.prefix_of(key))
             account = accounts.authenticate(runtime.store, key)
         except TooMany as error:
-            return render_template("sign_in.html", csrf=_csrf(), problem=str(error)), 429
+            page = render_template("sign_in.html", csrf=_csrf(), problem=str(error))
+            return page, 429, {"Retry-After": str(error.retry_after)}
         except Unproven:
             words = "This API key is not known. Check that it was copied whole."
             return render_template("sign_in.html", csrf=_csrf(), problem=words), 401

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from redis.exceptions import RedisError
 
-from app import clock
+from app import clock, ids
 from app.doors.administrators import require_administrator
 from app.errors import Forbidden, Malformed, Missing
 from app.ingest import completeness
@@ -73,7 +73,7 @@ def _calls(runtime: Runtime) -> Blueprint:
     def watcher() -> UUID:
         """The tenant of an administrator who only looks: the page asks every few seconds, Jira is asked twice a minute."""
         knocked = guard.arrival()
-        key = f"administrator:{knocked.tenant.id}:{knocked.account_id}"
+        key = f"administrator:{knocked.tenant.id}:{ids.opaque(knocked.account_id)}"
         with suppress(RedisError):
             if runtime.redis.exists(key):
                 return knocked.tenant.id

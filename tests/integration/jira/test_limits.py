@@ -1,4 +1,4 @@
-"""One limiter for all processes, on a real Valkey (jira-api.md §2): what Jira would see, and what is remembered."""
+"""One limiter for all processes, on a real Valkey: what Jira would see, and what is remembered."""
 
 from __future__ import annotations
 

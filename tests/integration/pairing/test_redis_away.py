@@ -32,7 +32,7 @@ def test_a_try_that_cannot_be_counted_is_refused() -> None:
     with pytest.raises(Unavailable):
         attempts.count_mint(SOMEBODY)
     with pytest.raises(Unavailable):
-        attempts.count_login("192.0.2.1")
+        attempts.count_login("192.0.2.1", "sei_abcdefgh")
 
 
 def test_no_password_is_made_or_taken(parts: Runtime) -> None:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from app.runtime import Runtime
 
 I, E, D, U = Hook.INSTALLED, Hook.ENABLED, Hook.DISABLED, Hook.UNINSTALLED  # noqa: E741 - as long as the table below needs
-PAIR = 5
-"""Seconds by which `disabled` and `uninstalled` of one click may differ."""
 
 
 @dataclass(frozen=True)
@@ -38,25 +36,24 @@ class Call:
 
 
 def model(calls: Iterable[Call]) -> str:
-    """The state that is left after calls in this order of arrival (connect-forge.md §2.7).
+    """The state that is left after calls in this order of arrival.
 
-    `installed` counts unless a later-signed call was applied. Others need a site that has not left, and count unless a
-    later-signed call was applied; in one second uninstalled beats disabled beats enabled beats installed.
-    `uninstalled` that comes after the `disabled` of the same click may have been signed a little earlier.
+    `installed` counts unless a later-signed call was applied. `uninstalled` ends the install before it: it counts unless
+    it was signed before the newest install. Others count on a site that has the app, unless a later-signed call was
+    applied; in one second disabled beats enabled beats installed.
     """
-    state, applied = "unknown", Call(I, -1)
+    state, applied, installed = "unknown", Call(I, -1), -1
     strength = [I, E, D, U]
     for call in calls:
         if call.hook is I:
             if state == "unknown" or call.at >= applied.at:
-                state, applied = "active", call
+                state, applied, installed = "active", call, call.at
             continue
         if state in {"unknown", "uninstalled"}:
             continue
-        grace = PAIR if (applied.hook, call.hook) == (D, U) else 0
-        is_late = call.at + grace < applied.at
-        is_weaker = call.at + grace == applied.at and strength.index(call.hook) < strength.index(applied.hook)
-        if not is_late and not is_weaker:
+        is_late = call.at < applied.at
+        is_weaker = call.at == applied.at and strength.index(call.hook) < strength.index(applied.hook)
+        if (call.at >= installed) if call.hook is U else not (is_late or is_weaker):
             state = {E: "active", D: "disabled", U: "uninstalled"}[call.hook]
             applied = Call(call.hook, max(call.at, applied.at))
     return state
@@ -95,7 +92,7 @@ def play(parts: Runtime, calls: Iterable[Call]) -> str:
 
 
 def _exhaustive() -> list[tuple[Call, ...]]:
-    """Every pair of calls after an install, at moments that are earlier, the same, within the pair's grace and beyond."""
+    """Every pair of calls after an install, at moments that are earlier, a little later, and later."""
     calls = [Call(hook, at) for hook in Hook for at in (10, 13, 20)]
     return [(Call(I, 12), *pair) for pair in itertools.product(calls, repeat=2)]
 
@@ -174,3 +171,24 @@ def test_a_history_ends_alike_in_whatever_order_it_arrives(parts: Runtime, name:
     wrong = [(calls, found) for calls in deliveries[:40] if (found := play(parts, calls)) != expected]
     assert wrong == []
     assert [calls for calls in deliveries if model(calls) != expected] == []
+
+
+@pytest.mark.parametrize("late", [2, 11])
+def test_a_late_uninstall_of_the_install_before_ends_nothing(parts: Runtime, late: int) -> None:
+    """Uninstalled, installed again and disabled within five seconds; then the `uninstalled` arrives."""
+    calls = [
+        Call(I, 0),
+        Call(E, 1),
+        Call(D, late),
+        Call(I, late + 1),
+        Call(E, late + 1),
+        Call(D, late + 4),
+        Call(U, late),
+    ]
+    assert play(parts, calls) == "disabled"
+
+
+@pytest.mark.parametrize("gap", [0, 1, 9, 60])
+def test_an_uninstall_counts_however_much_later_the_disabled_of_its_click_was_signed(parts: Runtime, gap: int) -> None:
+    assert play(parts, [Call(I, 0), Call(E, 1), Call(D, 20 + gap), Call(U, 20)]) == "uninstalled"
+    assert play(parts, [Call(I, 0), Call(E, 1), Call(U, 20), Call(D, 20 + gap)]) == "uninstalled"

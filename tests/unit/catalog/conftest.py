@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.catalog.recorded import FOLDERS, Recordings, taken
+from tests.unit.catalog.recorded import Recordings, taken
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from app.catalog.extract import Row, TopUp
 
 
 @pytest.fixture(scope="session")
-def recordings() -> Recordings:
-    """The folder of recordings."""
-    root = next((folder for folder in FOLDERS if folder.is_dir()), None)
-    if root is None:
-        pytest.skip(f"the recorded payloads are not here; looked in {', '.join(map(str, FOLDERS))}")
-    return Recordings(root)
+def recordings(recordings: Path) -> Recordings:
+    """The folder of recordings, read."""
+    return Recordings(recordings)
 
 
 @pytest.fixture(scope="session")

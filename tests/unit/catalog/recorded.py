@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.catalog.extract import Page, Row, TopUp, extract_all
@@ -14,13 +13,12 @@ from app.catalog.registry import entity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from app.catalog.language import Json
 
 SITE = Fields(story_points=("customfield_10024",), sprint="customfield_10020", epic_link="customfield_10014")
 """The recorded Cloud site's own field ids, as its `field.json` tells."""
-FOLDERS = (Path(__file__).parents[2] / "recordings", Path("/work/shared/recordings"))
-"""Where the recordings may be: with the tests, or where they are handed out."""
 
 
 class Recordings:

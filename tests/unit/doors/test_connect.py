@@ -1,4 +1,4 @@
-"""The Connect door: each class of route takes its own class of token and no other (connect-forge.md §2.3, §3.1, §3.2)."""
+"""The Connect door: each class of route takes its own class of token and no other."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_atlassians_package_agrees_where_it_is_right(
 ) -> None:
     """It is right about one slash at either end, about any spelling of a query, and about values that repeat.
 
-    Not asked: slashes in a row, which it collapses, a base path, which it does not take off (connect-forge.md §3.3), and
+    Not asked: slashes in a row, which it collapses, a base path, which it does not take off, and
     `:` and `;` in a path, which it takes for a scheme and for parameters.
     """
     path = "/" + "/".join(segments) + ("/" if is_slashed and segments else "")

@@ -1,4 +1,4 @@
-"""The query-string hash against the contract's vectors (connect-forge.md §3.6) and against what must hold for any address."""
+"""The query-string hash against the vectors that Atlassian and libraries published and against what must hold for any address."""
 
 from __future__ import annotations
 
@@ -184,17 +184,17 @@ def test_table_is_complete() -> None:
 
 
 @pytest.mark.parametrize("vector", _VECTORS)
-def test_canonical_request_is_the_contracts(vector: Vector) -> None:
+def test_canonical_request_is_the_published_one(vector: Vector) -> None:
     assert canonical(vector.method, vector.target, vector.base_path) == vector.canonical
 
 
 @pytest.mark.parametrize("vector", _VECTORS)
-def test_hashes_are_the_contracts_and_no_others(vector: Vector) -> None:
+def test_hashes_are_the_published_ones_and_no_others(vector: Vector) -> None:
     assert hashes(vector.method, vector.target, vector.base_path) == vector.hashes
 
 
 def test_body_never_counts_as_query() -> None:
-    with_the_body_folded_in = "d7e7f00660965fc15745b2c423a89b85d0853c4463faca362e0371d008eb0927"  # §3.5
+    with_the_body_folded_in = "d7e7f00660965fc15745b2c423a89b85d0853c4463faca362e0371d008eb0927"
     assert with_the_body_folded_in not in hashes("POST", "/hello-world")
 
 

@@ -1,4 +1,4 @@
-"""Tokens are read strictly and believed only under the one algorithm and key of their route (connect-forge.md §3.2, §3.9)."""
+"""Tokens are read strictly and believed only under the one algorithm and key of their route."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outward tokens: issued by the app, short, and for exactly the address on the wire (connect-forge.md §3.7)."""
+"""Outward tokens: issued by the app, short, and for exactly the address on the wire."""
 
 from __future__ import annotations
 

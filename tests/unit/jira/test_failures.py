@@ -1,4 +1,4 @@
-"""Jira's answers, each mapped to what a worker does (jira-api.md §2 for the forms of 429)."""
+"""Jira's answers, each mapped to what a worker does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which addresses a site may have (connect-forge.md §2.6, attack case 18)."""
+"""Which addresses a site may have (attack case 18)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What headers teach the limiter, which bucket a request belongs to, and what it costs (jira-api.md §2)."""
+"""What headers teach the limiter, which bucket a request belongs to, and what it costs."""
 
 from __future__ import annotations
 

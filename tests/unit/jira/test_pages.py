@@ -1,4 +1,4 @@
-"""One page of a walk, three ways of paging, and the guards that no walk goes without (jira-api.md §1.1)."""
+"""One page of a walk, three ways of paging, and the guards that no walk goes without."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def test_people_know_a_site_by_its_display_address_where_it_has_one() -> None:
 
 
 def test_of_two_hooks_in_one_second_the_stronger_stands() -> None:
-    order = [Hook.INSTALLED, Hook.ENABLED, Hook.DISABLED, Hook.UNINSTALLED]  # connect-forge.md §2.7
+    order = [Hook.INSTALLED, Hook.ENABLED, Hook.DISABLED, Hook.UNINSTALLED]
     assert all(weaker.rank < stronger.rank for weaker, stronger in pairwise(order))
     assert set(order) == set(Hook)
 

@@ -1,4 +1,4 @@
-"""Response headers by class of response (connect-forge.md §4.3)."""
+"""Response headers by class of response."""
 
 from __future__ import annotations
 
