@@ -6,11 +6,14 @@ that there is work: what the work is stands in PostgreSQL, so a lost or doubled 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+from redis.exceptions import RedisError
 from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
@@ -18,13 +21,14 @@ from rq.serializers import JSONSerializer
 from app import clock, ids
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from redis import Redis
 
 
 class Lane(StrEnum):
-    """The queues, in the order in which a worker looks at them."""
+    """The queues. A worker looks at `live` first, and at the others in turn (`workers.turns`)."""
 
     LIVE = "live"
     """What somebody waits for: webhooks, the plan right after pairing."""
@@ -63,13 +67,15 @@ def queue(redis: Redis, lane: Lane) -> Queue:
     return Queue(lane.value, connection=redis, serializer=JSONSerializer)
 
 
-def enqueue(redis: Redis, spec: JobSpec, *args: str | int, once_as: str | None = None) -> bool:
+def enqueue(redis: Redis, spec: JobSpec, *args: str | int, once_as: str | None = None, is_first: bool = False) -> bool:
     """Put a job on its queue; call it after the commit that makes its work visible.
 
-    `once_as` names the job: while one of that name waits or runs, another is not added. Returns whether it was added.
+    `once_as` names the job: while one of that name waits or runs, another is not added. `is_first` puts it before all that
+    wait. Returns whether it was added.
     """
+    options = _options(spec, args, once_as) | {"at_front": is_first}
     try:
-        queue(redis, spec.lane).enqueue(spec.path, args=args, unique=True, **_options(spec, once_as))
+        queue(redis, spec.lane).enqueue(spec.path, args=args, unique=True, **options)
     except DuplicateJobError:
         return False
     return True
@@ -79,7 +85,7 @@ def park(redis: Redis, spec: JobSpec, *args: str | int, until: datetime, once_as
     """Put a job on its queue at a later moment: a worker never sleeps. Returns whether it was added."""
     moment = max(until, clock.now() + timedelta(seconds=1))
     try:
-        queue(redis, spec.lane).enqueue_at(moment, spec.path, args=args, unique=True, **_options(spec, once_as))
+        queue(redis, spec.lane).enqueue_at(moment, spec.path, args=args, unique=True, **_options(spec, args, once_as))
     except DuplicateJobError:
         return False
     return True
@@ -89,13 +95,51 @@ _KEEP_FAILED = 7 * 24 * 3600
 """Seconds for which a failed job stays visible to the operator."""
 
 
-def _options(spec: JobSpec, once_as: str | None) -> dict[str, Any]:
+def _options(spec: JobSpec, args: tuple[str | int, ...], once_as: str | None) -> dict[str, Any]:
     """What RQ is told of a job. RQ allows letters, digits, underscores and dashes in an id."""
     return {
-        "job_id": f"{spec.name}-{once_as or ids.new()}",
+        "job_id": "-".join([spec.name, once_as or "-".join([*map(str, args), str(ids.new())])]),
         "job_timeout": spec.timeout,
         "description": spec.name,
         "result_ttl": 0,
         # A failed job keeps its name taken, so a named one must not stay for long.
         "failure_ttl": 60 if once_as else _KEEP_FAILED,
     }
+
+
+@dataclass(frozen=True)
+class Line:
+    """Who waits, as a hand sees it that asks whether it may stay."""
+
+    redis: Redis
+
+    def is_wanted_elsewhere(self, tenant_id: UUID) -> bool:
+        """Whether somebody live waits for a worker, or a hand of another tenant. No, where Redis cannot say."""
+        try:
+            if queue(self.redis, Lane.LIVE).count:
+                return True
+            return any(tenant != str(tenant_id) for _, tenant in self._bulk(_LOOKED_AT))
+        except RedisError:
+            return False
+
+    def hands(self) -> Counter[UUID]:
+        """Hands that wait, by tenant. Raises RedisError."""
+        return Counter(UUID(tenant) for name, tenant in self._bulk(-1) if name == BACKFILL.name)
+
+    def _bulk(self, most: int) -> Iterator[tuple[str, str]]:
+        """Job and tenant of the first that wait in the bulk lane; every job there is one of a tenant."""
+        for job_id in queue(self.redis, Lane.BULK).get_job_ids(0, most):
+            name, _, rest = job_id.partition("-")
+            yield name, rest[:_UUID]
+
+    def waiting(self, tenant_id: UUID) -> int:
+        """Hands of one tenant that wait. None, where Redis cannot say."""
+        try:
+            return self.hands()[tenant_id]
+        except RedisError:
+            return 0
+
+
+_LOOKED_AT = 20
+"""Jobs among which one of another tenant is looked for: no tenant has as many that wait."""
+_UUID = 36

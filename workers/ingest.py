@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app import clock, jobs
 from app.ingest import backfill as filling
-from app.ingest import completeness, webhook
+from app.ingest import completeness, turn, webhook
 from app.ingest import plan as planning
 from app.jira.limits import Purpose
 from workers.job import job
@@ -28,11 +28,15 @@ def plan(runtime: Runtime, tenant_id: str) -> str | None:
 @job
 def backfill(runtime: Runtime, tenant_id: str) -> str | None:
     """Lend the tenant a hand for one slice."""
-    walks, workers = filling.walks_of(runtime.settings.site_concurrency), runtime.settings.worker_concurrency
-    # The workers of this machine share the site's chunks; a few threads each even where there are many.
-    crew_size = min(walks, max(4, -(-walks // workers)))
-    hand = filling.Hand(runtime.store, runtime.sites, UUID(tenant_id), walks, crew_size)
-    ended = hand.work(until=clock.now() + filling.SLICE)
+    hand = filling.Hand(
+        runtime.store,
+        runtime.sites,
+        UUID(tenant_id),
+        filling.walks_of(runtime.settings.site_concurrency),
+        filling.crew_size(runtime.settings),
+        jobs.Line(runtime.redis),
+    )
+    ended = hand.work(until=clock.now() + turn.FULL)
     return f"{hand.walked} parts walked, {_ENDED[ended]}" if hand.walked else None
 
 

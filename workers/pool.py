@@ -9,11 +9,11 @@ from __future__ import annotations
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from rq.worker_pool import WorkerPool, run_worker
 
 from app.jobs import Lane
+from workers.turns import TurnTaker
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -25,12 +25,11 @@ class Pool(WorkerPool):
     """RQ's pool with a worker of its own for the live lane."""
 
     def __init__(self, redis: Redis, size: int) -> None:
-        # Workers that do not fork a process a job keep their connections to PostgreSQL and to Jira.
         super().__init__(
             [lane.value for lane in Lane],
             connection=redis,
             num_workers=size + 1,
-            worker_class=SimpleWorker,
+            worker_class=TurnTaker,
             serializer=JSONSerializer,
         )
         self._live_only = ""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from app import jobs, logs
 from app.errors import Missing
+from app.ingest import backfill as filling
 from app.ingest import plan as planning
 from app.ingest import sweep as sweeping
 from app.integrations import ledger
@@ -32,10 +33,12 @@ def sweep(runtime: Runtime) -> None:
             session.enqueue(jobs.ERASE, str(integration_id), once_as=str(integration_id))
         for tenant_id in sweeping.find_purgeable(session):
             session.enqueue(jobs.PURGE, str(tenant_id), once_as=str(tenant_id))
+    waiting = jobs.Line(runtime.redis).hands()
     for work in due:
         with runtime.store.bound_to(work.tenant_id) as session:
             if work.chunks:
-                planning.lend_hands(session, work.tenant_id, min(work.chunks, runtime.settings.site_concurrency))
+                wanted = min(work.chunks, filling.hands(runtime.settings))
+                planning.lend_hands(session, work.tenant_id, max(0, wanted - waiting[work.tenant_id]))
             if work.deliveries:
                 session.enqueue(jobs.WEBHOOKS, str(work.tenant_id), once_as=f"{work.tenant_id}-sweep")
             if work.rereads:

@@ -15,7 +15,7 @@ from app import clock, logs
 from app.catalog.language import find
 from app.catalog.registry import entity
 from app.ingest import absences
-from app.ingest.plan import lend_hands
+from app.ingest.plan import call_for_a_hand
 from app.store import checkpoints, records
 from app.store.freshness import FROZEN_PROJECTS
 from app.store.schema import CHUNKS
@@ -110,7 +110,7 @@ def thaw(session: Session, tenant_id: UUID, project_id: str) -> bool:
 def walk_again(session: Session, tenant_id: UUID, project_id: str) -> None:
     """Have all of a project read once more."""
     if checkpoints.walk_again(session, ("issue", "version", "component"), [project_id]):
-        lend_hands(session, tenant_id, 1)
+        call_for_a_hand(session, tenant_id)
 
 
 def frozen(session: Session) -> dict[str, str]:

@@ -1,9 +1,10 @@
 """A hand works on a tenant's chunks for a while: a crew of threads that claim, walk, claim again.
 
 A hand is an RQ job that holds nothing: it may die at any point, and whoever comes next goes on at the last page. After
-its slice it goes to the back of the queue, so that a large site does not keep a small one waiting. More chunks are walked
-at once than requests may be under way (the limiter sees to those): while a page is stored, others are on the wire. Three of
-four members of a crew take top-ups first where there are any: those are all waiting, pages of issues are all work.
+its slice it goes to the back of the queue, and its slice ends early when others wait for a worker, so that a large site
+does not keep a small one waiting. More chunks are walked at once than requests may be under way (the limiter sees to
+those): while a page is stored, others are on the wire. Three of four members of a crew take top-ups first where there are
+any: those are all waiting, pages of issues are all work.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from app.errors import JiraRefused
 from app.ingest import fieldmap, plan
 from app.ingest.crew import Crew, Keeper
 from app.ingest.setback import tell
+from app.ingest.turn import Slice
 from app.ingest.walk import Walker
 from app.integrations import ledger
 from app.jira.limits import Purpose
@@ -27,21 +29,32 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from app.config import Settings
     from app.integrations.model import Integration
     from app.store.checkpoints import Chunk
     from app.store.session import Session, Store
     from app.tenants.sites import Sites
 
-SLICE = timedelta(seconds=20)
-"""How long a hand stays with one tenant before it queues again."""
 _TOGETHER = 8
 """Short chunks that are walked together."""
 _SOON = timedelta(seconds=5)
+_SMALLEST_CREW = 4
 
 
 def walks_of(site_concurrency: int) -> int:
     """How many chunks of a site are walked at once, for so many requests at once."""
     return 2 * site_concurrency
+
+
+def crew_size(settings: Settings) -> int:
+    """Threads of a hand: the workers of one machine share a site's chunks; a few each even where there are many."""
+    walks = walks_of(settings.site_concurrency)
+    return min(walks, max(_SMALLEST_CREW, -(-walks // settings.worker_concurrency)))
+
+
+def hands(settings: Settings) -> int:
+    """Hands that find something to do for one tenant at the same time."""
+    return -(-walks_of(settings.site_concurrency) // crew_size(settings))
 
 
 @dataclass
@@ -55,12 +68,15 @@ class Hand:
     """Chunks that all hands together may walk at once."""
     crew_size: int
     """Threads of this hand."""
+    line: jobs.Line | None = None
+    """Who else waits for a worker; None, where a hand is not to ask."""
     walked: int = field(default=0, init=False)
     """Chunks that were claimed so far."""
     _fields: Fields | None = field(default=None, init=False)
 
     def work(self, *, until: datetime) -> str:
-        """Work until the time is up or nothing is claimable. Returns how it ended: `again`, `later` or `done`."""
+        """Work until the slice is over or nothing is claimable. Returns how it ended: `again`, `later` or `done`."""
+        given = Slice(until, self._is_wanted_elsewhere)
         try:
             site = self.sites.open(self.tenant_id, Purpose.BACKFILL)
         except JiraRefused as refused:
@@ -77,11 +93,17 @@ class Hand:
                     return False
                 self.walked += len(chunks)
                 with keeper.holding(chunks[0]):
-                    walker.walk_all(chunks, fields, until)
+                    walker.walk_all(chunks, fields, given)
                 return True
 
-            crew.run(turn, until=until)
-        return self._hand_on(is_time_up=clock.now() >= until)
+            crew.run(turn, given)
+        return self._hand_on(is_time_up=given.is_over())
+
+    def _is_wanted_elsewhere(self) -> bool:
+        return self.line is not None and self.line.is_wanted_elsewhere(self.tenant_id)
+
+    def _waiting(self) -> int:
+        return self.line.waiting(self.tenant_id) if self.line else 0
 
     def _claim(self, *, least: int) -> tuple[list[Chunk], Fields]:
         """What to walk next, under one lease; nothing where nothing is due, or nobody wants it any more."""
@@ -120,7 +142,9 @@ class Hand:
                 session.enqueue(jobs.VERIFY, str(self.tenant_id), once_as=f"{self.tenant_id}-{clock.epoch() // 5}")
                 return "done"
             if is_time_up and stand.due:
-                session.enqueue(jobs.BACKFILL, str(self.tenant_id))
+                # Surplus hands, which a sweep or a webhook lent meanwhile, go for good.
+                if self._waiting() * self.crew_size < self.walks:
+                    plan.lend_hands(session, self.tenant_id, 1)
                 return "again"
             due = max(stand.next_due or clock.now(), clock.now() + _SOON)
             name = f"{self.tenant_id}-{int(due.timestamp()) // 5}"

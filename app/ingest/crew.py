@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from app.ingest.turn import Slice
     from app.store.checkpoints import Chunk
     from app.store.session import Store
 
@@ -43,24 +44,24 @@ class Crew:
             self._count += 1
             self._news.notify_all()
 
-    def run(self, turn: Callable[[int], bool], *, until: datetime) -> None:
-        """Let every member take turns until the time is up or nobody finds anything.
+    def run(self, turn: Callable[[int], bool], given: Slice) -> None:
+        """Let every member take turns until the slice is over or nobody finds anything.
 
         A turn is told the member's number, from 0, and returns whether it found anything.
         """
         with ThreadPoolExecutor(self._size, thread_name_prefix="crew") as pool:
-            for member in [pool.submit(self._work, partial(turn, number), until) for number in range(self._size)]:
+            for member in [pool.submit(self._work, partial(turn, number), given) for number in range(self._size)]:
                 member.result()
 
-    def _work(self, turn: Callable[[], bool], until: datetime) -> None:
+    def _work(self, turn: Callable[[], bool], given: Slice) -> None:
         try:
-            while clock.now() < until:
+            while not given.is_over():
                 heard = self._count
-                if not turn() and not self._wait(heard, until):
+                if not turn() and not self._wait(heard, given.until):
                     return
-        except BaseException:
+        finally:
+            # Whoever waits for news must not wait for the end of a slice that is over, nor of one that failed.
             self._end()
-            raise
 
     def _wait(self, heard: int, until: datetime) -> bool:
         """Wait for news since `heard`. Returns False when there will be none."""

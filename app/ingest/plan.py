@@ -29,9 +29,15 @@ SHORT = 45
 """From this priority on chunks are short and many."""
 _BY_EACH = {Each.SITE: 10, Each.PROJECT: 40, Each.BOARD: 40, Each.SCRUM_BOARD: 40, Each.STORED: SHORT, Each.ISSUE: 50}
 
+_A_HAND = 4
+"""Requests under way that one hand sees to at least; where more hands find something to do, the sweep lends them."""
+
 
 def begin(session: Session, tenant_id: UUID, *, site_concurrency: int) -> bool:
-    """Plan the whole site and start its hands. Returns False where nobody is paired with it any more."""
+    """Plan the whole site and start its hands, before all that wait: people look at a page that shows nothing yet.
+
+    Returns False where nobody is paired with it any more.
+    """
     integration = ledger.of_tenant(session, tenant_id, lock=True)
     if integration is None or not integration.state.is_working:
         return False
@@ -40,15 +46,19 @@ def begin(session: Session, tenant_id: UUID, *, site_concurrency: int) -> bool:
     wanted = [_wanted(entity.name, Each.SITE, "") for entity in walked(Each.SITE)]
     checkpoints.plan(session, tenant_id, wanted)
     ledger.move_to(session, integration.id, State.BACKFILLING, started_at=clock.now())
-    lend_hands(session, tenant_id, site_concurrency)
+    lend_hands(session, tenant_id, -(-site_concurrency // _A_HAND), is_first=True)
     return True
 
 
-def lend_hands(session: Session, tenant_id: UUID, count: int) -> None:
-    """Enqueue hands for a tenant; names keep them from piling up, and surplus ones find nothing to claim and go."""
-    minute = clock.epoch() // 60
-    for number in range(count):
-        session.enqueue(jobs.BACKFILL, str(tenant_id), once_as=f"{tenant_id}-{number}-{minute}")
+def lend_hands(session: Session, tenant_id: UUID, count: int, *, is_first: bool = False) -> None:
+    """Enqueue hands for a tenant; surplus ones find nothing to claim and go."""
+    for _ in range(count):
+        session.enqueue(jobs.BACKFILL, str(tenant_id), is_first=is_first)
+
+
+def call_for_a_hand(session: Session, tenant_id: UUID) -> None:
+    """Something new is due: one hand that waits or works is enough for any number of calls."""
+    session.enqueue(jobs.BACKFILL, str(tenant_id), once_as=f"{tenant_id}-called")
 
 
 def follow_ups(rows: Iterable[Row]) -> Iterator[Wanted]:

@@ -28,11 +28,11 @@ from app.store.session import StoreFault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from uuid import UUID
 
     from app.catalog.language import Entity, Walk
     from app.ingest.crew import Crew
+    from app.ingest.turn import Slice
     from app.jira.client import Site
     from app.store.checkpoints import Chunk
     from app.store.session import Session, Store
@@ -85,21 +85,21 @@ class Walker:
     tenant_id: UUID
     crew: Crew
 
-    def walk_all(self, chunks: Sequence[Chunk], fields: Fields, until: datetime) -> None:
+    def walk_all(self, chunks: Sequence[Chunk], fields: Fields, given: Slice) -> None:
         """Walk chunks one after the other; the last pages of short ones are stored together.
 
         What cannot go on, or has no time left, is settled here.
         """
         ends: list[_End] | None = [] if len(chunks) > 1 else None
         for chunk in chunks:
-            if chunk is not chunks[0] and clock.now() >= until:
+            if chunk is not chunks[0] and given.is_over():
                 self._release(chunk)
             else:
-                self._walk(chunk, fields, until, ends)
+                self._walk(chunk, fields, given, ends)
         if ends:
             self._end(ends)
 
-    def _walk(self, chunk: Chunk, fields: Fields, until: datetime, ends: list[_End] | None) -> None:
+    def _walk(self, chunk: Chunk, fields: Fields, given: Slice, ends: list[_End] | None) -> None:
         entity = entity_of(chunk.entity)
         if entity.walk is None:
             raise LookupError(f"{entity.name} has no walk")
@@ -108,7 +108,7 @@ class Walker:
             if chunk.attempts > setback.MOST_ATTEMPTS:
                 setback.give_up(self, chunk, entity.walk, "its workers died each time they read it")
             else:
-                self._pages(entity, entity.walk, course, fields, until, ends)
+                self._pages(entity, entity.walk, course, fields, given, ends)
         except LeaseLost:
             log.warning("lease lost", chunk=str(chunk.id), entity=chunk.entity)
         except JiraFailure as failure:
@@ -119,7 +119,7 @@ class Walker:
             checkpoints.release(session, chunk)
 
     def _pages(
-        self, entity: Entity, walk: Walk, course: _Course, fields: Fields, until: datetime, ends: list[_End] | None
+        self, entity: Entity, walk: Walk, course: _Course, fields: Fields, given: Slice, ends: list[_End] | None
     ) -> None:
         is_counted, chunk = walk.paging is Paging.TOKEN, course.chunk
         if is_counted and course.expected is None:
@@ -142,7 +142,7 @@ class Walker:
             if page.next is None:
                 return
             place = page.next
-            if clock.now() >= until:
+            if given.is_over():
                 self._release(chunk)
                 return
 

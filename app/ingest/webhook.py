@@ -18,7 +18,7 @@ from app.catalog.registry import entity
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraGone, JiraRefused, Unavailable
 from app.ingest import absences, access, boards, fieldmap, inbox, reading, refresh
 from app.ingest.events import ISSUE_DELETED, LIST_AT, ONE_AT, PROJECT_DELETED
-from app.ingest.plan import lend_hands
+from app.ingest.plan import call_for_a_hand
 from app.ingest.sift import sift
 from app.ingest.storing import extract_page, store_page
 from app.integrations import ledger
@@ -213,7 +213,7 @@ class Drain:
         if batch.read is not None and batch.haul is not None:
             stored = store_page(session, self.tenant_id, batch.haul, read_at=batch.read.sent_at)
             if stored.planned:
-                lend_hands(session, self.tenant_id, 1)
+                call_for_a_hand(session, self.tenant_id)
             self._settle_absent(session, batch, batch.read, batch.haul)
         if batch.boards is not None:
             haul = extract_page(entity("board_issue"), batch.boards.items, batch.fields, None)

@@ -76,9 +76,9 @@ class Session:
         """Do something once the transaction is durable."""
         self._after.append(act)
 
-    def enqueue(self, spec: jobs.JobSpec, *args: str | int, once_as: str | None = None) -> None:
+    def enqueue(self, spec: jobs.JobSpec, *args: str | int, once_as: str | None = None, is_first: bool = False) -> None:
         """Enqueue a job once the transaction is durable. If Redis is away, the sweep finds the work later."""
-        self.after_commit(lambda: jobs.enqueue(self._redis, spec, *args, once_as=once_as))
+        self.after_commit(lambda: jobs.enqueue(self._redis, spec, *args, once_as=once_as, is_first=is_first))
 
     def park(self, spec: jobs.JobSpec, *args: str | int, until: datetime, once_as: str | None = None) -> None:
         """Schedule a job for later once the transaction is durable."""

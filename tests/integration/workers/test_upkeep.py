@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app import jobs
 from app.errors import Missing
+from app.ingest import backfill, plan
 from app.integrations import ledger
 from app.integrations.model import State
 from tests.factories import a_paired_site, an_account, an_integration
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from app.runtime import Runtime
 
 ERASE = inspect.getclosurevars(upkeep.erase).nonlocals["work"]
-"""The job as it is inside the wrapper that gives it the worker's own runtime."""
+SWEEP = inspect.getclosurevars(upkeep.sweep).nonlocals["work"]
+"""The jobs as they are inside the wrapper that gives it the worker's own runtime."""
 
 
 @pytest.mark.parametrize("is_paired", [True, False])
@@ -29,3 +32,15 @@ def test_an_erasure_that_comes_twice_finds_nothing_left_to_do(parts: Runtime, is
         ERASE(parts, str(integration.id))
     with pytest.raises(Missing), parts.store.unrestricted_unsafe() as session:
         ledger.get(session, integration.id)
+
+
+def test_the_sweep_lends_no_more_hands_than_can_do_something(parts: Runtime) -> None:
+    tenant_id, line = a_paired_site(parts)[0].tenant_id, jobs.Line(parts.redis)
+    with parts.store.bound_to(tenant_id) as session:
+        plan.begin(session, tenant_id, site_concurrency=0)
+    for lent in (0, 1):
+        for _ in range(lent):
+            jobs.enqueue(parts.redis, jobs.BACKFILL, str(tenant_id))
+        for _ in range(3):
+            SWEEP(parts)
+            assert line.waiting(tenant_id) == backfill.hands(parts.settings) + lent

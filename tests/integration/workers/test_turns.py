@@ -1,0 +1,101 @@
+"""A worker's order on real queues: live first, and neither a long backfill nor a flood of upkeep starves the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+from redis import Redis
+from rq.serializers import JSONSerializer
+
+from app import ids, jobs
+from app.jobs import Lane, Line, queue
+from tests.integration.workers.endless import DONE
+from workers.turns import TurnTaker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DATABASE = 8
+AGAIN, ONCE = "tests.integration.workers.endless.again", "tests.integration.workers.endless.once"
+ONE, OTHER = UUID(int=1), UUID(int=2)
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    client = Redis.from_url(redis_url.replace("db=0", f"db={DATABASE}"))
+    client.flushdb()
+    yield client
+    client.flushdb()
+    client.close()
+
+
+def add(redis: Redis, path: str, lane: Lane) -> None:
+    queue(redis, lane).enqueue(path, lane.value, result_ttl=0)
+
+
+def work(redis: Redis, most: int) -> list[str]:
+    """The lanes of the jobs that a worker took, in order."""
+    lanes = [queue(redis, lane) for lane in Lane]
+    TurnTaker(lanes, connection=redis, serializer=JSONSerializer).work(
+        burst=True, max_jobs=most, logging_level="WARNING"
+    )
+    return [each.decode() for each in redis.lrange(DONE, 0, -1)]
+
+
+def test_upkeep_has_its_turn_while_a_backfill_queues_again_and_again(redis: Redis) -> None:
+    for _ in range(2):
+        add(redis, AGAIN, Lane.BULK)
+        add(redis, ONCE, Lane.UPKEEP)
+    assert work(redis, 6) == ["bulk", "upkeep", "bulk", "upkeep", "bulk", "bulk"]
+
+
+def test_a_backfill_has_its_turn_while_upkeep_never_ends(redis: Redis) -> None:
+    add(redis, AGAIN, Lane.UPKEEP)
+    add(redis, AGAIN, Lane.BULK)
+    assert work(redis, 6) == ["bulk", "upkeep"] * 3
+
+
+def test_what_somebody_waits_for_comes_before_both(redis: Redis) -> None:
+    for lane in (Lane.UPKEEP, Lane.BULK, Lane.LIVE):
+        for _ in range(2):
+            add(redis, ONCE, lane)
+    assert work(redis, 10) == ["live", "live", "bulk", "upkeep", "bulk", "upkeep"]
+
+
+# -- who waits
+
+
+def test_a_hand_is_wanted_elsewhere_when_another_tenants_waits(redis: Redis) -> None:
+    line = Line(redis)
+    assert not line.is_wanted_elsewhere(ONE)
+    jobs.enqueue(redis, jobs.BACKFILL, str(ONE))
+    jobs.enqueue(redis, jobs.BACKFILL, str(ONE), once_as=f"{ONE}-called")
+    jobs.enqueue(redis, jobs.REREAD, str(ONE))
+    assert not line.is_wanted_elsewhere(ONE), "another hand of its own is no reason to go"
+    jobs.enqueue(redis, jobs.BACKFILL, str(OTHER))
+    assert line.is_wanted_elsewhere(ONE)
+    assert line.is_wanted_elsewhere(OTHER)
+    assert line.hands() == {ONE: 2, OTHER: 1}
+    assert (line.waiting(ONE), line.waiting(ids.new())) == (2, 0)
+
+
+def test_a_hand_is_wanted_elsewhere_when_somebody_live_waits_but_not_for_upkeep(redis: Redis) -> None:
+    line = Line(redis)
+    jobs.enqueue(redis, jobs.SWEEP, once_as="1")
+    assert not line.is_wanted_elsewhere(ONE)
+    jobs.enqueue(redis, jobs.WEBHOOKS, str(ONE))
+    assert line.is_wanted_elsewhere(ONE)
+
+
+def test_without_redis_a_hand_stays() -> None:
+    line = Line(Redis(port=1))
+    assert not line.is_wanted_elsewhere(ONE)
+    assert line.waiting(ONE) == 0
+
+
+def test_a_new_sites_hands_come_before_those_that_wait(redis: Redis) -> None:
+    jobs.enqueue(redis, jobs.BACKFILL, str(ONE))
+    jobs.enqueue(redis, jobs.BACKFILL, str(OTHER), is_first=True)
+    assert next(Line(redis)._bulk(1)) == ("backfill", str(OTHER))
