@@ -41,7 +41,7 @@ _POLICY = f'"{_BURST}";q=100;w=1'
 
 @dataclass(frozen=True)
 class Form:
-    """One way of saying 429 (jira-api.md §2): a reason, or none as the gateway has it, and how the time is named."""
+    """One way of saying 429: a reason, or none as the gateway has it, and how the time is named."""
 
     name: str
     reason: str | None
