@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ARRAY, Text, cast, delete, select, update
 
 from app import clock
 from app.catalog.language import Each, Fields, Json, Paging, find
@@ -157,7 +157,7 @@ def _issues_with(session: Session, entity: Entity, ids: list[str]) -> list[str]:
     columns = _ON_ISSUES.get(entity.name, ())
     found: list[str] = []
     for column in columns:
-        query = select(issue.c.id).where(issue.c[column].overlap(ids), issue.c.deleted_at.is_(None))
+        query = select(issue.c.id).where(issue.c[column].op("&&")(cast(ids, ARRAY(Text))), issue.c.deleted_at.is_(None))
         found += session.execute(query).scalars()
     return found
 

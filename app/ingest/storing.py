@@ -38,6 +38,16 @@ class Haul:
     poison: list[Parked] = field(default_factory=list)
     whole: dict[Entity, dict[str, list[str]]] = field(default_factory=dict)
     """Ids of the children of each object of the page, by child, where Jira sent all of them."""
+    listed: dict[Entity, list[str]] = field(default_factory=dict)
+    """The issues whose whole list of an entity the rows are."""
+
+    def add(self, other: Haul) -> None:
+        """Take in another haul, of lists."""
+        self.rows += other.rows
+        self.top_ups += other.top_ups
+        self.poison += other.poison
+        for entity, parents in other.listed.items():
+            self.listed.setdefault(entity, []).extend(parents)
 
 
 def extract_page(entity: Entity, bodies: Iterable[Json], fields: Fields, parent_id: str | None) -> Haul:
@@ -97,6 +107,9 @@ def store_page(session: Session, tenant_id: UUID, haul: Haul, *, read_at: dateti
         _bury_absent(session, tenant_id, haul, read_at)
         # Top-ups of an issue that was read again are walked again, where its list has grown.
         needed = shortfall.still_short(session, haul.rows, needed, known)
+    for entity, parents in haul.listed.items():
+        kept = [row.id for row in haul.rows if row.entity is entity]
+        records.bury_rest(session, tenant_id, entity, {"issue_id": parents}, kept, at=read_at)
     planned = checkpoints.plan(session, tenant_id, plan.follow_ups(haul.rows))
     planned += checkpoints.plan(session, tenant_id, plan.top_ups(needed), again=True)
     if own is not None and own.changed and haul.entity.name == "board_configuration":

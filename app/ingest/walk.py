@@ -135,9 +135,11 @@ class Walker:
             if page.next is None and is_counted and self._is_short(course, len(page.items)):
                 return
             haul = extract_page(entity, drained(page.items), fields, chunk.scope_id or None)
-            if page.next is None and walk.each is Each.ISSUE and ends is not None:
-                ends.append((course, haul, page))
-                return
+            if page.next is None and walk.each is Each.ISSUE:
+                haul.listed = _listed(haul, chunk, place)
+                if ends is not None:
+                    ends.append((course, haul, page))
+                    return
             self._store(course, haul, page)
             if page.next is None:
                 return
@@ -162,9 +164,7 @@ class Walker:
         """One transaction for the ends of several short walks; where it fails, one for each."""
         together = Haul(ends[0][1].entity)
         for _, haul, _ in ends:
-            together.rows += haul.rows
-            together.top_ups += haul.top_ups
-            together.poison += haul.poison
+            together.add(haul)
         try:
             with self.store.bound_to(self.tenant_id) as session:
                 store_page(session, self.tenant_id, together, read_at=min(page.sent_at for *_, page in ends))
@@ -271,6 +271,12 @@ def jql_of(project_id: str, lower: int = 0, upper: int = OPEN_END) -> str:
     if upper != OPEN_END:
         parts.append(f"created < {upper}")
     return " AND ".join(parts)
+
+
+def _listed(haul: Haul, chunk: Chunk, place: pages.Place) -> dict[Entity, list[str]]:
+    """Whose whole list a last page is: histories stay for ever; what else is no longer on the list was deleted."""
+    is_whole = not place.offset and not haul.poison and haul.entity.name != "changelog"
+    return {haul.entity: [chunk.scope_id]} if is_whole else {}
 
 
 def _shortfall(chunk: Chunk, expected: int | None) -> str | None:

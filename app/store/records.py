@@ -214,6 +214,9 @@ def bury(
     for child in all_entities().values():
         if child.belongs_to == entity.name:
             gone[child.name] = _bury_where(session, child, f"{entity.name}_id", found, grave)
+    if entity.name == "issue":
+        # A link goes with either end.
+        gone["issue_link"] += _bury_where(session, entity_of("issue_link"), "destination_issue_id", found, grave)
     tally(session, tenant_id, {name: -count for name, count in gone.items() if count})
     return gone[entity.name]
 

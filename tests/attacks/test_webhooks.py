@@ -30,6 +30,7 @@ from tests.story.processes import running_app
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from app.catalog.language import Json
     from app.jira.client import Site
     from app.runtime import Runtime
     from tests.attacks.grounds import Ground
@@ -80,7 +81,8 @@ def searches(ground: Ground) -> int:
 
 def outcomes(ground: Ground) -> list[tuple[bool, str | None]]:
     return ground.scene.tables.connection.execute(
-        "SELECT done_at IS NOT NULL, outcome FROM inbox WHERE tenant_id = %s", (ground.tenant_id,)
+        "SELECT done_at IS NOT NULL, outcome FROM inbox WHERE tenant_id = %s AND origin = 'webhook'",
+        (ground.tenant_id,),
     ).fetchall()
 
 
@@ -158,7 +160,7 @@ def out_of_order(ground: Ground) -> None:
 def a_lie(ground: Ground) -> None:
     """A body that nobody signed says what never happened."""
     shown = ground.site.mutate("update_issue")
-    fields = {"summary": "forged", "status": {"name": "Done"}, "assignee": {"accountId": "557058:mallory"}}
+    fields = {"summary": "forged", "status": {"name": "Done"}, "assignee": {"accountId": "557058:0b0d"}}
     changelog = {"items": [{"field": "summary", "toString": "forged"}]}
     ground.deliver("jira.issue_updated", {**_of(shown, key="EVIL-1", fields=fields), "changelog": changelog})
 
@@ -236,7 +238,7 @@ NEWS: dict[str, Callable[[Ground], None]] = {
     "version-merged": _always("jira.version_merged", b'{"version": {"id": "1"}, "mergedTo": {"id": "2"}}'),
     "version-merged-as-deleted": _always("jira.version_deleted", b'{"version": {"id": "1"}, "mergedTo": {"id": "2"}}'),
     "sprint-without-a-board": _always("sprint_closed", b'{"sprint": {"id": 1}}'),
-    "user-deleted": _always("user_deleted", b'{"user": {"accountId": "557058:mallory"}}'),
+    "user-deleted": _always("user_deleted", b'{"user": {"accountId": "557058:0b0d"}}'),
     "escaped": _always("issue%20updated", b'{"issue": {"id": "10001"}}'),
     "unheard-of": _always("a_new_event", b'{"issue": {"id": "10001"}}'),
     "empty": _always("jira.issue_updated", b""),
@@ -305,9 +307,12 @@ class Lagging:
 
     def __init__(self, site: Site) -> None:
         self.get = site.get
+        self._really = site.post
 
-    def post(self, _path: str, _body: object) -> Answer:
-        return Answer({"issues": [], "isLast": True}, clock.now())
+    def post(self, path: str, body: Json) -> Answer:
+        if path.endswith("/search/jql"):
+            return Answer({"issues": [], "isLast": True}, clock.now())
+        return self._really(path, body)
 
 
 @case(51)

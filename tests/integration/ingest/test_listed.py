@@ -1,0 +1,63 @@
+"""A list that Jira sends whole says what is gone from it; a link goes with either of its ends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from app import clock
+from app.catalog.language import Fields
+from app.catalog.registry import entity
+from app.ingest.storing import extract_page, store_page
+from app.store import records
+from app.store.tables import table_of
+from tests.factories import a_paired_site
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from app.catalog.language import Json
+    from app.runtime import Runtime
+
+COMMENT, LINK = entity("comment"), entity("issue_link")
+
+
+def live(parts: Runtime, tenant_id: UUID, name: str) -> set[str]:
+    table = table_of(entity(name))
+    with parts.store.bound_to(tenant_id) as session:
+        return set(session.execute(select(table.c.id).where(table.c.deleted_at.is_(None))).scalars())
+
+
+def store_list(parts: Runtime, tenant_id: UUID, issue_id: str, *ids: str, whole: bool) -> None:
+    bodies: list[Json] = [{"id": each, "updated": "2026-11-24T12:00:00.000+0000"} for each in ids]
+    haul = extract_page(COMMENT, bodies, Fields(), issue_id)
+    if whole:
+        haul.listed[COMMENT] = [issue_id]
+    with parts.store.bound_to(tenant_id) as session:
+        store_page(session, tenant_id, haul, read_at=clock.now())
+
+
+def test_what_is_no_longer_on_a_whole_list_was_deleted(parts: Runtime) -> None:
+    tenant_id = a_paired_site(parts)[0].tenant_id
+    store_list(parts, tenant_id, "10001", "1", "2", "3", whole=True)
+    store_list(parts, tenant_id, "10002", "9", whole=True)
+    store_list(parts, tenant_id, "10001", "2", whole=False)
+    assert live(parts, tenant_id, "comment") == {"1", "2", "3", "9"}
+    store_list(parts, tenant_id, "10001", "2", whole=True)
+    assert live(parts, tenant_id, "comment") == {"2", "9"}
+
+
+def test_a_link_goes_with_either_end(parts: Runtime) -> None:
+    tenant_id = a_paired_site(parts)[0].tenant_id
+    bodies: list[Json] = [
+        {"id": "1", "type": {"id": "7"}, "outwardIssue": {"id": "10002"}},
+        {"id": "2", "type": {"id": "7"}, "outwardIssue": {"id": "10003"}},
+    ]
+    with parts.store.bound_to(tenant_id) as session:
+        store_page(session, tenant_id, extract_page(LINK, bodies, Fields(), "10001"), read_at=clock.now())
+    later = clock.now() + timedelta(seconds=1)
+    with parts.store.bound_to(tenant_id) as session:
+        records.bury(session, tenant_id, entity("issue"), ["10002"], at=later, because="deleted")
+    assert live(parts, tenant_id, "issue_link") == {"2"}
