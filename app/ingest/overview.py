@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.catalog.registry import entity
 from app.store.schema import CHUNKS, COMPLETENESS, INBOX, TALLIES
@@ -110,7 +111,7 @@ def _verified_projects(session: Session) -> dict[str, Row[Any]]:
     """The newest finding about the issues of each project, by project id."""
     rows = session.execute(
         select(COMPLETENESS)
-        .distinct(COMPLETENESS.c.scope_id)
+        .ext(distinct_on(COMPLETENESS.c.scope_id))
         .where(COMPLETENESS.c.entity == "issue")
         .order_by(COMPLETENESS.c.scope_id, COMPLETENESS.c.verified_at.desc())
     )

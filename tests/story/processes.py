@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
+from redis import Redis
 
+from app.integrations import accounts
+from app.store.session import Store
 from tests.conftest import KEY
 
 if TYPE_CHECKING:
@@ -71,9 +74,13 @@ class RunningApp:
 
     def an_account(self, name: str) -> str:
         """A further SEI account. Returns its API key."""
-        command = [sys.executable, "-m", "app", "accounts", "create", name]
-        made = subprocess.run(command, cwd=ROOT, env=self.env, check=True, capture_output=True, text=True)
-        return next(word for word in made.stdout.split() if word.startswith("sei_"))
+        redis = Redis.from_url(self.env["REDIS_URL"])
+        store = Store(self.env["DATABASE_URL"], redis)
+        with store.unrestricted_unsafe() as session:
+            key = accounts.create(session, name)
+        store.engine.dispose()
+        redis.close()
+        return key
 
     def api(self, method: str, path: str, *, key: str = API_KEY, **given: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {key}"}
@@ -98,14 +105,17 @@ class RunningApp:
 
     def pair(self, site: Site, name: str = "Acme Jira", *, key: str = API_KEY, **more: Any) -> str:
         """Install and pair. Returns the integration's id."""
-        site.install()
+        if not site.is_installed:
+            site.install()
         integration = self.an_integration(name, key=key, **more)
         answer = self.paste(site, self.an_otp(integration, key=key))
         assert answer.status_code == 200, answer.text
         return integration
 
     def progress(self, integration: str, *, key: str = API_KEY) -> dict[str, Any]:
-        found: dict[str, Any] = self.api("GET", f"/integrations/{integration}/progress", key=key).json()
+        answer = self.api("GET", f"/integrations/{integration}/progress", key=key)
+        assert answer.status_code == 200, f"{answer.text}\n{self.tail()}"
+        found: dict[str, Any] = answer.json()
         return found
 
     def wait_until_verified(

@@ -219,6 +219,11 @@ class Console:
                 " WHERE integrations.id = %s AND entity = 'issue' LIMIT 1)",
                 (self.integration,),
             )
+            connection.execute(
+                "INSERT INTO poison (tenant_id, id, entity, reason, digest) SELECT tenant_id, gen_random_uuid(), 'comment',"
+                " 'comment: created is no moment', repeat('0', 64) FROM integrations WHERE id = %s",
+                (self.integration,),
+            )
 
     def _lists(self) -> Iterator[View]:
         pending = self.app.an_integration(LONG, key=self.key, tags=["emea", "a-tag-that-is-as-long-as-a-tag-may-be"])

@@ -10,6 +10,7 @@ from app import clock
 from app.catalog.extract import clean
 from app.errors import Missing, Unavailable
 from app.ingest import activity, overview
+from app.store import poison
 from app.web.api.integrations import site_of
 from app.web.console import plots
 from app.web.console.connecting import held_of, shown_of
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from app.integrations.model import Integration
     from app.runtime import Runtime
 
+_SHOWN = 20
+"""Records that were left out, of which the page names the newest."""
 TABS = (("detail", N_("Overview")), ("data", N_("Data")), ("work", N_("Activity")), ("settings", N_("Settings")))
 
 
@@ -88,7 +91,8 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
             return page("activity.html", runtime, held, "work", is_paired=False)
         with runtime.store.bound_to(held.tenant_id) as session:
             latest, troubles = activity.latest(session), activity.troubles(session)
-            deliveries = activity.deliveries(session)
+            deliveries, parked = activity.deliveries(session), poison.newest(session, _SHOWN)
+            parked_total = poison.count(session)
         return page(
             "activity.html",
             runtime,
@@ -98,6 +102,8 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
             latest=latest,
             troubles=[(each, stop_of(each.problem or "")) for each in troubles],
             deliveries=deliveries,
+            parked=parked,
+            parked_total=parked_total,
             points=_points(runtime, held),
         )
 

@@ -93,7 +93,7 @@ def words_of(name: str, hours: Sequence[Hour]) -> Words:
     return Words(name, caption, says)
 
 
-def draw(name: str, hours: Sequence[Hour], *, is_narrow: bool) -> bytes:
+def draw(name: str, hours: Sequence[Hour], *, is_narrow: bool) -> str:
     """The picture; the narrow one keeps its letters readable on a small screen."""
     chart = (pygal.Bar if name == "throughput" else pygal.Line)(
         width=320 if is_narrow else 480,
@@ -118,8 +118,7 @@ def draw(name: str, hours: Sequence[Hour], *, is_narrow: bool) -> bytes:
     chart.x_labels = [each.start.strftime("%d. %H:%M") for each in hours]
     chart.add(gettext(PLOTS[name].caption), [each.value for each in hours])
     chart.add_xml_filter(_without_scripts)
-    drawn: bytes = chart.render()
-    return drawn
+    return str(chart.render())
 
 
 def _without_scripts(root: Element) -> Element:

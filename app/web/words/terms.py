@@ -17,6 +17,7 @@ ENTITIES: dict[str, str] = {
     "sprint": N_("Sprints"),
     "board": N_("Boards"),
     "board_issue": N_("Issues on boards"),
+    "board_configuration": N_("Settings of boards"),
     "project": N_("Projects"),
     "component": N_("Components"),
     "version": N_("Versions"),
