@@ -12,6 +12,8 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.catalog.registry import entity
+from app.ingest import access
+from app.ingest.inbox import WEBHOOK
 from app.store.schema import CHUNKS, COMPLETENESS, INBOX, TALLIES
 from app.store.tables import table_of
 
@@ -52,6 +54,8 @@ class ProjectLine:
     is_complete: bool | None
     verified_at: datetime | None
     newest: datetime | None
+    is_frozen: bool
+    """The app may no longer browse it: what is stored stays as it was."""
 
 
 def newest_issues(session: Session) -> list[IssueLine]:
@@ -103,8 +107,8 @@ def projects(session: Session) -> list[ProjectLine]:
         .order_by(table.c.key)
         .limit(_MOST_PROJECTS)
     ).all()
-    verified = _verified_projects(session)
-    return [_project_line(row, verified.get(row.id)) for row in rows]
+    verified, frozen = _verified_projects(session), access.frozen(session)
+    return [_project_line(row, verified.get(row.id), is_frozen=row.id in frozen) for row in rows]
 
 
 def _verified_projects(session: Session) -> dict[str, Row[Any]]:
@@ -118,7 +122,7 @@ def _verified_projects(session: Session) -> dict[str, Row[Any]]:
     return {row.scope_id: row for row in rows}
 
 
-def _project_line(row: Row[Any], found: Row[Any] | None) -> ProjectLine:
+def _project_line(row: Row[Any], found: Row[Any] | None, *, is_frozen: bool) -> ProjectLine:
     return ProjectLine(
         key=row.key or row.id,
         name=row.name or "",
@@ -127,6 +131,7 @@ def _project_line(row: Row[Any], found: Row[Any] | None) -> ProjectLine:
         is_complete=found.is_complete if found else None,
         verified_at=found.verified_at if found else None,
         newest=row.newest,
+        is_frozen=is_frozen,
     )
 
 
@@ -140,7 +145,8 @@ def person(session: Session, account_id: str | None) -> str | None:
 
 def last_event(session: Session) -> datetime | None:
     """When the newest webhook came that is still kept."""
-    found: datetime | None = session.execute(select(func.max(INBOX.c.received_at))).scalar_one()
+    query = select(func.max(INBOX.c.received_at)).where(INBOX.c.origin == WEBHOOK)
+    found: datetime | None = session.execute(query).scalar_one()
     return found
 
 

@@ -7,10 +7,14 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import CheckConstraint
 
+from app import jobs
 from app.catalog.registry import all_entities
 from app.errors import JiraFailure, Refused, Unavailable, Unproven
+from app.ingest import completeness
 from app.integrations.model import State
+from app.store import freshness
 from app.web.words import errors, states, terms
 from app.web.words.language import LANGUAGES
 from tests import words
@@ -19,6 +23,8 @@ from tests.architecture.source import ROOT, modules, tree_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from sqlalchemy import Table
 
 NOT_FOR_PEOPLE = {
     "app/doors/install_keys.py": "Jira is answered",
@@ -189,6 +195,30 @@ def test_every_state_has_its_sentences_and_stands_in_the_glossary() -> None:
         assert f"| {found.name} | `{state.value}` | {found.means} | {found.do} |" in glossary
         assert found.name.lower() == state.value
         assert state in states.LOOKS
+
+
+def test_every_job_result_and_cause_that_pages_show_has_a_name() -> None:
+    held = "".join(str(each.sqltext) for each in _checks(freshness.ACTIVITY))
+    assert set(re.findall(r"'([a-z ]+)'", held)) == set(terms.RESULTS)
+    causes = "".join(str(each.sqltext) for each in _checks(freshness.ABSENCES))
+    assert set(re.findall(r"'([a-z ]+)'", causes)) == set(terms.CAUSES)
+    assert set(terms.JOBS) <= {each.name for each in jobs.ALL}
+
+
+def _checks(table: Table) -> list[CheckConstraint]:
+    return [each for each in table.constraints if isinstance(each, CheckConstraint)]
+
+
+@pytest.mark.parametrize("parked", [0, 1, 3])
+@pytest.mark.parametrize("is_retried", [True, False])
+def test_what_is_said_of_missing_rows_has_its_entry(
+    monkeypatch: pytest.MonkeyPatch, parked: int, is_retried: bool
+) -> None:
+    monkeypatch.setattr(completeness.poison, "count", lambda *_: parked)
+    short = [completeness.Finding("issue", "1", 7, 9, "m")]
+    found = errors.find(completeness._missing(None, short, is_retried=is_retried))  # type: ignore[arg-type]  # it only counts
+    assert found is not None
+    assert (found[1]["missing"], found[1]["expected"]) == ("2", "9")
 
 
 def test_every_entity_check_and_stop_has_a_name() -> None:

@@ -283,13 +283,13 @@ def test_the_page_is_quiet_while_nobody_sees_it_and_counts_on_when_somebody_does
     jira.is_connected_to("Quiet")
     asked: list[str] = []
     jira.page.on("request", lambda request: asked.append(request.url) if "/jira/pairing/page" in request.url else None)
-    jira.page.wait_for_timeout(2500)
+    jira.page.wait_for_timeout(2200)
     assert asked
     ours = next(each for each in jira.page.frames if "/jira/configuration" in each.url)
     ours.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
-    jira.page.wait_for_timeout(2500)
+    jira.page.wait_for_timeout(2200)  # what was under way may end
     asked.clear()
-    jira.page.wait_for_timeout(3000)
+    jira.page.wait_for_timeout(2500)
     assert asked == []
     ours.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
     jira.page.wait_for_timeout(1500)
@@ -297,7 +297,7 @@ def test_the_page_is_quiet_while_nobody_sees_it_and_counts_on_when_somebody_does
 
 
 def test_the_page_in_jira_is_small_and_asks_nobody_but_us(app: RunningApp, sei: SeiAdmin, jira: JiraAdmin) -> None:
-    app.wait_until_verified(app.pair(jira.site, "Small", key=sei.key), key=sei.key)
+    app.pair(jira.site, "Small", key=sei.key)
     seen = []
     jira.page.on("response", lambda response: seen.append(response) if response.frame != jira.page.main_frame else None)
     jira.opens()
@@ -414,7 +414,7 @@ def test_an_integration_is_found_changed_paused_resumed_and_deleted(app: Running
     expect(page.get_by_text("An SEI admin paused it.")).to_be_visible()
     sei.click("link", "Settings")
     sei.click("button", "Resume")
-    app.wait_until_verified(integration, key=sei.key)
+    expect(page.locator(".title .state")).not_to_have_text("Paused")
     sei.click("link", "Settings")
     page.get_by_label("Type the integration's name to confirm").fill("Managed")
     sei.click("button", "Delete the integration")

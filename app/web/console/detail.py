@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, render_template, request
@@ -9,25 +10,25 @@ from flask import Response, render_template, request
 from app import clock
 from app.catalog.extract import clean
 from app.errors import Missing, Unavailable
-from app.ingest import activity, overview
-from app.store import poison
+from app.ingest import absences, inbox, lately, overview
+from app.store import activity, poison
 from app.web.api.integrations import site_of
 from app.web.console import plots
 from app.web.console.connecting import held_of, shown_of
 from app.web.words.language import N_, gettext
 from app.web.words.states import LOOKS, STATES
-from app.web.words.terms import ENTITIES, stop_of
+from app.web.words.terms import CAUSES, ENTITIES, JOBS, RESULTS, stop_of
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from flask import Blueprint
 
     from app.integrations.model import Integration
     from app.runtime import Runtime
 
-_SHOWN = 20
-"""Records that were left out, of which the page names the newest."""
+_SHOWN, _RUNS = 20, 50
+"""How many of the records that were left out, of absences and of runs the page has."""
+_WEEK = timedelta(days=7)
+_COUNTED = ("received", "duplicated", "late", "given_up")
 TABS = (("detail", N_("Overview")), ("data", N_("Data")), ("work", N_("Activity")), ("settings", N_("Settings")))
 
 
@@ -69,6 +70,7 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
         with runtime.store.bound_to(held.tenant_id) as session:
             found = overview.find_issue(session, key) if key else None
             newest, projects = overview.newest_issues(session), overview.projects(session)
+            missed = absences.listed(session, limit=_SHOWN, is_open=True)
         return page(
             "data.html",
             runtime,
@@ -80,6 +82,8 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
             found=found,
             age=_age(clock.now() - found.read_at) if found else "",
             newest=newest,
+            missed=missed,
+            causes=CAUSES,
             projects=[each for each in projects if not only_empty or not each.stored],
             only_empty=only_empty,
         )
@@ -90,18 +94,21 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
         if held.tenant_id is None:
             return page("activity.html", runtime, held, "work", is_paired=False)
         with runtime.store.bound_to(held.tenant_id) as session:
-            latest, troubles = activity.latest(session), activity.troubles(session)
-            deliveries, parked = activity.deliveries(session), poison.newest(session, _SHOWN)
-            parked_total = poison.count(session)
+            runs, troubles = activity.listed(session, limit=_RUNS), lately.troubles(session)
+            hours, waiting = inbox.by_hour(session, since=clock.now() - _WEEK), inbox.waiting(session, own=False)
+            parked, parked_total = poison.newest(session, _SHOWN), poison.count(session)
         return page(
             "activity.html",
             runtime,
             held,
             "work",
             is_paired=True,
-            latest=latest,
+            runs=runs,
+            job_names=JOBS,
+            results=RESULTS,
             troubles=[(each, stop_of(each.problem or "")) for each in troubles],
-            deliveries=deliveries,
+            delivered={name: sum(getattr(each, name) for each in hours) for name in _COUNTED},
+            waiting=waiting,
             parked=parked,
             parked_total=parked_total,
             points=_points(runtime, held),

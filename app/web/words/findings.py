@@ -34,6 +34,20 @@ FINDINGS: tuple[Entry, ...] = (
         N_("Nothing; they are fetched again."),
     ),
     Entry(
+        "rows_hidden",
+        "{missing} of {expected} {entity} rows are missing; the site does not send them.",
+        N_("%(missing)s of %(expected)s rows are missing, and the site does not send them."),
+        N_(
+            "They are probably hidden from the app: ask a Jira admin to let it browse all projects and security levels."
+        ),
+    ),
+    Entry(
+        "rows_unreadable",
+        "{missing} of {expected} {entity} rows are missing; {parked} could not be read.",
+        N_("%(missing)s of %(expected)s rows are missing, since Jira's records could not be read."),
+        N_("Look at what was left out on the Activity tab, and tell whoever runs SEI Connect."),
+    ),
+    Entry(
         "parts_unread",
         "{parts} parts of the site could not be read.",
         N_("%(parts)s parts of the site could not be read."),

@@ -109,6 +109,12 @@ REFUSALS: tuple[Entry, ...] = (
         N_("This is no key."),
         N_("Paste the key that your SEI admin gave you, and nothing else."),
     ),
+    Entry(
+        "form_cut",
+        "Send the form whole, with its length.",
+        N_("The form did not arrive whole."),
+        _RELOAD,
+    ),
     Entry("not_paired", "This site is not paired.", N_("This site is not paired any more."), _RELOAD),
     Entry(
         "no_key_needed",

@@ -30,6 +30,35 @@ ENTITIES: dict[str, str] = {
 }
 
 
+JOBS: dict[str, str] = {
+    "plan": N_("Planning"),
+    "backfill": N_("Reading the site"),
+    "verify": N_("Verifying"),
+    "webhooks": N_("Applying webhooks"),
+    "reread": N_("Reading again"),
+    "purge": N_("Erasing"),
+}
+"""Jobs that leave a line in a site's activity."""
+RESULTS: dict[str, tuple[str, str]] = {
+    "running": (N_("running"), "busy"),
+    "done": (N_("done"), "good"),
+    "put off": (N_("put off"), "warn"),
+    "failed": (N_("failed"), "bad"),
+    "killed": (N_("killed"), "bad"),
+}
+"""How a run ends, and its look."""
+CAUSES: dict[str, str] = {
+    "unknown": N_("not known yet"),
+    "deleted": N_("deleted in Jira"),
+    "moved": N_("moved"),
+    "archived": N_("archived"),
+    "hidden": N_("hidden from the app"),
+    "permission lost": N_("the app may no longer browse its project"),
+    "not indexed yet": N_("Jira's search has not caught up"),
+}
+"""Why a sweep did not see an issue."""
+
+
 class CheckWords(NamedTuple):
     """A check of the pre-flight: its name and what it asks."""
 
@@ -79,6 +108,10 @@ STOPS: dict[str, StopWords] = {
     "page token expired": StopWords(
         N_("Jira forgot how far the reading was."),
         N_("Nothing; the app reads this part again."),
+    ),
+    "endless walk": StopWords(
+        N_("Jira's lists led in a circle."),
+        N_("Nothing; the app reads this part again from its beginning."),
     ),
     "unreadable answer": StopWords(
         N_("Jira's answer could not be read."),

@@ -1,4 +1,4 @@
-"""What workers did for one site lately: the parts they read, what stopped them, and the webhooks that came.
+"""What held workers up at one site, and by the hour how much they read and how fast webhooks were stored.
 
 All of it reads in a session bound to the tenant and changes nothing.
 """
@@ -14,6 +14,7 @@ from sqlalchemy import func, or_, select
 from app import clock
 from app.catalog.language import Each
 from app.catalog.registry import entity
+from app.ingest.inbox import WEBHOOK
 from app.store.schema import CHUNKS, INBOX
 from app.store.tables import table_of
 
@@ -25,44 +26,18 @@ if TYPE_CHECKING:
 
     from app.store.session import Session
 
-KEPT = timedelta(days=7)
-"""How far back handled webhooks are kept (`sweep.tidy`)."""
-LATE = timedelta(seconds=60)
-"""A webhook whose change was stored later than this after it came."""
 _MOST = 50
 
 
 @dataclass(frozen=True)
-class Work:
-    """One part of the site as workers left it."""
+class Trouble:
+    """A part of the site that failed, or waits because something went wrong."""
 
     entity: str
     scope: str
-    """What it was read for: a project's or issue's key, a board's name; empty: the whole site."""
-    state: str
-    """waiting, done or failed."""
-    started_at: datetime | None
-    finished_at: datetime | None
+    """What it is read for: a project's or issue's key, a board's name; empty: the whole site."""
     attempts: int
-    seen: int
     problem: str | None
-
-    @property
-    def seconds(self) -> float | None:
-        """How long it took."""
-        if self.started_at is None or self.finished_at is None:
-            return None
-        return max(0.0, (self.finished_at - self.started_at).total_seconds())
-
-
-@dataclass(frozen=True)
-class Deliveries:
-    """Webhooks of the last seven days."""
-
-    received: int
-    waiting: int
-    late: int
-    newest: datetime | None
 
 
 @dataclass(frozen=True)
@@ -73,21 +48,14 @@ class Hour:
     value: float | None
 
 
-def latest(session: Session) -> list[Work]:
-    """What was worked on last, newest first; 50 at most."""
-    touched = func.coalesce(CHUNKS.c.finished_at, CHUNKS.c.started_at)
-    query = select(CHUNKS).where(touched.is_not(None)).order_by(touched.desc()).limit(_MOST)
-    return _named(session, session.execute(query).all())
-
-
-def troubles(session: Session) -> list[Work]:
+def troubles(session: Session) -> list[Trouble]:
     """Parts that failed, or wait because something went wrong, the latest first; 50 at most."""
     is_stopped = or_(CHUNKS.c.state == "failed", CHUNKS.c.problem.is_not(None))
     order = func.coalesce(CHUNKS.c.finished_at, CHUNKS.c.due_at).desc()
     return _named(session, session.execute(select(CHUNKS).where(is_stopped).order_by(order).limit(_MOST)).all())
 
 
-def _named(session: Session, rows: Sequence[Row[Any]]) -> list[Work]:
+def _named(session: Session, rows: Sequence[Row[Any]]) -> list[Trouble]:
     """Chunks with the names of what they were read for."""
     wanted: dict[str, set[str]] = {}
     for row in rows:
@@ -95,14 +63,10 @@ def _named(session: Session, rows: Sequence[Row[Any]]) -> list[Work]:
             wanted.setdefault(_kind(row.entity), set()).add(row.scope_id)
     names = {kind: _names(session, kind, found) for kind, found in wanted.items()}
     return [
-        Work(
+        Trouble(
             entity=row.entity,
             scope=names[_kind(row.entity)].get(row.scope_id, row.scope_id) if row.scope_id else "",
-            state=row.state,
-            started_at=row.started_at,
-            finished_at=row.finished_at,
             attempts=row.attempts,
-            seen=row.seen,
             problem=row.problem,
         )
         for row in rows
@@ -125,20 +89,6 @@ def _names(session: Session, kind: str, wanted: set[str]) -> dict[str, str]:
     }
 
 
-def deliveries(session: Session) -> Deliveries:
-    """Counts over the webhooks that are kept."""
-    took = func.coalesce(INBOX.c.done_at, clock.now()) - INBOX.c.received_at
-    row: Any = session.execute(
-        select(
-            func.count(),
-            func.count().filter(INBOX.c.done_at.is_(None)),
-            func.count().filter(took > LATE),
-            func.max(INBOX.c.received_at),
-        ).where(INBOX.c.received_at > clock.now() - KEPT)
-    ).one()
-    return Deliveries(*row)
-
-
 def throughput(session: Session, *, hours: int) -> list[Hour]:
     """Rows read an hour by walks, oldest hour first; hours without any are 0."""
     hour = func.date_trunc("hour", CHUNKS.c.finished_at, "UTC")
@@ -159,7 +109,7 @@ def freshness(session: Session, *, hours: int) -> list[Hour]:
     took = func.extract("epoch", INBOX.c.done_at - INBOX.c.received_at)
     rows = session.execute(
         select(hour.label("start"), func.percentile_cont(0.95).within_group(took).label("value"))
-        .where(INBOX.c.received_at >= first, INBOX.c.done_at.is_not(None))
+        .where(INBOX.c.received_at >= first, INBOX.c.done_at.is_not(None), INBOX.c.origin == WEBHOOK)
         .group_by(hour)
     )
     found = {row.start: float(row.value) for row in rows}
