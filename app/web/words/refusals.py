@@ -40,7 +40,7 @@ REFUSALS: tuple[Entry, ...] = (
     ),
     Entry(
         "cannot_ask_jira",
-        "Jira cannot confirm right now that you are an administrator. Try again in a minute.",
+        "Jira cannot confirm right now that you are an administrator.",
         N_("Jira cannot confirm right now that you are an administrator."),
         N_("Try again in a minute."),
     ),
