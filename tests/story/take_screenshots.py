@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 WIDTHS = (1280, 400)
-COLOURS = 48
+COLOURS = 24
 
 
 def shoot(view: View) -> None:
