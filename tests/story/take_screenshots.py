@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 WIDTHS = (1280, 400)
-COLOURS = 24
+COLOURS = 32
 
 
 def shoot(view: View) -> None:
@@ -50,7 +50,7 @@ def picture_of(view: View) -> bytes:
 def keep(picture: bytes, path: Path) -> None:
     """With a palette: flat colours need no more, and the files stay small."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 @pytest.mark.parametrize("side", [Jira, Console])

@@ -87,11 +87,11 @@ class Jira:
         expect(frame.get_by_text("Backfilling", exact=True).first).to_be_visible()
         yield self.view("jira-backfilling")
         site.options.latency_ms = 0  # a site that is this slow has no room left for a person's question
+        self.app.wait_until_verified(integration, key=self.key)
         frame.get_by_role("button", name="Use another key…").click()
         self.paste(frame, self.app.an_otp(self.app.an_integration(LONG, key=self.key), key=self.key))
         expect(frame.get_by_role("button", name="Replace the connection")).to_be_visible(timeout=20_000)
         yield self.view("jira-replace")
-        self.app.wait_until_verified(integration, key=self.key)
         site.mutate("update_issue")
         frame = self.reopened()
         for summary in frame.locator("summary").all():

@@ -27,11 +27,11 @@ _LOOK = """
 {id} { background: none; font-family: sans-serif }
 {id} .graph > .background, {id} .plot > .background { fill: none }
 {id} .axis text, {id} .axis text.major { fill: #44546f; font-size: 11px }
-{id} .axis .line, {id} .axis .guide.line, {id} .axis .major.line { stroke: #dcdfe4; stroke-dasharray: none }
+{id} .axis .line, {id} .axis .guide.line, {id} .axis .major.line { stroke: #dcdfe4 !important; stroke-dasharray: none !important }
 {id} .color-0, {id} .color-0 a:visited { fill: #0c66e4; stroke: #0c66e4 }
 @media (prefers-color-scheme: dark) {
   {id} .axis text, {id} .axis text.major { fill: #9fadbc }
-  {id} .axis .line, {id} .axis .guide.line, {id} .axis .major.line { stroke: #3b4754 }
+  {id} .axis .line, {id} .axis .guide.line, {id} .axis .major.line { stroke: #3b4754 !important }
   {id} .color-0, {id} .color-0 a:visited { fill: #579dff; stroke: #579dff }
 }
 """
