@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint bench soak audit lock browser clean
+.PHONY: help demo run test lint bench soak audit lock words screenshots browser clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -34,6 +34,12 @@ audit: $(BIN)/.development ## ask the advisory databases about every locked vers
 
 browser: $(BIN)/.development
 	sh tests/browser.sh $(BIN)/playwright
+
+words: $(BIN)/.development ## take marked words into the catalogues of the other languages, and compile these
+	$(BIN)/python -m tests.words
+
+screenshots: $(BIN)/.development browser ## every page and state into docs/screens
+	$(BIN)/python -m pytest -q tests/story/take_screenshots.py
 
 lock: $(BIN)/.development ## resolve pyproject.toml into the two lock files
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

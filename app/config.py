@@ -41,6 +41,10 @@ class Settings(BaseSettings):
     otp_ttl_seconds: int = Field(600, ge=1, le=3600)
     bootstrap_account: str | None = None
     bootstrap_api_key: str | None = Field(None, repr=False)
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = Field(None, repr=False)
+    oidc_account_claim: str = Field("sei_account", min_length=1, max_length=100)
     worker_concurrency: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     site_concurrency: int = Field(8, ge=1, le=64)
     app_points_per_hour: int = Field(65_000, ge=1000)
@@ -54,11 +58,11 @@ class Settings(BaseSettings):
         """Comma-separated text, as operators write lists in an environment."""
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("base_url", "install_keys_url")
+    @field_validator("base_url", "install_keys_url", "oidc_issuer")
     @classmethod
-    def _without_slash(cls, value: str) -> str:
+    def _without_slash(cls, value: str | None) -> str | None:
         """One spelling of a base, so that it can be compared and joined."""
-        return value.rstrip("/")
+        return value.rstrip("/") if value else value
 
     @property
     def is_production(self) -> bool:
@@ -70,6 +74,11 @@ class Settings(BaseSettings):
         """The path part of BASE_URL, without a trailing slash; empty when the app owns the host."""
         parts = _split(self.base_url)
         return parts.path.rstrip("/") if parts else ""
+
+    @property
+    def has_oidc(self) -> bool:
+        """Whether people may sign in to the console through a provider."""
+        return None not in (self.oidc_issuer, self.oidc_client_id, self.oidc_client_secret)
 
     @property
     def install_key_hosts(self) -> tuple[str, ...]:
@@ -99,7 +108,7 @@ def load() -> Settings:
 
 def unsafe(settings: Settings) -> list[str]:
     """What forbids a start: malformed keys and addresses anywhere, missing or weak settings in production."""
-    problems = [*_bad_keys(settings), *_bad_addresses(settings), *_bad_bootstrap(settings)]
+    problems = [*_bad_keys(settings), *_bad_addresses(settings), *_bad_bootstrap(settings), *_bad_oidc(settings)]
     if settings.is_production:
         problems += _not_for_production(settings)
     return problems
@@ -134,6 +143,7 @@ def _bad_addresses(settings: Settings) -> list[str]:
     for name, value, schemes in (
         ("BASE_URL", settings.base_url, ("http", "https")),
         ("INSTALL_KEYS_URL", settings.install_keys_url, ("http", "https")),
+        ("OIDC_ISSUER", settings.oidc_issuer, ("http", "https")),
         ("DATABASE_URL", settings.database_url, ("postgresql", "postgres")),
         ("REDIS_URL", settings.redis_url, ("redis", "rediss", "unix")),
     ):
@@ -159,6 +169,19 @@ def _bad_bootstrap(settings: Settings) -> list[str]:
     return []
 
 
+def _bad_oidc(settings: Settings) -> list[str]:
+    """All of it or nothing."""
+    given = {
+        "OIDC_ISSUER": settings.oidc_issuer,
+        "OIDC_CLIENT_ID": settings.oidc_client_id,
+        "OIDC_CLIENT_SECRET": settings.oidc_client_secret,
+    }
+    missing = [name for name, value in given.items() if value is None]
+    if missing and len(missing) < len(given):
+        return [f"{', '.join(missing)}: set all of {', '.join(given)} or none"]
+    return []
+
+
 def _split(url: str) -> SplitResult | None:
     """An address in parts; None where it has none (an unclosed bracket, a port that is no number)."""
     try:
@@ -179,6 +202,8 @@ def _not_for_production(settings: Settings) -> list[str]:
         problems.append("BASE_URL: names this machine; set it to the app's public address")
     if not settings.install_keys_url.startswith("https://"):
         problems.append("INSTALL_KEYS_URL: must be https in production, or anyone on the way could sign installs")
+    if settings.oidc_issuer is not None and not settings.oidc_issuer.startswith("https://"):
+        problems.append("OIDC_ISSUER: must be https in production, or anyone on the way could sign people in")
     for name, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url)):
         if value is None:
             problems.append(f"{name}: required in production; the embedded server is for one machine")

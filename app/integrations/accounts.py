@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from app.store.session import Session, Store
 
+BY_PROVIDER = "provider"
+"""What opened a console session where no API key did: no key's prefix looks like it."""
 _PREFIX_LENGTH = len("sei_") + 8
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"
 
@@ -116,15 +118,30 @@ def authenticate(store: Store, key: str) -> Account:
     return Account(row.id, row.name)
 
 
-def find_live(store: Store, account_id: UUID, prefix: str) -> Account | None:
-    """The account of a console session, while the key that opened it is not revoked."""
+def find_live(store: Store, account_id: UUID, opened_by: str) -> Account | None:
+    """The account of a console session, while what opened it holds: a key's prefix that is not revoked, or a provider."""
+    query = select(ACCOUNTS.c.id, ACCOUNTS.c.name).where(ACCOUNTS.c.id == account_id)
+    if opened_by != BY_PROVIDER:
+        query = query.join(API_KEYS, API_KEYS.c.account_id == ACCOUNTS.c.id).where(
+            API_KEYS.c.prefix == opened_by, API_KEYS.c.revoked_at.is_(None)
+        )
     with store.unrestricted_unsafe() as session:
-        row = session.execute(
-            select(ACCOUNTS.c.id, ACCOUNTS.c.name)
-            .join(API_KEYS, API_KEYS.c.account_id == ACCOUNTS.c.id)
-            .where(ACCOUNTS.c.id == account_id, API_KEYS.c.prefix == prefix, API_KEYS.c.revoked_at.is_(None))
-        ).one_or_none()
+        row = session.execute(query).one_or_none()
     return None if row is None else Account(row.id, row.name)
+
+
+def named(store: Store, name: str) -> Account | None:
+    """The account of a name, as a sign-in provider gives it."""
+    with store.unrestricted_unsafe() as session:
+        row = session.execute(select(ACCOUNTS.c.id, ACCOUNTS.c.name).where(ACCOUNTS.c.name == name)).one_or_none()
+    return None if row is None else Account(row.id, row.name)
+
+
+def name_of(store: Store, account_id: UUID) -> str:
+    """The name of an account, which a Jira admin may know of the one that a site is paired with."""
+    with store.unrestricted_unsafe() as session:
+        query = select(ACCOUNTS.c.name).where(ACCOUNTS.c.id == account_id)
+        return str(session.execute(query).scalar_one_or_none() or "")
 
 
 def prefix_of(key: str) -> str:

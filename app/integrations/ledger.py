@@ -70,9 +70,19 @@ def of_tenant(session: Session, tenant_id: UUID, *, lock: bool = False) -> Integ
     return None if row is None else _from(row)
 
 
-def page_of(session: Session, account_id: UUID, *, page: int, page_size: int, search: str | None) -> Listing:
+def page_of(
+    session: Session,
+    account_id: UUID,
+    *,
+    page: int,
+    page_size: int,
+    search: str | None,
+    state: State | None = None,
+) -> Listing:
     """A page (from 1) of an account's integrations, newest first; `search` looks into names and tags."""
     where: list[ColumnElement[bool]] = [INTEGRATIONS.c.account_id == account_id]
+    if state is not None:
+        where.append(INTEGRATIONS.c.state == state.value)
     if search:
         where.append(INTEGRATIONS.c.name.icontains(search, autoescape=True) | INTEGRATIONS.c.tags.any(search))
     total = session.execute(select(func.count()).select_from(INTEGRATIONS).where(*where)).scalar_one()

@@ -119,6 +119,14 @@ class Drawer:
         except RedisError as error:
             raise Unavailable("Redis does not answer.") from error
 
+    def good_for(self, integration_id: UUID) -> int:
+        """Whole seconds for which an integration's password is still good; 0 where there is none."""
+        try:
+            left = self._redis.pttl(f"{_OF}{integration_id}")
+        except RedisError as error:
+            raise Unavailable("Redis does not answer.") from error
+        return max(0, int(left) // 1000)
+
     def revoke(self, integration_id: UUID) -> None:
         """Make an integration's password worthless, as when the integration is deleted."""
         try:

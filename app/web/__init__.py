@@ -12,9 +12,10 @@ from flask_openapi3 import Info, OpenAPI
 
 from app import logs
 from app import runtime as parts
-from app.web import api, connect, console, headers, health, jira_pages, problems, sessions
+from app.web import api, connect, console, headers, health, jira_pages, problems, sessions, shown
 from app.web.commands import GROUPS
 from app.web.guard import Door, trusts
+from app.web.words import language
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -48,7 +49,8 @@ def create_app(runtime: Runtime | None = None) -> OpenAPI:
         SESSION_COOKIE_NAME="sei_console",
         SESSION_COOKIE_PATH=f"{runtime.settings.base_path}/console",
         SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Strict",
+        # Lax, not Strict: who comes back from a sign-in provider, or from a link in a mail, brings the session along.
+        SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=runtime.settings.base_url.startswith("https://"),
         PERMANENT_SESSION_LIFETIME=sessions.LIFE,
         SESSION_REFRESH_EACH_REQUEST=False,
@@ -59,6 +61,8 @@ def create_app(runtime: Runtime | None = None) -> OpenAPI:
     app.wsgi_app = Mounted(app.wsgi_app, runtime.settings.base_path)  # type: ignore[method-assign]  # Flask's documented way to wrap
     base = runtime.settings.base_path
     app.jinja_env.globals.update(static=lambda name: f"{base}/static/{name}", pairing=f"{base}/jira/pairing", base=base)
+    language.register(app)
+    shown.register(app)
     _log_requests(app)
     problems.register(app, app_key=runtime.settings.app_key)
     headers.register(app)

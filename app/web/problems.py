@@ -26,6 +26,7 @@ from app.errors import (
     Unavailable,
     Unproven,
 )
+from app.web.words import errors as words
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -44,6 +45,8 @@ _STATUS: dict[type[Refused], tuple[int, str]] = {
 JSON = "application/problem+json"
 PEOPLE = frozenset({"jira_pages", "console", "console_sign_in"})
 """Blueprints whose callers are people in a browser."""
+_SCRIPTS = frozenset({"jira_pairing", "console", "console_sign_in"})
+"""Blueprints that our pages' scripts call: they show what they are told."""
 
 
 def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - handlers side by side
@@ -62,7 +65,7 @@ def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - handlers side
 
     def unavailable(error: Unavailable) -> Response:
         log.warning("unavailable", reason=str(error), path=request.path)
-        answer = respond(503, "Service trouble", f"{error} Try again in a moment.")
+        answer = respond(503, "Service trouble", str(error))
         answer.headers["Retry-After"] = "30"
         return answer
 
@@ -103,9 +106,26 @@ def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - handlers side
 
 def respond(status: int, title: str, detail: str) -> Response:
     """An error in the form that this caller reads."""
-    if request.blueprint in PEOPLE:
-        return Response(render_template("error.html", title=title, detail=detail), status, mimetype="text/html")
-    return problem(status, title, detail)
+    told = words.told(detail)
+    if request.blueprint in PEOPLE and not _is_a_scripts_call():
+        is_in_jira = request.blueprint == "jira_pages"
+        page = render_template("error.html", told=told, status=status, is_in_jira=is_in_jira)
+        return Response(page, status, mimetype="text/html")
+    if status == 401:  # noqa: PLR2004 - one bare answer for whoever proves nothing, the same for all reasons
+        return problem(status, title, detail)
+    if request.blueprint in _SCRIPTS:
+        return problem(status, title, told.says, remedy=told.do, code=told.code)
+    return problem(status, title, detail, **_remedy(detail))
+
+
+def _is_a_scripts_call() -> bool:
+    accepted = request.accept_mimetypes
+    return accepted["application/json"] > accepted["text/html"]
+
+
+def _remedy(detail: str) -> dict[str, str]:
+    """What to do, where the catalogue knows it."""
+    return {"remedy": words.told(detail).do} if words.find(detail) else {}
 
 
 def problem(status: int, title: str, detail: str, **more: object) -> Response:

@@ -22,6 +22,7 @@ PROMISED = [  # README, "HTTP"
     ("POST", "/connect/webhooks/jira.issue_created", Door.SERVER),
     ("GET", "/jira/configuration", Door.PAGE),
     ("GET", "/jira/pairing", Door.PAGE_API),
+    ("GET", "/jira/pairing/page", Door.PAGE_API),
     ("POST", "/jira/pairing", Door.PAGE_API),
     ("DELETE", "/jira/pairing", Door.PAGE_API),
     ("GET", "/api/v1/integrations", Door.SEI_KEY),

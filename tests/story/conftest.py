@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from playwright.sync_api import expect
 
 from sandbox import Site, SiteKey, serve
 from tests.story.browser import a_browser
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
 
     from app.embedded import Servers
+
+
+expect.set_options(timeout=15_000)  # a machine that is busy with other things is slow, not wrong
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +87,14 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A fresh browser context, and no error or policy violation left unnoticed in it."""
-    context = browser.new_context()
+    with watched(browser) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def watched(browser: Browser, **given: Any) -> Iterator[Page]:
+    """A page in a context of its own; fails at the end if a script erred or the content policy was violated."""
+    context = browser.new_context(**given)
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))

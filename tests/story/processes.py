@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
+from redis import Redis
 
+from app.integrations import accounts
+from app.store.session import Store
 from tests.conftest import KEY
 
 if TYPE_CHECKING:
@@ -69,16 +72,26 @@ class RunningApp:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
-    def api(self, method: str, path: str, **given: Any) -> requests.Response:
-        headers = {"Authorization": f"Bearer {API_KEY}"}
+    def an_account(self, name: str) -> str:
+        """A further SEI account. Returns its API key."""
+        redis = Redis.from_url(self.env["REDIS_URL"])
+        store = Store(self.env["DATABASE_URL"], redis)
+        with store.unrestricted_unsafe() as session:
+            key = accounts.create(session, name)
+        store.engine.dispose()
+        redis.close()
+        return key
+
+    def api(self, method: str, path: str, *, key: str = API_KEY, **given: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {key}"}
         return requests.request(method, f"{self.url}/api/v1{path}", headers=headers, timeout=30, **given)
 
-    def an_integration(self, name: str = "Acme Jira") -> str:
-        draft = {"name": name, "product": "jira_cloud", "method": "connect_app"}
-        return str(self.api("POST", "/integrations", json=draft).json()["id"])
+    def an_integration(self, name: str = "Acme Jira", *, key: str = API_KEY, **more: Any) -> str:
+        draft = {"name": name, "product": "jira_cloud", "method": "connect_app", **more}
+        return str(self.api("POST", "/integrations", key=key, json=draft).json()["id"])
 
-    def an_otp(self, integration: str) -> str:
-        return str(self.api("POST", f"/integrations/{integration}/otp").json()["otp"])
+    def an_otp(self, integration: str, *, key: str = API_KEY) -> str:
+        return str(self.api("POST", f"/integrations/{integration}/otp", key=key).json()["otp"])
 
     def paste(self, site: Site, otp: str, *, by: str | None = None, **more: Any) -> requests.Response:
         """Paste as the page's script does."""
@@ -90,25 +103,30 @@ class RunningApp:
             timeout=30,
         )
 
-    def pair(self, site: Site, name: str = "Acme Jira") -> str:
+    def pair(self, site: Site, name: str = "Acme Jira", *, key: str = API_KEY, **more: Any) -> str:
         """Install and pair. Returns the integration's id."""
-        site.install()
-        integration = self.an_integration(name)
-        answer = self.paste(site, self.an_otp(integration))
+        if not site.is_installed:
+            site.install()
+        integration = self.an_integration(name, key=key, **more)
+        answer = self.paste(site, self.an_otp(integration, key=key))
         assert answer.status_code == 200, answer.text
         return integration
 
-    def progress(self, integration: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.api("GET", f"/integrations/{integration}/progress").json()
+    def progress(self, integration: str, *, key: str = API_KEY) -> dict[str, Any]:
+        answer = self.api("GET", f"/integrations/{integration}/progress", key=key)
+        assert answer.status_code == 200, f"{answer.text}\n{self.tail()}"
+        found: dict[str, Any] = answer.json()
         return found
 
-    def wait_until_verified(self, integration: str, patience: float = PATIENCE) -> dict[str, Any]:
+    def wait_until_verified(
+        self, integration: str, patience: float = PATIENCE, *, key: str = API_KEY
+    ) -> dict[str, Any]:
         def is_verified() -> bool:
-            found = self.progress(integration)
+            found = self.progress(integration, key=key)
             return found["state"] == "healthy" and bool(found["verified_at"])
 
-        wait_for(is_verified, patience, lambda: f"{self.progress(integration)}\n{self.tail()}")
-        return self.progress(integration)
+        wait_for(is_verified, patience, lambda: f"{self.progress(integration, key=key)}\n{self.tail()}")
+        return self.progress(integration, key=key)
 
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-6000:]

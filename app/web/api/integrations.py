@@ -89,12 +89,7 @@ def _add_book_keeping(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={200: ShownIntegration, **_PROBLEMS},
     )
     def change(path: IntegrationPath, body: ChangeIntegration) -> Response:
-        values = body.model_dump(mode="json", exclude_none=True)
-        with runtime.store.bound_to_account(guard.account().id) as session:
-            held = ledger.change(session, path.integration_id, values)
-            if body.settings is not None and held.tenant_id is not None:
-                # Other fields are read from now on: what is stored is read again with them.
-                session.enqueue(jobs.PLAN, str(held.tenant_id), once_as=str(held.tenant_id))
+        held = change_to(runtime, path.integration_id, body)
         return _json(ShownIntegration.of(held, site_of(runtime, held.tenant_id)))
 
     @routes.delete(
@@ -103,15 +98,7 @@ def _add_book_keeping(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={202: ShownIntegration, **_PROBLEMS},
     )
     def delete(path: IntegrationPath) -> Response:
-        with runtime.store.bound_to_account(guard.account().id) as session:
-            held = ledger.get(session, path.integration_id, lock=True)
-            ledger.move_to(session, held.id, State.DELETING, reason="Its data is being erased.")
-            session.enqueue(jobs.ERASE, str(held.id), once_as=str(held.id))
-            held = ledger.get(session, held.id)
-        # Its password died with it (`redeem` looks); revoking it too is tidying.
-        with suppress(Unavailable):
-            runtime.drawer.revoke(held.id)
-        return _json(ShownIntegration.of(held, None), 202)
+        return _json(ShownIntegration.of(delete_later(runtime, path.integration_id), None), 202)
 
 
 def _add_pairing(routes: APIBlueprint, runtime: Runtime) -> None:
@@ -173,7 +160,7 @@ def _add_running(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={200: ShownIntegration, **_PROBLEMS},
     )
     def resume(path: IntegrationPath) -> Response:
-        return _json(_again(runtime, path.integration_id, resumes=True))
+        return _json(read_again(runtime, path.integration_id, resumes=True))
 
     @routes.post(
         "/integrations/<integration_id>/sync",
@@ -181,10 +168,35 @@ def _add_running(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={202: ShownIntegration, **_PROBLEMS},
     )
     def sync(path: IntegrationPath) -> Response:
-        return _json(_again(runtime, path.integration_id, resumes=False), 202)
+        return _json(read_again(runtime, path.integration_id, resumes=False), 202)
 
 
-def _again(runtime: Runtime, integration_id: UUID, *, resumes: bool) -> ShownIntegration:
+def delete_later(runtime: Runtime, integration_id: UUID) -> Integration:
+    """Let an integration of the calling account go; a job erases its data. Raises Missing."""
+    with runtime.store.bound_to_account(guard.account().id) as session:
+        held = ledger.get(session, integration_id, lock=True)
+        ledger.move_to(session, held.id, State.DELETING, reason="Its data is being erased.")
+        session.enqueue(jobs.ERASE, str(held.id), once_as=str(held.id))
+        held = ledger.get(session, held.id)
+    # Its password died with it (`redeem` looks); revoking it too is tidying.
+    with suppress(Unavailable):
+        runtime.drawer.revoke(held.id)
+    return held
+
+
+def change_to(runtime: Runtime, integration_id: UUID, change: ChangeIntegration) -> Integration:
+    """Change an integration of the calling account. Raises Missing."""
+    values = change.model_dump(mode="json", exclude_none=True)
+    with runtime.store.bound_to_account(guard.account().id) as session:
+        held = ledger.change(session, integration_id, values)
+        if change.settings is not None and held.tenant_id is not None:
+            # Other fields are read from now on: what is stored is read again with them.
+            session.enqueue(jobs.PLAN, str(held.tenant_id), once_as=str(held.tenant_id))
+    return held
+
+
+def read_again(runtime: Runtime, integration_id: UUID, *, resumes: bool) -> ShownIntegration:
+    """Read the whole site again, after a pause or now. Raises Missing, Conflicting."""
     with runtime.store.bound_to_account(guard.account().id) as session:
         held = ledger.resume(session, integration_id) if resumes else ledger.get(session, integration_id)
         if held.tenant_id is None or not held.state.is_working:

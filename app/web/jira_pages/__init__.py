@@ -17,6 +17,7 @@ from app.integrations import ledger
 from app.pairing import unpair
 from app.web import guard, headers
 from app.web.guard import Door, trusts
+from app.web.jira_pages.page import page_of
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -51,9 +52,8 @@ def _page(runtime: Runtime) -> Blueprint:
     def configuration() -> str:
         knocked = guard.arrival()
         require_administrator(runtime.sites.open(knocked.tenant.id), knocked.account_id)
-        return render_template(
-            "configuration.html", scripts=headers.scripts_of(knocked.tenant), site=knocked.tenant.site_url
-        )
+        shown = page_of(runtime, knocked.tenant.id)
+        return render_template("configuration.html", scripts=headers.scripts_of(knocked.tenant), shown=shown)
 
     return routes
 
@@ -91,6 +91,8 @@ def _calls(runtime: Runtime) -> Blueprint:
                 return jsonify(integration=None)
             entities = [vars(each) for each in completeness.progress(session)]
         return jsonify(integration=_shown(held), entities=entities)
+
+    routes.add_url_rule("/page", "page", lambda: jsonify(page_of(runtime, watcher())))
 
     @routes.post("")
     def pair() -> Response:

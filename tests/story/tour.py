@@ -1,0 +1,247 @@
+"""Every page in every state, one after the other: what the checks of accessibility look at, and the screenshots show."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psycopg
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Frame, Page, Route
+
+    from sandbox import Site
+    from tests.story.processes import RunningApp
+
+PAGE = "/plugins/servlet/ac/io.harness.sei.jira-connect/sei-configuration"
+LONG = "Software Engineering Insights of Donaudampfschifffahrtsgesellschaftskapitänsmützenfabrik, all projects"
+SLOW_MS = 4000
+
+
+@dataclass(frozen=True)
+class View:
+    """One state on the screen: its name, the browser's page, and the part that is ours."""
+
+    name: str
+    page: Page
+    ours: Page | Frame
+
+
+class Jira:
+    """What a Jira admin sees."""
+
+    def __init__(self, app: RunningApp, page: Page, a_site: Callable[..., Site], key: str) -> None:
+        self.app, self.page, self.a_site, self.key = app, page, a_site, key
+
+    def states(self) -> Iterator[View]:
+        """Open each state, from first contact to trouble."""
+        site = self.a_site(issues=60, seed=3)
+        site.install()
+        frame = self.open(site)
+        yield self.view("jira-not-paired")
+        yield from self._refusals(frame)
+        yield from self._paired(site)
+        yield from self._trouble(site)
+
+    def open(self, site: Site, by: str | None = None) -> Frame:
+        self.page.goto(f"{site.base_url}{PAGE}?as={by or site.admin}")
+        return self.frame()
+
+    def frame(self) -> Frame:
+        handle = self.page.wait_for_selector("iframe")
+        frame = handle.content_frame() if handle else None
+        assert frame is not None
+        frame.wait_for_selector("h1")
+        return frame
+
+    def view(self, name: str) -> View:
+        return View(name, self.page, self.frame())
+
+    def paste(self, frame: Frame, key: str) -> None:
+        frame.get_by_label("One-time key").fill(key)
+        frame.get_by_role("button", name="Connect", exact=True).click()
+
+    def _refusals(self, frame: Frame) -> Iterator[View]:
+        self.page.route("**/jira/pairing", _hang)
+        self.paste(frame, "7K3M-9QXA-TT0P-4WZB")
+        expect(frame.get_by_role("button", name="Connecting…")).to_be_visible()
+        yield self.view("jira-pairing")
+        self.page.unroute("**/jira/pairing")
+        frame = self.reopened()
+        self.paste(frame, "AAAA-BBBB-CCCC-DDDD")
+        expect(frame.get_by_role("alert")).to_contain_text("This key is wrong")
+        yield self.view("jira-key-refused")
+
+    def reopened(self) -> Frame:
+        self.page.reload()
+        return self.frame()
+
+    def _paired(self, site: Site) -> Iterator[View]:
+        site.options.latency_ms = SLOW_MS
+        integration = self.app.pair(site, "Acme Jira", key=self.key)
+        frame = self.reopened()
+        expect(frame.get_by_text("Backfilling", exact=True).first).to_be_visible()
+        yield self.view("jira-backfilling")
+        site.options.latency_ms = 0  # a site that is this slow has no room left for a person's question
+        self.app.wait_until_verified(integration, key=self.key)
+        frame.get_by_role("button", name="Use another key…").click()
+        self.paste(frame, self.app.an_otp(self.app.an_integration(LONG, key=self.key), key=self.key))
+        expect(frame.get_by_role("button", name="Replace the connection")).to_be_visible(timeout=20_000)
+        yield self.view("jira-replace")
+        site.mutate("update_issue")
+        frame = self.reopened()
+        for summary in frame.locator("summary").all():
+            summary.click()
+        expect(frame.get_by_text("Healthy", exact=True).first).to_be_visible()
+        yield self.view("jira-healthy")
+        frame = self.reopened()
+        frame.get_by_role("button", name="Disconnect…").click()
+        yield self.view("jira-disconnect")
+        self._note(integration, "needs attention", "Jira refuses us: Jira answered 403.")
+        frame = self.reopened()
+        expect(frame.get_by_text("Jira refuses the app.").locator("visible=true")).to_be_visible()
+        yield self.view("jira-needs-attention")
+
+    def _note(self, integration: str, state: str, reason: str) -> None:
+        with psycopg.connect(self.app.env["DATABASE_URL"], autocommit=True) as connection:
+            connection.execute(
+                "UPDATE integrations SET state = %s, state_reason = %s WHERE id = %s", (state, reason, integration)
+            )
+
+    def _trouble(self, site: Site) -> Iterator[View]:
+        for name, status, shown in (("jira-expired", 401, "#expired"), ("jira-trouble", 503, "#trouble")):
+            self.page.route("**/jira/pairing/page", _answer(status))
+            frame = self.reopened()
+            expect(frame.locator(shown)).to_be_visible(timeout=10_000)
+            yield self.view(name)
+            self.page.unroute("**/jira/pairing/page")
+        site.uninstall()
+        site.install()
+        frame = self.reopened()
+        expect(frame.get_by_text("The app was uninstalled from Jira.").locator("visible=true")).to_be_visible()
+        yield self.view("jira-uninstalled")
+        self.open(site, by=site.non_admin)
+        yield self.view("jira-not-administrator")
+        self.page.goto(f"{self.app.url}/jira/configuration")
+        yield View("jira-not-from-jira", self.page, self.page)
+
+
+class Console:
+    """What an SEI admin sees."""
+
+    def __init__(self, app: RunningApp, page: Page, a_site: Callable[..., Site], key: str) -> None:
+        self.app, self.page, self.a_site, self.key = app, page, a_site, key
+
+    def states(self) -> Iterator[View]:
+        """Open each state, from signing in to settings."""
+        yield from self._signing_in()
+        yield from self._connecting()
+        yield from self._connected()
+        yield from self._lists()
+
+    def at(self, path: str, name: str, **query: str) -> View:
+        asked = "&".join(f"{key}={value}" for key, value in query.items())
+        self.page.goto(f"{self.app.url}/console{path}{'?' if asked else ''}{asked}")
+        return self.view(name)
+
+    def view(self, name: str) -> View:
+        self.page.wait_for_load_state()
+        return View(name, self.page, self.page)
+
+    def _signing_in(self) -> Iterator[View]:
+        yield self.at("/sign-in", "console-sign-in")
+        sign_in(self.page, "sei_wrong")
+        yield self.view("console-sign-in-refused")
+        sign_in(self.page, self.key)
+        yield self.view("console-empty")
+        for number in range(26):
+            self.app.an_integration(f"Site {number}", key=self.key)
+        yield self.at("/available", "console-available")
+        yield self.at("/available/jira", "console-ways")
+
+    def _connecting(self) -> Iterator[View]:
+        yield self.at("/available/jira/connect-app", "console-name")
+        self.page.get_by_label("Integration name").fill("Acme Jira")
+        self.page.get_by_label("Tags").fill("x" * 70)
+        self.page.get_by_role("button", name="Create and continue").click()
+        yield self.view("console-name-refused")
+        self.page.get_by_label("Tags").fill("platform, emea")
+        self.page.get_by_role("button", name="Create and continue").click()
+        self.page.get_by_text("Somebody else administers Jira?").click()
+        yield self.view("console-connect")
+        self.page.get_by_role("button", name="Generate key").click()
+        expect(self.page.get_by_role("timer")).to_contain_text("Good for")
+        yield self.view("console-connect-key")
+        site = self.a_site(issues=60, seed=5)
+        site.install()
+        key = self.page.locator("#key").inner_text()
+        site.options.latency_ms = 1000
+        assert self.app.paste(site, key).status_code == 200
+        expect(self.page.locator("#checks li")).to_have_count(5, timeout=30_000)
+        site.options.latency_ms = SLOW_MS
+        yield self.view("console-connect-paired")
+        self.integration = self.page.url.split("/")[-2]
+        yield self.at(f"/integrations/{self.integration}", "console-overview-backfilling")
+        yield self.at("", "console-list-backfilling")
+        site.options.latency_ms = 0
+        self.app.wait_until_verified(self.integration, key=self.key)
+        self.site = site
+
+    def _connected(self) -> Iterator[View]:
+        for _ in range(3):
+            self.site.mutate("update_issue")
+        base = f"/integrations/{self.integration}"
+        yield self.at(base, "console-overview")
+        yield self.at(f"{base}/connect", "console-connect-done")
+        yield self.at(f"{base}/data", "console-data")
+        issue = self.page.locator("table.stack th a").first.inner_text()
+        yield self.at(f"{base}/data", "console-data-stored", key=issue)
+        yield self.at(f"{base}/data", "console-data-not-stored", key="NOPE-1")
+        yield self.at(f"{base}/data", "console-data-empty-projects", empty="1")
+        yield self.at(f"{base}/activity", "console-activity")
+        self._trouble_in_the_log()
+        yield self.at(f"{base}/activity", "console-activity-errors")
+        yield self.at(f"{base}/settings", "console-settings")
+        self.page.get_by_label("Story point field").fill("not a field!")
+        self.page.get_by_role("button", name="Save").click()
+        yield self.view("console-settings-refused")
+        yield self.at("/integrations/nowhere", "console-not-found")
+
+    def _trouble_in_the_log(self) -> None:
+        with psycopg.connect(self.app.env["DATABASE_URL"], autocommit=True) as connection:
+            connection.execute(
+                "UPDATE chunks SET state = 'failed', problem = 'refused: Jira answered 403.', attempts = 3 WHERE id = ("
+                "SELECT chunks.id FROM chunks JOIN integrations USING (tenant_id)"
+                " WHERE integrations.id = %s AND entity = 'issue' LIMIT 1)",
+                (self.integration,),
+            )
+            connection.execute(
+                "INSERT INTO poison (tenant_id, id, entity, reason, digest) SELECT tenant_id, gen_random_uuid(), 'comment',"
+                " 'comment: created is no moment', repeat('0', 64) FROM integrations WHERE id = %s",
+                (self.integration,),
+            )
+
+    def _lists(self) -> Iterator[View]:
+        pending = self.app.an_integration(LONG, key=self.key, tags=["emea", "a-tag-that-is-as-long-as-a-tag-may-be"])
+        yield self.at(f"/integrations/{pending}", "console-overview-pending")
+        yield self.at(f"/integrations/{pending}/data", "console-data-pending")
+        yield self.at("", "console-list", page="1")
+        yield self.at("", "console-list-found", search="Software")
+        yield self.at("", "console-list-nothing", search="nothing-like-this")
+
+
+def sign_in(page: Page, key: str) -> None:
+    page.get_by_label("SEI API key").fill(key)
+    page.get_by_role("button", name=re.compile("^Sign in$")).click()
+
+
+def _hang(_route: Route) -> None:
+    """Let a call wait for ever."""
+
+
+def _answer(status: int) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(status=status, json={"detail": "", "status": status})
