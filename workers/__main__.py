@@ -8,7 +8,7 @@ from app import config, embedded, logs, runtime
 from app.errors import UnsafeSettings
 from workers import job
 from workers.pool import Pool
-from workers.schedule import scheduler
+from workers.timekeeping import keep_time
 
 
 def main(role: str) -> int:
@@ -18,7 +18,7 @@ def main(role: str) -> int:
         logs.configure(is_production=settings.is_production)
         with runtime.servers(settings) as (database_url, redis_url):
             if role == "clock":
-                scheduler(runtime.connect_redis(redis_url)).start()  # type: ignore[no-untyped-call]  # RQ's own
+                keep_time(runtime.connect_redis(redis_url))
             else:
                 job.use_servers(database_url, redis_url)
                 Pool(runtime.connect_redis(redis_url), settings.worker_concurrency).start(logging_level="WARNING")

@@ -76,10 +76,17 @@ class Outcome:
     work: dict[str, float] = field(default_factory=dict)
     """Processor seconds by part, from the first change until all that was delivered was worked off."""
     kills: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    """Roles whose process ended without being killed: there is nobody here who would start it again."""
     true_after_s: float | None = None
     """Seconds from the last change until the tables were the site; None: never."""
     differences: list[rows.Difference] = field(default_factory=list)
     feed_problems: list[str] = field(default_factory=list)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing was lost, nothing doubled, and nobody ended."""
+        return self.true_after_s is not None and not (self.feed_problems or self.ended)
 
     @property
     def requests_an_issue(self) -> float:
@@ -164,7 +171,7 @@ def run(weather: Weather, here: Stage, say: Callable[[str], None]) -> Outcome:
             wait_for(lambda: site.control("GET", "storm", params={"since": 10**9})["isOver"], weather.changes)
         ended = time.time()
         say(f"{weather.changes} changes in {ended - began:.1f} s")
-        outcome.kills = killer.done
+        outcome.kills, outcome.ended = killer.done, killer.ended
         wait_for(lambda: site.control("GET", "webhooks/pending")["pending"] == 0, weather.delay_s + 120)
         wait_for(lambda: _waiting(here.database_url) == 0, 120, lambda: inbox(here.database_url))
         outcome.work = {name: used_now - used.get(name, 0.0) for name, used_now in here.work().items()}
@@ -172,6 +179,7 @@ def run(weather: Weather, here: Stage, say: Callable[[str], None]) -> Outcome:
         _measure(outcome, here, watch, int(began * 1000))
         site.options(index_lag_s=0.0)  # what is on its way still takes its time
         _converge(outcome, weather, here, ended, say)
+    outcome.ended += [role for role, process in here.app.processes.items() if process.poll() is not None]
     feed.take()
     outcome.feed_problems = feed.problems(here.database_url, here.client_key)
     return outcome
@@ -239,6 +247,7 @@ class Killer(threading.Thread):
         self._moments = sorted(moments)
         self._pause = chance
         self.done: list[str] = []
+        self.ended: list[str] = []
         self.problem: BaseException | None = None
 
     def __enter__(self) -> Self:
@@ -264,6 +273,8 @@ class Killer(threading.Thread):
         if role == "valkey":
             kill_valkey(self._here.folder / "var")
             return
+        if self._here.app.processes[role].poll() is not None:
+            self.ended.append(f"{role} before it was killed")
         self._here.app.kill(role)
         time.sleep(self._pause.uniform(0.1, 0.5))
         self._here.app.start(role)
@@ -299,6 +310,7 @@ def told(weather: Weather, outcome: Outcome) -> list[str]:
     else:
         lines.append(f"DIFFERENT: {len(outcome.differences)} fields\n{rows.summary(outcome.differences)}")
     lines += [f"FEED: {each}" for each in outcome.feed_problems]
+    lines += [f"ENDED: {each}" for each in outcome.ended]
     return lines
 
 
@@ -318,4 +330,4 @@ def main(weather: Weather) -> int:
             say(f"the app's log: {kept}")
     for line in told(weather, outcome):
         say(line)
-    return 1 if outcome.differences or outcome.feed_problems or outcome.true_after_s is None else 0
+    return 0 if outcome.is_good else 1
