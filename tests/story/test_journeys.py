@@ -258,7 +258,8 @@ def test_a_session_that_ended_is_said_and_the_key_goes_nowhere(jira: JiraAdmin) 
     jira.page.unroute("**/jira/pairing")
     asked: list[str] = []
     jira.page.on("request", lambda request: asked.append(request.url))
-    jira.frame.get_by_role("button", name="Reload").click()
+    with jira.page.expect_request("**/jira/configuration*"):
+        jira.frame.get_by_role("button", name="Reload").click()
     expect(jira.frame.get_by_label("One-time key")).to_have_value("")
     assert asked
     assert not [each for each in asked if "7K3M" in each]
