@@ -9,7 +9,8 @@ What lies in Redis, all of it under `jira:`
 | `site:<site>`   | hash | `quota`, `shares_app`, `blocked_until`, `why`; an endpoint's also `rate`, `clean`, `cut`, `free` |
 | `leases:<site>` | zset | requests in flight by when their lease runs out |
 | `waiting`       | zset | sites that want points for a backfill, by when they are forgotten |
-| `points:<hour>` | hash | `total`, `site <site>`, `backfill <site>`, `purpose <purpose>`; hours since 1970, UTC |
+| `turns`         | zset | the same sites, by the points they have had, counted from who had least when they had their first page |
+| `points:<hour>` | hash | `total`, `site <site>`, `backfill <site>`, `purpose <purpose>`, `requests`, `refused <scope>`; UTC |
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ local function number(key, field) return tonumber(redis.call('HGET', key, field)
 local function whole(amount) return string.format('%.0f', amount) end
 """
 
-# KEYS: app, site, leases, waiting
+# KEYS: app, site, leases, waiting, turns
 # ARGV: {offset, ledger (prefix of the hours' keys), site, endpoint, ceiling, start (requests a second), lease (its id),
 #   lease_ms, concurrency, metered (whether requests cost points),
 #   purpose, points, part (of the hour that this purpose may fill), quota (the app's, until Jira names it),
 #   patience (ms that the caller would still wait), slot (ms, of a turn given earlier; 0: none), given (ms, when it was)}
 # Returns {1, now, hour, whether it counts for the app} or {0, why, ms to wait, slot, now}
 ADMIT = f"""{_OPENING}
-local APP, SITE, LEASES, WAITING = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local APP, SITE, LEASES, WAITING, TURNS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local QUARTER, MINUTE, GRACE, DAY, LATE = 900000, 60000, 90000, 86400000, 100
 local ledger = it.ledger .. whole(hour)
 local next_hour = (hour + 1) * 3600000 - now
@@ -45,10 +46,18 @@ local of_endpoint = {{blocked_until = said(4), rate = tonumber(told[5] or it.sta
 local shares_app = it.metered and told[1] ~= '0'
 local is_backfill = shares_app and it.purpose == 'backfill'
 
-local function want(wait)  -- a backfill that is told to come back keeps its share until then
+local function least() return tonumber(redis.call('ZRANGE', TURNS, 0, 0, 'WITHSCORES')[2] or 0) end
+local function want(wait)  -- a backfill that is told to come back keeps its share until then; who is new is first
   if not is_backfill then return end
+  redis.call('ZADD', TURNS, 'NX', 0, it.site)
+  redis.call('PEXPIRE', TURNS, DAY)
   redis.call('ZADD', WAITING, 'GT', whole(now + wait + GRACE), it.site)
   redis.call('PEXPIRE', WAITING, DAY)
+end
+local function line_up()  -- those who want no more leave
+  for _, name in ipairs(redis.call('ZRANGEBYSCORE', WAITING, '-inf', whole(now))) do redis.call('ZREM', TURNS, name) end
+  redis.call('ZREMRANGEBYSCORE', WAITING, '-inf', whole(now))
+  want(0)
 end
 local function refuse(why, wait, slot)
   want(wait)
@@ -74,15 +83,18 @@ if it.metered then
     local total = number(ledger, 'total')
     if is_over(total, limit) then return refuse('hour', next_hour) end
     if is_backfill then
-      redis.call('ZREMRANGEBYSCORE', WAITING, '-inf', whole(now))
-      want(0)
-      local names = redis.call('ZRANGE', WAITING, 0, -1)
-      local held = 0
-      for _, name in ipairs(names) do held = held + number(ledger, 'backfill ' .. name) end
-      local share = (limit - total + held) / #names
+      line_up()
       local until_free = next_hour - QUARTER
-      if until_free > 0 and number(ledger, 'backfill ' .. it.site) >= share then
-        return refuse('share', math.min(MINUTE, until_free))
+      local mine = number(ledger, 'backfill ' .. it.site)
+      if until_free > 0 and mine > 0 then
+        local names, held = redis.call('ZRANGE', WAITING, 0, -1), 0
+        for _, name in ipairs(names) do held = held + number(ledger, 'backfill ' .. name) end
+        if mine >= (limit - total + held) / #names then return refuse('share', math.min(MINUTE, until_free)) end
+      end
+      -- Where not everybody can have his page in this hour, those go first who have had least, in whatever hours.
+      if until_free > 0 and redis.call('ZCARD', WAITING) * it.points > limit then
+        local ahead = tonumber(redis.call('ZSCORE', TURNS, it.site)) - least()
+        if ahead > 0 and ahead >= it.points then return refuse('share', math.min(MINUTE, until_free)) end
       end
     end
   end
@@ -111,21 +123,32 @@ if it.metered then
   if shares_app then redis.call('HINCRBY', ledger, 'total', it.points) end
   redis.call('HINCRBY', ledger, 'site ' .. it.site, it.points)
   redis.call('HINCRBY', ledger, 'purpose ' .. it.purpose, it.points)
-  if is_backfill then redis.call('HINCRBY', ledger, 'backfill ' .. it.site, it.points) end
+  if is_backfill then
+    redis.call('HINCRBY', ledger, 'backfill ' .. it.site, it.points)
+    if tonumber(redis.call('ZSCORE', TURNS, it.site)) > 0 then
+      redis.call('ZINCRBY', TURNS, it.points, it.site)
+    else  -- its first page: from now on it stands beside those that have had least
+      local served = tonumber(redis.call('ZRANGEBYSCORE', TURNS, '(0', '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2] or 0)
+      redis.call('ZADD', TURNS, math.max(served, it.points), it.site)
+    end
+  end
   redis.call('PEXPIRE', ledger, 2 * DAY)
 end
 return {{1, now, hour, shares_app and 1 or 0}}
 """
 
-# KEYS: app, site, leases
+# KEYS: app, site, leases, turns
 # ARGV: {offset, ledger, site, endpoint, ceiling, start, floor, first_climb and climb (clean answers to one more request a
 #   second, before and after the first cut), lease, metered, shares_app, purpose, admitted (ms), hour (of the admission),
 #   expected, points (what it really cost), effect, scope and wait (ms) of a pause, why, quota (the app's, until Jira names
 #   it), app_quota, app_left, site_quota, site_left (absent: not said)}
 SETTLE = f"""{_OPENING}
-local APP, SITE, LEASES = KEYS[1], KEYS[2], KEYS[3]
+local APP, SITE, LEASES, TURNS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local DAY = 86400000
 redis.call('ZREM', LEASES, it.lease)
+redis.call('HINCRBY', it.ledger .. whole(hour), 'requests', 1)
+if it.scope then redis.call('HINCRBY', it.ledger .. whole(hour), 'refused ' .. it.scope, 1) end
+redis.call('PEXPIRE', it.ledger .. whole(hour), 2 * DAY)
 
 if it.metered then
   local function book(ledger, points)
@@ -137,6 +160,9 @@ if it.metered then
     redis.call('PEXPIRE', ledger, 2 * DAY)
   end
   book(it.ledger .. whole(it.hour), it.points - it.expected)
+  if it.shares_app and it.purpose == 'backfill' and redis.call('ZSCORE', TURNS, it.site) then
+    redis.call('ZINCRBY', TURNS, it.points - it.expected, it.site)
+  end
   -- Nobody knows in which hour Jira counts a request that was under way at the full hour: it counts in both.
   if hour ~= it.hour then book(it.ledger .. whole(hour), it.points) end
 

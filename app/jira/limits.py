@@ -12,6 +12,7 @@ That halves it, and from then on it gains one for every 50 clean answers.
 Shares of the app's hourly points: read-through may fill the hour to 100 %, polling to 80 %, backfill to 60 %. What backfill
 may still spend is divided evenly between the sites that want it; a site that has had its share waits a minute, during
 which those that want no more drop out and shares grow; in the last quarter of the hour, what is left goes to whoever asks.
+Where there are more sites than pages in an hour, new sites have their first page first, then those that have had least.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ START, FLOOR = 10.0, 0.5
 """Requests a second at first and at least."""
 FIRST_CLIMB, CLIMB = 2, 50
 """Clean answers to one more request a second: until Jira first says that it is too fast, and from then on."""
-_WAITING = "jira:waiting"
+_WAITING, _TURNS = "jira:waiting", "jira:turns"
 _BAD_REQUEST = 400
 
 
@@ -156,7 +157,7 @@ class Limiter:
             return [0, *known, 0, 0]
         try:
             return self._admit(
-                keys=[APP, site_of(permit.site), leases_of(permit.site), _WAITING],
+                keys=[APP, site_of(permit.site), leases_of(permit.site), _WAITING, _TURNS],
                 args=[
                     orjson.dumps(
                         self._facts(permit)
@@ -221,7 +222,7 @@ class Limiter:
             "site_left": lesson.site_left,
         }
         said = {name: value for name, value in learned.items() if value is not None}
-        self._say(self._settle, [APP, site_of(permit.site), leases_of(permit.site)], self._facts(permit) | said)
+        self._say(self._settle, [APP, site_of(permit.site), leases_of(permit.site), _TURNS], self._facts(permit) | said)
         self._room.free()
 
     def _facts(self, permit: Permit) -> dict[str, object]:

@@ -48,6 +48,13 @@ class Accounts:
         }
         return {"total": books.get("total", 0)} | purposes
 
+    def traffic(self, hour: datetime) -> dict[str, int]:
+        """Answers of all sites in an hour: `requests`, and refusals (429, 503 with a time) by `app`, `site`, `endpoint`."""
+        found = self._asked("hgetall", f"{LEDGER}{int(hour.timestamp()) // _HOUR}")
+        books = {_text(name): int(value) for name, value in found.items()}
+        refused = {name.removeprefix("refused "): value for name, value in books.items() if name.startswith("refused ")}
+        return {"requests": books.get("requests", 0)} | refused
+
     def standing(self, site: str) -> dict[str, Any]:
         """A site at this moment, ready for JSON: points of this hour, quotas learned, what is parked, paces, in flight."""
         seconds, micros = self._asked("time")

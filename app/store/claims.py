@@ -116,3 +116,11 @@ def problems(session: Session, limit: int) -> list[Problem]:
     ordered = (CHUNKS.c.state != "failed", CHUNKS.c.entity, CHUNKS.c.scope_id, CHUNKS.c.lower)
     query = select(*columns).where(CHUNKS.c.problem.is_not(None)).order_by(*ordered).limit(limit)
     return [Problem(**row._mapping) for row in session.execute(query)]  # noqa: SLF001 - SQLAlchemy's public accessor
+
+
+def is_counted(session: Session) -> bool:
+    """Whether Jira has counted every part of the bound tenant's issues that is still to be walked."""
+    uncounted = select(CHUNKS.c.id).where(
+        CHUNKS.c.entity == "issue", CHUNKS.c.state == "waiting", CHUNKS.c.expected.is_(None)
+    )
+    return session.execute(uncounted.limit(1)).one_or_none() is None

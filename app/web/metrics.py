@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from app import clock
 from app.errors import Unavailable
 from app.store import pulse
 
@@ -25,6 +26,7 @@ class _Pulse(Collector):
 
     def __init__(self, runtime: Runtime) -> None:
         self._store = runtime.store
+        self._limiter = runtime.limiter
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The families; `sei_up` alone where the database does not answer."""
@@ -47,6 +49,22 @@ class _Pulse(Collector):
             "Longest time without data of a healthy integration",
             found.stalest_integration,
         )
+        yield from self._spent()
+
+    def _spent(self) -> Iterator[GaugeMetricFamily]:
+        """What Jira was asked in this UTC hour; nothing where Redis does not answer."""
+        try:
+            now, accounts = clock.now(), self._limiter.accounts
+            points, traffic = accounts.spent_by_app(now), accounts.traffic(now)
+        except Unavailable:
+            return
+        points.pop("total")
+        yield _by("sei_jira_points_this_hour", "Points spent in this UTC hour, by purpose", "purpose", points)
+        requests = traffic.pop("requests")
+        yield _gauge(
+            "sei_jira_requests_this_hour", "Requests that were answered or given up in this UTC hour", requests
+        )
+        yield _by("sei_jira_refusals_this_hour", "Refusals in this UTC hour, by what has to wait", "scope", traffic)
 
 
 def render(runtime: Runtime) -> bytes:

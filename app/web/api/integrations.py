@@ -250,7 +250,24 @@ def progress_of(runtime: Runtime, held: Integration) -> ShownProgress:
         shown.parked = [_parked(each) for each in poison.newest(session, _SHOWN)]
         shown.parked_total = poison.count(session)
         shown.problems = [Problem(**vars(each)) for each in claims.problems(session, _SHOWN)]
+        if held.state is State.BACKFILLING and claims.is_counted(session):
+            shown.seconds_left = _seconds_left(held, shown.entities)
+    with suppress(Unavailable):
+        shown.points_this_hour = runtime.limiter.accounts.spent(str(held.tenant_id), clock.now())
     return shown
+
+
+def _seconds_left(held: Integration, entities: list[EntityProgress]) -> int | None:
+    """By issues, which are nearly all of the work; an honest None while too little is known."""
+    issues = next((each for each in entities if each.entity == "issue"), None)
+    if held.started_at is None or issues is None or not issues.expected or issues.done < issues.expected / _ENOUGH:
+        return None
+    elapsed = (clock.now() - held.started_at).total_seconds()
+    return round(elapsed * max(0, issues.expected - issues.done) / issues.done)
+
+
+_ENOUGH = 20
+"""Part of the issues from which on their pace says something."""
 
 
 _SHOWN = 100

@@ -173,6 +173,14 @@ class ShownProgress(BaseModel):
     started_at: str | None
     last_ingested_at: str | None
     verified_at: str | None
+    seconds_left: int | None = Field(
+        default=None,
+        description="Until all issues are stored, at the pace since the reading began; null where nothing is read, less"
+        " than a twentieth is stored, or parts of the site are not counted yet",
+    )
+    points_this_hour: int | None = Field(
+        default=None, description="Points of Jira's hourly quota that this site has cost in this UTC hour"
+    )
 
 
 class ProblemDocument(BaseModel):

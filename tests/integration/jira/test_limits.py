@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -592,6 +592,42 @@ def test_a_small_share_still_lets_a_page_through(redis: Redis) -> None:
     spend(limiter, 101, site=OTHER)
 
 
+def test_where_there_are_more_sites_than_pages_those_go_first_that_have_had_least(redis: Redis) -> None:
+    """Twelve sites, six pages an hour: whoever had one waits until everybody had one, however often it asks."""
+    limiter, sites = (
+        Patient(redis, app_points_per_hour=1000),
+        [f"https://{number}.atlassian.net" for number in range(12)],
+    )
+    had = dict.fromkeys(sites, 0)
+    for hour in range(4):
+        limiter.set(NOON + timedelta(hours=hour, seconds=1))
+        for site in [*sites, *sites]:  # always the same ones ask first
+            try:
+                spend(limiter, 100, site=site)
+                had[site] += 1
+            except JiraBusy:
+                pass
+        assert sum(had.values()) == 6 * (hour + 1), "and nothing is wasted"
+        assert max(had.values()) - min(had.values()) <= 1
+    assert set(had.values()) == {2}
+
+
+def test_a_new_site_comes_before_those_that_have_had_a_page_but_only_with_one(redis: Redis) -> None:
+    limiter, sites = (
+        Patient(redis, app_points_per_hour=1000),
+        [f"https://{number}.atlassian.net" for number in range(12)],
+    )
+    for hour in range(2):
+        limiter.set(NOON + timedelta(hours=hour, seconds=1))
+        for site in [*sites, *sites]:
+            with suppress(JiraBusy):
+                spend(limiter, 100, site=site)
+    limiter.set(NOON + timedelta(hours=2, seconds=1))
+    spend(limiter, 100, site=SITE)
+    refusal(limiter, SEARCH, site=SITE, purpose=Purpose.BACKFILL, points=100)
+    spend(limiter, 100, site=sites[0])
+
+
 def test_who_waited_for_the_full_hour_finds_its_share(redis: Redis) -> None:
     """Whoever comes first in the new hour must not take it all: the others are known to be on their way."""
     limiter = Patient(redis, app_points_per_hour=1000)
@@ -703,7 +739,7 @@ def test_nothing_is_kept_for_ever(limiter: Patient, redis: Redis) -> None:
     ask(limiter, purpose=Purpose.BACKFILL, answer=(200, {"RateLimit-Policy": '"global-app-quota";q=65000;w=3600'}))
     with limiter.admit(SITE, ISSUE, purpose=Purpose.BACKFILL, expected_points=2):
         keys = list(redis.scan_iter("*"))
-        assert len(keys) == 5
+        assert len(keys) == 6
         assert all(0 < redis.ttl(key) <= 2 * 86400 for key in keys)
 
 

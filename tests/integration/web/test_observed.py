@@ -1,0 +1,70 @@
+"""What operators and SEI see of the work: how long it still takes, what it costs, what Jira was asked."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import insert
+
+from app import clock, ids
+from app.integrations import ledger
+from app.integrations.model import State
+from app.jira.endpoints import endpoint_of
+from app.jira.limits import Purpose
+from app.store import records
+from app.store.schema import CHUNKS
+from app.web import metrics
+from app.web.api.integrations import progress_of
+from tests.factories import a_paired_site
+
+if TYPE_CHECKING:
+    from app.runtime import Runtime
+
+ISSUE = endpoint_of("GET", "/rest/api/3/issue/10001")
+
+
+@pytest.mark.parametrize(
+    ("done", "expected", "left"),
+    [(500, 2000, 300), (99, 2000, None), (100, 2000, 1900), (500, None, None), (2000, 2000, 0)],
+)
+def test_the_time_left_is_told_where_enough_is_known(
+    parts: Runtime, done: int, expected: int | None, left: int | None
+) -> None:
+    tenant, integration = a_paired_site(parts)
+    now = clock.now()
+    with parts.store.bound_to(tenant.tenant_id) as session:
+        ledger.move_to(session, integration.id, State.BACKFILLING, started_at=now - timedelta(seconds=100))
+        records.tally(session, tenant.tenant_id, {"issue": done})
+        session.execute(
+            insert(CHUNKS).values(
+                tenant_id=tenant.tenant_id, id=ids.new(), entity="issue", scope_id="1", lower=0, upper=1,
+                priority=30, state="waiting", due_at=now, expected=expected,
+            )
+        )  # fmt: skip
+        held = ledger.of_tenant(session, tenant.tenant_id)
+    assert held is not None
+    found = progress_of(parts, held).seconds_left
+    assert (found is None) == (left is None)
+    assert found is None or left is None or abs(found - left) <= max(2, left // 20)
+
+
+def test_points_are_visible_per_site_and_requests_and_refusals_for_all(parts: Runtime) -> None:
+    tenant, integration = a_paired_site(parts)
+    before = parts.limiter.accounts.traffic(clock.now())
+    for status, headers in [(200, {}), (429, {"RateLimit-Reason": "jira-burst-based", "Retry-After": "1"})]:
+        with parts.limiter.admit(str(tenant.tenant_id), ISSUE, purpose=Purpose.BACKFILL, expected_points=2) as permit:
+            permit.settle(status, headers, {})
+    after = parts.limiter.accounts.traffic(clock.now())
+    assert after["requests"] - before["requests"] == 2
+    assert after["endpoint"] - before.get("endpoint", 0) == 1
+    with parts.store.bound_to(tenant.tenant_id) as session:
+        held = ledger.of_tenant(session, tenant.tenant_id)
+    assert held is not None
+    assert held.id == integration.id
+    assert progress_of(parts, held).points_this_hour == 2 + 1
+    text = metrics.render(parts).decode()
+    assert f"sei_jira_requests_this_hour {after['requests']}.0" in text
+    assert 'sei_jira_points_this_hour{purpose="backfill"}' in text
+    assert 'sei_jira_refusals_this_hour{scope="endpoint"}' in text
