@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +28,10 @@ class Counters:
     sent_bytes: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
-    early: int = 0
-    """Requests sent before their Retry-After."""
+    most_a_second: Counter[str] = field(default_factory=Counter)
+    """By method and endpoint: the most that arrived within any second."""
+    early: list[str] = field(default_factory=list)
+    """Requests sent before their Retry-After, in words."""
     repeated: int = 0
     """Points of what had been answered before: issues by their number, other requests as they were asked."""
     issues_sent: set[int] = field(default_factory=set)
@@ -38,12 +40,19 @@ class Counters:
     """Spent on putting answers together."""
     started: float = field(default_factory=time.monotonic)
     first_at: float | None = None
+    _recent: dict[str, deque[float]] = field(default_factory=dict)
     _cpu: float = field(default_factory=time.process_time)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def arrive(self) -> None:
+    def arrive(self, endpoint: str) -> None:
         """A request is there."""
+        now = time.monotonic()
         with self._lock:
+            recent = self._recent.setdefault(endpoint, deque())
+            recent.append(now)
+            while recent[0] <= now - 1:
+                recent.popleft()
+            self.most_a_second[endpoint] = max(self.most_a_second[endpoint], len(recent))
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
             if self.first_at is None:
@@ -88,6 +97,7 @@ class Counters:
                 "points_by_template": dict(self.points.most_common()),
                 "issues_by_template": dict(self.issues.most_common()),
                 "faults": dict(self.faults),
+                "most_a_second": dict(self.most_a_second),
                 "early": self.early,
                 "repeated": self.repeated,
                 "most_in_flight": self.most_in_flight,
