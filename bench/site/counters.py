@@ -32,8 +32,8 @@ class Counters:
     """By method and endpoint: the most that arrived within any second."""
     early: list[str] = field(default_factory=list)
     """Requests sent before their Retry-After, in words."""
-    repeated: int = 0
-    """Points of what had been answered before: issues by their number, other requests as they were asked."""
+    repeated: Counter[str] = field(default_factory=Counter)
+    """By endpoint, points of what had been answered before: issues by their number, other requests as they were asked."""
     issues_sent: set[int] = field(default_factory=set)
     answered: set[tuple[str, str, bytes]] = field(default_factory=set)
     working_seconds: float = 0.0
@@ -62,7 +62,7 @@ class Counters:
         """It is answered in the head. `asked` is its method, target and body."""
         method, target, _ = asked
         with self._lock:
-            self._note_repeat(asked, reply)
+            self.repeated[template] += self._repeated(asked, reply)
             self.requests[template] += 1
             self.statuses[reply.status] += 1
             self.points[template] += reply.points
@@ -71,13 +71,16 @@ class Counters:
             if method == "GET":
                 self.targets.append((template, target))
 
-    def _note_repeat(self, asked: tuple[str, str, bytes], reply: Reply) -> None:
+    def _repeated(self, asked: tuple[str, str, bytes], reply: Reply) -> int:
         if reply.whole:
-            self.repeated += sum(number in self.issues_sent for number in reply.whole)
+            again = sum(number in self.issues_sent for number in reply.whole)
             self.issues_sent.update(reply.whole)
-        elif reply.status < _BAD_REQUEST:
-            self.repeated += reply.points if asked in self.answered else 0
-            self.answered.add(asked)
+            return again
+        if reply.status >= _BAD_REQUEST:
+            return 0
+        again = reply.points if asked in self.answered else 0
+        self.answered.add(asked)
+        return again
 
     def leave(self, sent: int, working: float) -> None:
         """Its last byte is sent."""
@@ -99,7 +102,8 @@ class Counters:
                 "faults": dict(self.faults),
                 "most_a_second": dict(self.most_a_second),
                 "early": self.early,
-                "repeated": self.repeated,
+                "repeated": self.repeated.total(),
+                "repeated_by_template": dict(+self.repeated),
                 "most_in_flight": self.most_in_flight,
                 "bytes": self.sent_bytes,
                 "working_seconds": self.working_seconds,
