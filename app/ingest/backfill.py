@@ -17,7 +17,7 @@ from app import clock, jobs
 from app.catalog.language import Fields
 from app.errors import JiraRefused
 from app.ingest import fieldmap, plan
-from app.ingest.crew import Crew, Keeper
+from app.ingest.crew import Crew, Keeper, outlast
 from app.ingest.setback import tell
 from app.ingest.turn import Slice
 from app.ingest.walk import Walker
@@ -88,7 +88,7 @@ class Hand:
         with Keeper(self.store, self.tenant_id) as keeper:
 
             def turn(member: int) -> bool:
-                chunks, fields = self._claim(least=plan.SHORT if member % 4 else 0)
+                chunks, fields = outlast(lambda: self._claim(least=plan.SHORT if member % 4 else 0))
                 if not chunks:
                     return False
                 self.walked += len(chunks)

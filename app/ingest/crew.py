@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from app import clock, logs
 from app.errors import Unavailable
@@ -26,6 +26,25 @@ if TYPE_CHECKING:
     from app.store.session import Store
 
 log = logs.get(__name__)
+
+T = TypeVar("T")
+_AWAY = (0.5, 1.0, 2.0, 4.0)
+"""Seconds between tries while the database is away: together shorter than a lease."""
+
+
+def outlast(act: Callable[[], T], *, pause: Callable[[float], object] | None = None) -> T:
+    """Do what needs the database; while it is away, again a few times: what was read of Jira need not be read again for it.
+
+    A commit whose answer was lost may be done twice: the checkpoint's second time changes nothing, or finds the lease gone.
+    Raises Unavailable where the database stays away.
+    """
+    for seconds in _AWAY:
+        try:
+            return act()
+        except Unavailable as failure:
+            log.warning("waiting for the database", reason=str(failure), seconds=seconds)
+            (pause or threading.Event().wait)(seconds)
+    return act()
 
 
 class Crew:

@@ -17,6 +17,7 @@ from app.catalog.language import Each, Fields, Paging, find
 from app.catalog.registry import entity as entity_of
 from app.errors import JiraFailure, JiraRejected, WalkAstray
 from app.ingest import boards, plan, setback
+from app.ingest.crew import outlast
 from app.ingest.sift import sift
 from app.ingest.storing import Haul, drained, extract_page, store_page
 from app.integrations import ledger
@@ -156,9 +157,10 @@ class Walker:
     def _store(self, course: _Course, haul: Haul, page: pages.Page) -> None:
         """One transaction: the page's rows, what they bring, and the checkpoint behind them."""
         try:
-            self._commit(course, haul, page)
+            outlast(lambda: self._commit(course, haul, page))
         except StoreFault:
-            self._commit(course, sift(self.store, self.tenant_id, haul, read_at=page.sent_at), page)
+            sifted = outlast(lambda: sift(self.store, self.tenant_id, haul, read_at=page.sent_at))
+            outlast(lambda: self._commit(course, sifted, page))
 
     def _end(self, ends: Sequence[_End]) -> None:
         """One transaction for the ends of several short walks; where it fails, one for each."""
@@ -166,11 +168,7 @@ class Walker:
         for _, haul, _ in ends:
             together.add(haul)
         try:
-            with self.store.bound_to(self.tenant_id) as session:
-                store_page(session, self.tenant_id, together, read_at=min(page.sent_at for *_, page in ends))
-                ended = [(each.chunk, len(page.items), each.expected) for each, _, page in ends]
-                checkpoints.finish_all(session, [(*end, _shortfall(end[0], end[2])) for end in ended])
-                self._mark(session)
+            outlast(lambda: self._commit_all(ends, together))
         except (StoreFault, LeaseLost):
             for each in ends:
                 with suppress(LeaseLost):
@@ -179,6 +177,13 @@ class Walker:
         self.crew.stir()
         for course, haul, page in ends:
             self._log(course.chunk, page, len(haul.rows))
+
+    def _commit_all(self, ends: Sequence[_End], together: Haul) -> None:
+        with self.store.bound_to(self.tenant_id) as session:
+            store_page(session, self.tenant_id, together, read_at=min(page.sent_at for *_, page in ends))
+            ended = [(each.chunk, len(page.items), each.expected) for each, _, page in ends]
+            checkpoints.finish_all(session, [(*end, _shortfall(end[0], end[2])) for end in ended])
+            self._mark(session)
 
     def _mark(self, session: Session) -> None:
         if not ledger.mark_ingested(session, self.tenant_id):

@@ -174,7 +174,6 @@ def _read(response: requests.Response, permit: Permit, longest: float) -> Json:
     # read1() returns what is there: an answer that drips must meet the deadline, not fill a buffer.
     while piece := response.raw.read1(_PIECE, decode_content=True):
         body += piece
-        permit.keep()
         if len(body) > _MAX_BYTES:
             raise JiraNonsense("The answer is larger than any of Jira's.")
         if clock.epoch() > deadline:

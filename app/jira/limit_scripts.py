@@ -219,9 +219,9 @@ redis.call('PEXPIRE', SITE, DAY)
 return 1
 """
 
-# KEYS: leases · ARGV: {offset, lease, lease_ms}
+# KEYS: leases · ARGV: {offset, leases, lease_ms}; one that was given back meanwhile stays so
 KEEP = f"""{_OPENING}
-redis.call('ZADD', KEYS[1], whole(now + it.lease_ms), it.lease)
+for _, lease in ipairs(it.leases) do redis.call('ZADD', KEYS[1], 'XX', whole(now + it.lease_ms), lease) end
 redis.call('PEXPIRE', KEYS[1], it.lease_ms)
 return 1
 """

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -32,12 +31,13 @@ from redis.exceptions import RedisError
 from app import clock, ids, logs
 from app.errors import JiraBusy
 from app.jira import headers as spoken
+from app.jira.leases import Leases
 from app.jira.limit_scripts import ADMIT, KEEP, SETTLE
 from app.jira.room import Room
 from app.jira.standing import APP, LEDGER, Accounts, leases_of, site_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from redis import Redis
     from redis.commands.core import Script
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 
 log = logs.get(__name__)
 
-LEASE_MS = 60_000
-"""How long a request counts as in flight when its worker was killed. Longer than any wait of the client for bytes."""
+LEASE_MS = 15_000
+"""How long a request counts as in flight when its worker was killed; a living one renews it every third of that."""
 START, FLOOR = 10.0, 0.5
 """Requests a second at first and at least."""
 FIRST_CLIMB, CLIMB = 2, 50
@@ -101,6 +101,7 @@ class Limiter:
         self._keep = redis.register_script(KEEP)
         self._parked: dict[str, float] = {}
         self._room = Room()
+        self._leases = Leases(self._renew, every=LEASE_MS / 3000)
         self.offset_ms = 0
         """Shifts Redis's clock; tests move it."""
 
@@ -120,11 +121,12 @@ class Limiter:
         """
         permit = Permit(self, site, endpoint, purpose, expected_points if is_metered else 0, is_metered)
         self._enter(permit)
-        try:
-            yield permit
-        finally:
-            if not permit.is_settled:
-                self._report(permit, spoken.Lesson(spoken.Effect.NONE), permit.expected)
+        with self._leases.holding(site, permit.lease):
+            try:
+                yield permit
+            finally:
+                if not permit.is_settled:
+                    self._report(permit, spoken.Lesson(spoken.Effect.NONE), permit.expected)
 
     def _enter(self, permit: Permit) -> None:
         """Wait for the permit's turn, but not for long."""
@@ -240,9 +242,9 @@ class Limiter:
             "quota": self._app_points,
         }
 
-    def _renew(self, permit: Permit) -> None:
-        said = {"offset": self.offset_ms, "lease": permit.lease, "lease_ms": LEASE_MS}
-        self._say(self._keep, [leases_of(permit.site)], said)
+    def _renew(self, site: str, leases: Sequence[str]) -> None:
+        said = {"offset": self.offset_ms, "leases": leases, "lease_ms": LEASE_MS}
+        self._say(self._keep, [leases_of(site)], said)
 
     @staticmethod
     def _say(script: Script, keys: list[str], said: dict[str, object]) -> None:
@@ -270,7 +272,6 @@ class Permit:
     shares_app: bool = True
     """Whether its points come out of the app's own pool; a site whose answers name only a quota of its own has left it."""
     is_settled: bool = False
-    _renewed: float = field(default_factory=time.monotonic)
 
     def settle(self, status: int, headers: Mapping[str, str], body: Json = None) -> None:
         """Say how it ended: gives the lease back, books what it really cost, learns from the headers. Never raises."""
@@ -278,12 +279,6 @@ class Permit:
             return
         points = 1 if status >= _BAD_REQUEST else self.endpoint.points_of(body)
         self._limiter._report(self, spoken.lesson_of(status, headers, clock.now()), points)  # noqa: SLF001 - its other half
-
-    def keep(self) -> None:
-        """Still reading: call it with every piece of a long answer, so that the lease does not run out before it ends."""
-        if time.monotonic() - self._renewed > LEASE_MS / 3000:
-            self._renewed = time.monotonic()
-            self._limiter._renew(self)  # noqa: SLF001 - its other half
 
     @property
     def pausable(self) -> dict[str, str]:

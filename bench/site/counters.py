@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,22 +28,31 @@ class Counters:
     sent_bytes: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
-    early: int = 0
-    """Requests sent before their Retry-After."""
-    repeated: int = 0
-    """Points of what had been answered before: issues by their number, other requests as they were asked."""
+    most_a_second: Counter[str] = field(default_factory=Counter)
+    """By method and endpoint: the most that arrived within any second."""
+    early: list[str] = field(default_factory=list)
+    """Requests sent before their Retry-After, in words."""
+    repeated: Counter[str] = field(default_factory=Counter)
+    """By endpoint, points of what had been answered before: issues by their number, other requests as they were asked."""
     issues_sent: set[int] = field(default_factory=set)
     answered: set[tuple[str, str, bytes]] = field(default_factory=set)
     working_seconds: float = 0.0
     """Spent on putting answers together."""
     started: float = field(default_factory=time.monotonic)
     first_at: float | None = None
+    _recent: dict[str, deque[float]] = field(default_factory=dict)
     _cpu: float = field(default_factory=time.process_time)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def arrive(self) -> None:
+    def arrive(self, endpoint: str) -> None:
         """A request is there."""
+        now = time.monotonic()
         with self._lock:
+            recent = self._recent.setdefault(endpoint, deque())
+            recent.append(now)
+            while recent[0] <= now - 1:
+                recent.popleft()
+            self.most_a_second[endpoint] = max(self.most_a_second[endpoint], len(recent))
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
             if self.first_at is None:
@@ -53,7 +62,7 @@ class Counters:
         """It is answered in the head. `asked` is its method, target and body."""
         method, target, _ = asked
         with self._lock:
-            self._note_repeat(asked, reply)
+            self.repeated[template] += self._repeated(asked, reply)
             self.requests[template] += 1
             self.statuses[reply.status] += 1
             self.points[template] += reply.points
@@ -62,13 +71,16 @@ class Counters:
             if method == "GET":
                 self.targets.append((template, target))
 
-    def _note_repeat(self, asked: tuple[str, str, bytes], reply: Reply) -> None:
+    def _repeated(self, asked: tuple[str, str, bytes], reply: Reply) -> int:
         if reply.whole:
-            self.repeated += sum(number in self.issues_sent for number in reply.whole)
+            again = sum(number in self.issues_sent for number in reply.whole)
             self.issues_sent.update(reply.whole)
-        elif reply.status < _BAD_REQUEST:
-            self.repeated += reply.points if asked in self.answered else 0
-            self.answered.add(asked)
+            return again
+        if reply.status >= _BAD_REQUEST:
+            return 0
+        again = reply.points if asked in self.answered else 0
+        self.answered.add(asked)
+        return again
 
     def leave(self, sent: int, working: float) -> None:
         """Its last byte is sent."""
@@ -88,8 +100,10 @@ class Counters:
                 "points_by_template": dict(self.points.most_common()),
                 "issues_by_template": dict(self.issues.most_common()),
                 "faults": dict(self.faults),
+                "most_a_second": dict(self.most_a_second),
                 "early": self.early,
-                "repeated": self.repeated,
+                "repeated": self.repeated.total(),
+                "repeated_by_template": dict(+self.repeated),
                 "most_in_flight": self.most_in_flight,
                 "bytes": self.sent_bytes,
                 "working_seconds": self.working_seconds,

@@ -211,8 +211,10 @@ class Faults:
     def _watch(self, endpoint: str, now: float, latency: float) -> None:
         """Whoever comes before the time he was told has not listened."""
         blocks = (*self._blocked.get(endpoint, ()), *self._blocked.get("*", ()))
-        if self.counters and any(told + latency + _GRACE < now < until for told, until in blocks):
-            self.counters.early += 1
+        early = [(told, until) for told, until in blocks if told + latency + _GRACE < now < until]
+        if self.counters and early:
+            told, until = early[0]
+            self.counters.early.append(f"{endpoint} {now - told:.1f} s after it was told {until - told:.1f} s")
 
     def _has_room(self, endpoint: str, now: float) -> bool:
         recent = self._recent.setdefault(endpoint, deque())

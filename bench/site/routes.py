@@ -7,6 +7,7 @@ import time
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import product
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from zlib import crc32
@@ -110,9 +111,12 @@ class Routes:
         self._add(f"{_API}/permissions/check$", "permissions/check", self._permissions)
         self._add(f"{_API}/mypermissions$", "mypermissions", self._my_permissions)
         self._add(f"{_API}/project/search$", "project/search", self._projects)
-        self._add(
-            f"{_API}/project/(?P<known>[^/]+)/(?P<kind>component|version)s?$", "project/{}/list", self._of_project
-        )
+        for kind, plural in product(("component", "version"), ("", "s")):
+            self._add(
+                f"{_API}/project/(?P<known>[^/]+)/(?P<kind>{kind}){plural}$",
+                f"project/{{}}/{kind}{plural}",
+                self._of_project,
+            )
         self._add(f"{_API}/project/(?P<known>[^/]+)$", "project/{}", self._project)
         self._add(f"{_API}/search/approximate-count$", "search/approximate-count", self._count)
         self._add(f"{_API}/search/jql$", "search/jql", self._search)

@@ -64,11 +64,11 @@ class Site:
     ) -> bool:
         """Answer one REST call. Returns whether the connection lives on."""
         counters = self.counters
-        counters.arrive()
+        template = self.routes.template_of(target.partition("?")[0])
+        counters.arrive(f"{method} {template}")
         sent = 0
         working = 0.0
         try:
-            template = self.routes.template_of(target.partition("?")[0])
             if "authorization" not in headers:
                 reply = _refused(401, "Client must be authenticated to access this resource.")
                 fault: str | Refusal | None = None

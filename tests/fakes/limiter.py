@@ -25,9 +25,6 @@ class OpenLimiter:
         self.admitted.append(str(endpoint))
         yield self
 
-    def keep(self) -> None:
-        """Nothing to renew."""
-
     def settle(self, status: int, _headers: object, _body: Any = None) -> None:
         self.settled.append(status)
 

@@ -9,7 +9,7 @@ import signal
 import sys
 
 from bench.simulator import simulated
-from tests.soak import crashes, faults, storm
+from tests.soak import crashes, fairness, faults, storm
 from tests.soak.completeness import completeness
 
 
@@ -26,6 +26,11 @@ def main() -> int:
     if asked.what == "faults":
         with simulated(asked.issues) as site:
             return faults.told(faults.faults(site))
+    if asked.what == "fairness":
+        with simulated(asked.small) as small, simulated(asked.large) as large:
+            for each in (small, large):
+                each.reset(latency_ms=asked.latency)
+            return fairness.told(fairness.fairness(small, large, runs=asked.runs), small, large)
     # The site here counts no hour's points; with Atlassian's 65,000 the backfill would wait for the next hour, rightly.
     os.environ.setdefault("APP_POINTS_PER_HOUR", "1000000")
     return 1 if completeness(asked.issues, asked.latency) else 0
@@ -49,7 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     dying.add_argument("--seed", type=int, default=1, help="of the first run; each run has the next one")
     dying.add_argument("--issues", type=int, default=3000)
     wrong = kinds.add_parser("faults", help="one request in five is answered wrongly")
-    wrong.add_argument("--issues", type=int, default=10_000)
+    wrong.add_argument("--issues", type=int, default=5000)
+    fair = kinds.add_parser("fairness", help="a small site beside a large one, over alone")
+    fair.add_argument("--small", type=int, default=200)
+    fair.add_argument("--large", type=int, default=200_000)
+    fair.add_argument("--latency", type=int, default=80, help="ms before every answer")
+    fair.add_argument("--runs", type=int, default=5)
     return parser
 
 

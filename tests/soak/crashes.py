@@ -48,6 +48,8 @@ class Run:
     """From the plan to verified complete and all webhooks handled."""
     repeated: float = 0.0
     """Percent of what the site answered that it had answered before."""
+    of_what: dict[str, int] = field(default_factory=dict)
+    """The same in points, by endpoint."""
     wrong: list[str] = field(default_factory=list)
 
     @property
@@ -89,7 +91,7 @@ def _run(stand: Stand, site: Simulator, run: Run, chance: Random) -> Run:
         hooks.join()
     run.seconds = time.monotonic() - began
     counted = site.counters()
-    run.repeated = 100 * counted["repeated"] / max(1, counted["points"])
+    run.repeated, run.of_what = 100 * counted["repeated"] / max(1, counted["points"]), counted["repeated_by_template"]
     for role in stand.dead():
         run.wrong.append(f"{role} ended by itself")
         stand.revive(role)
@@ -131,7 +133,10 @@ def _deliver(stand: Stand, site: InstalledSite, chance: Random) -> None:
 def _line(run: Run) -> str:
     who = f"{run.victim} killed after {run.after:4.1f} s" if run.victim != "nobody" else "nobody killed"
     end = "equal" if run.is_equal else f"DIFFERENT: {'; '.join(run.wrong)}"
-    return f"seed {run.seed}: {who}, verified after {run.seconds:5.1f} s, {run.repeated:4.1f} % done twice, {end}"
+    twice = f"{run.repeated:4.1f} % done twice"
+    if run.repeated > 1:
+        twice += f" ({', '.join(f'{endpoint} {points}' for endpoint, points in run.of_what.items())})"
+    return f"seed {run.seed}: {who}, verified after {run.seconds:5.1f} s, {twice}, {end}"
 
 
 def told(runs: list[Run]) -> int:

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from bench.simulator import Simulator
 
 RATES = {
-    "busy": 0.04,
-    "unavailable": 0.01,
-    "down": 0.01,
-    "html": 0.01,
-    "hang": 0.005,
-    "cut": 0.015,
-    "drop": 0.01,
-    **dict.fromkeys(("repeat", "early_end", "expired", "empty"), 0.025),
+    "busy": 0.016,
+    "unavailable": 0.004,
+    "down": 0.004,
+    "html": 0.004,
+    "hang": 0.002,
+    "cut": 0.006,
+    "drop": 0.004,
+    **dict.fromkeys(("repeat", "early_end", "expired", "empty"), 0.04),
 }
-"""A fifth of all requests together. The last four befall pages alone; other requests have their share of the others."""
+"""A fifth of all requests together. The last four befall pages alone; to other requests the others happen more often."""
 RETRY_AFTER = 3
 PATIENCE = 1800.0
 
@@ -61,7 +61,7 @@ def faults(site: Simulator, *, retry_after: int = RETRY_AFTER, hang_seconds: flo
         stand.begin(installed.tenant_id)
         while not stand.is_verified(integration) and time.monotonic() < began + PATIENCE:
             pause(0.5)
-            done = stand.stored("issue")
+            done = stand.stored_of(installed.tenant_id)
             if done - shown >= site.issues / 10:
                 bar.advance(f"{done} issues after {time.monotonic() - began:.0f} s", done - shown)
                 shown = done
@@ -77,7 +77,7 @@ def told(result: Result) -> int:
     say(", ".join(f"{kind} {count}" for kind, count in result.kinds.items()))
     say("429: " + ", ".join(f"{form} {count}" for form, count in result.forms.items()))
     say(f"{faulty} of {requests} requests were answered wrongly ({100 * faulty / requests:.1f} %)")
-    say(f"{result.counted['early']} requests were sent before their time")
+    say("; ".join([f"{len(result.counted['early'])} requests were sent before their time", *result.counted["early"]]))
     for each in result.wrong:
         say(each)
     end = "equal to the site's truth" if not result.wrong else "DIFFERENT"

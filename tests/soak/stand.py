@@ -77,10 +77,11 @@ class Stand:
     def is_verified(self, integration: Integration) -> bool:
         return self.standing(integration)[:2] == ("healthy", True)
 
-    def stored(self, entity: str) -> int:
-        """Rows of an entity, tombstones included."""
+    def stored_of(self, tenant_id: UUID, entity: str = "issue") -> int:
+        """Rows of an entity, by the tally that is kept with them."""
         with psycopg.connect(self.database_url) as connection:
-            found = connection.execute(f"SELECT count(*) FROM jira_{entity}".encode()).fetchone()
+            query = "SELECT live FROM tallies WHERE tenant_id = %s AND entity = %s"
+            found = connection.execute(query, [tenant_id, entity]).fetchone()
         return int(found[0]) if found else 0
 
     def waiting_deliveries(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from redis.retry import Retry
 from app import clock
 from app.errors import JiraBusy, Unavailable
 from app.jira.endpoints import Endpoint, endpoint_of
+from app.jira.leases import Leases
 from app.jira.limits import LEASE_MS, Limiter, Purpose
 from tests.integration.jira.asker import ENDPOINTS
 from tests.integration.jira.conftest import NOON, Patient
@@ -161,7 +163,7 @@ def test_the_leases_of_a_killed_process_run_out(
     limiter = Patient(redis, site_concurrency=2)
     limiter.offset_ms = 0
     assert refusal(limiter) < timedelta(seconds=3)
-    limiter.offset_ms = LEASE_MS - 20_000
+    limiter.offset_ms = LEASE_MS - 10_000
     assert limiter.accounts.standing(SITE)["in_flight"] == 2
     refusal(limiter)
     limiter.offset_ms = LEASE_MS + 1000
@@ -198,17 +200,40 @@ def test_settling_twice_counts_once(limiter: Patient) -> None:
     assert limiter.accounts.spent(SITE, NOON) == 31 + 2
 
 
-def test_a_long_answer_keeps_its_lease(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    limiter, elapsed = Patient(redis, site_concurrency=1), [0.0]
-    monkeypatch.setattr("app.jira.limits.time.monotonic", lambda: elapsed[0])
-    with limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101) as permit:
-        permit._renewed = 0.0
+def test_a_long_answer_keeps_its_lease(redis: Redis) -> None:
+    limiter = Patient(redis, site_concurrency=1)
+    limiter._leases = Leases(limiter._renew, every=0.02)
+    with limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101):
         for _ in range(10):
-            elapsed[0] += 25
-            limiter.move(25)
-            permit.keep()
+            limiter.move(LEASE_MS / 1000 - 1)
+            time.sleep(0.1)
             assert limiter.accounts.standing(SITE)["in_flight"] == 1
         refusal(limiter)
+
+
+def test_a_lease_that_was_given_back_is_not_renewed(redis: Redis) -> None:
+    limiter = Patient(redis, site_concurrency=1)
+    with limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101) as permit:
+        permit.settle(200, {}, {"issues": []})
+        limiter._renew(SITE, [permit.lease])
+        assert limiter.accounts.standing(SITE)["in_flight"] == 0
+
+
+def test_the_thread_that_renews_ends_when_nothing_is_under_way(redis: Redis) -> None:
+    limiter = Patient(redis)
+    limiter._leases = Leases(limiter._renew, every=0.02)
+
+    def renewing() -> list[threading.Thread]:
+        return [each for each in threading.enumerate() if each.name == "leases" and each not in before]
+
+    before = threading.enumerate()
+    for _ in range(3):
+        with ExitStack() as both:
+            for endpoint in (SEARCH, ISSUE):
+                both.enter_context(limiter.admit(SITE, endpoint, purpose=Purpose.BACKFILL, expected_points=2))
+            (thread,) = renewing()
+        thread.join(5)
+        assert renewing() == []
 
 
 # -- the pace
@@ -730,7 +755,7 @@ def test_an_answer_is_not_lost_with_redis_and_a_pause_still_holds(limits_url: st
     with limiter.admit(SITE, ISSUE, purpose=Purpose.BACKFILL, expected_points=2) as permit:
         client.connection_pool = nowhere().connection_pool
         permit.settle(429, TENANT)
-        permit.keep()
+        limiter._renew(SITE, [permit.lease])
     assert refusal(limiter) > timedelta(seconds=1799)
     client.close()
 

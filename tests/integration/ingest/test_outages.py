@@ -1,0 +1,98 @@
+"""While PostgreSQL is away for a moment, what was read of Jira waits in the worker: it is not read again."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from sqlalchemy import func, select
+
+from app import clock, runtime
+from app.catalog.registry import entity
+from app.errors import Unavailable
+from app.ingest import plan
+from app.ingest.backfill import Hand, walks_of
+from app.ingest.crew import outlast
+from app.store import migrate
+from app.store.tables import table_of
+from tests.conftest import a_settings
+from tests.factories import a_paired_site
+from tests.fakes.jira import FakeSite, FakeSites
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.embedded import Servers
+    from app.runtime import Runtime
+
+
+@pytest.fixture
+def own_parts(empty_database_url: str, redis_url: str) -> Iterator[Runtime]:
+    migrate.upgrade(empty_database_url)
+    made = runtime.assemble(a_settings(), database_url=empty_database_url, redis_url=redis_url)
+    yield made
+    made.store.engine.dispose()
+    made.redis.close()
+
+
+class Switch:
+    """Turns one database off and on again, as a restart of the server does to all of them."""
+
+    def __init__(self, servers: Servers, database_url: str) -> None:
+        self._admin_url = str(servers.database_url)
+        self._name = database_url.split("//sei_connect@/")[1].split("?", maxsplit=1)[0]
+        self._timers: list[threading.Timer] = []
+
+    def off(self, seconds: float) -> None:
+        self._set(is_on=False)
+        self._timers.append(threading.Timer(seconds, self._set, kwargs={"is_on": True}))
+        self._timers[-1].start()
+
+    def _set(self, *, is_on: bool) -> None:
+        with psycopg.connect(self._admin_url, autocommit=True) as admin:
+            admin.execute(f"ALTER DATABASE {self._name} ALLOW_CONNECTIONS {is_on}".encode())
+            if not is_on:
+                admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [self._name])
+
+    def wait(self) -> None:
+        for each in self._timers:
+            each.join()
+
+
+@pytest.fixture
+def switch(servers: Servers, empty_database_url: str) -> Iterator[Switch]:
+    made = Switch(servers, empty_database_url)
+    yield made
+    made.wait()
+
+
+def test_pages_that_were_read_are_not_read_again(own_parts: Runtime, switch: Switch) -> None:
+    tenant_id = a_paired_site(own_parts)[0].tenant_id
+    outages = iter([1.0])
+
+    def go_away(path: str, page: dict[str, Any]) -> None:
+        if path.endswith("/search/jql") and page.get("nextPageToken") == "300" and (seconds := next(outages, 0)):
+            switch.off(seconds)
+
+    site = FakeSite(500, go_away)
+    with own_parts.store.bound_to(tenant_id) as session:
+        plan.begin(session, tenant_id, site_concurrency=1)
+    hand = Hand(own_parts.store, FakeSites(site), tenant_id, walks_of(8), 4)  # type: ignore[arg-type]  # a fake wire
+    assert hand.work(until=clock.now() + timedelta(seconds=20)) == "done"
+    assert [asked.get("nextPageToken") for asked in site.searches()] == [None, "100", "200", "300", "400"]
+    with own_parts.store.bound_to(tenant_id) as session:
+        assert session.execute(select(func.count()).select_from(table_of(entity("issue")))).scalar_one() == 500
+
+
+def test_a_database_that_stays_away_is_told_after_a_few_tries() -> None:
+    waits: list[float] = []
+
+    def never() -> None:
+        raise Unavailable("away")
+
+    with pytest.raises(Unavailable):
+        outlast(never, pause=waits.append)
+    assert waits == [0.5, 1.0, 2.0, 4.0]

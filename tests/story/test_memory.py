@@ -1,0 +1,66 @@
+"""A worker's memory does not grow with an issue: neither with its history nor with what people say about it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from bench import usage
+from sandbox import Site, SiteKey, serve
+from tests.story.processes import RunningApp, running_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sandbox.world import Issue
+
+HISTORIES, COMMENTS, COMMENT_BYTES = 10_000, 5_000, 30_000
+MOST_MB = 250.0
+WORDS = "Somebody pastes the whole log of the second worker again, line by line, and asks what it means.\n"
+
+
+@pytest.fixture
+def own_app(empty_database_url: str, redis_url: str, key_host: str, tmp_path: Path) -> Iterator[RunningApp]:
+    """The app on a database of its own: its workers have done nothing else before."""
+    with running_app(
+        database_url=empty_database_url,
+        redis_url=redis_url.replace("?db=0", "?db=4"),
+        install_keys_url=key_host,
+        log=tmp_path / "app.log",
+    ) as started:
+        yield started
+
+
+def with_a_long_history(issue: Issue, new_id: int) -> Issue:
+    first = issue.histories[0]
+    made = ({**first, "id": str(new_id + number)} for number in range(HISTORIES - len(issue.histories)))
+    return dataclasses.replace(issue, histories=(*issue.histories, *made))
+
+
+def with_many_words(issue: Issue, template: dict[str, Any], new_id: int) -> Issue:
+    body = WORDS * (COMMENT_BYTES // len(WORDS))
+    made = ({**template, "id": str(new_id + number), "body": body} for number in range(COMMENTS))
+    return dataclasses.replace(issue, comments=tuple(made))
+
+
+def test_an_issue_of_any_size_fits_into_a_worker(
+    own_app: RunningApp, empty_database_url: str, install_key: SiteKey
+) -> None:
+    site = Site(dataset="seeded", seed=23, issues=40, projects=1, app_url=own_app.url, key=install_key)
+    found = list(site.world.searchable())
+    talkative = next(each for each in found if each.comments)
+    eventful = next(each for each in found if each is not talkative)
+    site.world.put(with_a_long_history(eventful, 70_000_000))
+    site.world.put(with_many_words(talkative, dict(talkative.comments[0]), 80_000_000))
+    with serve(site):
+        own_app.wait_until_verified(own_app.pair(site), patience=300)
+    peaks = [usage.peak_mb(each) for each in usage.descendants(own_app.processes["worker"].pid)]
+    with psycopg.connect(empty_database_url) as connection:
+        for entity, issue_id, count in (("changelog", eventful.id, HISTORIES), ("comment", talkative.id, COMMENTS)):
+            query = f"SELECT count(*) FROM jira_{entity} WHERE issue_id = %s AND deleted_at IS NULL"
+            assert connection.execute(query.encode(), [issue_id]).fetchone() == (count,)
+    assert max(peaks) < MOST_MB, peaks

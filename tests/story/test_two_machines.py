@@ -1,0 +1,75 @@
+"""More machines are more workers and nothing else: two pools with folders of their own share one site's limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app import runtime
+from app.jira.endpoints import endpoint_of
+from bench.simulator import simulated
+from tests.conftest import a_settings
+from tests.soak.stand import Stand
+from tests.story.processes import RunningApp, running_app, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from app.runtime import Runtime
+
+ISSUES, CONCURRENCY, LATENCY_MS = 2500, 3, 40
+LATE = 8
+"""Requests that a busy machine may hold up on their way to the site, so that they arrive with the next ones."""
+PAGES = "GET search/jql"
+
+
+@pytest.fixture
+def shared_redis_url(redis_url: str) -> str:
+    return redis_url.replace("?db=0", "?db=5")
+
+
+@pytest.fixture
+def own_parts(empty_database_url: str, shared_redis_url: str) -> Iterator[Runtime]:
+    made = runtime.assemble(a_settings(), database_url=empty_database_url, redis_url=shared_redis_url)
+    yield made
+    made.store.engine.dispose()
+    made.redis.close()
+
+
+@pytest.fixture
+def machines(empty_database_url: str, shared_redis_url: str, tmp_path: Path) -> Iterator[list[RunningApp]]:
+    """Two pools of workers, the first with the clock; each sees its own folder and its own environment only."""
+    with running_app(
+        database_url=empty_database_url,
+        redis_url=shared_redis_url,
+        install_keys_url="http://127.0.0.1:9/unreachable",
+        log=tmp_path / "first.log",
+        roles=(),
+    ) as first:
+        first.env |= {"SITE_CONCURRENCY": str(CONCURRENCY), "WORKER_CONCURRENCY": "2"}
+        second = RunningApp(first.port, {**first.env, "DATA_DIR": str(tmp_path / "second")}, tmp_path / "second.log")
+        first.env |= {"DATA_DIR": str(tmp_path / "first")}
+        try:
+            first.start("worker", "clock")
+            second.start("worker")
+            yield [first, second]
+        finally:
+            second.stop()
+
+
+def test_two_machines_are_as_polite_as_one(machines: list[RunningApp], own_parts: Runtime, tmp_path: Path) -> None:
+    stand = Stand(tmp_path, machines[0], own_parts)
+    with simulated(ISSUES) as site:
+        site.reset(latency_ms=LATENCY_MS, burst=100)
+        installed, integration = stand.pair(site.url)
+        stand.begin(installed.tenant_id)
+        wait_for(lambda: stand.is_verified(integration), 120, machines[0].tail)
+        counted = site.counters()
+    assert counted["most_in_flight"] == CONCURRENCY, "less would mean that nothing was put to the test"
+    assert counted["statuses"].keys() == {"200"}
+    ceiling = endpoint_of("GET", "/rest/api/3/search/jql").ceiling
+    assert counted["most_a_second"][PAGES] <= ceiling + LATE
+    for each in machines:
+        assert "page " in each.log.read_text(errors="replace"), f"{each.log.name}: this machine read nothing"
