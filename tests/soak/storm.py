@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 import psycopg
 
 from app import embedded
-from tests.soak import rows
+from tests.soak import rows, work
 from tests.soak.site import SiteProcess, site_process
 from tests.soak.watch import FeedReader, Latencies, RowWatch, figure
 from tests.story.processes import RunningApp, running_app, wait_for
@@ -73,6 +73,8 @@ class Outcome:
     """REST requests from the first change until all that was delivered was worked off."""
     points: int = 0
     by_template: dict[str, int] = field(default_factory=dict)
+    work: dict[str, float] = field(default_factory=dict)
+    """Processor seconds by part, from the first change until all that was delivered was worked off."""
     kills: list[str] = field(default_factory=list)
     true_after_s: float | None = None
     """Seconds from the last change until the tables were the site; None: never."""
@@ -95,6 +97,18 @@ class Stage:
     app: RunningApp
     integration: str
     client_key: str
+
+    def work(self) -> dict[str, float]:
+        """Processor seconds used so far, by part."""
+        pids = {name: (self.folder / "var" / file).read_text(encoding="utf-8") for name, file in _PID_FILES.items()}
+        roots = {name: int(text.split()[0]) for name, text in pids.items()}
+        roots |= {role: process.pid for role, process in self.app.processes.items()}
+        if self.site.process is not None:
+            roots["site"] = self.site.process.pid
+        return work.seconds({**roots, "this": os.getpid()})
+
+
+_PID_FILES = {"postgres": "postgres/postmaster.pid", "valkey": "valkey/server.pid"}
 
 
 @contextlib.contextmanager
@@ -144,7 +158,7 @@ def run(weather: Weather, here: Stage, say: Callable[[str], None]) -> Outcome:
     feed = FeedReader(here.app, here.integration)
     with RowWatch(here.database_url, here.client_key) as watch, feed:
         killer = Killer(weather, here)
-        began = time.time()
+        began, used = time.time(), here.work()
         site.control("POST", "storm", json=_asked(weather))
         with killer:
             wait_for(lambda: site.control("GET", "storm", params={"since": 10**9})["isOver"], weather.changes)
@@ -152,7 +166,8 @@ def run(weather: Weather, here: Stage, say: Callable[[str], None]) -> Outcome:
         say(f"{weather.changes} changes in {ended - began:.1f} s")
         outcome.kills = killer.done
         wait_for(lambda: site.control("GET", "webhooks/pending")["pending"] == 0, weather.delay_s + 120)
-        wait_for(lambda: _waiting(here.database_url) == 0, 120, here.app.tail)
+        wait_for(lambda: _waiting(here.database_url) == 0, 120, lambda: inbox(here.database_url))
+        outcome.work = {name: used_now - used.get(name, 0.0) for name, used_now in here.work().items()}
         time.sleep(1)  # the row watch looks every 40 ms
         _measure(outcome, here, watch, int(began * 1000))
         site.options(index_lag_s=0.0)  # what is on its way still takes its time
@@ -170,6 +185,16 @@ def _waiting(database_url: str) -> int:
     with psycopg.connect(database_url) as connection:
         (count,) = connection.execute("SELECT count(*) FROM inbox WHERE done_at IS NULL").fetchone() or (0,)
         return int(count)
+
+
+def inbox(database_url: str) -> str:
+    """What waits in the inbox, by event and problem: to explain why it does not get empty."""
+    with psycopg.connect(database_url) as connection:
+        table = connection.execute("SELECT * FROM inbox WHERE done_at IS NULL ORDER BY received_at LIMIT 5").fetchall()
+        counts = connection.execute(
+            "SELECT event, attempts, count(*) FROM inbox WHERE done_at IS NULL GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 20"
+        ).fetchall()
+    return "\n".join(map(str, (*counts, *table)))
 
 
 def _measure(outcome: Outcome, here: Stage, watch: RowWatch, began: int) -> None:
@@ -265,6 +290,7 @@ def told(weather: Weather, outcome: Outcome) -> list[str]:
         f"delivery to row: {outcome.from_delivery}",
         f"{outcome.requests} requests, {outcome.requests_an_issue:.3f} a changed issue; {outcome.points} points",
         f"  {top}",
+        "processor seconds: " + ", ".join(f"{name} {spent:.1f}" for name, spent in outcome.work.items()),
     ]
     if outcome.kills:
         lines.append(f"killed {len(outcome.kills)} times: {', '.join(outcome.kills)}")
@@ -283,10 +309,11 @@ def main(weather: Weather) -> int:
         sys.stdout.write(f"{words}\n")
         sys.stdout.flush()
 
+    kept = Path(tempfile.gettempdir()) / f"storm-{os.getpid()}.log"
     with stage(weather) as here:
-        outcome = run(weather, here, say)
-        if outcome.true_after_s is None:
-            kept = Path(tempfile.gettempdir()) / "storm-app.log"
+        try:
+            outcome = run(weather, here, say)
+        finally:
             shutil.copy(here.folder / "app.log", kept)
             say(f"the app's log: {kept}")
     for line in told(weather, outcome):

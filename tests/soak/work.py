@@ -1,0 +1,45 @@
+"""How much processor time each part of a run used: what a busy machine cannot distort."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_TICK = os.sysconf("SC_CLK_TCK")
+_PROC = Path("/proc")
+
+
+def seconds(roots: Mapping[str, int]) -> dict[str, float]:
+    """User and system seconds so far of each root process and all its descendants that live, by name."""
+    stats = dict(_stats())
+    children: dict[int, list[int]] = {}
+    for pid, (parent, _) in stats.items():
+        children.setdefault(parent, []).append(pid)
+    return {name: _sum(root, stats, children) for name, root in roots.items()}
+
+
+def _sum(root: int, stats: Mapping[int, tuple[int, float]], children: Mapping[int, list[int]]) -> float:
+    waiting, total = [root], 0.0
+    while waiting:
+        pid = waiting.pop()
+        if pid in stats:
+            total += stats[pid][1]
+            waiting += children.get(pid, [])
+    return total
+
+
+def _stats() -> Iterable[tuple[int, tuple[int, float]]]:
+    for folder in _PROC.iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            text = (folder / "stat").read_text()
+        except OSError:
+            continue  # it has just ended
+        values = text.rsplit(") ", 1)[1].split()
+        # state, parent, …; 11 to 14 are user and system time, of itself and of children it has waited for
+        yield int(folder.name), (int(values[1]), sum(map(int, values[11:15])) / _TICK)
