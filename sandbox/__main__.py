@@ -29,6 +29,7 @@ def main() -> None:
         key=SiteKey.at(asked.key_file) if asked.key_file else None,
         options=options,
         state=asked.state,
+        timezone=asked.timezone,
     )
     with contextlib.suppress(KeyboardInterrupt):
         serve_forever(site, asked.port, asked.host, asked.base_url)
@@ -47,6 +48,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--projects", type=int, default=6, help="projects of a seeded site")
     parser.add_argument("--key-file", type=Path, help="keep the install key here between runs")
     parser.add_argument("--state", type=Path, help="keep the site's state here: a killed process comes back with it")
+    parser.add_argument("--timezone", help="of the site and of the app's user, an IANA name")
     parser.add_argument("--options", default="{}", help="JSON of options as POST /sandbox/options takes")
     return parser
 

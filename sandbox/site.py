@@ -56,16 +56,19 @@ class Site:
         clock: Callable[[], int] = now_ms,
         base_url: str = ORIGIN,
         state: Path | None = None,
+        timezone: str | None = None,
     ) -> None:
         """Build the truth, or read it from `state`, a file that then keeps it.
 
-        `clock` (epoch ms) dates changes and page tokens, `key` may be shared by several sites.
+        `clock` (epoch ms) dates changes and page tokens, `key` may be shared by several sites, times are written and
+        the dates of queries read in `timezone`.
         """
         self.dataset = dataset
         self.journal = None if state is None else Journal(state)
         left = self.journal.read() if self.journal else None
         made = partial(open_dataset, dataset, seed=seed, issues=issues, projects=projects, recordings=recordings)
         self.world = left.world if left else made()
+        self.world.timezone = timezone or self.world.timezone
         self.key = key or SiteKey.generate()
         self.options = options or Options()
         self.clock = clock
@@ -78,13 +81,14 @@ class Site:
         self.chance = Random(seed)  # noqa: S311 - reproducible, not secret
         self._change_lock = threading.Lock()
         self.base_url = base_url
-        self.webhooks.is_down = lambda: self.is_down
-        if self.journal is not None:
-            self._keep(self.journal, left)
+        self._keep(left)
 
-    def _keep(self, journal: Journal, left: State | None) -> None:
+    def _keep(self, left: State | None) -> None:
         """Take up what was left, and write down whatever changes."""
-        lifecycle = self.lifecycle
+        self.webhooks.is_down = lambda: self.is_down
+        journal, lifecycle = self.journal, self.lifecycle
+        if journal is None:
+            return
         if left is not None:
             self.options.change(left.options)
             lifecycle.app_url = left.app_url or lifecycle.app_url

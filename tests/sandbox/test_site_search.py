@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sandbox import Site
 from sandbox.moments import DAY
 
 if TYPE_CHECKING:
-    from sandbox import Site
     from tests.sandbox.app_client import AppClient
 
 SEARCH = "/rest/api/3/search/jql"
@@ -177,6 +177,16 @@ def test_dates_are_read_in_the_users_zone_and_epochs_are_not(site: Site) -> None
     )
     assert site.search.count(f'id = {issue.id} AND updated >= "{text[:10]} {text[11:16]}"') == 1
     assert site.search.count(f'id = {issue.id} AND updated < "{text[:10]} {text[11:16]}"') == 0
+
+
+def test_a_site_may_lie_at_the_date_line() -> None:
+    at = 1_800_000_000_000  # 2027-01-15T08:00Z
+    site = Site(dataset="seeded", seed=3, issues=30, projects=2, timezone="Pacific/Tongatapu", clock=lambda: at)
+    issue = site.world.issues[site.mutate("update_issue")["issue_id"]]
+    assert issue.fields["updated"] == "2027-01-15T21:00:00.000+1300"
+    assert site.search.count(f"updated >= {at}") == 1
+    assert site.search.count('updated >= "2027-01-15 21:00"') == 1
+    assert site.search.count('updated >= "2027-01-15 21:01"') == 0
 
 
 def test_operators_agree_with_the_truth(site: Site) -> None:
