@@ -32,10 +32,12 @@ class Lane(StrEnum):
 
     LIVE = "live"
     """What somebody waits for: webhooks, the plan right after pairing."""
+    STEADY = "steady"
+    """What keeps time, a few requests each: polls, lists, second looks. Before bulk, which never ends on a busy day."""
     BULK = "bulk"
     """Backfill and top-ups: hours of it at a time."""
     UPKEEP = "upkeep"
-    """Sweeps, checks, erasure."""
+    """Checks, sweeps over whole sites, erasure."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,58 @@ class JobSpec:
 
 PLAN = JobSpec("plan", Lane.LIVE, "workers.ingest.plan")
 BACKFILL = JobSpec("backfill", Lane.BULK, "workers.ingest.backfill")
-VERIFY = JobSpec("verify", Lane.UPKEEP, "workers.ingest.verify")
+VERIFY = JobSpec("verify", Lane.UPKEEP, "workers.ingest.verify", timeout=900)
 WEBHOOKS = JobSpec("webhooks", Lane.LIVE, "workers.ingest.webhooks")
 REREAD = JobSpec("reread", Lane.BULK, "workers.ingest.reread")
 ERASE = JobSpec("erase", Lane.UPKEEP, "workers.upkeep.erase")
 PURGE = JobSpec("purge", Lane.UPKEEP, "workers.upkeep.purge")
-SWEEP = JobSpec("sweep", Lane.UPKEEP, "workers.upkeep.sweep")
+SWEEP = JobSpec("sweep", Lane.STEADY, "workers.upkeep.sweep")
+ROUND = JobSpec("round", Lane.STEADY, "workers.upkeep.round_of_duties")
+POLL = JobSpec("poll", Lane.STEADY, "workers.watch.poll", timeout=600)
+WORKLOGS = JobSpec("worklogs", Lane.STEADY, "workers.watch.worklogs", timeout=600)
+FAILED_WEBHOOKS = JobSpec("failed_webhooks", Lane.STEADY, "workers.watch.failed_webhooks")
+REFRESH = JobSpec("refresh", Lane.STEADY, "workers.watch.refresh", timeout=300)
+SECOND_LOOK = JobSpec("second_look", Lane.STEADY, "workers.watch.second_look", timeout=300)
+CATCH_UP = JobSpec("catch_up", Lane.LIVE, "workers.ingest.catch_up")
+LICENCE = JobSpec("licence", Lane.STEADY, "workers.watch.licence")
+PROBE = JobSpec("probe", Lane.STEADY, "workers.watch.probe")
+RECENT = JobSpec("recent", Lane.UPKEEP, "workers.watch.recent", timeout=900)
+ISSUE_IDS = JobSpec("issue_ids", Lane.UPKEEP, "workers.watch.issue_ids", timeout=600)
 
-ALL = (PLAN, BACKFILL, VERIFY, WEBHOOKS, REREAD, ERASE, PURGE, SWEEP)
+ALL = (
+    *(PLAN, BACKFILL, VERIFY, WEBHOOKS, REREAD, ERASE, PURGE, SWEEP, ROUND),
+    *(CATCH_UP, LICENCE, POLL, WORKLOGS, FAILED_WEBHOOKS, REFRESH, SECOND_LOOK, PROBE, RECENT, ISSUE_IDS),
+)
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """A job and its period in seconds; one of each tenant has a place of its own in the period, so that they spread."""
+
+    spec: JobSpec
+    every: int
+    is_tenants: bool = True
+    within: int | None = None
+    """Only in the first so many seconds of the period (of a day: from midnight UTC on); None: anywhere."""
+
+
+BY_THE_CLOCK = (
+    Periodic(SWEEP, 10, is_tenants=False),
+    Periodic(ROUND, 5, is_tenants=False),
+    Periodic(POLL, 5 * _MINUTE),
+    Periodic(WORKLOGS, 15 * _MINUTE),
+    Periodic(FAILED_WEBHOOKS, 30 * _MINUTE),
+    Periodic(REFRESH, 10 * _MINUTE),
+    Periodic(SECOND_LOOK, 15 * _MINUTE),
+    Periodic(PROBE, _HOUR),
+    Periodic(ISSUE_IDS, _HOUR),
+    Periodic(RECENT, _DAY, within=5 * _HOUR),
+    Periodic(VERIFY, _DAY),
+    Periodic(LICENCE, _DAY),
+)
+"""Everything that happens by the clock. `workers.schedule` ticks what is the product's, `ingest.rota` what is a tenant's."""
 
 
 def queue(redis: Redis, lane: Lane) -> Queue:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app import clock, jobs
 from app.ingest import backfill as filling
-from app.ingest import completeness, turn, webhook
+from app.ingest import catchup, completeness, rota, turn, webhook
 from app.ingest import plan as planning
 from app.jira.limits import Purpose
 from workers.job import job
@@ -23,6 +23,15 @@ def plan(runtime: Runtime, tenant_id: str) -> str | None:
     with runtime.store.bound_to(tenant) as session:
         is_planned = planning.begin(session, tenant, site_concurrency=runtime.settings.site_concurrency)
     return "the whole site is read" if is_planned else None
+
+
+@job
+def catch_up(runtime: Runtime, tenant_id: str) -> str | None:
+    """Go on after a pause, a disabled app or a broken credential."""
+    tenant = UUID(tenant_id)
+    with runtime.store.bound_to(tenant) as session:
+        has_begun = catchup.begin(session, tenant)
+    return "work goes on" if has_begun else None
 
 
 @job
@@ -47,6 +56,8 @@ _ENDED = {"again": "more is due", "later": "the rest is due later", "done": "not
 def verify(runtime: Runtime, tenant_id: str) -> str | None:
     """Compare what is stored with what the site says it has."""
     tenant = UUID(tenant_id)
+    with runtime.store.bound_to(tenant) as session:
+        rota.begin(session, tenant, jobs.VERIFY.name)
     findings = completeness.verify(runtime.store, runtime.sites.open(tenant), tenant)
     short = [each for each in findings if not each.is_complete]
     return f"{len(findings)} counts compared, {len(short)} differ" if findings else None

@@ -14,7 +14,8 @@ from uuid import UUID
 import structlog
 
 from app import config, logs, runtime
-from app.errors import AppError, JiraFailure, Unavailable
+from app.errors import AppError, JiraFailure, JiraRefused, Unavailable
+from app.ingest import parking
 from app.store import activity
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def job(work: Callable[Concatenate[Runtime, P], T]) -> Callable[P, T | None]:
                     line.done = work(_runtime(), *args, **kwargs)
                     return line.done  # type: ignore[no-any-return]  # what the job itself returned
             except (JiraFailure, Unavailable) as failure:
+                if is_tenants and isinstance(failure, JiraRefused) and failure.is_credential:
+                    parking.confirm(_runtime().store, _runtime().sites, UUID(str(args[0])))
                 # The work stands in PostgreSQL; the sweep brings it back. Nothing to gain from a stack trace.
                 log.warning("job gave way", reason=str(failure))
                 return None

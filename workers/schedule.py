@@ -6,13 +6,13 @@ The clock only enqueues. Each tick has a name of its own, so that two clock proc
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 from rq.cron import CronJob, CronScheduler
 
 from app import clock, jobs, logs
+from app.jobs import BY_THE_CLOCK, Periodic
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -22,15 +22,8 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 
-@dataclass(frozen=True)
-class Periodic:
-    """A job and its period in seconds."""
-
-    spec: jobs.JobSpec
-    every: int
-
-
-SCHEDULE = (Periodic(jobs.SWEEP, every=10),)
+SCHEDULE = tuple(each for each in BY_THE_CLOCK if not each.is_tenants)
+"""What is not one tenant's; the tenants' own is on the same list and goes by `ingest.rota`."""
 
 
 class Tick(CronJob):

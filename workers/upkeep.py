@@ -9,6 +9,7 @@ from app import jobs, logs
 from app.errors import Missing
 from app.ingest import backfill as filling
 from app.ingest import plan as planning
+from app.ingest import rota, verdict
 from app.ingest import sweep as sweeping
 from app.integrations import ledger
 from app.privacy import erase as erasing
@@ -33,6 +34,10 @@ def sweep(runtime: Runtime) -> None:
             session.enqueue(jobs.ERASE, str(integration_id), once_as=str(integration_id))
         for tenant_id in sweeping.find_purgeable(session):
             session.enqueue(jobs.PURGE, str(tenant_id), once_as=str(tenant_id))
+        late = sweeping.find_late(session)
+    for tenant_id in late:
+        with runtime.store.bound_to(tenant_id) as session:
+            verdict.conclude(session, tenant_id)
     waiting = jobs.Line(runtime.redis).hands()
     for work in due:
         with runtime.store.bound_to(work.tenant_id) as session:
@@ -48,6 +53,16 @@ def sweep(runtime: Runtime) -> None:
             if work.is_unplanned:
                 session.enqueue(jobs.PLAN, str(work.tenant_id), once_as=f"{work.tenant_id}-sweep")
     log.info("sweep", tenants=len(due))
+
+
+@job
+def round_of_duties(runtime: Runtime) -> None:
+    """Ask for what is due by the clock, for every tenant."""
+    with runtime.store.unrestricted_unsafe() as session:
+        rota.reconcile(session)
+        asked = rota.ask(session)
+    if asked:
+        log.info("round", duties=len(asked))
 
 
 @job

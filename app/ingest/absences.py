@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, select, union_all, update
+from sqlalchemy import case, func, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock
@@ -120,9 +120,17 @@ def settle(session: Session, tenant_id: UUID, issues: Collection[str], cause: st
 
 
 def seen_again(session: Session, issues: Collection[str]) -> None:
-    """Issues that were absent were seen: the index had lagged."""
+    """Issues that were absent were seen and are stored as they are: they were moved, or the index had lagged."""
+    issue = table_of(entity("issue"))
+    now_in = select(issue.c.project_id).where(issue.c.id == ABSENCES.c.issue_id).scalar_subquery()
+    is_moved = ABSENCES.c.project_id.is_distinct_from(now_in)
+    said = case((is_moved, func.concat("it is in project ", now_in, " now")), else_=None)
     is_open = (ABSENCES.c.issue_id.in_(issues), ABSENCES.c.settled_at.is_(None))
-    session.execute(update(ABSENCES).where(*is_open).values(cause=NOT_INDEXED, settled_at=clock.now()))
+    session.execute(
+        update(ABSENCES)
+        .where(*is_open)
+        .values(cause=case((is_moved, MOVED), else_=NOT_INDEXED), evidence=said, settled_at=clock.now())
+    )
 
 
 def bury(session: Session, tenant_id: UUID, issues: Collection[str], because: str, *, evidence: str) -> int:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 from app import clock, jobs
 from app.catalog.language import Fields
 from app.errors import JiraRefused
-from app.ingest import fieldmap, plan
+from app.ingest import fieldmap, plan, rota
 from app.ingest.crew import Crew, Keeper, outlast
 from app.ingest.setback import tell
 from app.ingest.turn import Slice
 from app.ingest.walk import Walker
 from app.integrations import ledger
+from app.integrations.model import State
 from app.jira.limits import Purpose
 from app.store import checkpoints, claims
 
@@ -110,7 +111,7 @@ class Hand:
         nothing: tuple[list[Chunk], Fields] = [], Fields()
         with self.store.bound_to(self.tenant_id) as session:
             integration = ledger.of_tenant(session, self.tenant_id)
-            if integration is None or not integration.state.is_working:
+            if integration is None or not integration.is_served:
                 return nothing
             chunks = claims.claim(session, self.tenant_id, at_once=self.walks, least=least, most=_TOGETHER)
             if not chunks:
@@ -139,7 +140,12 @@ class Hand:
         with self.store.bound_to(self.tenant_id) as session:
             stand = claims.standing(session)
             if stand.waiting == 0:
-                session.enqueue(jobs.VERIFY, str(self.tenant_id), once_as=f"{self.tenant_id}-{clock.epoch() // 5}")
+                integration = ledger.of_tenant(session, self.tenant_id)
+                # What is healthy is verified by the clock: walks that an edit brought do not count the whole site.
+                if integration is not None and integration.state is State.BACKFILLING:
+                    session.enqueue(jobs.VERIFY, str(self.tenant_id), once_as=f"{self.tenant_id}-{clock.epoch() // 5}")
+                elif integration is not None and integration.state is State.NEEDS_ATTENTION:
+                    rota.hasten(session, jobs.VERIFY.name)
                 return "done"
             if is_time_up and stand.due:
                 # Surplus hands, which a sweep or a webhook lent meanwhile, go for good.

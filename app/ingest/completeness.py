@@ -4,95 +4,68 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from app import clock, ids
+from app import clock, ids, jobs
 from app.catalog.registry import all_entities, entity
-from app.catalog.registry import entity as entity_named
 from app.errors import JiraDown, JiraNonsense
+from app.ingest import absences, access, counting, inbox, progress, reconcile, rota, verdict
+from app.ingest.progress import TOTALS
 from app.ingest.walk import count, jql_of
 from app.integrations import ledger
 from app.integrations.model import State
 from app.store import checkpoints, claims, poison, records
-from app.store.schema import CHUNKS, COMPLETENESS, TALLIES
+from app.store.schema import CHUNKS, COMPLETENESS, OPEN_END
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from app.jira.client import Site
     from app.store.session import Session, Store
 
-APPROXIMATE_COUNT = "approximate-count"
-LIST_TOTALS = "totals of the issues' own lists"
-WALK_TOTALS = "totals of the walks"
 _TRIES = 3
-_TOTALS = {"changelog": "changelog_total", "comment": "comment_total", "worklog": "worklog_total"}
+_LARGEST_SWEEP = 20_000
+"""Issues of a project whose ids are compared at once where counts differ; those of larger ones wait for the weekly sweep."""
+_MOST_MENDED = 500
+_SOON = timedelta(minutes=2)
+"""When counts are compared again after they differed."""
 
 
+Finding = counting.Finding
 _AT_ONCE = 8
 """Projects that Jira is asked about at once; the limiter lets through what may be."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What is stored of an entity in a scope (a project id; empty: the site) and what the site has."""
-
-    entity: str
-    scope_id: str
-    stored: int
-    expected: int
-    method: str
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether nothing is missing; more than the site has means that it deleted something since."""
-        return self.stored >= self.expected
-
-
 def verify(store: Store, site: Site, tenant_id: UUID) -> list[Finding]:
-    """Compare, keep the findings as history, and say the result in the integration's state. Raises a JiraFailure."""
-    asked = _counted(site, _projects(store, tenant_id))
+    """Compare, keep the findings as history, and say the result in the integration's state. Raises a JiraFailure.
+
+    What differs is put to be read again, or looked into; the comparison is due again soon then.
+    """
+    with store.bound_to(tenant_id) as session:
+        projects = _projects(session)
+    asked = _counted(site, projects)
+    swept = _sweep_surplus(store, site, tenant_id, asked)
     with store.bound_to(tenant_id) as session:
         records.lock_for_writing(session, tenant_id)
         # Held until the findings are kept: they must not be written behind an erasure that began while Jira was asked.
         integration = ledger.of_tenant(session, tenant_id, lock=True)
         if integration is None or integration.state is State.DELETING:
             return []
-        counted = _count_anew(session, tenant_id)
+        _count_anew(session, tenant_id)
         findings = [
-            *(
-                Finding("issue", project_id, _stored_issues(session, project_id), expected, APPROXIMATE_COUNT)
-                for project_id, expected in asked.items()
-                if expected is not None
-            ),
-            *_inside_issues(session, counted),
-            *_walked(session, counted),
+            *counting.issues(session, asked, swept),
+            *counting.inside_issues(session),
+            *counting.walked(session),
         ]
-        now, before = clock.now(), _found_short(session)
-        session.execute(
-            COMPLETENESS.insert(),
-            [
-                {
-                    "tenant_id": tenant_id,
-                    "id": ids.new(),
-                    "entity": each.entity,
-                    "scope_id": each.scope_id,
-                    "stored": each.stored,
-                    "expected": each.expected,
-                    "is_complete": each.is_complete,
-                    "method": each.method,
-                    "verified_at": now,
-                }
-                for each in findings
-            ],
-        )
+        before = _found_short(session)
+        _keep(session, tenant_id, findings)
+        _mend(session, tenant_id, findings)
         _conclude(session, tenant_id, findings, before)
     return findings
 
@@ -111,34 +84,102 @@ def _asked(site: Site, project_id: str) -> int | None:
     return count(site, jql_of(project_id))
 
 
+def _sweep_surplus(store: Store, site: Site, tenant_id: UUID, asked: Mapping[str, int | None]) -> dict[str, int]:
+    """Compare the ids of projects that have more issues here than there. Returns how many there really are."""
+    with store.bound_to(tenant_id) as session:
+        stored, suspected = counting.stored_by_project(session), absences.open_by_project(session)
+    swept = {}
+    for project_id, expected in asked.items():
+        held = stored.get(project_id, 0)
+        if expected is not None and expected < held - suspected.get(project_id, 0) and held <= _LARGEST_SWEEP:
+            swept[project_id] = reconcile.sweep_range(store, site, tenant_id, project_id, 0, OPEN_END).looked
+    return swept
+
+
+def _keep(session: Session, tenant_id: UUID, findings: Sequence[Finding]) -> None:
+    now = clock.now()
+    rows = [
+        {
+            "tenant_id": tenant_id,
+            "id": ids.new(),
+            "entity": each.entity,
+            "scope_id": each.scope_id,
+            "stored": each.stored,
+            "expected": each.expected,
+            "suspected": each.suspected,
+            "is_complete": each.is_complete,
+            "method": each.method,
+            "verified_at": now,
+        }
+        for each in findings
+    ]
+    if rows:
+        session.execute(COMPLETENESS.insert(), rows)
+
+
+def _mend(session: Session, tenant_id: UUID, findings: Sequence[Finding]) -> None:
+    """Have read again what the findings say is not as it should be."""
+    wrong = [each for each in findings if not each.is_complete]
+    inside = sorted({each.entity for each in wrong if each.entity in TOTALS})
+    for name in inside:
+        inbox.ask(session, tenant_id, _issues_with_wrong(session, name), origin=inbox.SWEEP)
+    for each in wrong:
+        if each.method == counting.WALK_TOTALS:
+            its = [CHUNKS.c.entity == each.entity, CHUNKS.c.state == "done"]
+            its += [CHUNKS.c.scope_id == each.scope_id] if each.scope_id else []
+            session.execute(update(CHUNKS).where(*its).values(finished_at=clock.now() - timedelta(days=7)))
+    if wrong:
+        rota.hasten(session, jobs.REFRESH.name)
+        rota.hasten(session, jobs.VERIFY.name, at=clock.now() + _SOON)
+
+
+def _issues_with_wrong(session: Session, name: str) -> list[str]:
+    """Issues that have more or fewer rows of an entity here than Jira says they have."""
+    child, issue = table_of(entity(name)), table_of(entity("issue"))
+    counted = (
+        select(child.c.issue_id, func.count().label("held"))
+        .where(child.c.deleted_at.is_(None))
+        .group_by(child.c.issue_id)
+        .subquery()
+    )
+    total = issue.c[TOTALS[name]]
+    query = (
+        select(issue.c.id)
+        .outerjoin(counted, counted.c.issue_id == issue.c.id)
+        .where(issue.c.deleted_at.is_(None), total.is_not(None), total != func.coalesce(counted.c.held, 0))
+    )
+    return list(session.execute(query.order_by(issue.c.id).limit(_MOST_MENDED)).scalars())
+
+
 def _conclude(session: Session, tenant_id: UUID, findings: list[Finding], before: dict[str, int]) -> None:
-    integration = ledger.of_tenant(session, tenant_id, lock=True)
+    """Put the result into the integration's state, unless walks are under way: they change it."""
     stand = claims.standing(session)
-    if integration is None or not integration.state.is_working or stand.waiting:
+    if stand.waiting:
         return
-    short = [each for each in findings if not each.is_complete]
-    if not short and not stand.failed:
-        ledger.move_to(session, integration.id, State.HEALTHY, verified_at=clock.now())
-        return
+    wrong = [each for each in findings if not each.is_complete]
+    short = [each for each in wrong if each.difference < 0]
     # A walk that ended early is walked again, but not for ever: what a second one did not bring is hidden from us.
     again = [each.scope_id for each in short if each.entity == "issue" and before.get(each.scope_id) != each.stored]
-    is_retried = bool(checkpoints.walk_again(session, ["issue"], again))
-    reason = (
-        _missing(session, short, is_retried=is_retried)
-        if short
-        else f"{stand.failed} parts of the site could not be read."
-    )
-    ledger.move_to(session, integration.id, State.NEEDS_ATTENTION, reason=reason)
+    is_retried = bool(checkpoints.walk_again(session, ["issue"], again)) if again else False
+    missing = _missing(session, short, is_retried=is_retried) if short else None
+    verdict.conclude(session, tenant_id, is_verified=not wrong, reason=missing)
 
 
 def _missing(session: Session, short: list[Finding], *, is_retried: bool) -> str:
-    missing, expected = sum(each.expected - each.stored for each in short), sum(each.expected for each in short)
-    parked = poison.count(session, short[0].entity)
+    """What is missing, each entity by its own name."""
+    sums: dict[str, tuple[int, int]] = {}
+    for each in short:
+        missing, expected = sums.get(each.entity, (0, 0))
+        sums[each.entity] = (missing - each.difference, expected + each.expected)
+    named = [f"{missing} of {expected} {name} rows" for name, (missing, expected) in sums.items()]
+    parked = sum(poison.count(session, name) for name in sums)
     if parked:
         what_now = f"{parked} record{'s' if parked > 1 else ''} could not be read"
+    elif is_retried or set(sums) != {"issue"}:
+        what_now = "they are fetched again"
     else:
-        what_now = "they are fetched again" if is_retried else "the site does not send them"
-    return f"{missing} of {expected} {short[0].entity} rows are missing; {what_now}."
+        what_now = "the site does not send them"
+    return f"{' and '.join([', '.join(named[:-1]), named[-1]] if len(named) > 1 else named)} are missing; {what_now}."
 
 
 def _found_short(session: Session) -> dict[str, int]:
@@ -152,124 +193,24 @@ def _found_short(session: Session) -> dict[str, int]:
     return {row.scope_id: row.stored for row in session.execute(latest) if not row.is_complete}
 
 
-def _projects(store: Store, tenant_id: UUID) -> list[str]:
-    with store.bound_to(tenant_id) as session:
-        query = select(CHUNKS.c.scope_id).where(CHUNKS.c.entity == "issue").distinct()
-        return list(session.execute(query).scalars())
+def _projects(session: Session) -> list[str]:
+    """The projects whose issues can be counted: planned, in sight and open."""
+    project = table_of(entity("project"))
+    query = select(CHUNKS.c.scope_id).where(CHUNKS.c.entity == "issue").distinct()
+    closed = select(project.c.id).where(
+        project.c.is_archived | project.c.is_deleted | project.c.deleted_at.is_not(None)
+    )
+    frozen = access.frozen(session)
+    return [
+        each for each in session.execute(query.where(CHUNKS.c.scope_id.not_in(closed))).scalars() if each not in frozen
+    ]
 
 
-def _stored_issues(session: Session, project_id: str) -> int:
-    table = table_of(entity("issue"))
-    query = select(func.count()).where(table.c.project_id == project_id, table.c.deleted_at.is_(None))
-    return int(session.execute(query).scalar_one())
-
-
-def _inside_issues(session: Session, counted: dict[str, int]) -> Iterator[Finding]:
-    """Histories, comments and worklogs: each issue carries Jira's own total of its list."""
-    for name, expected in _list_totals(session).items():
-        yield Finding(name, "", counted[name], expected, LIST_TOTALS)
-
-
-def _walked(session: Session, counted: dict[str, int]) -> Iterator[Finding]:
-    """What a walk counts by itself: projects, statuses, boards, sprints and the like."""
-    for name, expected in _walk_totals(session, only_done=True).items():
-        if name != "issue" and name in all_entities():
-            yield Finding(name, "", counted[name], expected, WALK_TOTALS)
-
-
-def _walk_totals(session: Session, *, only_done: bool) -> dict[str, int]:
-    """What the walks of the bound tenant were told to expect, by entity; lists of issues are counted by the issues."""
-    query = select(CHUNKS.c.entity, func.sum(CHUNKS.c.expected).label("expected")).where(CHUNKS.c.expected.is_not(None))
-    if only_done:
-        query = query.where(CHUNKS.c.state == "done")
-    rows = session.execute(query.group_by(CHUNKS.c.entity))
-    return {row.entity: int(row.expected) for row in rows if row.entity not in _TOTALS}
-
-
-def _list_totals(session: Session) -> dict[str, int]:
-    """Jira's own totals of the lists of all live issues."""
-    issues = table_of(entity("issue"))
-    sums = [func.coalesce(func.sum(issues.c[total]), 0).label(name) for name, total in _TOTALS.items()]
-    row = session.execute(select(*sums).where(issues.c.deleted_at.is_(None))).one()
-    return {name: int(getattr(row, name)) for name in _TOTALS}
-
-
-def _count_anew(session: Session, tenant_id: UUID) -> dict[str, int]:
+def _count_anew(session: Session, tenant_id: UUID) -> None:
     """Count every live row, and put the tallies right, which drift where tombstones revive. Wants the write lock."""
     counted = {}
     for name, each in all_entities().items():
         query = select(func.count()).select_from(table_of(each)).where(table_of(each).c.deleted_at.is_(None))
         counted[name] = int(session.execute(query).scalar_one())
-    held = _tallies(session)
+    held = progress.tallies(session)
     records.tally(session, tenant_id, {name: count - held.get(name, 0) for name, count in counted.items()})
-    return counted
-
-
-def _tallies(session: Session) -> dict[str, int]:
-    return {row.entity: row.live for row in session.execute(select(TALLIES.c.entity, TALLIES.c.live))}
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far one entity is; `expected` is None where the site has no count of its own."""
-
-    entity: str
-    done: int
-    expected: int | None
-    verified_at: str | None
-
-
-def progress(session: Session) -> list[Progress]:
-    """Every entity of the bound tenant: stored, expected, last verified."""
-    verified = session.execute(
-        select(COMPLETENESS.c.entity, func.max(COMPLETENESS.c.verified_at).label("at"))
-        .where(COMPLETENESS.c.is_complete)
-        .group_by(COMPLETENESS.c.entity)
-    )
-    verified_at = {row.entity: clock.rfc3339(row.at) for row in verified}
-    expected = {**_walk_totals(session, only_done=False), **_list_totals(session)}
-    held = _tallies(session)
-    return [
-        Progress(name, max(0, held.get(name, 0)), expected.get(name), verified_at.get(name)) for name in all_entities()
-    ]
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A finding as it is kept."""
-
-    entity: str
-    scope_id: str
-    project_key: str | None
-    stored: int
-    expected: int
-    difference: int
-    suspected: int
-    is_complete: bool
-    method: str
-    verified_at: datetime
-
-
-def kept(
-    session: Session, *, entity: str | None = None, scope_id: str | None = None, is_history: bool = False, limit: int
-) -> list[Kept]:
-    """Findings of the bound tenant, latest first: the latest of each entity and scope, or all that are kept."""
-    of, project = COMPLETENESS.c, table_of(entity_named("project"))
-    query = select(COMPLETENESS)
-    if entity is not None:
-        query = query.where(of.entity == entity)
-    if scope_id is not None:
-        query = query.where(of.scope_id == scope_id)
-    if not is_history:
-        query = query.ext(distinct_on(of.entity, of.scope_id)).order_by(of.entity, of.scope_id, of.verified_at.desc())
-    found = query.subquery()
-    is_its = (project.c.id == found.c.scope_id) & (found.c.scope_id != "")
-    difference = (found.c.stored - found.c.expected).label("difference")
-    names = [name for name in Kept.__dataclass_fields__ if name not in {"project_key", "difference"}]
-    rows = session.execute(
-        select(*(found.c[name] for name in names), project.c.key.label("project_key"), difference)
-        .outerjoin(project, is_its)
-        .order_by(found.c.verified_at.desc(), found.c.entity, found.c.scope_id)
-        .limit(limit)
-    )
-    return [Kept(**row._asdict()) for row in rows]

@@ -62,6 +62,11 @@ def issue(site: Site, known: str) -> Json:
         return None
 
 
+def is_archived(body: Json) -> bool:
+    """Whether an issue is archived: no search finds it, a direct read does."""
+    return bool(find(body, "fields.archiveddate") or find(body, "fields.archived"))
+
+
 def one(site: Site, entity: Entity, known: str) -> Json:
     """One thing other than an issue by its id; None where Jira says that there is none for us. Raises a JiraFailure."""
     walk = entity.one

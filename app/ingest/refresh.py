@@ -8,15 +8,16 @@ the app is missing too.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import ARRAY, Text, cast, delete, select, update
 
-from app import clock
+from app import clock, jobs
 from app.catalog.language import Each, Fields, Json, Paging, find
 from app.catalog.registry import entity as entity_named
 from app.errors import JiraNonsense, JiraRejected
-from app.ingest import access, inbox, reading
+from app.ingest import access, copies, inbox, reading, rota
 from app.ingest.storing import extract_page, store_page
 from app.jira import pages
 from app.store import records
@@ -118,7 +119,12 @@ def keep(session: Session, tenant_id: UUID, look: Look, fields: Fields) -> int:
     """Store what a look brought, bury what is gone, in the caller's transaction. Returns how many rows changed."""
     reopened = _reopened(session, look)
     haul = extract_page(look.entity, look.bodies, fields, look.scope_id or None)
+    own = [row.id for row in haul.rows if row.entity is look.entity]
+    before = copies.versions(session, look.entity.name, own)
     changed = store_page(session, tenant_id, haul, read_at=look.sent_at).changed
+    after = copies.versions(session, look.entity.name, own)
+    other = [known for known, version in after.items() if known in before and before[known] != version]
+    changed += copies.follow(session, tenant_id, look.entity.name, other, read_at=look.sent_at)
     for project_id in reopened:
         access.walk_again(session, tenant_id, project_id)
     if look.gone:
@@ -138,10 +144,24 @@ def bury(session: Session, tenant_id: UUID, entity: Entity, gone: Iterable[str])
     inbox.ask(session, tenant_id, _issues_with(session, entity, ids), origin=inbox.SWEEP)
     buried = records.bury(session, tenant_id, entity, ids, at=clock.now(), because="deleted")
     if entity.name == "board":
+        buried += _bury_sprints_of(session, tenant_id, ids)
         session.execute(
             delete(CHUNKS).where(CHUNKS.c.entity.in_(("sprint", "board_configuration")), CHUNKS.c.scope_id.in_(ids))
         )
     return buried
+
+
+def _bury_sprints_of(session: Session, tenant_id: UUID, boards: list[str]) -> int:
+    """Sprints are what boards list. Those made on a board that is gone go with it, and come back if another lists them."""
+    sprint = table_of(entity_named("sprint"))
+    query = select(sprint.c.id).where(sprint.c.origin_board_id.in_(boards), sprint.c.deleted_at.is_(None))
+    orphans = session.execute(query).scalars().all()
+    if not orphans:
+        return 0
+    others = (CHUNKS.c.entity == "sprint", CHUNKS.c.state == "done", CHUNKS.c.scope_id.not_in(boards))
+    session.execute(update(CHUNKS).where(*others).values(finished_at=clock.now() - timedelta(days=7)))
+    rota.hasten(session, jobs.REFRESH.name)
+    return records.bury(session, tenant_id, entity_named("sprint"), orphans, at=clock.now(), because="deleted")
 
 
 _ON_ISSUES = {

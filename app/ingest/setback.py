@@ -62,6 +62,8 @@ def settle(walker: Walker, chunk: Chunk, walk: Walk, failure: JiraFailure) -> No
                 _decide(session, walker.tenant_id, chunk, walk, failure)
     except LeaseLost:
         log.warning("lease lost", chunk=str(chunk.id), entity=chunk.entity)
+    if isinstance(failure, JiraRefused) and failure.is_credential:
+        raise failure
 
 
 def _decide(session: Session, tenant_id: UUID, chunk: Chunk, walk: Walk, failure: JiraFailure) -> None:
@@ -72,6 +74,9 @@ def _decide(session: Session, tenant_id: UUID, chunk: Chunk, walk: Walk, failure
     elif isinstance(failure, JiraGone) and walk.each is not Each.SITE:
         # The project, board or issue vanished meanwhile: nothing left to walk.
         checkpoints.finish(session, chunk)
+    elif isinstance(failure, JiraRefused) and failure.is_credential:
+        # The hand ends with it, and whoever sent it finds out whether the site refuses everything (`parking`).
+        checkpoints.postpone(session, chunk, until=clock.now(), problem=problem, counts=False)
     elif isinstance(failure, JiraRefused):
         checkpoints.postpone(session, chunk, until=clock.now() + _PROBE, problem=problem, counts=False)
         tell(session, tenant_id, f"Jira refuses us: {failure}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, delete, false, func, or_, select, update
 
 from app import clock
+from app.ingest import verdict
 from app.ingest.inbox import is_own
 from app.integrations.ledger import WORKING
 from app.integrations.model import State
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 
-_KEPT = timedelta(days=7)
+_KEPT, _FINDINGS_KEPT = timedelta(days=7), timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,20 @@ def promise_erasure(session: Session) -> None:
     )
 
 
+def find_late(session: Session) -> list[UUID]:
+    """Tenants whose rows grow older than they should, or did: how they stand is concluded anew."""
+    polled = func.coalesce(INTEGRATIONS.c.polled_at, INTEGRATIONS.c.verified_at)
+    is_late = INTEGRATIONS.c.state.in_((State.HEALTHY.value,)) & (polled < clock.now() - verdict.LATE)
+    rows = session.execute(
+        select(INTEGRATIONS.c.tenant_id).where(is_late | (INTEGRATIONS.c.state == State.DELAYED.value))
+    )
+    return [row.tenant_id for row in rows if row.tenant_id is not None]
+
+
 def tidy(session: Session) -> None:
-    """Forget handled deliveries after a week, and rotated secrets once their overlap is over."""
+    """Forget handled deliveries after a week, findings after a quarter, rotated secrets once their overlap is over."""
     session.execute(delete(INBOX).where(INBOX.c.done_at < clock.now() - _KEPT))
+    session.execute(delete(COMPLETENESS).where(COMPLETENESS.c.verified_at < clock.now() - _FINDINGS_KEPT))
     activity.tidy(session)
     is_over = CREDENTIALS.c.previous_until < clock.now()
     session.execute(update(CREDENTIALS).where(is_over).values(previous_sealed=None, previous_until=None))

@@ -189,7 +189,9 @@ class Drain:
         """All questions to Jira, before the transaction begins. Raises a JiraFailure."""
         if batch.issues:
             batch.read = read = reading.issues(self.site, batch.issues)
-            bodies = [body for body in read.bodies if not _is_archived(body) or not _is_among(body, read.unsearchable)]
+            bodies = [
+                body for body in read.bodies if not reading.is_archived(body) or not _is_among(body, read.unsearchable)
+            ]
             batch.haul = extract_page(entity("issue"), bodies, batch.fields, None)
             batch.boards = self._boards_of(bodies)
         for name in ONE_AT:
@@ -225,7 +227,7 @@ class Drain:
     def _settle_absent(self, session: Session, batch: _Batch, read: Read, haul: Haul) -> None:
         """What has become of issues that the search did not return."""
         absences.seen_again(session, [row.id for row in haul.rows if row.entity is haul.entity])
-        archived = {str(find(each, "id")) for each in read.bodies if _is_archived(each)} & read.unsearchable
+        archived = {str(find(each, "id")) for each in read.bodies if reading.is_archived(each)} & read.unsearchable
         deleted = {each for d in batch.taken if d.event == ISSUE_DELETED for each in d.issues} & read.gone
         for because, found, said in (("archived", archived, "a direct read"), ("deleted", deleted, "a webhook")):
             if live := _stored(session, found):
@@ -272,10 +274,6 @@ def _stored(session: Session, issues: Iterable[str]) -> list[str]:
     table = table_of(entity("issue"))
     query = select(table.c.id).where(table.c.id.in_(sorted(issues)), table.c.deleted_at.is_(None))
     return list(session.execute(query).scalars())
-
-
-def _is_archived(body: Json) -> bool:
-    return bool(find(body, "fields.archiveddate") or find(body, "fields.archived"))
 
 
 def _is_among(body: Json, issues: Collection[str]) -> bool:

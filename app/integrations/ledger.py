@@ -14,6 +14,7 @@ from app.store.schema import INTEGRATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from uuid import UUID
 
     from sqlalchemy import ColumnElement, Row
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _COLUMNS = tuple(INTEGRATIONS.c[each.name] for each in fields(Integration))
 
 
+_BY_ADMIN = "Paused by an SEI admin."
 WORKING = tuple(state.value for state in State if state.is_working)
 """The states in which workers pull."""
 
@@ -117,7 +119,7 @@ def pause(session: Session, integration_id: UUID) -> Integration:
     held = get(session, integration_id, lock=True)
     if held.tenant_id is None or not (held.state.is_working or held.state is State.PAUSED):
         raise Conflicting("Only a connected integration can be paused.")
-    move_to(session, integration_id, State.PAUSED, reason="Paused by an SEI admin.")
+    move_to(session, integration_id, State.PAUSED, reason=_BY_ADMIN)
     return get(session, integration_id)
 
 
@@ -127,8 +129,45 @@ def resume(session: Session, integration_id: UUID) -> Integration:
     if held.tenant_id is None or held.state in {State.PENDING, State.DISCONNECTED, State.DELETING}:
         raise Conflicting("Only a connected integration can be resumed.")
     if held.state is State.PAUSED:
-        move_to(session, integration_id, State.BACKFILLING)
+        is_read = held.verified_at is not None
+        move_to(session, integration_id, State.DELAYED if is_read else State.BACKFILLING)
     return get(session, integration_id)
+
+
+def disconnect(session: Session, tenant_id: UUID, *, reason: str) -> bool:
+    """The site disabled the app: work stops, the pairing stays, and what it was before is kept. Returns whether it was."""
+    held = of_tenant(session, tenant_id, lock=True)
+    if held is None or not (held.state.is_working or held.state is State.PAUSED):
+        return False
+    move_to(session, held.id, State.DISCONNECTED, reason=reason, state_before=held.state.value)
+    return True
+
+
+def reconnect(session: Session, tenant_id: UUID) -> bool:
+    """The site enabled the app again: what was paused is paused, what worked works. Returns whether it works now."""
+    held = of_tenant(session, tenant_id, lock=True)
+    if held is None or held.state is not State.DISCONNECTED or held.state_before is None:
+        return False
+    if held.state_before == State.PAUSED.value:
+        move_to(session, held.id, State.PAUSED, reason=_BY_ADMIN, state_before=None)
+        return False
+    state = State.DELAYED if held.verified_at is not None else State.BACKFILLING
+    move_to(session, held.id, state, state_before=None, parked_until=None, parked_because=None)
+    return True
+
+
+def park(session: Session, tenant_id: UUID, because: str, *, until: datetime, reason: str) -> None:
+    """Ask nothing of the site until a probe succeeds; the next is due at a moment."""
+    held = of_tenant(session, tenant_id, lock=True)
+    if held is not None and held.state.is_working:
+        also = {"parked_until": until, "parked_because": because}
+        move_to(session, held.id, State.NEEDS_ATTENTION, reason=reason, **also)
+
+
+def unpark(session: Session, tenant_id: UUID) -> bool:
+    """Ask again. Returns whether the tenant was parked."""
+    is_parked = (INTEGRATIONS.c.tenant_id == tenant_id, INTEGRATIONS.c.parked_because.is_not(None))
+    return bool(session.changed(update(INTEGRATIONS).where(*is_parked).values(parked_until=None, parked_because=None)))
 
 
 def mark_ingested(session: Session, tenant_id: UUID) -> bool:
@@ -140,6 +179,12 @@ def mark_ingested(session: Session, tenant_id: UUID) -> bool:
             .values(last_ingested_at=clock.now())
         )
     )
+
+
+def mark_polled(session: Session, tenant_id: UUID) -> None:
+    """Note that a poll of the tenant has just ended cleanly."""
+    is_its = (INTEGRATIONS.c.tenant_id == tenant_id, INTEGRATIONS.c.state.in_(WORKING))
+    session.execute(update(INTEGRATIONS).where(*is_its).values(polled_at=clock.now()))
 
 
 def _from(row: Row[tuple[Any, ...]]) -> Integration:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -60,6 +61,8 @@ class Answer:
     body: Json
     sent_at: datetime
     status: int = 200
+    site_time: datetime | None = None
+    """What time the site had, to the second, where it said so."""
 
 
 class Connections:
@@ -138,7 +141,8 @@ class Site:
                     stream=True,
                     **data,
                 ) as response:
-                    return Answer(_read(response, permit, timeout.body), sent_at, response.status_code)
+                    body = _read(response, permit, timeout.body)
+                    return Answer(body, sent_at, response.status_code, _site_time(response))
             except (requests.RequestException, HTTPError) as error:
                 raise JiraDown(f"No answer from the site: {type(error).__name__}.") from error
 
@@ -154,6 +158,13 @@ class Site:
         """Nothing leaves for an address off the list; whether the name leads to a private one, the wire finds out."""
         if not hosts.is_allowed(self.base_url, self._site_hosts):
             raise JiraRefused("The site's address is not on SITE_HOSTS.")
+
+
+def _site_time(response: requests.Response) -> datetime | None:
+    try:
+        return parsedate_to_datetime(response.headers["Date"])
+    except (KeyError, ValueError):
+        return None
 
 
 def query_of(params: Mapping[str, str | int | Sequence[str | int]]) -> str:

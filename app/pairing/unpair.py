@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 BY_ADMIN = "A Jira admin disconnected the site. Generate a new key to connect it again."
+DISABLED = "A Jira admin disabled the app. Work goes on when it is enabled again in Manage apps."
 UNINSTALLED = "The app was uninstalled from Jira. Install it again and generate a new key."
+
+_UNPARKED = {"state_before": None, "parked_until": None, "parked_because": None}
 
 
 def unpair(session: Session, tenant_id: UUID, *, reason: str) -> bool:
@@ -37,11 +40,11 @@ def unpair(session: Session, tenant_id: UUID, *, reason: str) -> bool:
 def let_go(session: Session, held: Integration, *, reason: str) -> None:
     """Take an integration from the tenant it was paired with; it stays its account's."""
     with session.with_account(held.account_id):
-        ledger.move_to(session, held.id, State.DISCONNECTED, reason=reason, tenant_id=None)
+        ledger.move_to(session, held.id, State.DISCONNECTED, reason=reason, tenant_id=None, **_UNPARKED)
 
 
 def mark_departed(session: Session, tenant_id: UUID) -> None:
     """The site uninstalled the app: the pairing stays visible as disconnected until somebody pairs anew."""
     held = ledger.of_tenant(session, tenant_id, lock=True)
     if held is not None:
-        ledger.move_to(session, held.id, State.DISCONNECTED, reason=UNINSTALLED)
+        ledger.move_to(session, held.id, State.DISCONNECTED, reason=UNINSTALLED, state_before=None)

@@ -188,6 +188,12 @@ def walk_again(session: Session, entities: Collection[str], scope_ids: Collectio
     return session.changed(update(CHUNKS).where(is_meant, is_begun).values(**_FRESH, due_at=clock.now()))
 
 
+def make_due(session: Session) -> None:
+    """Let the bound tenant's chunks that wait for a later moment be taken now."""
+    now = clock.now()
+    session.execute(update(CHUNKS).where(CHUNKS.c.state == "waiting", CHUNKS.c.due_at > now).values(due_at=now))
+
+
 def forget(session: Session) -> None:
     """Drop the bound tenant's plan; whoever holds a chunk finds its lease lost."""
     session.execute(delete(CHUNKS))

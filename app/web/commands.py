@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from app import embedded, ids, jobs, runtime
 from app.errors import AppError, Missing
-from app.ingest import completeness
+from app.ingest import completeness, rota
 from app.integrations import accounts, ledger
 from app.store import directory
 from app.web.doctor import examine
@@ -123,6 +123,9 @@ def sync(integration: str, *, full: bool) -> None:
         held = _find(parts, integration)
         if held.tenant_id is None or not held.state.is_working:
             raise click.ClickException("The integration is not connected, or it is paused.")
+        if not full:
+            with parts.store.bound_to(held.tenant_id) as session:
+                rota.hasten(session, "poll", "worklogs", "failed_webhooks", "refresh", "second_look", "verify")
         jobs.enqueue(parts.redis, jobs.PLAN if full else jobs.BACKFILL, str(held.tenant_id))
         click.echo("Started. Follow it with: python -m app verify " + integration)
 

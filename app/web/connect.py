@@ -10,10 +10,11 @@ from flask import Blueprint, Response, request
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from app import clock
+from app import clock, jobs
 from app.doors.tokens import LEEWAY
 from app.errors import JiraNonsense, Malformed, Unproven
 from app.ingest import inbox
+from app.integrations import ledger
 from app.integrations.settings import storable
 from app.jira import client, hosts
 from app.pairing import unpair
@@ -23,8 +24,11 @@ from app.web import guard
 from app.web.guard import Door, trusts
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from app.config import Settings
     from app.runtime import Runtime
+    from app.store.session import Session
 
 DESCRIPTOR = Path(__file__).parents[2] / "atlassian-connect.json"
 _LIFECYCLE_BYTES = 1024 * 1024
@@ -104,7 +108,7 @@ def _lifecycle(runtime: Runtime) -> Blueprint:
         )
         with runtime.store.unrestricted_unsafe() as session:
             if spent.spend(session, token, raw, expires_at=claims.expires_at + LEEWAY):
-                arrive.arrive(session, runtime.keyring, install)
+                _tell(session, arrive.arrive(session, runtime.keyring, install), Hook.INSTALLED)
         return Response(status=_NO_CONTENT)
 
     @routes.post("/uninstalled")
@@ -131,7 +135,8 @@ def _switches(runtime: Runtime) -> Blueprint:
         issuer = knocked.tenant.client_key or ""
         _parsed(LifecycleBody, _body(_LIFECYCLE_BYTES), issuer, hook, runtime.settings)
         with runtime.store.unrestricted_unsafe() as session:
-            depart.switch(session, knocked.tenant.id, hook, issued_at=knocked.issued_at)
+            if depart.switch(session, knocked.tenant.id, hook, issued_at=knocked.issued_at):
+                _tell(session, knocked.tenant.id, hook)
         return Response(status=_NO_CONTENT)
 
     @routes.post("/enabled")
@@ -143,6 +148,15 @@ def _switches(runtime: Runtime) -> Blueprint:
         return switch(Hook.DISABLED)
 
     return routes
+
+
+def _tell(session: Session, tenant_id: UUID, hook: Hook) -> None:
+    """What a hook that was applied means for the integration that the site is paired with."""
+    if hook is Hook.DISABLED:
+        ledger.disconnect(session, tenant_id, reason=unpair.DISABLED)
+    elif ledger.reconnect(session, tenant_id) or ledger.unpark(session, tenant_id):
+        # Enabled again, or installed anew with another secret.
+        session.enqueue(jobs.CATCH_UP, str(tenant_id), once_as=str(tenant_id))
 
 
 def _webhooks(runtime: Runtime) -> Blueprint:

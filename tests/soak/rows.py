@@ -109,15 +109,12 @@ class _Truth:
     def _take(self, of: Entity, bodies: Iterable[Json], parent_id: str | None = None) -> None:
         scope = None if of.name == "issue" else parent_id
         for body in bodies:
-            top_ups = []
-            for found in extract_all(of, body, self._page, scope):
-                if isinstance(found, Row):
-                    self._put(found)
-                else:
-                    top_ups.append(found)
-            for each in {(each.entity, each.parent_id): each for each in top_ups}.values():
+            page = Page(self._page.fields)
+            extract_all(of, body, page, scope)
+            for row in page.rows:
+                self._put(row)
+            for each in {(each.entity, each.parent_id): each for each in page.top_ups}.values():
                 self._top_up(each)
-        self._page.fragments.clear()
 
     def _top_up(self, needed: TopUp) -> None:
         if needed.entity.walk is not None:

@@ -9,7 +9,7 @@ from flask import Response
 
 from app import clock, jobs
 from app.errors import Conflicting, JiraRefused, Unavailable
-from app.ingest import completeness
+from app.ingest import progress as standing
 from app.integrations import ledger
 from app.integrations.ledger import Draft
 from app.integrations.model import State
@@ -201,7 +201,8 @@ def read_again(runtime: Runtime, integration_id: UUID, *, resumes: bool) -> Show
         held = ledger.resume(session, integration_id) if resumes else ledger.get(session, integration_id)
         if held.tenant_id is None or not held.state.is_working:
             raise Conflicting("The integration is not connected, or it is paused.")
-        session.enqueue(jobs.PLAN, str(held.tenant_id), once_as=str(held.tenant_id))
+        again = jobs.CATCH_UP if resumes else jobs.PLAN
+        session.enqueue(again, str(held.tenant_id), once_as=str(held.tenant_id))
     return ShownIntegration.of(held, site_of(runtime, held.tenant_id))
 
 
@@ -246,7 +247,7 @@ def progress_of(runtime: Runtime, held: Integration) -> ShownProgress:
     if held.tenant_id is None:
         return shown
     with runtime.store.bound_to(held.tenant_id) as session:
-        shown.entities = [EntityProgress(**vars(each)) for each in completeness.progress(session)]
+        shown.entities = [EntityProgress(**vars(each)) for each in standing.by_entity(session)]
         shown.parked = [_parked(each) for each in poison.newest(session, _SHOWN)]
         shown.parked_total = poison.count(session)
         shown.problems = [Problem(**vars(each)) for each in claims.problems(session, _SHOWN)]

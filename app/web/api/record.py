@@ -9,7 +9,7 @@ from flask import Response
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from app import clock
-from app.ingest import absences, access, completeness, inbox
+from app.ingest import absences, access, inbox, progress
 from app.store import activity, validity
 from app.web.api.integrations import held_by_caller
 from app.web.api.shapes import IntegrationPath, problems
@@ -207,11 +207,11 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
 
 def findings_of(runtime: Runtime, held: Integration, query: CompletenessQuery) -> Findings:
     """The findings of an integration."""
-    found: list[completeness.Kept] = []
+    found: list[progress.Kept] = []
     frozen: dict[str, str] = {}
     if held.tenant_id is not None:
         with runtime.store.bound_to(held.tenant_id) as session:
-            found = completeness.kept(
+            found = progress.kept(
                 session, entity=query.entity, scope_id=query.project, is_history=query.history, limit=query.limit
             )
             frozen = access.frozen(session)

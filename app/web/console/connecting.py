@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from app import ids
 from app.errors import Missing
-from app.ingest import completeness
+from app.ingest import progress as standing
 from app.integrations import ledger
 from app.integrations.ledger import Draft
 from app.integrations.model import Method, Product, State
@@ -140,7 +140,7 @@ def shown_of(runtime: Runtime, held: Integration) -> shown.Shown:
     entities = []
     if held.tenant_id is not None:
         with runtime.store.bound_to(held.tenant_id) as session:
-            entities = completeness.progress(session)
+            entities = standing.by_entity(session)
     site = site_of(runtime, held.tenant_id)
     page = shown.integration(held, entities)
     is_paired = bool(page["is"]["paired"])

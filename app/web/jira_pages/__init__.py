@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from app import clock, ids
 from app.doors.administrators import require_administrator
 from app.errors import Forbidden, Malformed, Missing
-from app.ingest import completeness
+from app.ingest import progress as standing
 from app.integrations import ledger
 from app.pairing import unpair
 from app.web import guard, headers
@@ -89,7 +89,7 @@ def _calls(runtime: Runtime) -> Blueprint:
             held = ledger.of_tenant(session, tenant_id)
             if held is None:
                 return jsonify(integration=None)
-            entities = [vars(each) for each in completeness.progress(session)]
+            entities = [vars(each) for each in standing.by_entity(session)]
         return jsonify(integration=_shown(held), entities=entities)
 
     routes.add_url_rule("/page", "page", lambda: jsonify(page_of(runtime, watcher())))

@@ -14,10 +14,12 @@ from werkzeug.serving import make_server
 
 from app import clock, runtime
 from app.catalog.registry import entity
-from app.ingest import completeness, plan, webhook
+from app.ingest import absences, completeness, lists, plan, secondlook, undelivered, webhook, worklogs
+from app.ingest import poll as polling
 from app.ingest.backfill import Hand
 from app.integrations import ledger
 from app.integrations.model import State
+from app.store.freshness import ABSENCES, CURSORS
 from app.store.schema import CHUNKS, INSTALLATIONS
 from app.store.tables import table_of
 from app.tenants.sites import Sites
@@ -26,6 +28,8 @@ from sandbox import Site, serve
 from tests.conftest import a_settings
 from tests.factories import an_account, an_integration
 from tests.fakes.limiter import OpenLimiter
+from tests.soak import rows
+from tests.soak.site import PERSON
 from tests.soak.truth import differences
 
 if TYPE_CHECKING:
@@ -58,7 +62,7 @@ class Town:
     def walk(self, *, rounds: int = 30) -> None:
         """Lend hands until nothing waits; what is postponed is due at once."""
         for _ in range(rounds):
-            hand = Hand(self.parts.store, self.parts.sites, self.tenant_id, 8, 4)
+            hand = Hand(self.parts.store, self.parts.sites, self.tenant_id, 8, 1)
             if hand.work(until=clock.now() + timedelta(seconds=30)) == "done":
                 return
             with self.parts.store.bound_to(self.tenant_id) as session:
@@ -80,6 +84,48 @@ class Town:
         self.walk()
         return handled
 
+    def poll(self) -> str | None:
+        return polling.poll(self.parts.store, self.jira, self.tenant_id)
+
+    def catch_up(self) -> None:
+        """What the clock would have done in the next half hour: the poll, the feeds, the lists, and what they ask for."""
+        self.poll()
+        worklogs.follow(self.parts.store, self.jira, self.tenant_id)
+        undelivered.drain(self.parts.store, self.jira, self.tenant_id)
+        self.drain()
+
+    def refresh(self, *entities: str) -> None:
+        """Read the lists of these entities again, however fresh they are."""
+        with self.parts.store.bound_to(self.tenant_id) as session:
+            old = {"finished_at": clock.now() - timedelta(days=30)}
+            session.execute(update(CHUNKS).where(CHUNKS.c.entity.in_(entities), CHUNKS.c.state == "done").values(**old))
+            session.execute(update(CURSORS).where(CURSORS.c.name == "link types").values(ended_at=None))
+        for _ in range(50):
+            if lists.refresh_stalest(self.parts.store, self.jira, self.tenant_id) is None:
+                break
+        self.drain()
+
+    def look_again(self) -> str | None:
+        """The second look, an hour later."""
+        with self.parts.store.bound_to(self.tenant_id) as session:
+            earlier = ABSENCES.c.last_missed_at - timedelta(hours=1)
+            session.execute(update(ABSENCES).where(ABSENCES.c.settled_at.is_(None)).values(last_missed_at=earlier))
+        found = secondlook.look_again(self.parts.store, self.jira, self.tenant_id)
+        self.drain()
+        return found
+
+    def absences(self) -> dict[str, tuple[str, str | None]]:
+        """Cause and evidence of every absence by issue; settled ones only have a cause."""
+        with self.parts.store.bound_to(self.tenant_id) as session:
+            return {each.issue_id: (each.cause, each.evidence) for each in absences.listed(session, limit=1000)}
+
+    def age(self) -> None:
+        """Let all that is stored have been read a day ago, so that no sweep takes it for too young to be missed."""
+        with self.parts.store.unrestricted_unsafe() as session:
+            table = table_of(entity("issue"))
+            old = table.c.read_at - timedelta(days=1)
+            session.execute(update(table).where(table.c.tenant_id == self.tenant_id).values(read_at=old))
+
     def rows(self, name: str, *columns: str) -> dict[str, Any]:
         """Every row of an entity, by id: its tombstone's reason (None where it lives) or the columns asked for."""
         table = table_of(entity(name))
@@ -94,6 +140,12 @@ class Town:
     def differences(self) -> list[str]:
         """Where the tables differ from the site's truth."""
         return differences(self.database_url, self.site)
+
+    def wrong_fields(self) -> str:
+        """Where the tables differ from what the site itself shows, field by field; empty where they do not."""
+        self.site.options.api_tokens = dict([PERSON])
+        found = rows.differences(self.database_url, self.site.base_url, self.site.client_key)
+        return rows.summary(found) if found else ""
 
     def versions(self) -> dict[tuple[str, str], int]:
         """The version of every row, to see what a step changed."""

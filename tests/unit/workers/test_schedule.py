@@ -8,7 +8,8 @@ import pytest
 from redis import Redis
 
 from app import jobs
-from workers.schedule import SCHEDULE, Periodic, Tick, scheduler
+from app.jobs import BY_THE_CLOCK, Periodic
+from workers.schedule import SCHEDULE, Tick, scheduler
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Hands
@@ -32,7 +33,7 @@ def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
 
 def test_a_tick_names_its_jobs_lane_and_function() -> None:
     tick = Tick(MINUTELY)
-    assert (tick.queue_name, tick.func_name, tick.interval) == ("upkeep", "workers.upkeep.sweep", 60)
+    assert (tick.queue_name, tick.func_name, tick.interval) == ("steady", "workers.upkeep.sweep", 60)
 
 
 def test_two_clocks_in_one_period_ask_for_one_job(
@@ -61,5 +62,6 @@ def test_the_scheduler_holds_the_whole_list(nowhere: Redis) -> None:
 
 
 def test_every_period_is_a_sensible_number_of_seconds() -> None:
-    assert all(5 <= periodic.every <= 7 * 24 * 3600 for periodic in SCHEDULE)
-    assert len({periodic.spec.name for periodic in SCHEDULE}) == len(SCHEDULE)
+    assert all(5 <= periodic.every <= 7 * 24 * 3600 for periodic in BY_THE_CLOCK)
+    assert all(periodic.within is None or periodic.within <= periodic.every for periodic in BY_THE_CLOCK)
+    assert len({periodic.spec.name for periodic in BY_THE_CLOCK}) == len(BY_THE_CLOCK)

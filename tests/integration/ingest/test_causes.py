@@ -1,0 +1,406 @@
+"""Not returned has six meanings: each ends in the right state with the right cause, and none is erased by mistake."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import func, select, update
+
+from app import clock, ids
+from app.catalog.registry import entity
+from app.ingest import absences, access, inbox, lists, named, reconcile, verdict
+from app.integrations.model import State
+from app.store import validity
+from app.store.freshness import ABSENCES, CURSORS
+from app.store.tables import table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.ingest.conftest import Town
+
+
+@pytest.fixture
+def deaf(a_town: Callable[..., Town]) -> Town:
+    """A site whose webhooks never arrive, read a day ago."""
+    town = a_town(issues=60, projects=3, seed=5)
+    town.site.options.webhooks = False
+    town.age()
+    return town
+
+
+def sweep(town: Town) -> None:
+    """The weekly sweep, all of it at once."""
+    with town.parts.store.bound_to(town.tenant_id) as session:
+        session.execute(update(CURSORS).where(CURSORS.c.name == "ids").values(began=None, scope_id=""))
+    reconcile.sweep_ids(town.parts.store, town.jira, town.tenant_id)
+    town.drain()
+
+
+def quiet(town: Town) -> str:
+    """An issue on which no worklog tells of its end."""
+    return next(each.id for each in town.site.world.searchable() if not each.worklogs)
+
+
+def talkative(town: Town) -> str:
+    return next(each.id for each in town.site.world.searchable() if each.worklogs)
+
+
+def test_hidden(deaf: Town) -> None:
+    """A security level was set: absent twice and 404, and nothing says that it was deleted."""
+    issue = quiet(deaf)
+    deaf.site.mutate("hide_issue", issue=issue)
+    sweep(deaf)
+    assert deaf.absences() == {issue: ("unknown", None)}
+    assert issue in deaf.live("issue"), "one absence buries nothing"
+    assert deaf.look_again() == "1 hidden"
+    assert deaf.rows("issue")[issue] == "hidden"
+    assert deaf.absences()[issue][0] == "hidden"
+    assert deaf.differences() == []
+
+
+def test_what_was_hidden_comes_back_whole(deaf: Town) -> None:
+    issue = talkative(deaf)
+    deaf.site.mutate("hide_issue", issue=issue)
+    sweep(deaf)
+    deaf.look_again()
+    assert issue not in deaf.live("issue")
+    deaf.site.mutate("reveal_issue", issue=issue)
+    sweep(deaf)
+    assert issue in deaf.live("issue")
+    assert deaf.differences() == []
+
+
+def test_deleted_is_told_by_a_webhook_even_if_it_lies(a_town: Callable[..., Town]) -> None:
+    town = a_town()
+    issue = quiet(town)
+    town.site.mutate("delete_issue", issue=issue)
+    town.drain()
+    assert town.rows("issue")[issue] == "deleted"
+
+
+def test_deleted_is_told_by_the_webhooks_of_what_hung_on_it(deaf: Town) -> None:
+    issue = quiet(deaf)
+    deaf.site.mutate("delete_issue", issue=issue)
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        inbox.keep(
+            session, deaf.tenant_id, "d", "attachment_deleted", {"issue": {"id": issue}, "attachment": {"id": 1}}
+        )
+    deaf.drain()
+    assert issue in deaf.live("issue"), "a second look comes first"
+    assert deaf.look_again() == "1 deleted"
+    assert deaf.absences()[issue] == ("deleted", "attachment_deleted")
+
+
+def test_deleted_is_told_by_jiras_list_of_deleted_worklogs(deaf: Town) -> None:
+    issue = talkative(deaf)
+    deaf.site.options.worklog_feed_delay_s = 0
+    deaf.site.mutate("delete_issue", issue=issue)
+    deaf.catch_up()
+    assert deaf.look_again() == "1 deleted"
+    assert deaf.rows("issue")[issue] == "deleted"
+    assert deaf.differences() == []
+
+
+def test_deleted_is_told_by_the_audit_log_where_the_app_may_read_it(deaf: Town) -> None:
+    issue = quiet(deaf)
+    deaf.site.options.audit_allowed = True
+    deaf.site.mutate("delete_issue", issue=issue)
+    sweep(deaf)
+    assert deaf.look_again() == "1 deleted"
+    assert deaf.absences()[issue] == ("deleted", "the audit log")
+
+
+def test_hidden_is_told_by_a_change_of_the_security_level(deaf: Town) -> None:
+    issue = talkative(deaf)
+    deaf.site.mutate("hide_issue", issue=issue)
+    body = {"issue": {"id": issue}, "changelog": {"items": [{"field": "security", "from": None, "to": "10001"}]}}
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        inbox.keep(session, deaf.tenant_id, "d", "jira:issue_updated", body)
+    deaf.drain()
+    assert deaf.look_again() == "1 hidden"
+    assert deaf.absences()[issue] == ("hidden", "its security level was changed")
+
+
+def test_archived(deaf: Town) -> None:
+    issue = talkative(deaf)
+    deaf.site.mutate("archive_issue", issue=issue)
+    sweep(deaf)
+    assert deaf.look_again() == "1 archived"
+    assert deaf.rows("issue")[issue] == "archived"
+    children = table_of_children(deaf, issue)
+    assert children == {"archived"}
+    assert deaf.differences() == []
+
+
+def table_of_children(town: Town, issue: str) -> set[str | None]:
+    found: set[str | None] = set()
+    with town.parts.store.bound_to(town.tenant_id) as session:
+        for name in ("changelog", "comment", "worklog"):
+            table = table_of(entity(name))
+            query = select(table.c.deleted_because).where(table.c.issue_id == issue)
+            found |= set(session.execute(query).scalars())
+    return found
+
+
+def test_moved(deaf: Town) -> None:
+    """An issue that was moved to another project is where it is now, under the id that it has always had."""
+    issue = talkative(deaf)
+    before = deaf.rows("issue", "project_id", "key")[issue]
+    deaf.site.mutate("move_issue", issue=issue)
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        absences.miss(session, deaf.tenant_id, [issue])
+    assert deaf.look_again() == "1 moved"
+    after = deaf.rows("issue", "project_id", "key")[issue]
+    assert issue in deaf.live("issue")
+    assert after[0] != before[0]
+    assert after[1] != before[1]
+    assert deaf.absences()[issue] == ("moved", f"it is in project {after[0]} now")
+    assert deaf.differences() == []
+
+
+def test_moved_is_found_by_the_sweep_of_either_project(deaf: Town) -> None:
+    issue = talkative(deaf)
+    deaf.site.mutate("move_issue", issue=issue)
+    sweep(deaf)
+    assert deaf.differences() == []
+    assert issue in deaf.live("issue")
+    assert deaf.absences().get(issue, ("moved", None))[0] == "moved"
+
+
+def test_moved_out_of_sight(deaf: Town) -> None:
+    issue = quiet(deaf)
+    projects = {each.project_id for each in deaf.site.world.searchable()}
+    target = next(iter(projects - {deaf.site.world.issues[issue].project_id}))
+    deaf.site.mutate("move_issue", issue=issue, to=target)
+    deaf.site.mutate("lose_project", project=target)
+    body = {"issue": {"id": issue}, "changelog": {"items": [{"field": "project", "from": "1", "to": target}]}}
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        inbox.keep(session, deaf.tenant_id, "d", "jira:issue_updated", body)
+    deaf.drain()
+    assert deaf.look_again() == "1 moved"
+    assert deaf.rows("issue")[issue] == "moved"
+
+
+def test_permission_lost(deaf: Town) -> None:
+    """A project that the app may not browse any more looks empty: it is frozen and told of, nothing is erased."""
+    project = deaf.site.world.issues[talkative(deaf)].project_id
+    before = deaf.live("issue"), deaf.live("version"), deaf.live("board"), deaf.live("changelog")
+    deaf.site.mutate("lose_project", project=project)
+    sweep(deaf)
+    deaf.look_again()
+    deaf.refresh("project", "version", "component", "board", "sprint", "board_configuration")
+    sweep(deaf)
+    assert (deaf.live("issue"), deaf.live("version"), deaf.live("board"), deaf.live("changelog")) == before
+    assert project in deaf.live("project")
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        assert list(access.frozen(session)) == [project]
+        verdict.conclude(session, deaf.tenant_id)
+    held = deaf.integration()
+    assert held.state is State.NEEDS_ATTENTION
+    assert "can no longer see" in (held.state_reason or "")
+    assert "stays as it is" in (held.state_reason or "")
+
+
+def test_permission_lost_is_the_cause_of_each_issue_that_a_sweep_missed(deaf: Town) -> None:
+    project = deaf.site.world.issues[talkative(deaf)].project_id
+    members = {each.id for each in deaf.site.world.searchable([project])}
+    deaf.site.mutate("lose_project", project=project)
+    sweep(deaf)
+    assert deaf.absences() == dict.fromkeys(members, ("permission lost", "its project is out of sight"))
+    assert members <= deaf.live("issue")
+
+
+def test_a_project_that_can_be_browsed_again_is_caught_up(deaf: Town) -> None:
+    project = deaf.site.world.issues[talkative(deaf)].project_id
+    deaf.site.mutate("lose_project", project=project)
+    sweep(deaf)
+    changed = next(iter(deaf.site.world.by_project[project]))
+    deaf.site.mutate("update_issue", issue=changed)
+    deaf.site.mutate("regain_project", project=project)
+    deaf.refresh("project")
+    assert deaf.differences() == []
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        assert access.frozen(session) == {}
+        verdict.conclude(session, deaf.tenant_id)
+    assert deaf.integration().state is State.HEALTHY
+
+
+def test_not_indexed_yet(deaf: Town) -> None:
+    """An index that has lost sight of an issue for a while takes nothing away."""
+    issue = talkative(deaf)
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        absences.miss(session, deaf.tenant_id, [issue])
+    assert deaf.look_again() == "1 not indexed yet"
+    assert issue in deaf.live("issue")
+    assert deaf.absences()[issue][0] == "not indexed yet"
+
+
+def test_an_issue_that_only_a_direct_read_knows_stays_under_watch(deaf: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even `reconcileIssues` finds it: it stays, and stays open, however often it is looked for."""
+    issue = talkative(deaf)
+    monkeypatch.setattr(named, "read", lambda _site, known: named.Found(clock.now(), absent=list(known)))
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        absences.miss(session, deaf.tenant_id, [issue])
+    for _ in range(3):
+        assert deaf.look_again() == "1 not indexed yet"
+    assert issue in deaf.live("issue")
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        assert session.execute(select(ABSENCES.c.settled_at)).scalar_one() is None
+
+
+def test_a_lagging_index_alone_never_makes_a_second_sweep(deaf: Town) -> None:
+    """Two sweeps within the hour are one absence."""
+    issue = quiet(deaf)
+    deaf.site.mutate("hide_issue", issue=issue)
+    for _ in range(3):
+        sweep(deaf)
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        (found,) = absences.listed(session, limit=10)
+    assert found.sweeps == 1
+    assert issue in deaf.live("issue")
+
+
+def test_an_archived_project_takes_its_issues_along_and_brings_them_back(a_town: Callable[..., Town]) -> None:
+    town = a_town(issues=60, projects=3, seed=5)
+    project = town.site.world.issues[talkative(town)].project_id
+    members = {each.id for each in town.site.world.searchable([project])}
+    town.site.mutate("archive_project", project=project)
+    town.drain()
+    assert {town.rows("issue")[each] for each in members} == {"archived"}
+    town.site.mutate("restore_project", project=project)
+    town.drain()
+    assert members <= town.live("issue")
+    assert [each for each in town.differences() if not each.startswith("project")] == []
+
+
+def test_a_deleted_project_is_buried_and_not_frozen(a_town: Callable[..., Town]) -> None:
+    town = a_town(issues=60, projects=3, seed=5)
+    project = town.site.world.issues[talkative(town)].project_id
+    members = {each.id for each in town.site.world.searchable([project])}
+    town.site.mutate("delete_project", project=project)
+    town.drain()
+    assert town.rows("project")[project] == "deleted"
+    assert {town.rows("issue")[each] for each in members} == {"deleted"}
+    with town.parts.store.bound_to(town.tenant_id) as session:
+        assert access.frozen(session) == {}
+
+
+def test_the_nightly_sweep_misses_what_changed_lately_and_is_gone(deaf: Town) -> None:
+    issue = quiet(deaf)
+    deaf.site.mutate("update_issue", issue=issue)
+    deaf.catch_up()
+    deaf.age()
+    with deaf.parts.store.unrestricted_unsafe() as session:
+        table = table_of(entity("issue"))
+        hours_ago = clock.now() - timedelta(hours=3)
+        session.execute(update(table).where(table.c.id == issue).values(updated=hours_ago))
+    deaf.site.mutate("hide_issue", issue=issue)
+    found = reconcile.sweep_recent(deaf.parts.store, deaf.jira, deaf.tenant_id)
+    assert (found or "").endswith("1 not seen")
+    assert deaf.absences()[issue][0] == "unknown"
+
+
+def test_the_nightly_sweep_reads_what_differs(deaf: Town) -> None:
+    for _ in range(5):
+        deaf.site.mutate("update_issue")
+    assert "5 read again" in (reconcile.sweep_recent(deaf.parts.store, deaf.jira, deaf.tenant_id) or "")
+    deaf.drain()
+    assert deaf.differences() == []
+
+
+def test_the_weekly_sweep_goes_once_through_all_and_then_waits_for_its_week(deaf: Town) -> None:
+    deaf.site.traffic.reset()
+    found = reconcile.sweep_ids(deaf.parts.store, deaf.jira, deaf.tenant_id)
+    points = deaf.site.traffic.shown()["points"]
+    assert found == "60 ids compared for as many points, 0 issues read again, 0 not seen"
+    assert 60 <= points <= 60 + 3, "a point an id and one a request"
+    assert reconcile.sweep_ids(deaf.parts.store, deaf.jira, deaf.tenant_id) is None
+
+
+def test_a_large_site_is_swept_in_parts_that_meet(deaf: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "_budget", lambda _session: 7)
+    hidden = quiet(deaf)
+    deaf.site.mutate("hide_issue", issue=hidden)
+    made = deaf.site.mutate("create_issue")["issue_id"]
+    looked, rounds = 0, 0
+    while True:
+        found = reconcile.sweep_ids(deaf.parts.store, deaf.jira, deaf.tenant_id)
+        if found is None:
+            break
+        looked, rounds = looked + int(found.split()[0]), rounds + 1
+    assert looked == 60, "each was looked at once"
+    assert rounds >= 7
+    assert list(deaf.absences()) == [hidden]
+    deaf.drain()
+    assert made in deaf.live("issue")
+
+
+def test_lists_are_read_by_themselves_and_bury_what_is_gone(deaf: Town) -> None:
+    """No webhook arrives: what lists hold, and hold no more, is found all the same."""
+    kinds = ("sprint", "version", "component", "board", "field")
+    for name in kinds:
+        deaf.site.mutate(f"create_{name}")
+    deaf.refresh(*lists.PACE)
+    gone = {name: deaf.site.mutate(f"delete_{name}")["id"] for name in kinds[:4]}
+    for name in (*kinds, "project", "status", "issue_type", "priority", "resolution", "link_type"):
+        deaf.site.mutate(f"rename_{name}")
+    deaf.refresh(*lists.PACE)
+    for name, known in gone.items():
+        assert deaf.rows(name)[str(known)] == "deleted", name
+    deaf.catch_up()
+    assert deaf.differences() == []
+    assert deaf.wrong_fields() == ""
+
+
+def test_a_renamed_status_is_kept_with_its_time(deaf: Town) -> None:
+    changed = deaf.site.mutate("rename_status", name="Being looked at")["id"]
+    deaf.refresh("status")
+    moved = deaf.site.mutate("recategorize_status", status=changed)
+    deaf.refresh("status")
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        spans = [each for each in validity.spans(session, "status") if each["id"] == str(changed)]
+    assert moved["id"] == changed
+    assert len(spans) == 3
+    assert spans[0]["name"] != "Being looked at"
+    assert [each["name"] for each in spans[1:]] == ["Being looked at"] * 2
+    assert spans[1]["category_key"] != spans[2]["category_key"]
+    assert [each["valid_to"] for each in spans[:2]] == [each["valid_from"] for each in spans[1:]]
+    assert spans[2]["valid_to"] is None
+
+
+def test_attachments_and_links_that_are_gone_are_buried(a_town: Callable[..., Town]) -> None:
+    town = a_town(issues=60, projects=3, seed=5)
+    town.site.mutate("add_attachment")
+    town.site.mutate("link_issues")
+    town.drain()
+    attachment = str(town.site.mutate("delete_attachment")["id"])
+    link = str(town.site.mutate("unlink_issues")["id"])
+    town.drain()
+    assert town.rows("attachment")[attachment] == "deleted"
+    assert town.rows("issue_link")[link] == "deleted"
+    assert town.differences() == []
+
+
+def test_what_is_gone_from_a_long_list_is_buried(a_town: Callable[..., Town]) -> None:
+    """Jira cuts the list off at twenty, so only the walk of the whole list can miss one."""
+    town = a_town(issues=400, projects=2, seed=17)
+    long = next(each for each in town.site.world.searchable() if len(each.comments) > 25)
+    comment = long.comments[0]["id"]
+    town.site.mutate("delete_comment", issue=long.id, comment=comment)
+    town.drain()
+    assert town.rows("comment")[comment] == "deleted"
+    assert town.differences() == []
+
+
+def test_absences_are_listed_open_ones_and_settled_ones(deaf: Town) -> None:
+    known = sorted(deaf.live("issue"))
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        assert absences.miss(session, deaf.tenant_id, [*known[:2], "999", str(ids.new())]) == 2
+        absences.seen_again(session, known[:1])
+        assert [each.issue_id for each in absences.listed(session, limit=9, is_open=True)] == known[1:2]
+        assert [each.cause for each in absences.listed(session, limit=9, is_open=False)] == ["not indexed yet"]
+        counted = session.execute(select(func.count()).select_from(ABSENCES)).scalar_one()
+    assert counted == 2

@@ -1,0 +1,130 @@
+"""Pause, disable, a broken credential, a lapsed licence, uninstall: work stops, the state says so, and it catches up."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select
+
+from app import jobs
+from app.errors import JiraRefused
+from app.ingest import catchup, parking
+from app.integrations import ledger
+from app.integrations.model import State
+from app.store.freshness import SCHEDULES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.ingest.conftest import Town
+
+
+@pytest.fixture
+def town(a_town: Callable[..., Town]) -> Town:
+    return a_town()
+
+
+def begin_again(town: Town) -> bool:
+    with town.parts.store.bound_to(town.tenant_id) as session:
+        return catchup.begin(session, town.tenant_id)
+
+
+def test_a_disabled_app_stops_and_says_so_and_catches_up_when_it_is_enabled(town: Town) -> None:
+    town.site.disable()
+    held = town.integration()
+    assert (held.state, held.tenant_id) == (State.DISCONNECTED, town.tenant_id)
+    assert "disabled the app" in (held.state_reason or "")
+    with pytest.raises(JiraRefused):
+        _ = town.jira
+    town.site.mutate("update_issue")
+    time.sleep(1.1)  # hooks of one second are ordered by rank: the stronger one stands
+    town.site.enable()
+    assert town.integration().state is State.DELAYED
+    assert begin_again(town)
+    town.catch_up()
+    assert town.differences() == []
+
+
+def test_what_was_paused_stays_paused_when_the_app_is_disabled_and_enabled(town: Town) -> None:
+    with town.parts.store.unrestricted_unsafe() as session:
+        ledger.pause(session, town.integration_id)
+    town.site.disable()
+    assert town.integration().state is State.DISCONNECTED
+    time.sleep(1.1)  # hooks of one second are ordered by rank: the stronger one stands
+    town.site.enable()
+    assert town.integration().state is State.PAUSED
+
+
+def test_an_upgrade_of_a_disabled_app_brings_it_back(town: Town) -> None:
+    town.site.disable()
+    town.site.install()
+    assert town.integration().state is State.DELAYED
+
+
+def test_an_uninstalled_site_does_not_come_back_by_itself(town: Town) -> None:
+    town.site.uninstall()
+    assert town.integration().state is State.DISCONNECTED
+    town.site.install()
+    assert town.integration().state is State.DISCONNECTED, "leaving was a withdrawal of consent"
+
+
+def test_resuming_catches_up_without_reading_the_whole_site_again(town: Town) -> None:
+    with town.parts.store.unrestricted_unsafe() as session:
+        ledger.pause(session, town.integration_id)
+    town.site.options.webhooks = False
+    town.site.mutate("update_issue")
+    with town.parts.store.unrestricted_unsafe() as session:
+        assert ledger.resume(session, town.integration_id).state is State.DELAYED
+    assert begin_again(town)
+    with town.parts.store.bound_to(town.tenant_id) as session:
+        assert len(session.execute(select(SCHEDULES)).all()) == len(
+            [each for each in jobs.BY_THE_CLOCK if each.is_tenants]
+        )
+    town.site.traffic.reset()
+    town.catch_up()
+    assert town.differences() == []
+    assert town.site.traffic.shown()["points"] < 40, "forty issues would cost more"
+
+
+def test_one_401_parks_nobody(town: Town) -> None:
+    assert not parking.confirm(town.parts.store, town.parts.sites, town.tenant_id)
+    assert town.integration().parked_because is None
+
+
+def test_a_broken_credential_is_parked_told_probed_and_comes_back(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.jira.client import Site  # noqa: PLC0415 - one test's need
+
+    real = Site.get
+
+    def refuse(*_args: Any, **_given: Any) -> Any:
+        raise JiraRefused("Jira answered 401.", is_credential=True)
+
+    monkeypatch.setattr(Site, "get", refuse)
+    assert parking.confirm(town.parts.store, town.parts.sites, town.tenant_id)
+    held = town.integration()
+    assert (held.state, held.parked_because, held.is_served) == (State.NEEDS_ATTENTION, "credential", False)
+    assert "signature" in (held.state_reason or "")
+    assert town.poll() is None, "nothing is asked but the probe"
+    app_key = town.parts.settings.app_key
+    assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) == "refused again"
+    monkeypatch.setattr(Site, "get", real)
+    assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) == "the site takes us again"
+    assert town.integration().state is State.DELAYED
+    assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) is None
+
+
+def test_a_lapsed_licence_is_parked_and_comes_back(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parking, "_has_lapsed", lambda *_: True)
+    app_key = town.parts.settings.app_key
+    assert parking.check_licence(town.parts.store, town.jira, town.tenant_id, app_key) == "the licence has lapsed"
+    held = town.integration()
+    assert (held.state, held.parked_because) == (State.NEEDS_ATTENTION, "licence")
+    assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) == "the licence is still lapsed"
+    monkeypatch.undo()
+    assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) == "the site takes us again"
+
+
+def test_an_app_without_licences_has_none_to_lapse(town: Town) -> None:
+    assert parking.check_licence(town.parts.store, town.jira, town.tenant_id, town.parts.settings.app_key) is None

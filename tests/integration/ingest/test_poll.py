@@ -1,0 +1,282 @@
+"""The poll finds what webhooks lost: whatever changed, whoever's time zone it is, however often it changes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from sqlalchemy import select, update
+
+from app import clock
+from app.errors import JiraDown, TokenExpired
+from app.ingest import inbox, listing, poll, undelivered, worklogs
+from app.ingest.backfill import Hand
+from app.store import cursors
+from app.store.freshness import CURSORS
+from app.store.schema import INBOX, INTEGRATIONS
+from tests.factories import a_paired_site
+from tests.fakes.jira import FakeSite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.runtime import Runtime
+    from tests.integration.ingest.conftest import Town
+
+
+@pytest.fixture
+def deaf(a_town: Callable[..., Town]) -> Town:
+    """A site whose webhooks never arrive."""
+    town = a_town(issues=60, projects=3, seed=5)
+    town.site.options.webhooks = False
+    return town
+
+
+def test_every_change_to_an_issue_is_found_without_a_single_webhook(deaf: Town) -> None:
+    kinds = [
+        *("create_issue", "update_issue", "assign_issue", "transition_issue", "add_comment", "edit_comment"),
+        *("delete_comment", "add_worklog", "link_issues", "unlink_issues", "add_remote_link", "delete_remote_link"),
+        *("add_attachment", "delete_attachment", "plan_issue", "unplan_issue", "move_issue", "set_versions"),
+    ]
+    for kind in kinds * 2:
+        deaf.site.mutate(kind)
+    assert deaf.differences() != []
+    deaf.catch_up()
+    assert deaf.differences() == []
+    assert deaf.wrong_fields() == ""
+
+
+def test_the_query_has_a_lower_bound_in_milliseconds_no_upper_one_and_goes_by_creation(deaf: Town) -> None:
+    deaf.site.traffic.reset()
+    deaf.poll()
+    queries = [
+        parse_qs(urlsplit(target).query)["jql"][0]
+        for _, _, target, _ in deaf.site.traffic.log
+        if "search/jql" in target
+    ]
+    assert len(queries) == 1
+    lower, _, order = queries[0].partition(" ORDER BY ")
+    assert order == "created ASC, key ASC"
+    assert lower.startswith("updated >= ")
+    assert lower.removeprefix("updated >= ").isdigit()
+
+
+def test_the_cursor_is_the_sites_time_when_a_clean_walk_began(deaf: Town) -> None:
+    before = clock.now()
+    deaf.poll()
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        reached = datetime.fromtimestamp(cursors.reached(session, poll.CURSOR) / 1000, UTC)
+    assert before - timedelta(seconds=1) <= reached <= clock.now()
+    assert deaf.integration().polled_at is not None
+
+
+def test_a_poll_that_does_not_end_moves_nothing(parts: Runtime) -> None:
+    """Jira goes down on the second page; the next poll goes on there, and only then the cursor moves."""
+    tenant_id = a_paired_site(parts)[0].tenant_id
+    falls = iter([False, True])
+
+    def fall(path: str, _page: dict[str, Any]) -> None:
+        if path.endswith("/search/jql") and next(falls, False):
+            raise JiraDown("503")
+
+    site = FakeSite(250, fall)
+    with parts.store.unrestricted_unsafe() as session:
+        session.execute(
+            update(INTEGRATIONS)
+            .where(INTEGRATIONS.c.tenant_id == tenant_id)
+            .values(state="healthy", started_at=clock.now(), verified_at=clock.now())
+        )
+    with pytest.raises(JiraDown):
+        poll.poll(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
+    with parts.store.bound_to(tenant_id) as session:
+        row = session.execute(select(CURSORS).where(CURSORS.c.name == poll.CURSOR)).one()
+        assert (row.reached, row.page_token) == (0, "100")
+        asked = session.execute(select(INBOX.c.body)).scalars().all()
+    assert sum(len(each["issues"]) for each in asked) == 100
+    began = row.began
+    assert poll.poll(parts.store, site, tenant_id) is not None  # type: ignore[arg-type]  # a fake wire
+    with parts.store.bound_to(tenant_id) as session:
+        assert cursors.reached(session, poll.CURSOR) == began
+        asked = session.execute(select(INBOX.c.body)).scalars().all()
+    assert sum(len(each["issues"]) for each in asked) == 250
+    assert [each["nextPageToken"] for _, each in site.asked if "nextPageToken" in each] == ["100", "100", "200"]
+
+
+def test_a_page_token_that_jira_no_longer_takes_begins_the_walk_again(parts: Runtime) -> None:
+    tenant_id = a_paired_site(parts)[0].tenant_id
+    with parts.store.unrestricted_unsafe() as session:
+        session.execute(
+            update(INTEGRATIONS)
+            .where(INTEGRATIONS.c.tenant_id == tenant_id)
+            .values(state="healthy", started_at=clock.now(), verified_at=clock.now())
+        )
+    with parts.store.bound_to(tenant_id) as session:
+        cursor = cursors.take(session, tenant_id, poll.CURSOR)
+        assert cursor is not None
+        cursors.move(session, cursor, page_token="stale", began=5, leased_until=None)
+    site = FakeSite(10)
+    with pytest.raises(TokenExpired):
+        poll.poll(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
+    assert poll.poll(parts.store, site, tenant_id) is not None  # type: ignore[arg-type]  # a fake wire
+    with parts.store.bound_to(tenant_id) as session:
+        assert cursors.reached(session, poll.CURSOR) > 5
+
+
+def test_an_issue_that_is_edited_every_few_moments_is_never_starved(deaf: Town) -> None:
+    """The upper-bound trap: an issue that moves on all the time lies beyond every window that has an end."""
+    restless = min(deaf.live("issue"))
+    is_over = threading.Event()
+
+    def edit() -> None:
+        number = 0
+        while not is_over.wait(0.01):
+            deaf.site.mutate("update_issue", issue=restless, fields={"summary": f"edit {number}"})
+            number += 1
+
+    editor = threading.Thread(target=edit)
+    editor.start()
+    try:
+        seen = []
+        for _ in range(6):
+            deaf.catch_up()
+            seen.append(deaf.rows("issue", "summary")[restless])
+            time.sleep(0.1)
+    finally:
+        is_over.set()
+        editor.join()
+    assert len(set(seen)) == len(seen), "each poll brought a later edit"
+    assert all(each.startswith("edit ") for each in seen)
+    deaf.catch_up()
+    assert deaf.differences() == []
+
+
+@pytest.mark.parametrize("timezone", ["Pacific/Apia", "Pacific/Honolulu", "Asia/Kathmandu"])
+def test_a_site_in_any_time_zone_loses_nothing(a_town: Callable[..., Town], timezone: str) -> None:
+    """The time-zone trap: dates in a query are read in the calling user's zone, milliseconds are not."""
+    town = a_town(issues=40, projects=2, timezone=timezone)
+    town.site.options.webhooks = False
+    for _ in range(3):
+        for kind in ("create_issue", "update_issue", "add_comment", "transition_issue"):
+            town.site.mutate(kind)
+        town.catch_up()
+        assert town.differences() == []
+
+
+def test_an_index_that_lags_hides_nothing_for_longer_than_the_overlap(deaf: Town) -> None:
+    deaf.site.options.index_lag_s = 2.0
+    for kind in ("create_issue", "update_issue", "add_comment", "transition_issue") * 5:
+        deaf.site.mutate(kind)
+    deaf.catch_up()
+    time.sleep(2.1)
+    deaf.catch_up()
+    assert deaf.differences() == []
+
+
+def test_what_webhooks_brought_is_not_read_once_more(a_town: Callable[..., Town]) -> None:
+    town = a_town()
+    for _ in range(20):
+        town.site.mutate("update_issue")
+    town.drain()
+    town.site.traffic.reset()
+    assert (town.poll() or "").endswith(", 0 of them were not here as they are there")
+    assert town.site.traffic.shown()["requests"] == 1
+
+
+def test_worklogs_that_were_edited_or_deleted_out_of_sight_are_followed(a_town: Callable[..., Town]) -> None:
+    """An edit of an old worklog lies behind the newest twenty that come with the issue."""
+    town = a_town(issues=400, projects=2, seed=17)
+    town.site.options.webhooks = False
+    town.site.options.worklog_feed_delay_s = 0
+    long = next(each for each in town.site.world.searchable() if len(each.worklogs) > 25)
+    edited, deleted = long.worklogs[0]["id"], long.worklogs[1]["id"]
+    town.site.mutate("edit_worklog", issue=long.id, worklog=edited)
+    town.site.mutate("delete_worklog", issue=long.id, worklog=deleted)
+    worklogs.follow(town.parts.store, town.jira, town.tenant_id)
+    town.drain()
+    assert town.rows("worklog")[deleted] == "deleted"
+    assert town.differences() == []
+
+
+def test_a_site_without_time_tracking_is_asked_and_left_alone(parts: Runtime) -> None:
+    tenant_id = a_paired_site(parts)[0].tenant_id
+    with parts.store.unrestricted_unsafe() as session:
+        session.execute(
+            update(INTEGRATIONS)
+            .where(INTEGRATIONS.c.tenant_id == tenant_id)
+            .values(state="healthy", started_at=clock.now(), verified_at=clock.now())
+        )
+    assert worklogs.follow(parts.store, FakeSite(1), tenant_id) == "0 worklogs changed, 0 deleted"  # type: ignore[arg-type]  # a fake wire
+
+
+def test_what_jira_could_not_deliver_is_fetched(a_town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our web was away until Jira gave up; a deletion among it is taken with its cause."""
+    town = a_town()
+    town.site.options.webhook_retry_delays = ()
+    address = town.site.lifecycle.descriptor.address
+    monkeypatch.setattr(type(address), "url", lambda _self, path: f"http://127.0.0.1:9{path}")
+    gone = town.site.mutate("delete_issue")["issue_id"]
+    for _ in range(5):
+        town.site.mutate("update_issue")
+    deadline = time.monotonic() + 10
+    while any(each.failed_at is None for each in town.site.webhooks.deliveries[-6:]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (undelivered.drain(town.parts.store, town.jira, town.tenant_id) or "").endswith("could not deliver")
+    assert undelivered.drain(town.parts.store, town.jira, town.tenant_id) is None, "each is taken once"
+    town.drain()
+    assert town.rows("issue")[gone] == "deleted"
+    assert town.differences() == []
+
+
+def test_a_first_backfill_is_left_to_end_before_the_first_poll(a_town: Callable[..., Town]) -> None:
+    town = a_town(reads=False)
+    assert town.poll() is None
+    town.backfill()
+    town.site.options.webhooks = False
+    town.site.mutate("update_issue")
+    town.catch_up()
+    assert town.differences() == []
+
+
+def test_two_polls_of_one_tenant_do_not_run_at_once(deaf: Town) -> None:
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        held = cursors.take(session, deaf.tenant_id, poll.CURSOR)
+    assert held is not None
+    assert deaf.poll() is None
+
+
+def test_a_holder_that_was_thought_dead_writes_nothing(deaf: Town) -> None:
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        held = cursors.take(session, deaf.tenant_id, poll.CURSOR)
+        assert held is not None
+        session.execute(update(CURSORS).values(leased_until=clock.now()))
+    assert deaf.poll() is not None
+    with pytest.raises(cursors.CursorLost), deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        cursors.move(session, held, reached=1)
+
+
+def test_the_page_of_a_listing_is_compared_by_the_last_change(deaf: Town) -> None:
+    updated: dict[str, datetime] = deaf.rows("issue", "updated")
+    known = sorted(updated)[:3]
+    later = updated[known[1]] + timedelta(milliseconds=1)
+    seen = {known[0]: updated[known[0]], known[1]: later, known[2]: updated[known[2]] - timedelta(hours=1), "1": None}
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        assert listing.stale(session, seen) == [known[1], "1"]
+
+
+def test_what_is_waiting_to_be_read_is_not_asked_for_twice(deaf: Town) -> None:
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        assert inbox.ask(session, deaf.tenant_id, ["1", "2", "2"], origin=inbox.POLL) == 2
+        assert inbox.ask(session, deaf.tenant_id, ["2", "3"], origin=inbox.SWEEP) == 1
+
+
+def test_hands_of_a_paused_integration_claim_nothing(deaf: Town) -> None:
+    with deaf.parts.store.unrestricted_unsafe() as session:
+        session.execute(update(INTEGRATIONS).where(INTEGRATIONS.c.tenant_id == deaf.tenant_id).values(state="paused"))
+    assert deaf.poll() is None
+    hand = Hand(deaf.parts.store, deaf.parts.sites, deaf.tenant_id, 8, 1)
+    hand.work(until=clock.now() + timedelta(seconds=5))
+    assert hand.walked == 0

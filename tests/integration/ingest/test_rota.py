@@ -1,0 +1,166 @@
+"""Everything by the clock: spread over time by itself, asked for once, never lost, and stopped with its integration."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import func, select, update
+
+from app import clock, ids, jobs
+from app.ingest import rota
+from app.store.freshness import SCHEDULES
+from app.store.schema import INTEGRATIONS, TENANTS
+from tests.factories import a_paired_site
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from app.runtime import Runtime
+    from app.store.session import Session
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+class Hands:
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+
+@pytest.fixture
+def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
+    held = Hands(NOON)
+    monkeypatch.setattr(clock, "now", lambda: held.at)
+    return held
+
+
+@pytest.fixture
+def quiet(parts: Runtime) -> None:
+    """No other test's tenants take part."""
+    with parts.store.unrestricted_unsafe() as session:
+        session.execute(update(INTEGRATIONS).values(state="paused"))
+
+
+def asked(session: Session, monkeypatch: pytest.MonkeyPatch) -> list[tuple[UUID, str]]:
+    monkeypatch.setattr(type(session), "enqueue", lambda *_args, **_given: None)
+    return rota.ask(session)
+
+
+def a_served_site(parts: Runtime) -> UUID:
+    tenant_id = a_paired_site(parts)[0].tenant_id
+    with parts.store.unrestricted_unsafe() as session:
+        its = INTEGRATIONS.c.tenant_id == tenant_id
+        session.execute(update(INTEGRATIONS).where(its).values(state="healthy"))
+    return tenant_id
+
+
+def test_no_minute_of_five_hundred_tenants_has_three_times_the_mean(
+    parts: Runtime, quiet: None, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One clock, three hours: every duty of every tenant by its own place, and no minute crowded."""
+    tenants = [a_served_site(parts) for _ in range(500)]
+    with parts.store.unrestricted_unsafe() as session:
+        assert rota.reconcile(session) == 500 * len(rota.ROTA)
+    by_minute: Counter[int] = Counter()
+    by_duty: Counter[str] = Counter()
+    for _ in range(3 * 3600 // 30):
+        hands.at += timedelta(seconds=30)
+        for _ in range(30 // rota.TICK):
+            with parts.store.unrestricted_unsafe() as session:
+                found = asked(session, monkeypatch)
+                for tenant_id, name in found:
+                    duty = rota.ROTA[name]
+                    its = (SCHEDULES.c.tenant_id == tenant_id, SCHEDULES.c.duty == name)
+                    slot = rota.slot_after(tenant_id, duty, hands.at)
+                    session.execute(update(SCHEDULES).where(*its).values(due_at=slot, asked_at=None))
+            by_minute[int((hands.at - NOON).total_seconds() // 60)] += len(found)
+            by_duty.update(name for _, name in found)
+            if not found:
+                break
+    mean = sum(by_minute.values()) / 180
+    assert max(by_minute.values()) <= 3 * mean, (max(by_minute.values()), mean)
+    assert by_duty["poll"] == pytest.approx(500 * 36, rel=0.02)
+    with parts.store.unrestricted_unsafe() as session:
+        session.execute(update(INTEGRATIONS).where(INTEGRATIONS.c.tenant_id.in_(tenants)).values(state="paused"))
+
+
+def test_after_a_stop_of_the_clock_what_is_overdue_is_asked_for_in_portions(
+    parts: Runtime, quiet: None, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(60):
+        a_served_site(parts)
+    with parts.store.unrestricted_unsafe() as session:
+        rota.reconcile(session)
+    hands.at += timedelta(days=2)
+    with parts.store.unrestricted_unsafe() as session:
+        portions = [len(asked(session, monkeypatch)) for _ in range(3)]
+    assert portions == [rota._LEAST] * 3
+
+
+def test_two_clocks_ask_for_a_duty_once(
+    parts: Runtime, quiet: None, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_served_site(parts)
+    with parts.store.unrestricted_unsafe() as session:
+        rota.reconcile(session)
+    hands.at += timedelta(days=2)
+    with parts.store.unrestricted_unsafe() as first:
+        monkeypatch.setattr(type(first), "enqueue", lambda *_args, **_given: None)
+        one = rota.ask(first)
+        with parts.store.unrestricted_unsafe() as second:
+            two = rota.ask(second)
+    assert not set(one) & set(two)
+
+
+def test_a_duty_that_never_began_is_asked_for_again(
+    parts: Runtime, quiet: None, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis lost the job: the row says so, since only the job itself moves it."""
+    tenant_id = a_served_site(parts)
+    with parts.store.bound_to(tenant_id) as session:
+        rota.start(session, tenant_id, at=hands.at)
+    with parts.store.unrestricted_unsafe() as session:
+        first = set(asked(session, monkeypatch))
+        assert not set(asked(session, monkeypatch)) & first
+    hands.at += timedelta(minutes=3)
+    with parts.store.bound_to(tenant_id) as session:
+        rota.begin(session, tenant_id, "poll")
+    with parts.store.unrestricted_unsafe() as session:
+        again = {name for known, name in asked(session, monkeypatch) if known == tenant_id}
+    assert again == {name for known, name in first if known == tenant_id} - {"poll"}
+
+
+def test_who_is_not_served_has_no_duties_and_who_is_parked_only_the_probe(
+    parts: Runtime, quiet: None, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused, disabled, parked = (a_served_site(parts) for _ in range(3))
+    with parts.store.unrestricted_unsafe() as session:
+        rota.reconcile(session)
+        session.execute(update(SCHEDULES).values(due_at=hands.at - timedelta(hours=1)))
+        session.execute(update(INTEGRATIONS).where(INTEGRATIONS.c.tenant_id == paused).values(state="paused"))
+        session.execute(update(TENANTS).where(TENANTS.c.id == disabled).values(state="disabled"))
+        session.execute(
+            update(INTEGRATIONS).where(INTEGRATIONS.c.tenant_id == parked).values(parked_because="credential")
+        )
+        assert asked(session, monkeypatch) == [(parked, "probe")]
+        rota.reconcile(session)
+        left = session.execute(select(SCHEDULES.c.tenant_id, func.count()).group_by(SCHEDULES.c.tenant_id)).all()
+    assert [(row[0], row[1]) for row in left] == [(parked, len(rota.ROTA))]
+
+
+def test_a_place_is_the_tenants_own_and_the_next_one_comes_a_period_later() -> None:
+    poll, nightly = rota.ROTA["poll"], rota.ROTA["recent"]
+    one, other = ids.new(), ids.new()
+    first = rota.slot_after(one, poll, NOON)
+    assert NOON < first <= NOON + timedelta(minutes=5)
+    assert rota.slot_after(one, poll, first) == first + timedelta(minutes=5)
+    assert rota.slot_after(one, poll, first - timedelta(seconds=1)) == first
+    assert rota.slot_after(other, poll, NOON) != first
+    nights = [rota.slot_after(ids.new(), nightly, NOON) for _ in range(50)]
+    assert all(each.hour < 5 for each in nights), "between midnight and five, UTC"
+
+
+def test_every_tenants_duty_is_on_the_one_list() -> None:
+    assert set(rota.ROTA) == {each.spec.name for each in jobs.BY_THE_CLOCK if each.is_tenants}
