@@ -140,6 +140,8 @@ def test_an_issue_that_is_edited_every_few_moments_is_never_starved(deaf: Town) 
     editor = threading.Thread(target=edit)
     editor.start()
     try:
+        while not str(deaf.site.world.issues[restless].fields["summary"]).startswith("edit "):
+            time.sleep(0.01)
         seen = []
         for _ in range(6):
             deaf.catch_up()
