@@ -126,6 +126,18 @@ class Inline:
     """Says whether a parent has any where the list itself never comes inline."""
 
 
+@dataclass(frozen=True, eq=False)
+class Copy:
+    """Columns of another entity that repeat what a row says: Jira embeds names, and renames them everywhere at once."""
+
+    on: str
+    """Name of the entity that repeats."""
+    by: str
+    """Its column with the row's id."""
+    columns: Mapping[str, str]
+    """Our columns by its."""
+
+
 @dataclass(frozen=True)
 class Example:
     """One object as Jira sends it and the row it becomes: documentation and golden test."""
@@ -154,6 +166,8 @@ class Entity:
     """The column that orders versions of one object; without it the latest read wins."""
     partial: bool = False
     """Jira sends it in fragments (a user's e-mail here, the time zone there): an absent value keeps the stored one."""
+    copies: tuple[Copy, ...] = ()
+    """What other entities repeat of it."""
     belongs_to: str | None = None
     """The entity that `issue_id` and the like point to; its tombstone takes these rows along."""
 

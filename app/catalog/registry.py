@@ -13,7 +13,7 @@ from app.catalog import entities
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.catalog.language import Each, Entity, Inline
+    from app.catalog.language import Copy, Each, Entity, Inline
 
 
 @cache
@@ -34,6 +34,18 @@ def children_of(parent: str) -> tuple[tuple[Entity, Inline], ...]:
     """The entities that arrive inside an object of `parent`, with the place each is found at."""
     every = all_entities().values()
     return tuple((child, place) for child in every for place in child.inline if place.parent == parent)
+
+
+@cache
+def copied_from(name: str) -> tuple[tuple[Entity, Copy], ...]:
+    """The entities that repeat what rows of `name` say, with what they repeat."""
+    return tuple((entity(copy.on), copy) for copy in entity(name).copies)
+
+
+@cache
+def copied_to(name: str) -> tuple[tuple[Entity, Copy], ...]:
+    """The entities whose rows are repeated on rows of `name`, with what is repeated."""
+    return tuple((each, copy) for each in all_entities().values() for copy in each.copies if copy.on == name)
 
 
 @cache

@@ -13,7 +13,7 @@ from app.catalog.extract import Page, Row, TopUp, extract_all
 from app.catalog.language import Each, find
 from app.catalog.registry import children_of, walked
 from app.errors import PoisonRecord
-from app.ingest import plan, shortfall
+from app.ingest import plan, ripples, shortfall
 from app.store import checkpoints, poison, records
 from app.store.poison import Parked
 
@@ -99,6 +99,7 @@ class Stored(NamedTuple):
 def store_page(session: Session, tenant_id: UUID, haul: Haul, *, read_at: datetime) -> Stored:
     """Store a page in the caller's transaction and plan what it brings."""
     known = shortfall.known_histories(session, haul.rows)
+    was = ripples.before(session, haul.entity, haul.rows)
     applied = records.apply(session, tenant_id, haul.rows, read_at=read_at)
     own = applied.get(haul.entity.name)
     # What is new here brought its children along: nothing of theirs can be left over, and what was cut off is missing.
@@ -118,6 +119,7 @@ def store_page(session: Session, tenant_id: UUID, haul: Haul, *, read_at: dateti
     for each in haul.poison:
         log.warning("record parked", entity=each.entity, reason=each.reason, digest=each.digest)
     poison.park(session, tenant_id, haul.poison)
+    ripples.spread(session, tenant_id, haul.entity, haul.rows, was, read_at=read_at)
     return Stored(sum(each.changed for each in applied.values()), planned)
 
 

@@ -14,7 +14,7 @@ import requests
 from psycopg.rows import dict_row
 
 from app import clock
-from app.catalog.extract import Page, Row, TopUp, extract_all
+from app.catalog.extract import Page, extract_all
 from app.catalog.language import Each, Fields, Paging, find
 from app.catalog.registry import all_entities, entity, walked
 from app.jira import pages
@@ -25,6 +25,7 @@ from tests.soak.site import PERSON
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from app.catalog.extract import Row, TopUp
     from app.catalog.language import Entity, Json
 
 Rows = dict[str, dict[str, dict[str, Any]]]
@@ -79,7 +80,7 @@ def true_rows(base_url: str) -> Rows:
 class _Truth:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._page = Page(_fields_of(reader.every(entity("field"))))
+        self._fields = _fields_of(reader.every(entity("field")))
         self.rows: Rows = {name: {} for name in all_entities()}
 
     def read(self) -> Rows:
@@ -109,12 +110,12 @@ class _Truth:
     def _take(self, of: Entity, bodies: Iterable[Json], parent_id: str | None = None) -> None:
         scope = None if of.name == "issue" else parent_id
         for body in bodies:
-            page = Page(self._page.fields)
+            page = Page(self._fields)
             extract_all(of, body, page, scope)
             for row in page.rows:
                 self._put(row)
-            for each in {(each.entity, each.parent_id): each for each in page.top_ups}.values():
-                self._top_up(each)
+            for needed in page.top_ups:
+                self._top_up(needed)
 
     def _top_up(self, needed: TopUp) -> None:
         if needed.entity.walk is not None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 import psycopg
 
 from app import embedded
-from tests.soak import rows, work
+from tests.soak import duties, rows, work
 from tests.soak.site import SiteProcess, site_process
 from tests.soak.watch import FeedReader, Latencies, RowWatch, figure
 from tests.story.processes import RunningApp, running_app, wait_for
@@ -221,8 +221,13 @@ def _measure(outcome: Outcome, here: Stage, watch: RowWatch, began: int) -> None
 
 def _converge(outcome: Outcome, weather: Weather, here: Stage, ended: float, say: Callable[[str], None]) -> None:
     deadline = time.monotonic() + weather.patience_s
-    said = 0.0
+    duties.have_due(here.database_url, here.client_key, "poll", "worklogs")
+    said, turn = time.monotonic() - 20, 0
     while True:
+        if time.monotonic() > deadline - weather.patience_s + 20:
+            duties.let_a_week_pass(here.database_url, here.client_key, turn)
+            turn += 1
+            time.sleep(5)  # the clock's round
         outcome.differences = rows.differences(here.database_url, here.site.base_url, here.client_key)
         if not outcome.differences:
             outcome.true_after_s = time.time() - ended

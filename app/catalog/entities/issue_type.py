@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from app.catalog.language import Entity, Example, Paging, Walk, boolean, integer, text
+from app.catalog.language import Copy, Entity, Example, Paging, Walk, boolean, integer, text
 
 ENTITY = Entity(
     name="issue_type",
     walk=Walk("/rest/api/3/issuetype", Paging.WHOLE, ""),
     webhooks=("issuetype_created", "issuetype_updated", "issuetype_deleted"),
+    copies=(
+        Copy(
+            "issue",
+            "issue_type_id",
+            {"issue_type_name": "name", "is_subtask": "is_subtask", "hierarchy_level": "hierarchy_level"},
+        ),
+    ),
     columns=(
         text("name", "name"),
         text("untranslated_name", "untranslatedName"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from app.catalog.language import Entity, Example, Paging, Walk, boolean, text
+from app.catalog.language import Copy, Entity, Example, Paging, Walk, boolean, text
 
 ENTITY = Entity(
     name="priority",
     walk=Walk("/rest/api/3/priority", Paging.WHOLE, ""),
+    copies=(Copy("issue", "priority_id", {"priority_name": "name"}),),
     columns=(
         text("name", "name"),
         text("description", "description"),

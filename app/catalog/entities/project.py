@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.catalog.language import (
     Column,
+    Copy,
     Entity,
     Example,
     Item,
@@ -54,6 +55,7 @@ ENTITY = Entity(
         "project_archived",
         "project_restored_archived",
     ),
+    copies=(Copy("issue", "project_id", {"project_key": "key"}), Copy("board", "project_id", {"project_key": "key"})),
     columns=(
         text("key", "key"),
         text("name", "name"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from app.catalog.language import Entity, Example, Paging, Walk, text
+from app.catalog.language import Copy, Entity, Example, Paging, Walk, text
 
 ENTITY = Entity(
     name="resolution",
     walk=Walk("/rest/api/3/resolution", Paging.WHOLE, ""),
+    copies=(Copy("issue", "resolution_id", {"resolution_name": "name"}),),
     columns=(text("name", "name"), text("description", "description")),
     example=Example(
         body={

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from app.catalog.language import Entity, Example, Paging, Walk, text
+from app.catalog.language import Copy, Entity, Example, Paging, Walk, text
 
 ENTITY = Entity(
     name="status",
     walk=Walk("/rest/api/3/status", Paging.WHOLE, ""),
+    copies=(Copy("issue", "status_id", {"status_name": "name", "status_category": "category_key"}),),
     columns=(
         text("name", "name"),
         text("untranslated_name", "untranslatedName"),

@@ -1,0 +1,104 @@
+"""What a change of one thing changes on others, without a word from Jira and without moving any issue's `updated`.
+
+a status, issue type, priority, resolution, project is renamed   what repeats its name is put right here (`copies`)
+a sprint is renamed, starts, closes                              issues that were in it are read again: their field says it
+an issue has a new key                                           its children are read again: they name their parent's
+a project has a new key                                          all its issues are read again: each has a new key
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from app.catalog.registry import copied_from, copied_to
+from app.catalog.registry import entity as entity_named
+from app.ingest import access, inbox
+from app.store import copies
+from app.store.tables import table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from app.catalog.extract import Row
+    from app.catalog.language import Entity
+    from app.store.session import Session
+
+_KEYED = ("issue", "project")
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was stored of a page's own objects before it: their ids, and the keys of what has one."""
+
+    keys: dict[str, str | None] = field(default_factory=dict)
+
+    def renamed(self, rows: Sequence[Row], of: Entity) -> list[str]:
+        """Ids of the rows that have another key now."""
+        return [
+            row.id
+            for row in rows
+            if row.entity is of and row.id in self.keys and row.values.get("key") != self.keys[row.id]
+        ]
+
+
+def before(session: Session, of: Entity, rows: Sequence[Row]) -> Before:
+    """Ask before a page is stored."""
+    if of.name not in (*_KEYED, "sprint") and not copied_from(of.name):
+        return Before()
+    table = table_of(of)
+    columns = (table.c.id, table.c.key) if of.name in _KEYED else (table.c.id,)
+    ids = [row.id for row in rows if row.entity is of]
+    found = session.execute(select(*columns).where(table.c.id.in_(ids), table.c.deleted_at.is_(None))).all()
+    return Before({row.id: getattr(row, "key", None) for row in found})
+
+
+def spread(
+    session: Session, tenant_id: UUID, of: Entity, rows: Sequence[Row], was: Before, *, read_at: datetime
+) -> None:
+    """Carry on what the page changed; in its transaction, once it is stored."""
+    if copied_to(of.name):
+        copies.renew_on(session, tenant_id, of, [row.id for row in rows if row.entity is of], read_at=read_at)
+    if not was.keys:
+        return
+    changed = _changed(session, of, was.keys, read_at) if of.name == "sprint" or copied_from(of.name) else []
+    copies.renew_from(session, tenant_id, of, changed)
+    issues: list[str] = []
+    if of.name == "sprint":
+        issues = _in_sprints(session, changed)
+    elif of.name == "issue":
+        issues = _children(session, was.renamed(rows, of))
+    elif of.name == "project":
+        for project_id in was.renamed(rows, of):
+            access.walk_again(session, tenant_id, project_id)
+    inbox.ask(session, tenant_id, issues, origin=inbox.SWEEP)
+
+
+def _changed(session: Session, of: Entity, known: Collection[str], read_at: datetime) -> list[str]:
+    """Those of the rows that were stored before and that this page has changed."""
+    table = table_of(of)
+    query = select(table.c.id).where(table.c.id.in_(known), table.c.read_at == read_at)
+    return list(session.execute(query).scalars())
+
+
+def _in_sprints(session: Session, sprints: Collection[str]) -> list[str]:
+    issue = table_of(entity_named("issue"))
+    if not sprints:
+        return []
+    query = select(issue.c.id).where(issue.c.sprint_ids.op("&&")(list(sprints)), issue.c.deleted_at.is_(None))
+    return list(session.execute(query).scalars())
+
+
+def _children(session: Session, parents: Collection[str]) -> list[str]:
+    issue = table_of(entity_named("issue"))
+    if not parents:
+        return []
+    return list(
+        session.execute(
+            select(issue.c.id).where(issue.c.parent_id.in_(parents), issue.c.deleted_at.is_(None))
+        ).scalars()
+    )

@@ -1,0 +1,127 @@
+"""Names that Jira changes everywhere at once, without a webhook and without moving `updated`, change everywhere here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from app import clock
+from app.catalog.language import Fields
+from app.catalog.registry import entity
+from app.ingest import fieldmap, reading, refresh
+from app.ingest.storing import extract_page, store_page
+from app.store.schema import CHUNKS
+from sandbox import Options
+from tests.soak import rows
+from tests.soak.site import PERSON
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.ingest.conftest import Town
+
+
+@pytest.fixture
+def town(a_town: Callable[..., Town]) -> Town:
+    """A site that tells of nothing."""
+    made = a_town(issues=120, projects=3, options=Options(webhooks=False, api_tokens=dict([PERSON])))
+    assert differences(made) == []
+    return made
+
+
+def differences(town: Town) -> list[str]:
+    return list(map(str, rows.differences(town.database_url, town.site.base_url, town.site.client_key)))
+
+
+def read_lists_again(town: Town) -> None:
+    """Every list that was ever walked, but for the issues."""
+    with town.parts.store.bound_to(town.tenant_id) as session:
+        fields = fieldmap.load(session, town.integration())
+        query = select(CHUNKS.c.entity, CHUNKS.c.scope_id).where(CHUNKS.c.entity.in_(LISTS)).distinct()
+        known = session.execute(query).all()
+    for name, scope_id in known:
+        look = refresh.at_list(town.parts.store, town.jira, town.tenant_id, entity(name), scope_id)
+        with town.parts.store.bound_to(town.tenant_id) as session:
+            refresh.keep(session, town.tenant_id, look, fields)
+    town.drain()
+
+
+LISTS = (
+    *("status", "issue_type", "priority", "resolution", "field", "project"),
+    *("board", "sprint", "version", "component"),
+)
+RENAMED = (
+    *("rename_status", "recategorize_status", "rename_issue_type", "rename_priority", "rename_resolution"),
+    *("rename_project", "rename_sprint", "start_sprint", "close_sprint"),
+    *("rename_version", "release_version", "rename_component", "rename_board"),
+)
+
+
+def test_names_that_change_silently_are_right_everywhere_once_their_lists_are_read(town: Town) -> None:
+    for kind in RENAMED:
+        town.site.mutate(kind)
+    wrong = {each.split()[0] for each in differences(town)}
+    assert {"issue", "status", "issue_type", "priority", "resolution", "project", "sprint", "version"} <= wrong
+    read_lists_again(town)
+    assert differences(town) == []
+
+
+def test_a_project_with_a_new_key_gives_its_issues_theirs(town: Town) -> None:
+    town.site.mutate("rename_project", project="APOL", key="ZEUS")
+    read_lists_again(town)
+    assert differences(town) == []
+    assert all(key.startswith("ZEUS-") for _, key in issues_of(town, "10000"))
+
+
+def issues_of(town: Town, project_id: str) -> list[tuple[str, str]]:
+    found = town.rows("issue", "project_id", "key", "deleted_because")
+    return [(known, key) for known, (of, key, because) in found.items() if of == project_id and because is None]
+
+
+def test_children_of_a_moved_parent_name_its_new_key(town: Town) -> None:
+    parent = next(
+        each.fields["parent"]["id"] for each in town.site.world.searchable() if each.fields.get("customfield_10014")
+    )
+    town.site.options.webhooks = True
+    town.site.mutate("move_issue", issue=parent)
+    town.drain()
+    assert differences(town) == []
+
+
+def test_a_name_in_an_older_list_does_not_put_back_what_was_read_later(town: Town) -> None:
+    status = next(town.site.world.searchable()).fields["status"]
+    town.site.mutate("rename_status", status=status["id"], name="First")
+    early = town.jira.get("/rest/api/3/status")
+    town.site.mutate("rename_status", status=status["id"], name="Second")
+    town.site.options.webhooks = True
+    issue = next(each for each in town.site.world.searchable() if each.fields["status"]["id"] == status["id"])
+    town.site.mutate("update_issue", issue=issue.id)
+    town.drain()
+    keep_statuses(town, early)
+    assert town.rows("issue", "status_name")[issue.id] == "Second"
+    read_lists_again(town)
+    assert differences(town) == []
+
+
+def keep_statuses(town: Town, answer: object) -> None:
+    haul = extract_page(entity("status"), answer.body, Fields(), None)  # type: ignore[attr-defined]  # an Answer
+    with town.parts.store.bound_to(town.tenant_id) as session:
+        store_page(session, town.tenant_id, haul, read_at=answer.sent_at)  # type: ignore[attr-defined]  # an Answer
+
+
+def test_a_page_that_was_read_before_a_renaming_and_is_stored_behind_it_shows_the_new_name(town: Town) -> None:
+    issue = next(town.site.world.searchable())
+    town.site.mutate("update_issue", issue=issue.id)
+    page = reading.issues(town.jira, [issue.id])
+    town.site.mutate("rename_status", status=issue.fields["status"]["id"], name="Later")
+    read_lists_again(town)
+    with town.parts.store.bound_to(town.tenant_id) as session:
+        fields = fieldmap.load(session, town.integration())
+        haul = extract_page(entity("issue"), page.bodies, fields, None)
+        store_page(session, town.tenant_id, haul, read_at=page.sent_at)
+    assert page.sent_at < clock.now()
+    assert town.rows("issue", "status_name")[issue.id] == "Later"
+    town.drain()
+    assert differences(town) == []
