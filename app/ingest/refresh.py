@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Text, delete, select, type_coerce, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from app import clock
 from app.catalog.language import Each, Fields, Json, Paging, find
@@ -157,7 +158,8 @@ def _issues_with(session: Session, entity: Entity, ids: list[str]) -> list[str]:
     columns = _ON_ISSUES.get(entity.name, ())
     found: list[str] = []
     for column in columns:
-        query = select(issue.c.id).where(issue.c[column].overlap(ids), issue.c.deleted_at.is_(None))
+        named = type_coerce(issue.c[column], ARRAY(Text))
+        query = select(issue.c.id).where(named.overlap(ids), issue.c.deleted_at.is_(None))
         found += session.execute(query).scalars()
     return found
 
