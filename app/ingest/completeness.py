@@ -14,8 +14,8 @@ from app import clock, ids, jobs
 from app.catalog.registry import all_entities, entity
 from app.errors import JiraDown, JiraNonsense
 from app.ingest import absences, access, counting, inbox, progress, reconcile, rota, verdict
+from app.ingest.counting import count, jql_of
 from app.ingest.progress import TOTALS
-from app.ingest.walk import count, jql_of
 from app.integrations import ledger
 from app.integrations.model import State
 from app.store import checkpoints, claims, poison, records

@@ -15,8 +15,9 @@ from app import clock, logs
 from app.catalog.extract import to_moment
 from app.catalog.language import Each, Fields, Paging, find
 from app.catalog.registry import entity as entity_of
-from app.errors import JiraFailure, JiraRejected, WalkAstray
+from app.errors import JiraFailure, WalkAstray
 from app.ingest import boards, plan, setback
+from app.ingest.counting import count, jql_of
 from app.ingest.crew import outlast
 from app.ingest.sift import sift
 from app.ingest.storing import Haul, drained, extract_page, store_page
@@ -257,25 +258,6 @@ class Walker:
         issues = find(found, "issues")
         created = find(issues[0], "fields.created") if isinstance(issues, list) and issues else None
         return int(to_moment(created).timestamp() * 1000) if created else 0
-
-
-def count(site: Site, jql: str) -> int | None:
-    """How many issues Jira says match; None where it will not say."""
-    try:
-        found = find(site.post("/rest/api/3/search/approximate-count", {"jql": jql}).body, "count")
-    except JiraRejected:
-        return None
-    return found if isinstance(found, int) else None
-
-
-def jql_of(project_id: str, lower: int = 0, upper: int = OPEN_END) -> str:
-    """The issues of a project, created in a range of epoch ms: a literal that no user's time zone touches."""
-    parts = [f"project = {project_id}"]
-    if lower:
-        parts.append(f"created >= {lower}")
-    if upper != OPEN_END:
-        parts.append(f"created < {upper}")
-    return " AND ".join(parts)
 
 
 def _listed(haul: Haul, chunk: Chunk, place: pages.Place) -> dict[Entity, list[str]]:

@@ -198,7 +198,9 @@ def comment_without_its_issue(ground: Ground) -> None:
 
 
 def comment_deleted(ground: Ground) -> None:
-    added = ground.site.mutate("add_comment")
+    """Of an issue whose comments Jira sends along whole."""
+    issue = min(ground.site.world.searchable(), key=lambda each: len(each.comments))
+    added = ground.site.mutate("add_comment", issue=issue.id)
     shown = ground.site.mutate("delete_comment", issue=added["issue_id"])
     ground.deliver("comment_deleted", {"comment": {"id": shown["id"]}, **_of(shown)})
 
@@ -238,7 +240,7 @@ NEWS: dict[str, Callable[[Ground], None]] = {
     "version-merged": _always("jira.version_merged", b'{"version": {"id": "1"}, "mergedTo": {"id": "2"}}'),
     "version-merged-as-deleted": _always("jira.version_deleted", b'{"version": {"id": "1"}, "mergedTo": {"id": "2"}}'),
     "sprint-without-a-board": _always("sprint_closed", b'{"sprint": {"id": 1}}'),
-    "user-deleted": _always("user_deleted", b'{"user": {"accountId": "557058:0b0d"}}'),
+    "user-deleted": _always("user_deleted", b'{"user": {"accountId": "557058:gone", "displayName": "mallory"}}'),
     "escaped": _always("issue%20updated", b'{"issue": {"id": "10001"}}'),
     "unheard-of": _always("a_new_event", b'{"issue": {"id": "10001"}}'),
     "empty": _always("jira.issue_updated", b""),
