@@ -14,7 +14,7 @@ from app import clock, ids, jobs
 from app.catalog.registry import all_entities, entity
 from app.errors import JiraDown, JiraNonsense
 from app.ingest import absences, access, counting, inbox, progress, reconcile, rota, verdict
-from app.ingest.counting import count, jql_of
+from app.ingest.jql import count, jql_of
 from app.ingest.progress import TOTALS
 from app.integrations import ledger
 from app.integrations.model import State

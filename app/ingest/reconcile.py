@@ -16,7 +16,7 @@ from app import clock, logs
 from app.catalog.extract import to_moment
 from app.catalog.registry import entity
 from app.ingest import absences, access, inbox, listing, poll
-from app.ingest.counting import jql_of
+from app.ingest.jql import jql_of
 from app.integrations import ledger
 from app.integrations.model import State
 from app.store import cursors

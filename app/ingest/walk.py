@@ -17,8 +17,8 @@ from app.catalog.language import Each, Fields, Paging, find
 from app.catalog.registry import entity as entity_of
 from app.errors import JiraFailure, WalkAstray
 from app.ingest import boards, plan, setback
-from app.ingest.counting import count, jql_of
 from app.ingest.crew import outlast
+from app.ingest.jql import count, jql_of
 from app.ingest.sift import sift
 from app.ingest.storing import Haul, drained, extract_page, store_page
 from app.integrations import ledger
