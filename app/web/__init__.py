@@ -50,7 +50,8 @@ def create_app(runtime: Runtime | None = None) -> OpenAPI:
         SESSION_COOKIE_PATH=f"{runtime.settings.base_path}/console",
         SESSION_COOKIE_HTTPONLY=True,
         # Lax, not Strict: who comes back from a sign-in provider, or from a link in a mail, brings the session along.
-        SESSION_COOKIE_SAMESITE="Lax",
+        # A person comes back from a provider across sites; where there is none, nobody needs to.
+        SESSION_COOKIE_SAMESITE="Lax" if runtime.settings.oidc_issuer else "Strict",
         SESSION_COOKIE_SECURE=runtime.settings.base_url.startswith("https://"),
         PERMANENT_SESSION_LIFETIME=sessions.LIFE,
         SESSION_REFRESH_EACH_REQUEST=False,

@@ -15,7 +15,8 @@ from uuid import UUID
 from flask import request as asked_of_sandbox
 
 from app import clock, runtime
-from app.ingest import plan
+from app.errors import JiraRefused
+from app.ingest import parking, plan
 from app.ingest.backfill import Hand
 from app.ingest.webhook import Drain
 from app.integrations import accounts
@@ -340,7 +341,7 @@ def check_refused(reply: Reply, status: int, kind: str, site: str = "", *unwante
     if status == 401:
         assert reply.headers["WWW-Authenticate"]
         if is_person:
-            assert b"Authentication failed." in reply.body
+            assert b"Your session has ended, or this page was not opened from Jira." in reply.body
         else:
             told = {"type": "about:blank", "title": "Authentication failed", "status": 401}
             assert reply.json() == {**told, "detail": "Authentication failed."}
@@ -372,8 +373,12 @@ class Workers:
         """Hands, until nothing waits."""
         for _ in range(rounds):
             hand = Hand(self.parts.store, self.parts.sites, self.tenant_id, 4, 4)
-            if hand.work(until=clock.now() + timedelta(seconds=20)) == "done":
-                return
+            try:
+                if hand.work(until=clock.now() + timedelta(seconds=20)) == "done":
+                    return
+            except JiraRefused:
+                # As the wrapper of every job does.
+                parking.confirm(self.parts.store, self.parts.sites, self.tenant_id)
         raise AssertionError("the work does not end")
 
     def drain(self) -> int:

@@ -21,6 +21,7 @@ from sqlalchemy import update
 
 from app import clock
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense, JiraRefused
+from app.ingest import parking
 from app.jira.client import WHILE_SOMEBODY_WAITS, Gate, Site
 from app.jira.credentials.connect_jwt import ConnectJwt
 from app.jira.limits import Purpose
@@ -250,14 +251,14 @@ def test_54_a_site_that_refuses_us_is_told(ground: Ground, parts: Runtime) -> No
     assert ground.site.traffic.by_status["401"] >= 1
     shown = ground.api("GET", f"{API}/{integration}").json()
     assert shown["state"] == "needs attention"
-    assert shown["state_reason"]
-    assert "401" in shown["state_reason"] or "refuse" in shown["state_reason"].lower()
+    assert "does not take the app's signature" in shown["state_reason"]
     before = ground.site.traffic.requests
     assert not ground.api("POST", f"{API}/{integration}/validate").json()["ok"]
     assert ground.site.traffic.requests > before
     assert ground.scene.tables.of(ground.site.client_key) == held
     # The secret was not wrong after all: it goes on by itself.
     ground.site.lifecycle.state = real
+    parking.probe(parts.store, parts.sites.open(workers.tenant_id), workers.tenant_id, parts.settings.app_key)
     with parts.store.bound_to(workers.tenant_id) as session:
         session.execute(update(CHUNKS).where(CHUNKS.c.state != "done").values(due_at=clock.now()))
     workers.backfill()

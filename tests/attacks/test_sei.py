@@ -238,6 +238,7 @@ def test_a_cookie_is_secure_where_the_app_is() -> None:
     assert {"Secure", "HttpOnly", "SameSite=Strict", "Path=/console"} <= {each.strip() for each in given.split(";")}
 
 
+CREATE = "/console/available/jira/connect-app"
 WRONG_CSRF = ("missing", "wrong", "cut", "of-another-session", "unicode")
 
 
@@ -256,7 +257,11 @@ def test_a_form_of_another_site_does_nothing(ground: Ground, valkey: Redis, name
     pointers = {key: valkey.get(key) for key in valkey.scan_iter("otp-of:*")}
     with ground.unmoved():
         for target in (
-            *("/console", f"/console/integrations/{integration}/otp", f"/console/integrations/{integration}/validate"),
+            *(
+                "/console/available/jira/connect-app",
+                f"/console/integrations/{integration}/otp",
+                f"/console/integrations/{integration}/validate",
+            ),
             "/console/sign-out",
         ):
             check_refused(browser.post(target, csrf, name="planted"), 403, "console")
@@ -272,9 +277,9 @@ def test_a_form_of_another_site_does_nothing(ground: Ground, valkey: Redis, name
 def test_forms_of_the_console_itself_work(browser: Browser) -> None:
     """What was refused above was refused for its token."""
     assert browser.sign_in().status == 303
-    made = browser.post("/console", name="by hand", tags="a, b")
+    made = browser.post(CREATE, name="by hand", tags="a, b")
     assert made.status == 303
-    detail = made.headers["Location"].removeprefix("/base")
+    detail = made.headers["Location"].removeprefix("/base").removesuffix("/connect")
     assert browser.get(detail).status == 200
     minted = browser.post(f"{detail}/otp")
     assert minted.status == 200
@@ -282,7 +287,11 @@ def test_forms_of_the_console_itself_work(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    "call", [row(37, each, name=each or "page") for each in ("", "/progress", "/otp", "/validate")]
+    "call",
+    [
+        row(37, each, name=each or "page")
+        for each in ("", "/shown", "/connect", "/data", "/activity", "/settings", "/otp", "/validate")
+    ],
 )
 def test_37_the_console_shows_ones_own(ground: Ground, call: str) -> None:
     theirs, _ = ground.otp()
@@ -332,7 +341,7 @@ def test_a_session_ends_with_its_key(ground: Ground, parts: Runtime) -> None:
     csrf = browser.csrf
     with ground.unmoved():
         assert not browser.is_in()
-        reply = browser.post("/console", csrf, name="too late")
+        reply = browser.post(CREATE, csrf, name="too late")
     assert (reply.status, reply.headers["Location"]) == (303, "/base/console/sign-in")
 
 
@@ -359,7 +368,7 @@ def test_a_planted_session_does_not_become_anybodys(ground: Ground) -> None:
     assert victim.csrf != thief.csrf
     assert not Browser(ground, planted).is_in()
     with ground.unmoved():
-        check_refused(victim.post("/console", thief.csrf, name="planted"), 403, "console")
+        check_refused(victim.post(CREATE, thief.csrf, name="planted"), 403, "console")
 
 
 @pytest.mark.parametrize("number", [row("console", each, name=f"part-{each}") for each in range(3)])
