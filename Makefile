@@ -25,9 +25,13 @@ lint: $(BIN)/.development ## ruff, mypy, import contracts
 bench: $(BIN)/.development ## the project's own benchmarks, into bench/results.json; ONLY=web for those of the doors
 	$(BIN)/python -m bench $(ONLY)
 
-soak: $(BIN)/.development browser ## what takes longer: 10,000 hostile requests; a site of 20,000 issues against its own truth
+soak: $(BIN)/.development browser ## what takes longer: hostile requests, a whole site, storms, crashes, faults, fairness
 	$(BIN)/python -m tests.attacks.hostile 10000
 	$(BIN)/python -m tests.soak completeness
+	$(BIN)/python -m tests.soak storm
+	$(BIN)/python -m tests.soak crashes
+	$(BIN)/python -m tests.soak faults
+	$(BIN)/python -m tests.soak fairness
 
 audit: $(BIN)/.development ## ask the advisory databases about every locked version
 	$(BIN)/python -m tests.architecture.audit

@@ -8,15 +8,16 @@ again; what stays short is said, never swallowed.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from app import clock, logs
 from app.catalog.extract import to_moment
 from app.catalog.language import Each, Fields, Paging, find
 from app.catalog.registry import entity as entity_of
-from app.errors import JiraFailure, WalkAstray
+from app.errors import JiraFailure
 from app.ingest import boards, plan, setback
+from app.ingest.course import LARGEST, Course
 from app.ingest.crew import outlast
 from app.ingest.jql import count, jql_of
 from app.ingest.sift import sift
@@ -41,40 +42,14 @@ if TYPE_CHECKING:
 
 log = logs.get(__name__)
 
-LARGEST = 1000
-"""Issues a chunk may have before it is halved: ten pages, so that a site of any size keeps a crew busy."""
 _MOST_SHORT = 3
 """How often a walk that came up short is walked again without getting further."""
-_MOST_EMPTY = 3
 _MINUTE_MS = 60_000
 """Halves meet at whole minutes: JQL may compare no finer."""
 _ISSUE_PARAMS: dict[str, str | int | Sequence[str | int]] = {"fields": "*all", "expand": "changelog"}
 
 
-@dataclass
-class _Course:
-    """How a walk goes: its chunk at its last checkpoint, and what tells that it goes in circles or never ends."""
-
-    chunk: Chunk
-    expected: int | None
-    empty: int = 0
-    tokens: set[str] = field(default_factory=set)
-
-    def check(self, page: pages.Page) -> None:
-        """Raises WalkAstray."""
-        self.empty = 0 if page.items else self.empty + 1
-        token = page.next.token if page.next else None
-        if token is not None and token in self.tokens:
-            raise WalkAstray("Jira repeated a page token.")
-        if token is not None:
-            self.tokens.add(token)
-        if page.next is not None and self.empty > _MOST_EMPTY:
-            raise WalkAstray("Jira keeps sending empty pages.")
-        if self.expected is not None and self.chunk.seen + len(page.items) > 2 * self.expected + LARGEST:
-            raise WalkAstray("Jira sends more than twice what it counted.")
-
-
-_End: TypeAlias = "tuple[_Course, Haul, pages.Page]"
+_End: TypeAlias = "tuple[Course, Haul, pages.Page]"
 """The last page of a walk, read and not yet stored."""
 
 
@@ -105,7 +80,7 @@ class Walker:
         entity = entity_of(chunk.entity)
         if entity.walk is None:
             raise LookupError(f"{entity.name} has no walk")
-        course = _Course(chunk, chunk.expected)
+        course = Course(chunk, chunk.expected)
         try:
             if chunk.attempts > setback.MOST_ATTEMPTS:
                 setback.give_up(self, chunk, entity.walk, "its workers died each time they read it")
@@ -121,7 +96,7 @@ class Walker:
             checkpoints.release(session, chunk)
 
     def _pages(
-        self, entity: Entity, walk: Walk, course: _Course, fields: Fields, given: Slice, ends: list[_End] | None
+        self, entity: Entity, walk: Walk, course: Course, fields: Fields, given: Slice, ends: list[_End] | None
     ) -> None:
         is_counted, chunk = walk.paging is Paging.TOKEN, course.chunk
         if is_counted and course.expected is None:
@@ -155,7 +130,7 @@ class Walker:
             return boards.fetch(self.store, self.site, self.tenant_id, chunk, place)
         return pages.fetch(self.site, walk, place, path=_path(walk, chunk), params=_params(walk, chunk))
 
-    def _store(self, course: _Course, haul: Haul, page: pages.Page) -> None:
+    def _store(self, course: Course, haul: Haul, page: pages.Page) -> None:
         """One transaction: the page's rows, what they bring, and the checkpoint behind them."""
         try:
             outlast(lambda: self._commit(course, haul, page))
@@ -200,7 +175,7 @@ class Walker:
             changed=changed,
         )
 
-    def _commit(self, course: _Course, haul: Haul, page: pages.Page) -> None:
+    def _commit(self, course: Course, haul: Haul, page: pages.Page) -> None:
         chunk, seen, expected = course.chunk, len(page.items), course.expected
         moved = chunk
         with self.store.bound_to(self.tenant_id) as session:
@@ -222,7 +197,7 @@ class Walker:
             self.crew.stir()
         self._log(chunk, page, stored.changed)
 
-    def _is_short(self, course: _Course, length: int) -> bool:
+    def _is_short(self, course: Course, length: int) -> bool:
         """Whether the walk ended before Jira's own count, counted again now; if so it is put to be walked again."""
         chunk = course.chunk
         seen = chunk.seen + length
