@@ -148,14 +148,17 @@ def bad_tokens(life: Life, ground: Ground) -> None:
 
 def somebody_by_address(life: Life, ground: Ground) -> None:
     """A person whose account is an e-mail address: looks, pastes, is limited, and administers."""
-    before = ground.site.world.catalogue.administrators
+    before, users = ground.site.world.catalogue.administrators, ground.site.world.catalogue.users
+    users[EMAIL] = {**users[ground.site.admin], "accountId": EMAIL}
     for people in ((), (EMAIL,)):
         ground.administers(*before, *people)
         life.keep("page by address", ground.load(token=ground.page(person=EMAIL)))
         life.keep("state by address", ground.ask(token=ground.context(EMAIL)))
         for _ in range(6):
             life.keep("paste by address", ground.paste("AAAA-AAAA-AAAA-AAAA", ground.context(EMAIL)))
+    assert life.statuses[429] > 0
     ground.administers(*before)
+    del users[EMAIL]
 
 
 def misframed(life: Life, raw: str) -> None:
