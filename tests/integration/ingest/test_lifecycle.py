@@ -59,13 +59,16 @@ def test_what_was_paused_stays_paused_when_the_app_is_disabled_and_enabled(town:
 
 def test_an_upgrade_of_a_disabled_app_brings_it_back(town: Town) -> None:
     town.site.disable()
+    time.sleep(1.1)
     town.site.install()
     assert town.integration().state is State.DELAYED
 
 
 def test_an_uninstalled_site_does_not_come_back_by_itself(town: Town) -> None:
+    time.sleep(1.1)  # an install of the same second as the last one would be the same token
     town.site.uninstall()
     assert town.integration().state is State.DISCONNECTED
+    time.sleep(1.1)
     town.site.install()
     assert town.integration().state is State.DISCONNECTED, "leaving was a withdrawal of consent"
 
