@@ -6,12 +6,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from sqlalchemy import update
 
 from app import clock
-from app.errors import JiraDown, JiraFailure, JiraNonsense
+from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense
 from app.ingest import completeness, plan, sweep
 from app.ingest.backfill import Hand, walks_of
+from app.ingest.counted import Counted
 from app.integrations import ledger
 from app.integrations.model import State
 from app.store.schema import CHUNKS
@@ -97,3 +101,40 @@ def test_also_where_somebody_must_act_but_only_when_something_was_read_since(par
         session.execute(update(CHUNKS).where(CHUNKS.c.entity == "status").values(state="done", finished_at=clock.now()))
     assert is_asked_for(parts, tenant_id)
     assert verify(parts, tenant_id, site) is State.HEALTHY
+
+
+def test_counts_that_were_held_back_go_on_where_they_were(parts: Runtime, tenant_id: UUID) -> None:
+    site, projects = FakeSite(7), [str(number) for number in range(10_000, 10_012)]
+    answered: list[str] = []
+    left = iter(())
+
+    def held_back(path: str, _page: dict[str, Any]) -> None:
+        if next(left, None) is None:
+            raise JiraBusy("as fast as we may", clock.now())
+        answered.append(path)
+
+    site.misbehave = held_back
+    counted = Counted(parts.redis, tenant_id)
+    for _ in range(5):
+        left = iter(range(2))
+        with pytest.raises(JiraBusy):
+            completeness._counted(site, projects, counted)  # type: ignore[arg-type]  # a fake wire
+    left = iter(range(2))
+    assert completeness._counted(site, projects, counted) == dict.fromkeys(projects, 7)  # type: ignore[arg-type]
+    assert len(answered) == len(projects), "a project was counted twice"
+
+
+def test_a_verification_that_is_over_leaves_no_count_to_the_next(parts: Runtime, tenant_id: UUID) -> None:
+    site = FakeSite(50)
+    backfill(parts, tenant_id, site)
+    for _ in range(2):
+        before = len(site.asked)
+        completeness.verify(parts.store, site, tenant_id, Counted(parts.redis, tenant_id))  # type: ignore[arg-type]
+        assert [path for path, _ in site.asked[before:]] == ["/rest/api/3/search/approximate-count"]
+
+
+def test_without_redis_every_attempt_counts_anew(tenant_id: UUID) -> None:
+    counted = Counted(Redis(port=1, retry=Retry(NoBackoff(), 0)), tenant_id)
+    counted.note("10000", 7)
+    assert counted.known() == {}
+    counted.forget()
