@@ -17,6 +17,7 @@ from flask_babel import format_decimal
 from app import clock
 from app.ingest.progress import Progress
 from app.integrations.model import State
+from app.pairing.unpair import DISABLED
 from app.web.words.errors import told
 from app.web.words.language import gettext
 from app.web.words.states import LOOKS, STATES
@@ -52,7 +53,9 @@ def number(value: float) -> str:
 
 def integration(held: Integration | None, entities: Sequence[Progress] = ()) -> Shown:
     """What is said of an integration; of a site that is paired with none, what little there is to say."""
-    is_paired = held is not None and held.tenant_id is not None and held.state is not State.DISCONNECTED
+    # A site whose app is disabled is paired all the same: it goes on when the app is enabled.
+    is_apart = held is not None and held.state is State.DISCONNECTED and held.state_reason != DISABLED
+    is_paired = held is not None and held.tenant_id is not None and not is_apart
     told_why = told(held.state_reason) if held is not None and held.state_reason else None
     percent = _percent(entities) if is_paired else None
     known = {each.entity: each for each in entities}
