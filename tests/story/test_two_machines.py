@@ -71,5 +71,5 @@ def test_two_machines_are_as_polite_as_one(machines: list[RunningApp], own_parts
     assert counted["statuses"].keys() == {"200"}
     ceiling = endpoint_of("GET", "/rest/api/3/search/jql").ceiling
     assert counted["most_a_second"][PAGES] <= ceiling + LATE
-    for each in machines:
-        assert "page " in each.log.read_text(errors="replace"), f"{each.log.name}: this machine read nothing"
+    # Which of them reads is a matter of who comes first: one machine's crews may take every chunk there is.
+    assert any("page " in each.log.read_text(errors="replace") for each in machines)
