@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from app.embedded import Servers
 
 
-expect.set_options(timeout=15_000)  # a machine that is busy with other things is slow, not wrong
+expect.set_options(timeout=45_000)  # a machine that is busy with other things is slow, not wrong
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ def test_a_pasted_key_connects_the_site_and_shows_the_integrations_name(
     paste(frame, app.an_otp(integration).lower().replace("-", " "))
     expect(frame.get_by_role("heading", name="Connected to Acme Insights <b>&")).to_be_visible()
     app.wait_until_verified(integration)
-    expect(frame.locator("#paired .state", has_text="Healthy")).to_be_visible(timeout=15_000)
+    expect(frame.locator("#paired .state", has_text="Healthy")).to_be_visible(timeout=45_000)
     expect(frame.locator("#paired [data-text=count]")).to_have_text("60 of 60 issues read")
 
 
