@@ -14,7 +14,7 @@ from app import clock
 from app.catalog.language import find
 from app.catalog.registry import entity
 from app.errors import JiraGone, JiraRejected
-from app.ingest import access, copies, fieldmap, refresh
+from app.ingest import access, fieldmap, refresh, ripples
 from app.ingest.plan import lend_hands
 from app.integrations import ledger
 from app.store import checkpoints, cursors
@@ -78,7 +78,7 @@ def _link_types(store: Store, site: Site, tenant_id: UUID) -> int:
             types = find(answer.body, "issueLinkTypes")
             with store.bound_to(tenant_id) as session:
                 found = types if isinstance(types, list) else []
-                changed = copies.follow_link_types(session, tenant_id, found, read_at=answer.sent_at)
+                changed = ripples.spread_link_types(session, tenant_id, found, read_at=answer.sent_at)
                 cursors.move(session, cursor, ended_at=clock.now())
     except (JiraGone, JiraRejected):
         # Issue linking is off.

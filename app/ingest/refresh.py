@@ -17,7 +17,7 @@ from app import clock, jobs
 from app.catalog.language import Each, Fields, Json, Paging, find
 from app.catalog.registry import entity as entity_named
 from app.errors import JiraNonsense, JiraRejected
-from app.ingest import access, copies, inbox, reading, rota
+from app.ingest import access, inbox, reading, rota
 from app.ingest.storing import extract_page, store_page
 from app.jira import pages
 from app.store import records
@@ -119,12 +119,7 @@ def keep(session: Session, tenant_id: UUID, look: Look, fields: Fields) -> int:
     """Store what a look brought, bury what is gone, in the caller's transaction. Returns how many rows changed."""
     reopened = _reopened(session, look)
     haul = extract_page(look.entity, look.bodies, fields, look.scope_id or None)
-    own = [row.id for row in haul.rows if row.entity is look.entity]
-    before = copies.versions(session, look.entity.name, own)
     changed = store_page(session, tenant_id, haul, read_at=look.sent_at).changed
-    after = copies.versions(session, look.entity.name, own)
-    other = [known for known, version in after.items() if known in before and before[known] != version]
-    changed += copies.follow(session, tenant_id, look.entity.name, other, read_at=look.sent_at)
     for project_id in reopened:
         access.walk_again(session, tenant_id, project_id)
     if look.gone:

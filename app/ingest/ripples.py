@@ -2,8 +2,9 @@
 
 a status, issue type, priority, resolution, project is renamed   what repeats its name is put right here (`copies`)
 a sprint is renamed, starts, closes                              issues that were in it are read again: their field says it
-an issue has a new key                                           its children are read again: they name their parent's
+an issue has a new key                                           its children are read again: they name their parent's or epic's
 a project has a new key                                          all its issues are read again: each has a new key
+a link type is renamed                                           its links are put right from Jira's list of types
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select, tuple_
 
+from app.catalog.language import find
 from app.catalog.registry import copied_from, copied_to
 from app.catalog.registry import entity as entity_named
 from app.ingest import access, inbox
-from app.store import copies
+from app.store import copies, records
+from app.store.schema import ROW_VERSION
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
@@ -25,10 +28,12 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from app.catalog.extract import Row
-    from app.catalog.language import Entity
+    from app.catalog.language import Entity, Json
     from app.store.session import Session
 
 _KEYED = ("issue", "project")
+_LINK_TYPE = {"type_name": "name", "inward": "inward", "outward": "outward"}
+"""What links show of their type, and where the list of types says it."""
 
 
 @dataclass(frozen=True)
@@ -59,23 +64,26 @@ def before(session: Session, of: Entity, rows: Sequence[Row]) -> Before:
 
 def spread(
     session: Session, tenant_id: UUID, of: Entity, rows: Sequence[Row], was: Before, *, read_at: datetime
-) -> None:
-    """Carry on what the page changed; in its transaction, once it is stored."""
+) -> int:
+    """Carry on what the page changed; in its transaction, once it is stored. Returns how many other rows changed."""
+    count = 0
     if copied_to(of.name):
-        copies.renew_on(session, tenant_id, of, [row.id for row in rows if row.entity is of], read_at=read_at)
+        count += copies.renew_on(session, tenant_id, of, [row.id for row in rows if row.entity is of], read_at=read_at)
     if not was.keys:
-        return
+        return count
     changed = _changed(session, of, was.keys, read_at) if of.name == "sprint" or copied_from(of.name) else []
-    copies.renew_from(session, tenant_id, of, changed)
+    count += copies.renew_from(session, tenant_id, of, changed)
     issues: list[str] = []
     if of.name == "sprint":
         issues = _in_sprints(session, changed)
     elif of.name == "issue":
-        issues = _children(session, was.renamed(rows, of))
+        renamed = was.renamed(rows, of)
+        issues = _children(session, renamed, [was.keys[each] for each in renamed])
     elif of.name == "project":
         for project_id in was.renamed(rows, of):
             access.walk_again(session, tenant_id, project_id)
     inbox.ask(session, tenant_id, issues, origin=inbox.SWEEP)
+    return count
 
 
 def _changed(session: Session, of: Entity, known: Collection[str], read_at: datetime) -> list[str]:
@@ -93,12 +101,28 @@ def _in_sprints(session: Session, sprints: Collection[str]) -> list[str]:
     return list(session.execute(query).scalars())
 
 
-def _children(session: Session, parents: Collection[str]) -> list[str]:
+def _children(session: Session, parents: Collection[str], keys: Collection[str | None]) -> list[str]:
+    """The issues below these, by their parent or by the key that their epic had."""
     issue = table_of(entity_named("issue"))
     if not parents:
         return []
-    return list(
-        session.execute(
-            select(issue.c.id).where(issue.c.parent_id.in_(parents), issue.c.deleted_at.is_(None))
-        ).scalars()
-    )
+    is_below = issue.c.parent_id.in_(parents) | issue.c.epic_key.in_(keys)
+    return list(session.execute(select(issue.c.id).where(is_below, issue.c.deleted_at.is_(None))).scalars())
+
+
+def spread_link_types(session: Session, tenant_id: UUID, types: list[Json], *, read_at: datetime) -> int:
+    """Let links show their types as they are now; Jira has a list of these that is no entity of SEI's."""
+    link, changed = table_of(entity_named("issue_link")), 0
+    for each in types:
+        names = {column: find(each, path) for column, path in _LINK_TYPE.items()}
+        known = find(each, "id")
+        if known is None or not all(isinstance(name, str) for name in names.values()):
+            continue
+        is_stale = tuple_(*(link.c[column] for column in names)).is_distinct_from(tuple_(*names.values()))
+        is_its = (link.c.type_id == str(known), link.c.deleted_at.is_(None), is_stale)
+        if session.execute(select(link.c.id).where(*is_its).limit(1)).first() is None:
+            continue
+        records.lock_for_writing(session, tenant_id)
+        values = {**names, "version": ROW_VERSION.next_value(), "read_at": func.greatest(link.c.read_at, read_at)}
+        changed += session.changed(link.update().where(*is_its).values(values))
+    return changed

@@ -119,8 +119,8 @@ def store_page(session: Session, tenant_id: UUID, haul: Haul, *, read_at: dateti
     for each in haul.poison:
         log.warning("record parked", entity=each.entity, reason=each.reason, digest=each.digest)
     poison.park(session, tenant_id, haul.poison)
-    ripples.spread(session, tenant_id, haul.entity, haul.rows, was, read_at=read_at)
-    return Stored(sum(each.changed for each in applied.values()), planned)
+    rippled = ripples.spread(session, tenant_id, haul.entity, haul.rows, was, read_at=read_at)
+    return Stored(sum(each.changed for each in applied.values()) + rippled, planned)
 
 
 def digest_of(body: object) -> str:

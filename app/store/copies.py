@@ -36,15 +36,14 @@ def renew_on(session: Session, tenant_id: UUID, holder: Entity, ids: Collection[
 
     Call it under the write lock; returns how many rows changed.
     """
-    late = [(named, copy) for named, copy in copied_to(holder.name) if _newest(session, named) > read_at]
-    return sum(_run(session, tenant_id, _sql(named, copy, "held"), ids) for named, copy in late)
-
-
-def _newest(session: Session, named: Entity) -> datetime:
-    """When the latest change of any row of an entity was read; the beginning of time where there is none."""
-    found = select(func.coalesce(func.max(table_of(named).c.read_at), func.to_timestamp(0)))
-    newest: datetime = session.execute(found).scalar_one()
-    return newest
+    named = [each for each, _ in copied_to(holder.name)]
+    newest = session.execute(select(*(select(func.max(table_of(each).c.read_at)).scalar_subquery() for each in named)))
+    late = [
+        (each, copy)
+        for (each, copy), latest in zip(copied_to(holder.name), newest.one(), strict=True)
+        if latest is not None and latest > read_at
+    ]
+    return sum(_run(session, tenant_id, _sql(each, copy, "held"), ids) for each, copy in late)
 
 
 def _run(session: Session, tenant_id: UUID, statement: TextClause, ids: Collection[str]) -> int:
