@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import secrets
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -54,6 +56,12 @@ def empty_database_url(servers: Servers) -> Iterator[str]:
         connection.execute(f"CREATE DATABASE {name}")
     yield url.replace("/sei_connect?", f"/{name}?")
     with psycopg.connect(url, autocommit=True) as connection:
+        # The server's own autovacuum may be at work in it, and only its owner may end that.
+        for _ in range(50):
+            with suppress(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+                return
+            time.sleep(0.2)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 

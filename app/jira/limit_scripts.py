@@ -6,7 +6,8 @@ What lies in Redis, all of it under `jira:`
 | key             | kind | holds |
 |-----------------|------|-------|
 | `app`           | hash | `quota`, `blocked_until`, `why` |
-| `site:<site>`   | hash | `quota`, `shares_app`, `blocked_until`, `why`; an endpoint's also `rate`, `clean`, `cut`, `free` |
+| `site:<site>`   | hash | `quota`, `shares_app`, `blocked_until`, `why`, `awaited_until` |
+| (the same)      |      | of an endpoint: `blocked_until`, `why`, `rate`, `clean`, `cut`, `free`, after its name |
 | `leases:<site>` | zset | requests in flight by when their lease runs out |
 | `waiting`       | zset | sites that want points for a backfill, by when they are forgotten |
 | `turns`         | zset | the same sites, by the points they have had, counted from who had least when they had their first page |
@@ -32,15 +33,15 @@ local function whole(amount) return string.format('%.0f', amount) end
 # Returns {1, now, hour, whether it counts for the app} or {0, why, ms to wait, slot, now}
 ADMIT = f"""{_OPENING}
 local APP, SITE, LEASES, WAITING, TURNS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local QUARTER, MINUTE, GRACE, DAY, LATE = 900000, 60000, 90000, 86400000, 100
+local QUARTER, MINUTE, GRACE, DAY, LATE, AWAITED = 900000, 60000, 90000, 86400000, 100, 1000
 local ledger = it.ledger .. whole(hour)
 local next_hour = (hour + 1) * 3600000 - now
 
 local prefix = it.endpoint .. ' '
 local told = redis.call('HMGET', SITE, 'shares_app', 'quota', 'blocked_until',
-  prefix .. 'blocked_until', prefix .. 'rate', prefix .. 'free', prefix .. 'cut')
+  prefix .. 'blocked_until', prefix .. 'rate', prefix .. 'free', prefix .. 'cut', 'awaited_until')
 local function said(at) return tonumber(told[at] or 0) end
-local of_site = {{quota = said(2), blocked_until = said(3)}}
+local of_site = {{quota = said(2), blocked_until = said(3), awaited_until = said(8)}}
 local of_endpoint = {{blocked_until = said(4), rate = tonumber(told[5] or it.start), free = said(6), cut = said(7)}}
 
 local shares_app = it.metered and told[1] ~= '0'
@@ -102,7 +103,13 @@ end
 
 -- 3. Is there room at the site?
 redis.call('ZREMRANGEBYSCORE', LEASES, '-inf', whole(now))
-if redis.call('ZCARD', LEASES) >= it.concurrency then return refuse('concurrency', 50, it.slot) end
+local is_awaited = it.purpose == 'read-through'
+local is_full = redis.call('ZCARD', LEASES) >= it.concurrency
+if is_full and is_awaited then  -- whoever waits for an answer has the next room: nobody else enters before
+  redis.call('HSET', SITE, 'awaited_until', whole(now + AWAITED))
+  redis.call('PEXPIRE', SITE, DAY)
+end
+if is_full or (not is_awaited and of_site.awaited_until > now) then return refuse('concurrency', 50, it.slot) end
 
 -- 4. Is it our turn? Turns lie 1/rate seconds apart; who is early is given one to come back at. A cut revokes them.
 local slot = it.given > of_endpoint.cut and it.slot or 0
@@ -117,6 +124,7 @@ if slot < now - LATE then
 end
 
 -- Admitted.
+if is_awaited and of_site.awaited_until > 0 then redis.call('HDEL', SITE, 'awaited_until') end
 redis.call('ZADD', LEASES, whole(now + it.lease_ms), it.lease)
 redis.call('PEXPIRE', LEASES, it.lease_ms)
 if it.metered then

@@ -100,7 +100,7 @@ class _Plain(HTTPConnection):
 
 
 class _Encrypted(HTTPSConnection):
-    response_class = _Prompt  # type: ignore[mutable-override]  # likewise
+    response_class = _Prompt  # type: ignore[mutable-override]  # http.client's own place for it
 
 
 class _PlainPublic(_Plain):

@@ -185,6 +185,27 @@ def test_never_more_in_flight_than_allowed_at_a_site_whatever_the_endpoint(redis
     ask(limiter, COUNT)
 
 
+def test_room_that_somebody_waits_for_goes_to_nobody_else(redis: Redis) -> None:
+    """A backfill that takes all room again at once would turn away whoever pastes a key."""
+    limiter = Limiter(redis, site_concurrency=2, patience=0.2)
+    with limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=2):
+        with limiter.admit(SITE, ISSUE, purpose=Purpose.BACKFILL, expected_points=2):
+            refusal(limiter, COUNT)
+        refusal(limiter, ISSUE, purpose=Purpose.BACKFILL)
+        refusal(limiter, ISSUE, purpose=Purpose.POLL)
+        ask(limiter, COUNT)
+        ask(limiter, COUNT, purpose=Purpose.POLL)
+
+
+def test_who_waited_for_room_and_went_away_keeps_it_for_a_second_only(redis: Redis) -> None:
+    limiter = Limiter(redis, site_concurrency=1, patience=0.2)
+    with limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=2):
+        refusal(limiter, COUNT)
+    refusal(limiter, ISSUE, purpose=Purpose.BACKFILL)
+    limiter.offset_ms += 1001
+    ask(limiter, ISSUE, purpose=Purpose.BACKFILL)
+
+
 def test_leaving_without_an_answer_gives_the_lease_back_and_books_what_was_expected(limiter: Patient) -> None:
     with pytest.raises(ZeroDivisionError), limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101):
         raise ZeroDivisionError
