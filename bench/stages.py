@@ -14,12 +14,16 @@ import time
 from collections import defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from app import config
+from app import config, runtime
+from app.store import claims
 from workers import ingest, job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from app.runtime import Runtime
 
 WATCHED = (
     ("turn", "app.jira.limits", "Limiter._enter"),
@@ -92,16 +96,22 @@ class Watches:
             setattr(owner, name, wrap(stage, getattr(owner, name)))
 
 
+def _is_waiting(parts: Runtime, tenant_id: UUID) -> bool:
+    with parts.store.bound_to(tenant_id) as session:
+        return claims.standing(session).waiting > 0
+
+
 def main(tenant_id: str) -> None:
     """Plan and pull a paired tenant to the end; say on stdout what took how long."""
     settings = config.load()
     job.use_servers(str(settings.database_url), str(settings.redis_url))
     ingest.plan(tenant_id)
+    parts = runtime.assemble(settings, database_url=str(settings.database_url), redis_url=str(settings.redis_url))
     watches = Watches()
     watches.put_on()
     wall, cpu = time.monotonic(), time.process_time()
-    while (ended := ingest.backfill(tenant_id)) != "done":
-        if ended != "again":
+    while _is_waiting(parts, UUID(tenant_id)):
+        if ingest.backfill(tenant_id) is None:
             time.sleep(0.2)  # noqa: TID251 - nothing is due yet, and this process is the only worker
     found = {
         "wall": time.monotonic() - wall,
