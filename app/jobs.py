@@ -164,17 +164,27 @@ class Line:
         try:
             if queue(self.redis, Lane.LIVE).count:
                 return True
-            return any(tenant != str(tenant_id) for _, tenant in self._bulk(_LOOKED_AT))
+            return self._others(Lane.BULK, tenant_id)
         except RedisError:
             return False
 
+    def is_live(self, *, besides: UUID) -> bool:
+        """Whether somebody waits for a worker in the live lane, but for one tenant. No, where Redis cannot say."""
+        try:
+            return self._others(Lane.LIVE, besides)
+        except RedisError:
+            return False
+
+    def _others(self, lane: Lane, tenant_id: UUID) -> bool:
+        return any(tenant != str(tenant_id) for _, tenant in self._jobs(lane, _LOOKED_AT))
+
     def hands(self) -> Counter[UUID]:
         """Hands that wait, by tenant. Raises RedisError."""
-        return Counter(UUID(tenant) for name, tenant in self._bulk(-1) if name == BACKFILL.name)
+        return Counter(UUID(tenant) for name, tenant in self._jobs(Lane.BULK, -1) if name == BACKFILL.name)
 
-    def _bulk(self, most: int) -> Iterator[tuple[str, str]]:
-        """Job and tenant of the first that wait in the bulk lane; every job there is one of a tenant."""
-        for job_id in queue(self.redis, Lane.BULK).get_job_ids(0, most):
+    def _jobs(self, lane: Lane, most: int) -> Iterator[tuple[str, str]]:
+        """Job and tenant of the first that wait in the live or the bulk lane; every job there is one of a tenant."""
+        for job_id in queue(self.redis, lane).get_job_ids(0, most):
             name, _, rest = job_id.partition("-")
             yield name, rest[:_UUID]
 

@@ -80,7 +80,8 @@ def reread(runtime: Runtime, tenant_id: str) -> str | None:
 def _drained(runtime: Runtime, tenant_id: str, *, own: bool) -> str | None:
     tenant, until = UUID(tenant_id), clock.now() + webhook.SLICE
     site = runtime.sites.open(tenant, Purpose.POLL if own else Purpose.READ_THROUGH)
-    handled = webhook.Drain(runtime.store, site, tenant, own=own).run(until=until)
+    drain = webhook.Drain(runtime.store, site, tenant, own=own, line=jobs.Line(runtime.redis))
+    handled = drain.run(until=until)
     if clock.now() >= until:
         again = jobs.REREAD if own else jobs.WEBHOOKS
         jobs.enqueue(runtime.redis, again, tenant_id)

@@ -113,6 +113,15 @@ def walk_again(session: Session, tenant_id: UUID, project_id: str) -> None:
         call_for_a_hand(session, tenant_id)
 
 
+def walk_issues_again(session: Session, tenant_id: UUID) -> None:
+    """Have the issues of all open projects read once more."""
+    project = table_of(entity("project"))
+    is_open = project.c.deleted_at.is_(None) & project.c.is_archived.is_not(True) & project.c.is_deleted.is_not(True)
+    found = session.execute(select(project.c.id).where(is_open)).scalars()
+    if checkpoints.walk_again(session, ("issue",), sorted(set(found) - frozen(session).keys())):
+        call_for_a_hand(session, tenant_id)
+
+
 def frozen(session: Session) -> dict[str, str]:
     """The frozen projects of the bound tenant and why, by id."""
     query = select(FROZEN_PROJECTS.c.project_id, FROZEN_PROJECTS.c.reason).where(FROZEN_PROJECTS.c.thawed_at.is_(None))

@@ -127,13 +127,12 @@ class Hand:
             return chunks, fields
 
     def _fields_for(self, session: Session, integration: Integration, chunk: Chunk) -> Fields | None:
-        """The site's field ids, read once a hand; None where a walk needs them and they are not there yet."""
-        if self._fields is None and (chunk.entity != "issue" or fieldmap.is_known(session)):
-            fields = fieldmap.load(session, integration)
-            if chunk.entity == "issue":
-                self._fields = fields
-            return fields
-        return self._fields
+        """The site's field ids, as they are now for a walk of issues; None where it needs them and they are not there yet."""
+        if chunk.entity == "issue":
+            if not fieldmap.is_known(session):
+                return None
+            self._fields = fieldmap.load(session, integration)
+        return self._fields or fieldmap.load(session, integration)
 
     def _hand_on(self, *, is_time_up: bool) -> str:
         """Queue again, come back when something is due, or have everything checked."""

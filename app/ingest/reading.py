@@ -15,7 +15,7 @@ from app.errors import JiraGone, JiraRefused, JiraRejected
 from app.ingest import named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from app.catalog.language import Entity, Json, Walk
@@ -34,19 +34,26 @@ class Read:
     """404: deleted, hidden, or in a project that the app may not browse."""
 
 
-def issues(site: Site, known: Sequence[str]) -> Read:
-    """Issues as they are now, fifty a request, with their own writes in sight. Raises a JiraFailure."""
+def issues(site: Site, known: Sequence[str], *, doubted: Collection[str] = ()) -> Read:
+    """Issues as they are now, fifty a request, with their own writes in sight. Raises a JiraFailure.
+
+    Those that are `doubted` are called deleted by somebody: they are asked for directly, since Jira would refuse the
+    search for all others with them.
+    """
     read = Read(clock.now())
-    for start in range(0, len(known), named.MOST):
-        found = named.read(site, known[start : start + named.MOST])
+    absent = [each for each in known if each in doubted]
+    searched = [each for each in known if each not in doubted]
+    for start in range(0, len(searched), named.MOST):
+        found = named.read(site, searched[start : start + named.MOST])
         read.bodies += found.bodies
-        for each in found.absent:
-            body = issue(site, each)
-            if body is None:
-                read.gone.add(each)
-            else:
-                read.bodies.append(body)
-                read.unsearchable.add(each)
+        absent += found.absent
+    for each in absent:
+        body = issue(site, each)
+        if body is None:
+            read.gone.add(each)
+        else:
+            read.bodies.append(body)
+            read.unsearchable.add(each)
     return read
 
 

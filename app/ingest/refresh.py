@@ -17,8 +17,9 @@ from app import clock, jobs
 from app.catalog.language import Each, Fields, Json, Paging, find
 from app.catalog.registry import entity as entity_named
 from app.errors import JiraNonsense, JiraRejected
-from app.ingest import access, inbox, reading, rota
+from app.ingest import access, fieldmap, inbox, reading, rota
 from app.ingest.storing import extract_page, store_page
+from app.integrations import ledger
 from app.jira import pages
 from app.store import records
 from app.store.schema import CHUNKS
@@ -118,10 +119,14 @@ def _stored(session: Session, entity: Entity, scope_id: str) -> set[str]:
 def keep(session: Session, tenant_id: UUID, look: Look, fields: Fields) -> int:
     """Store what a look brought, bury what is gone, in the caller's transaction. Returns how many rows changed."""
     reopened = _reopened(session, look)
+    were = _known_fields(session, tenant_id, look)
     haul = extract_page(look.entity, look.bodies, fields, look.scope_id or None)
     changed = store_page(session, tenant_id, haul, read_at=look.sent_at).changed
     for project_id in reopened:
         access.walk_again(session, tenant_id, project_id)
+    if _known_fields(session, tenant_id, look) != were:
+        # Story points, sprint or epic link stand in another field now: what was read out of issues is not what is theirs.
+        access.walk_issues_again(session, tenant_id)
     if look.gone:
         changed += bury(session, tenant_id, look.entity, look.gone)
     if look.total is not None:
@@ -193,6 +198,12 @@ def _reopened(session: Session, look: Look) -> list[str]:
     is_closed = table.c.is_archived | table.c.is_deleted | table.c.deleted_at.is_not(None)
     is_open = [str(find(b, "id")) for b in look.bodies if not find(b, "archived") and not find(b, "deleted")]
     return list(session.execute(select(table.c.id).where(table.c.id.in_(is_open), is_closed)).scalars())
+
+
+def _known_fields(session: Session, tenant_id: UUID, look: Look) -> Fields | None:
+    """Where issues have what the site keeps in fields of its own, with a look at these; else None."""
+    integration = ledger.of_tenant(session, tenant_id) if look.entity.name == "field" else None
+    return fieldmap.load(session, integration) if integration is not None else None
 
 
 def _note_walk(session: Session, look: Look) -> None:

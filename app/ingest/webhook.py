@@ -6,18 +6,19 @@ deliveries are settled in one transaction.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from app import clock, logs
+from app import clock, jobs, logs
 from app.catalog.language import find
 from app.catalog.registry import entity
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraGone, JiraRefused, Unavailable
-from app.ingest import absences, access, boards, fieldmap, inbox, reading, refresh
-from app.ingest.events import ISSUE_DELETED, LIST_AT, ONE_AT, PROJECT_DELETED
+from app.ingest import absences, access, boards, fieldmap, inbox, named, reading, refresh, told
+from app.ingest.events import LIST_AT, ONE_AT, PROJECT_DELETED
 from app.ingest.plan import call_for_a_hand
 from app.ingest.sift import sift
 from app.ingest.storing import extract_page, store_page
@@ -45,10 +46,10 @@ log = logs.get(__name__)
 
 SLICE = timedelta(seconds=20)
 """How long one job drains before it queues again behind others."""
+GAP = timedelta(seconds=0.8)
+"""From one read of a site to the next: of a site that keeps changing, one read then answers many deliveries."""
 _SOON, _LATER = timedelta(seconds=5), timedelta(minutes=1)
 """When the site is asked again: after it did not answer, and after it refused."""
-_CASCADE = frozenset({"comment_deleted", "worklog_deleted", "attachment_deleted", "issuelink_deleted"})
-"""What Jira tells of an issue's children when it is deleted; hiding an issue deletes nothing."""
 
 
 class Unwanted(Exception):
@@ -77,28 +78,34 @@ class Drain:
     site: Site
     tenant_id: UUID
     own: bool = False
+    gap: timedelta = GAP
+    line: jobs.Line | None = None
+    """Who else waits for a worker; None, where a drain is not to ask."""
 
     def run(self, *, until: datetime) -> int:
         """Handle what waits, until nothing does or the time is up. Returns how many deliveries were handled."""
         handled = 0
         while clock.now() < until:
-            with self.store.bound_to(self.tenant_id) as session:
-                cursor = cursors.take(session, self.tenant_id, "reread" if self.own else "inbox")
+            cursor = self._cursor()
             if cursor is None:
                 return handled
             handled += self._drain(cursor, until)
-            with self.store.bound_to(self.tenant_id) as session:
-                # Whatever was kept before the cursor was given back, and whose job found it taken, is seen here.
-                if not inbox.waiting(session, own=self.own):
-                    return handled
+            # Whatever was kept before the cursor was given back, and whose job found it taken, is seen here.
+            if not self._is_waiting():
+                return handled
         return handled
 
     def _drain(self, cursor: Cursor, until: datetime) -> int:
         handled, put_off = 0, None
+        last = cursor.ended_at
         try:
-            while clock.now() < until:
+            while clock.now() < until and self._is_waiting():
+                self._let_gather(last)
+                began = clock.now()
                 done = sum(self._once(cursor, doubtful=each) for each in (False, True))
                 handled += done
+                # Where a whole batch waited, the next one does.
+                last = began if done < named.MOST else None
                 if not done:
                     break
         except JiraBusy as busy:
@@ -112,10 +119,27 @@ class Drain:
                 cursors.give_back(session, cursor, until=put_off)
         return handled
 
+    def _let_gather(self, last: datetime | None) -> None:
+        """Wait until the site's last read is a moment ago; not where anybody else waits for this worker."""
+        left = (last + self.gap - clock.now()).total_seconds() if last else 0.0
+        if left > 0 and not (self.line and self.line.is_live(besides=self.tenant_id)):
+            _wait(left)
+
+    def _cursor(self) -> Cursor | None:
+        """The inbox, for this worker alone; None while another has it, and where nobody wants it read."""
+        with self.store.bound_to(self.tenant_id) as session:
+            integration = ledger.of_tenant(session, self.tenant_id)
+            if integration is None or not integration.is_served:
+                return None
+            return cursors.take(session, self.tenant_id, "reread" if self.own else "inbox")
+
+    def _is_waiting(self) -> bool:
+        with self.store.bound_to(self.tenant_id) as session:
+            return inbox.waiting(session, own=self.own) > 0
+
     def once(self) -> int:
         """Handle one batch. Returns how many deliveries were handled; raises a JiraFailure."""
-        with self.store.bound_to(self.tenant_id) as session:
-            cursor = cursors.take(session, self.tenant_id, "reread" if self.own else "inbox")
+        cursor = self._cursor()
         if cursor is None:
             return 0
         try:
@@ -154,6 +178,7 @@ class Drain:
         log.info(
             "webhooks",
             tenant_id=str(self.tenant_id),
+            own=self.own,
             deliveries=len(batch.taken),
             issues=len(batch.issues),
             gone=len(read.gone) if read else 0,
@@ -177,28 +202,26 @@ class Drain:
             integration = ledger.of_tenant(session, self.tenant_id)
             if integration is None or not integration.is_served:
                 return None
-            cursors.move(session, cursor)
             taken = inbox.take(session, own=self.own, doubtful=doubtful)
+            cursors.move(session, cursor, **({"ended_at": clock.now()} if taken else {}))
             if not taken:
                 return None
-            issues = {each: None for delivery in taken for each in delivery.issues}
-            issues |= dict.fromkeys(_issues_of_children(session, taken))
-            return _Batch(taken, fieldmap.load(session, integration), list(issues))
+            return _Batch(taken, fieldmap.load(session, integration), told.issues(session, taken))
 
     def _read(self, batch: _Batch) -> None:
         """All questions to Jira, before the transaction begins. Raises a JiraFailure."""
         if batch.issues:
-            batch.read = read = reading.issues(self.site, batch.issues)
+            batch.read = read = reading.issues(self.site, batch.issues, doubted=told.deleted(batch.taken))
             bodies = [
                 body for body in read.bodies if not reading.is_archived(body) or not _is_among(body, read.unsearchable)
             ]
             batch.haul = extract_page(entity("issue"), bodies, batch.fields, None)
             batch.boards = self._boards_of(bodies)
         for name in ONE_AT:
-            for known in _named(batch.taken, name):
+            for known in told.named(batch.taken, name):
                 batch.looks.append(refresh.at_one(self.site, entity(name), known))
         for name in LIST_AT:
-            for scope in _named(batch.taken, name, whole=not LIST_AT[name]):
+            for scope in told.named(batch.taken, name, whole=not LIST_AT[name]):
                 try:
                     batch.looks.append(refresh.at_list(self.store, self.site, self.tenant_id, entity(name), scope))
                 except JiraGone:
@@ -228,11 +251,11 @@ class Drain:
         """What has become of issues that the search did not return."""
         absences.seen_again(session, [row.id for row in haul.rows if row.entity is haul.entity])
         archived = {str(find(each, "id")) for each in read.bodies if reading.is_archived(each)} & read.unsearchable
-        deleted = {each for d in batch.taken if d.event == ISSUE_DELETED for each in d.issues} & read.gone
+        deleted = told.deleted(batch.taken) & read.gone
         for because, found, said in (("archived", archived, "a direct read"), ("deleted", deleted, "a webhook")):
             if live := _stored(session, found):
                 absences.bury(session, self.tenant_id, live, because, evidence=said)
-        absences.miss(session, self.tenant_id, sorted(read.gone - deleted), evidence=_evidence(batch.taken))
+        absences.miss(session, self.tenant_id, sorted(read.gone - deleted), evidence=told.evidence(batch.taken))
 
     def _follow(self, batch: _Batch) -> None:
         """What a change of a project means for all that lies in it; small steps, each its own transaction."""
@@ -249,24 +272,8 @@ class Drain:
             access.bury_closed(self.store, self.tenant_id)
 
 
-def _named(taken: Iterable[Delivery], name: str, *, whole: bool = False) -> list[str]:
-    """The ids that deliveries name of an entity; the empty scope where its whole list is meant."""
-    found: dict[str, None] = {}
-    for delivery in taken:
-        named = delivery.hints.get(name)
-        if named is not None:
-            found |= dict.fromkeys([""] if whole else named)
-    return list(found)
-
-
-def _issues_of_children(session: Session, taken: Iterable[Delivery]) -> list[str]:
-    """Issues of comments, worklogs and attachments that arrived without them: the stored rows know."""
-    found: list[str] = []
-    for name in ("comment", "worklog", "attachment"):
-        table = table_of(entity(name))
-        if known := _named(taken, name):
-            found += session.execute(select(table.c.issue_id).where(table.c.id.in_(known))).scalars()
-    return found
+def _wait(seconds: float) -> None:
+    threading.Event().wait(seconds)
 
 
 def _stored(session: Session, issues: Iterable[str]) -> list[str]:
@@ -278,19 +285,3 @@ def _stored(session: Session, issues: Iterable[str]) -> list[str]:
 
 def _is_among(body: Json, issues: Collection[str]) -> bool:
     return str(find(body, "id")) in issues
-
-
-def _evidence(taken: Iterable[Delivery]) -> dict[str, str]:
-    """What deliveries say about issues that are gone."""
-    found: dict[str, str] = {}
-    for delivery in taken:
-        said = None
-        if delivery.event in _CASCADE:
-            said = f"deleted: {delivery.event}"
-        elif delivery.hints.get("security"):
-            said = "hidden: its security level was changed"
-        elif "moved_to" in delivery.hints:
-            said = f"moved: to project {delivery.hints['moved_to']}"
-        if said:
-            found |= dict.fromkeys(delivery.issues, said)
-    return found

@@ -204,6 +204,10 @@ def _is_newer(entity: Entity) -> str:
     return f"{newest} AND (kept.deleted_at IS NULL OR excluded.read_at > kept.deleted_at)"
 
 
+_WITH = {"issue": (("issue_link", "destination_issue_id"), ("board_issue", "issue_id"))}
+"""What goes with a thing besides its own: a link with either end, a board's membership with the issue too."""
+
+
 def bury(
     session: Session, tenant_id: UUID, entity: Entity, found: Collection[str], *, at: datetime, because: str
 ) -> int:
@@ -214,9 +218,8 @@ def bury(
     for child in all_entities().values():
         if child.belongs_to == entity.name:
             gone[child.name] = _bury_where(session, child, f"{entity.name}_id", found, grave)
-    if entity.name == "issue":
-        # A link goes with either end.
-        gone["issue_link"] += _bury_where(session, entity_of("issue_link"), "destination_issue_id", found, grave)
+    for name, column in _WITH.get(entity.name, ()):
+        gone[name] = gone.get(name, 0) + _bury_where(session, entity_of(name), column, found, grave)
     tally(session, tenant_id, {name: -count for name, count in gone.items() if count})
     return gone[entity.name]
 

@@ -53,6 +53,10 @@ class SiteProcess:
     def admin(self) -> str:
         return str(self.state["admin"])
 
+    @property
+    def is_installed(self) -> bool:
+        return bool(self.state["installed"])
+
     def install(self) -> None:
         self.control("POST", "install")
 

@@ -68,6 +68,27 @@ def test_names_that_change_silently_are_right_everywhere_once_their_lists_are_re
     assert differences(town) == []
 
 
+def test_a_field_that_is_called_story_points_no_more_holds_none(town: Town) -> None:
+    """And another one that is called so does: issues that were read before are read again for that, nobody told of it."""
+    points = town.rows("issue", "story_points")
+    assert any(points.values())
+    town.site.mutate("rename_field", field="customfield_10024", name="Effort")
+    read_lists_again(town)
+    assert differences(town) == []
+    assert not any(town.rows("issue", "story_points").values())
+    town.site.mutate("rename_field", field="customfield_10024", name="Story Points")
+    read_lists_again(town)
+    assert town.rows("issue", "story_points") == points
+
+
+def test_a_field_with_another_name_is_no_reason_to_read_a_site_again(town: Town) -> None:
+    town.site.mutate("create_field", name="Mood")
+    town.site.traffic.reset()
+    read_lists_again(town)
+    assert not [each for each in town.site.traffic.shown()["by_template"] if each.endswith("/search/jql")]
+    assert differences(town) == []
+
+
 def test_a_project_with_a_new_key_gives_its_issues_theirs(town: Town) -> None:
     town.site.mutate("rename_project", project="APOL", key="ZEUS")
     read_lists_again(town)

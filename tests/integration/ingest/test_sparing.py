@@ -1,0 +1,178 @@
+"""What it costs to read again: few questions for many deliveries, none for what is known, and no worker kept for nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import update
+
+from app import clock, ids, jobs
+from app.ingest import inbox, webhook
+from app.store.schema import INTEGRATIONS
+from tests.factories import a_paired_site
+from tests.fakes.jira import FakeSite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from app.runtime import Runtime
+    from tests.integration.ingest.conftest import Town
+
+
+@pytest.fixture
+def tenant_id(parts: Runtime) -> UUID:
+    return a_paired_site(parts)[0].tenant_id
+
+
+def deliver(parts: Runtime, tenant_id: UUID, *issues: str, event: str = "jira:issue_updated") -> None:
+    for each in issues:
+        with parts.store.bound_to(tenant_id) as session:
+            inbox.keep(session, tenant_id, str(ids.new()), event, {"issue": {"id": each}})
+
+
+def asked(town: Town) -> Counter[str]:
+    """What the site was asked, by the last part of the address, since the last time."""
+    found: Counter[str] = Counter()
+    for template, count in town.site.traffic.shown()["by_template"].items():
+        found[template.rsplit("/", 1)[1]] += count
+    town.site.traffic.reset()
+    return found
+
+
+def lonely(town: Town) -> str:
+    """An issue with comments that no other shows."""
+    every = list(town.site.world.searchable())
+    parents = {(each.fields.get("parent") or {}).get("id") for each in every}
+    return next(
+        each.id
+        for each in every
+        if each.comments and each.id not in parents and not each.fields.get("parent") and not each.fields["issuelinks"]
+    )
+
+
+def test_what_is_called_deleted_is_asked_for_by_itself_and_the_others_together(a_town: Callable[..., Town]) -> None:
+    """Jira would refuse the whole search for the one that is gone."""
+    town = a_town(issues=60, seed=5)
+    gone = lonely(town)
+    others = [each.id for each in town.site.world.searchable() if each.id != gone][:3]
+    asked(town)
+    town.site.mutate("delete_issue", issue=gone)
+    for each in others:
+        town.site.mutate("update_issue", issue=each)
+    town.drain()
+    counted = asked(town)
+    assert (counted["jql"], counted["match"], counted["{key}"]) == (1, 1, 1), counted
+    assert town.rows("issue")[gone] == "deleted"
+    assert town.wrong_fields() == ""
+
+
+def test_the_end_of_an_issue_that_was_found_deleted_costs_no_question_when_it_is_told_again(
+    a_town: Callable[..., Town],
+) -> None:
+    town = a_town(issues=60, seed=5)
+    gone = lonely(town)
+    comment = str(town.site.world.issues[gone].comments[0]["id"])
+    town.site.mutate("delete_issue", issue=gone)
+    town.drain()
+    assert town.rows("issue")[gone] == "deleted"
+    asked(town)
+    deliver(town.parts, town.tenant_id, gone, event="comment_deleted")
+    deliver(town.parts, town.tenant_id, gone, event="jira:issue_deleted")
+    with town.parts.store.bound_to(town.tenant_id) as session:
+        inbox.keep(session, town.tenant_id, "d", "comment_deleted", {"comment": {"id": comment}})
+    assert town.drain() == 3
+    assert asked(town) == {}
+    # Anything else that is told of it is a reason to look.
+    deliver(town.parts, town.tenant_id, gone)
+    deliver(town.parts, town.tenant_id, gone, event="comment_deleted")
+    town.drain()
+    assert asked(town)["{key}"] == 1
+
+
+def test_a_hidden_issue_that_was_called_deleted_is_back_when_it_is_shown_again(a_town: Callable[..., Town]) -> None:
+    town = a_town(issues=60, seed=5)
+    issue = lonely(town)
+    town.site.options.webhooks = False
+    town.site.mutate("hide_issue", issue=issue)
+    deliver(town.parts, town.tenant_id, issue, event="jira:issue_deleted")
+    town.drain()
+    assert town.rows("issue")[issue] == "deleted"
+    town.site.mutate("reveal_issue", issue=issue)
+    deliver(town.parts, town.tenant_id, issue, event="comment_deleted")
+    deliver(town.parts, town.tenant_id, issue)
+    town.drain()
+    assert issue in town.live("issue")
+    assert town.differences() == []
+
+
+class Line:
+    """A line in which somebody waits for the live lane, or nobody."""
+
+    def __init__(self, *, is_live: bool) -> None:
+        self._is_live = is_live
+
+    def is_live(self, *, besides: UUID) -> bool:  # noqa: ARG002 - whoever it is
+        return self._is_live
+
+
+def trickle(parts: Runtime, tenant_id: UUID, line: Line) -> tuple[int, float]:
+    """Sixty deliveries, one every 20 ms, each with its job. Returns the searches, and the seconds from first to last."""
+    site = FakeSite(60)
+    drain = webhook.Drain(parts.store, site, tenant_id, line=line)  # type: ignore[arg-type]  # fakes of both
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(0.01):
+            drain.run(until=clock.now() + timedelta(seconds=20))
+
+    worker = threading.Thread(target=work)
+    began = time.monotonic()
+    worker.start()
+    for number in range(60):
+        deliver(parts, tenant_id, str(100_000 + number))
+        time.sleep(0.02)
+    over.set()
+    worker.join()
+    drain.run(until=clock.now() + timedelta(seconds=20))
+    took = time.monotonic() - began
+    with parts.store.bound_to(tenant_id) as session:
+        assert inbox.waiting(session, own=False) == 0
+    return sum(path.endswith("/search/jql") for path, _ in site.asked), took
+
+
+def test_a_site_that_keeps_changing_is_read_at_a_measured_pace(parts: Runtime, tenant_id: UUID) -> None:
+    searches, took = trickle(parts, tenant_id, Line(is_live=False))
+    assert searches <= took / webhook.GAP.total_seconds() + 2
+
+
+def test_a_worker_that_another_site_waits_for_does_not_wait(
+    parts: Runtime, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "_wait", lambda seconds: pytest.fail(f"waited {seconds} s"))
+    trickle(parts, tenant_id, Line(is_live=True))
+
+
+def test_a_line_knows_who_waits_besides_the_tenant(parts: Runtime, tenant_id: UUID) -> None:
+    line, other = jobs.Line(parts.redis), a_paired_site(parts)[0].tenant_id
+    jobs.queue(parts.redis, jobs.Lane.LIVE).empty()
+    assert not line.is_live(besides=tenant_id)
+    jobs.enqueue(parts.redis, jobs.WEBHOOKS, str(tenant_id), once_as=f"{tenant_id}-1")
+    assert not line.is_live(besides=tenant_id)
+    assert line.is_live(besides=other)
+
+
+def test_deliveries_of_an_integration_that_is_paused_wait_and_keep_no_worker(parts: Runtime, tenant_id: UUID) -> None:
+    deliver(parts, tenant_id, "100000")
+    with parts.store.unrestricted_unsafe() as session:
+        its = INTEGRATIONS.c.tenant_id == tenant_id
+        session.execute(update(INTEGRATIONS).where(its).values(state="paused"))
+    site, until = FakeSite(5), clock.now() + timedelta(seconds=15)
+    assert webhook.Drain(parts.store, site, tenant_id).run(until=until) == 0  # type: ignore[arg-type]  # a fake wire
+    assert site.asked == []
+    assert clock.now() < until, "it went round and round until its time was up"
