@@ -168,6 +168,13 @@ class Line:
         except RedisError:
             return False
 
+    def is_empty(self) -> bool:
+        """Whether no job of the bulk lane waits for a worker. No, where Redis cannot say."""
+        try:
+            return queue(self.redis, Lane.BULK).count == 0
+        except RedisError:
+            return False
+
     def hands(self) -> Counter[UUID]:
         """Hands that wait, by tenant. Raises RedisError."""
         return Counter(UUID(tenant) for name, tenant in self._bulk(-1) if name == BACKFILL.name)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from app.catalog.language import Entity, Walk
     from app.ingest.crew import Crew
-    from app.ingest.turn import Slice
+    from app.ingest.turn import Limit
     from app.jira.client import Site
     from app.store.checkpoints import Chunk
     from app.store.session import Session, Store
@@ -62,7 +62,7 @@ class Walker:
     tenant_id: UUID
     crew: Crew
 
-    def walk_all(self, chunks: Sequence[Chunk], fields: Fields, given: Slice) -> None:
+    def walk_all(self, chunks: Sequence[Chunk], fields: Fields, given: Limit) -> None:
         """Walk chunks one after the other; the last pages of short ones are stored together.
 
         What cannot go on, or has no time left, is settled here.
@@ -76,7 +76,7 @@ class Walker:
         if ends:
             self._end(ends)
 
-    def _walk(self, chunk: Chunk, fields: Fields, given: Slice, ends: list[_End] | None) -> None:
+    def _walk(self, chunk: Chunk, fields: Fields, given: Limit, ends: list[_End] | None) -> None:
         entity = entity_of(chunk.entity)
         if entity.walk is None:
             raise LookupError(f"{entity.name} has no walk")
@@ -96,7 +96,7 @@ class Walker:
             checkpoints.release(session, chunk)
 
     def _pages(
-        self, entity: Entity, walk: Walk, course: Course, fields: Fields, given: Slice, ends: list[_End] | None
+        self, entity: Entity, walk: Walk, course: Course, fields: Fields, given: Limit, ends: list[_End] | None
     ) -> None:
         is_counted, chunk = walk.paging is Paging.TOKEN, course.chunk
         if is_counted and course.expected is None:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 from redis import Redis
+from sqlalchemy import func, select
 
 from app import clock, jobs
 from app.ingest import plan, turn
 from app.ingest.backfill import Hand
+from app.store import checkpoints
+from app.store.checkpoints import Wanted
+from app.store.schema import CHUNKS
 from tests.factories import a_paired_site
-from tests.fakes.jira import FakeSite, FakeSites
+from tests.fakes.jira import FIRST, STEP, FakeSite, FakeSites
+from tests.story.processes import wait_for
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -42,6 +49,13 @@ def tenant_id(parts: Runtime) -> UUID:
     return found
 
 
+def held(parts: Runtime, tenant_id: UUID) -> int:
+    """Walks that are under way."""
+    with parts.store.bound_to(tenant_id) as session:
+        query = select(func.count(CHUNKS.c.lease.distinct())).where(CHUNKS.c.leased_until > clock.now())
+        return int(session.execute(query).scalar_one())
+
+
 def waiting(parts: Runtime, tenant_id: UUID) -> int:
     return jobs.Line(parts.redis).waiting(tenant_id)
 
@@ -69,3 +83,37 @@ def test_surplus_hands_go_for_good(parts: Runtime, tenant_id: UUID) -> None:
         before = waiting(parts, tenant_id)
         a_hand(parts, tenant_id, BusyLine(own)).work(until=clock.now() + timedelta(seconds=0.5))
         assert waiting(parts, tenant_id) - before == lent
+
+
+def test_one_hand_more_is_called_while_there_is_more_to_do_and_nobody_waits(parts: Runtime, tenant_id: UUID) -> None:
+    """Workers that join later, on whatever machine, find it in the queue; a queue where somebody waits has no idle worker."""
+    parts.redis.delete("rq:queue:bulk")
+    with ThreadPoolExecutor() as pool:
+        until = clock.now() + timedelta(seconds=6)
+        work = pool.submit(a_hand(parts, tenant_id, jobs.Line(parts.redis)).work, until=until)
+        wait_for(lambda: waiting(parts, tenant_id) > 0, 4)
+        wait_for(lambda: clock.now() > until - timedelta(seconds=1))
+        assert not work.done()
+        assert waiting(parts, tenant_id) == 1
+
+
+def test_hands_at_one_site_share_its_walks(parts: Runtime, tenant_id: UUID) -> None:
+    """One that finds all walks held is left its part by the one that holds them, page by page, not when that one's slice ends."""
+    parts_of_time = [FIRST + number * 1000 * STEP for number in range(41)]
+    with parts.store.bound_to(tenant_id) as session:
+        wanted = [Wanted("issue", "10000", 30, lower, upper) for lower, upper in pairwise(parts_of_time)]
+        checkpoints.plan(session, tenant_id, wanted)
+        checkpoints.make_due(session)
+    site = FakeSite(40_000, delay=0.3)
+    first, second = (
+        Hand(parts.store, FakeSites(site), tenant_id, 8, 8, jobs.Line(parts.redis))  # type: ignore[arg-type]  # a fake wire
+        for _ in range(2)
+    )
+    until = clock.now() + timedelta(seconds=10)
+    with ThreadPoolExecutor() as pool:
+        works = [pool.submit(first.work, until=until)]
+        wait_for(lambda: held(parts, tenant_id) == 8, 5)
+        works.append(pool.submit(second.work, until=until))
+        wait_for(lambda: second.walked >= 4, 3)
+        assert [work.result() for work in works] == ["again", "again"]
+    assert site.most_in_flight <= 8
