@@ -45,6 +45,7 @@ def backfill(runtime: Runtime, tenant_id: str) -> str | None:
         filling.walks_of(runtime.settings.site_concurrency),
         filling.crew_size(runtime.settings),
         jobs.Line(runtime.redis),
+        runtime.portions,
     )
     ended = hand.work(until=clock.now() + turn.FULL)
     return f"{hand.walked} parts walked, {_ENDED[ended]}" if hand.walked else None

@@ -23,6 +23,7 @@ from app.errors import JiraRefused
 from app.ingest import fieldmap, plan, rota
 from app.ingest.company import Company, Part
 from app.ingest.crew import Crew, Keeper, outlast
+from app.ingest.portions import Portions
 from app.ingest.setback import tell
 from app.ingest.turn import Slice
 from app.ingest.walk import Walker
@@ -83,6 +84,8 @@ class Hand:
     """Threads of this hand."""
     line: jobs.Line | None = None
     """Who else waits for a worker; None, where a hand is not to ask."""
+    portions: Portions = field(default_factory=Portions)
+    """What this process knows of the sizes of pages."""
     walked: int = field(default=0, init=False)
     """Chunks that were claimed so far."""
     _fields: Fields | None = field(default=None, init=False)
@@ -98,7 +101,7 @@ class Hand:
                 tell(session, self.tenant_id, str(refused))
             return "later"
         crew = Crew(self.crew_size)
-        walker = Walker(self.store, site, self.tenant_id, crew)
+        walker = Walker(self.store, site, self.tenant_id, crew, self.portions)
         redis = self.line.redis if self.line else None
         with Keeper(self.store, self.tenant_id) as keeper, Company(redis, self.tenant_id) as company:
             part = Part(self.walks, company)
