@@ -184,16 +184,20 @@ def _read(response: requests.Response, permit: Permit, longest: float) -> tuple[
     body = bytearray()
     deadline = clock.epoch() + longest
     end_by(response, longest)
-    # read1() returns what is there: an answer that drips must meet the deadline, not fill a buffer.
-    while piece := response.raw.read1(_PIECE, decode_content=True):
-        body += piece
-        if len(body) > _MAX_BYTES:
-            raise JiraNonsense("The answer is larger than any of Jira's.")
-        if clock.epoch() > deadline:
-            raise JiraDown("The answer does not end.")
+    try:
+        # read1() returns what is there: an answer that drips must meet the deadline, not fill a buffer.
+        while piece := response.raw.read1(_PIECE, decode_content=True):
+            body += piece
+            if len(body) > _MAX_BYTES:
+                raise JiraNonsense("The answer is larger than any of Jira's.")
+            if clock.epoch() > deadline:
+                raise JiraDown("The answer does not end.")
+    finally:
+        if not 200 <= response.status_code < 300:  # noqa: PLR2004 - HTTP's own classes
+            # What a refusal says of limits stands in its head: it holds even where its body does not end.
+            permit.settle(response.status_code, response.headers)
     failure = failure_of(response.status_code, response.headers, body[:2000].decode("utf-8", "replace"))
     if failure is not None:
-        permit.settle(response.status_code, response.headers)
         raise failure
     parsed = parse(body)
     permit.settle(response.status_code, response.headers, parsed)
