@@ -12,9 +12,10 @@ issues are all work.
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app import clock, jobs
@@ -34,7 +35,6 @@ from app.store import checkpoints, claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
     from uuid import UUID
 
     from app.config import Settings
@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 
 _TOGETHER = 8
 """Short chunks that are walked together."""
-_SOON = timedelta(seconds=5)
+_NO_ROOM = timedelta(seconds=5)
+"""After which a hand that found everything taken comes back; where more is to do than is taken, one is called sooner."""
 _SMALLEST_CREW = 4
 _LEAST_PART = 2
 """Walks for which one hand more is worth calling."""
@@ -194,7 +195,13 @@ class Hand:
                 if self._waiting() * self.crew_size < self.walks:
                     plan.lend_hands(session, self.tenant_id, 1)
                 return "again"
-            due = max(stand.next_due or clock.now(), clock.now() + _SOON)
-            name = f"{self.tenant_id}-{int(due.timestamp()) // 5}"
-            session.park(jobs.BACKFILL, str(self.tenant_id), until=due, once_as=name)
+            # Whole seconds, rounded up, so that hands that wait for the same are one and none comes too soon.
+            due = stand.next_due if stand.next_due and not stand.due else clock.now() + _NO_ROOM
+            until = math.ceil(due.timestamp())
+            session.park(
+                jobs.BACKFILL,
+                str(self.tenant_id),
+                until=datetime.fromtimestamp(until, UTC),
+                once_as=f"{self.tenant_id}-{until}",
+            )
         return "later"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from redis import Redis
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app import clock, jobs
 from app.ingest import plan, turn
@@ -124,3 +124,16 @@ def test_hands_at_one_site_share_its_walks(parts: Runtime, tenant_id: UUID) -> N
         wait_for(lambda: second.walked >= 4, 3)
         assert [work.result() for work in works] == ["again", "again"]
     assert site.most_in_flight <= 8
+
+
+def test_a_hand_comes_back_when_the_next_part_is_due_and_not_sooner(parts: Runtime, tenant_id: UUID) -> None:
+    due = clock.now() + timedelta(seconds=2.3)
+    with parts.store.bound_to(tenant_id) as session:
+        session.execute(update(CHUNKS).values(due_at=due))
+    for _ in range(2):
+        assert a_hand(parts, tenant_id, UnhurriedLine(parts.redis)).work(until=clock.now() + turn.FULL) == "later"
+    parked = jobs.queue(parts.redis, jobs.Lane.BULK).scheduled_job_registry
+    own = [job_id for job_id in parked.get_job_ids() if str(tenant_id) in job_id]
+    assert len(own) == 1, "two that wait for the same are one"
+    moment = parked.get_scheduled_time(own[0])
+    assert due <= moment <= due + timedelta(seconds=1)
