@@ -178,6 +178,13 @@ class Line:
     def _others(self, lane: Lane, tenant_id: UUID) -> bool:
         return any(tenant != str(tenant_id) for _, tenant in self._jobs(lane, _LOOKED_AT))
 
+    def is_empty(self) -> bool:
+        """Whether no job of the bulk lane waits for a worker. No, where Redis cannot say."""
+        try:
+            return queue(self.redis, Lane.BULK).count == 0
+        except RedisError:
+            return False
+
     def hands(self) -> Counter[UUID]:
         """Hands that wait, by tenant. Raises RedisError."""
         return Counter(UUID(tenant) for name, tenant in self._jobs(Lane.BULK, -1) if name == BACKFILL.name)

@@ -11,6 +11,7 @@ from redis import Redis
 from app import config, embedded, logs
 from app.doors.connect import ConnectDoor
 from app.doors.install_keys import InstallKeys
+from app.ingest.portions import Portions
 from app.jira.limits import Limiter
 from app.pairing.attempts import Attempts
 from app.pairing.drawer import Drawer
@@ -38,6 +39,7 @@ class Runtime:
     keyring: Keyring
     sites: Sites
     limiter: Limiter
+    portions: Portions
     connect_door: ConnectDoor
     mint: Mint
     redemption: Redemption
@@ -64,6 +66,7 @@ def assemble(settings: Settings, *, database_url: str, redis_url: str, pool_size
         keyring=keyring,
         sites=Sites(settings, store, keyring, limiter),
         limiter=limiter,
+        portions=Portions(),
         connect_door=ConnectDoor(settings, keyring, InstallKeys(settings.install_key_hosts, shelf=Shelf(store))),
         mint=Mint(store, vault, drawer, attempts, ttl_seconds=settings.otp_ttl_seconds),
         redemption=Redemption(store, vault, drawer, attempts),

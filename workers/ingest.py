@@ -9,7 +9,7 @@ from app import clock, jobs
 from app.ingest import backfill as filling
 from app.ingest import catchup, completeness, rota, turn, webhook
 from app.ingest import plan as planning
-from app.ingest.counted import Counted
+from app.ingest.kept_counts import KeptCounts
 from app.jira.limits import Purpose
 from workers.job import job
 
@@ -45,6 +45,7 @@ def backfill(runtime: Runtime, tenant_id: str) -> str | None:
         filling.walks_of(runtime.settings.site_concurrency),
         filling.crew_size(runtime.settings),
         jobs.Line(runtime.redis),
+        runtime.portions,
     )
     ended = hand.work(until=clock.now() + turn.FULL)
     return f"{hand.walked} parts walked, {_ENDED[ended]}" if hand.walked else None
@@ -59,8 +60,8 @@ def verify(runtime: Runtime, tenant_id: str) -> str | None:
     tenant = UUID(tenant_id)
     with runtime.store.bound_to(tenant) as session:
         rota.begin(session, tenant, jobs.VERIFY.name)
-    counted = Counted(runtime.redis, tenant)
-    findings = completeness.verify(runtime.store, runtime.sites.open(tenant), tenant, counted)
+    kept = KeptCounts(runtime.redis, tenant)
+    findings = completeness.verify(runtime.store, runtime.sites.open(tenant), tenant, kept)
     short = [each for each in findings if not each.is_complete]
     return f"{len(findings)} counts compared, {len(short)} differ" if findings else None
 

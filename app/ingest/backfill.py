@@ -2,22 +2,29 @@
 
 A hand is an RQ job that holds nothing: it may die at any point, and whoever comes next goes on at the last page. After
 its slice it goes to the back of the queue, and its slice ends early when others wait for a worker, so that a large site
-does not keep a small one waiting. More chunks are walked at once than requests may be under way (the limiter sees to
-those): while a page is stored, others are on the wire. Three of four members of a crew take top-ups first where there are
-any: those are all waiting, pages of issues are all work.
+does not keep a small one waiting. While there is more to do and nobody waits for a worker, one hand more is put into the
+queue: a worker that has nothing to do, on whatever machine, takes it at once and has its part (`company`).
+
+More chunks are walked at once than requests may be under way (the limiter sees to those): while a page is stored, others
+are on the wire. Three of four members of a crew take top-ups first where there are any: those are all waiting, pages of
+issues are all work.
 """
 
 from __future__ import annotations
 
+import math
+import threading
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app import clock, jobs
 from app.catalog.language import Fields
 from app.errors import JiraRefused
 from app.ingest import fieldmap, plan, rota
+from app.ingest.company import Company, Part
 from app.ingest.crew import Crew, Keeper, outlast
+from app.ingest.portions import Portions
 from app.ingest.setback import tell
 from app.ingest.turn import Slice
 from app.ingest.walk import Walker
@@ -27,7 +34,7 @@ from app.jira.limits import Purpose
 from app.store import checkpoints, claims
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Callable
     from uuid import UUID
 
     from app.config import Settings
@@ -38,8 +45,15 @@ if TYPE_CHECKING:
 
 _TOGETHER = 8
 """Short chunks that are walked together."""
-_SOON = timedelta(seconds=5)
+_NO_ROOM = timedelta(seconds=5)
+"""After which a hand that found everything taken comes back; where more is to do than is taken, one is called sooner."""
 _SMALLEST_CREW = 4
+_LEAST_PART = 2
+"""Walks for which one hand more is worth calling."""
+_LOOK = timedelta(seconds=0.5)
+"""Between two looks at whether one hand more would find a worker."""
+_PATIENCE, _PAUSE = timedelta(seconds=3), 0.1
+"""How long a hand waits for the others to leave it its part, and seconds between two looks."""
 
 
 def walks_of(site_concurrency: int) -> int:
@@ -71,9 +85,12 @@ class Hand:
     """Threads of this hand."""
     line: jobs.Line | None = None
     """Who else waits for a worker; None, where a hand is not to ask."""
+    portions: Portions = field(default_factory=Portions)
+    """What this process knows of the sizes of pages."""
     walked: int = field(default=0, init=False)
     """Chunks that were claimed so far."""
     _fields: Fields | None = field(default=None, init=False)
+    _look_at: datetime = field(default_factory=clock.now, init=False)
 
     def work(self, *, until: datetime) -> str:
         """Work until the slice is over or nothing is claimable. Returns how it ended: `again`, `later` or `done`."""
@@ -85,20 +102,36 @@ class Hand:
                 tell(session, self.tenant_id, str(refused))
             return "later"
         crew = Crew(self.crew_size)
-        walker = Walker(self.store, site, self.tenant_id, crew)
-        with Keeper(self.store, self.tenant_id) as keeper:
+        walker = Walker(self.store, site, self.tenant_id, crew, self.portions)
+        redis = self.line.redis if self.line else None
+        with Keeper(self.store, self.tenant_id) as keeper, Company(redis, self.tenant_id) as company:
+            part = Part(self.walks, company)
 
             def turn(member: int) -> bool:
-                chunks, fields = outlast(lambda: self._claim(least=plan.SHORT if member % 4 else 0))
-                if not chunks:
+                stay = part.take(given)
+                if stay is None:
                     return False
-                self.walked += len(chunks)
-                with keeper.holding(chunks[0]):
-                    walker.walk_all(chunks, fields, given)
+                with stay:
+                    chunks, fields = outlast(lambda: self._claim(company, least=plan.SHORT if member % 4 else 0))
+                    if not chunks:
+                        return False
+                    self.walked += len(chunks)
+                    with keeper.holding(chunks[0]):
+                        walker.walk_all(chunks, fields, stay)
                 return True
 
+            self._wait_for_room(company, given)
             crew.run(turn, given)
         return self._hand_on(is_time_up=given.is_over())
+
+    def _wait_for_room(self, company: Company, given: Slice, pause: Callable[[float], object] | None = None) -> None:
+        """Be counted, and wait until the others have given something back, where they hold all that may be held."""
+        wait, until = pause or threading.Event().wait, clock.now() + _PATIENCE
+        while company.count() > 1 and clock.now() < until and not given.is_over():
+            with self.store.bound_to(self.tenant_id) as session:
+                if claims.has_room(session, at_once=self.walks):
+                    return
+            wait(_PAUSE)
 
     def _is_wanted_elsewhere(self) -> bool:
         return self.line is not None and self.line.is_wanted_elsewhere(self.tenant_id)
@@ -106,7 +139,7 @@ class Hand:
     def _waiting(self) -> int:
         return self.line.waiting(self.tenant_id) if self.line else 0
 
-    def _claim(self, *, least: int) -> tuple[list[Chunk], Fields]:
+    def _claim(self, company: Company, *, least: int) -> tuple[list[Chunk], Fields]:
         """What to walk next, under one lease; nothing where nothing is due, or nobody wants it any more."""
         nothing: tuple[list[Chunk], Fields] = [], Fields()
         with self.store.bound_to(self.tenant_id) as session:
@@ -124,7 +157,17 @@ class Hand:
                         session, each, until=soon, problem="waiting for the site's fields", counts=False
                     )
                 return nothing
+            self._call_for_another(session, company)
             return chunks, fields
+
+    def _call_for_another(self, session: Session, company: Company) -> None:
+        """Put one hand more into the queue while there is more to do, unless somebody waits there for a worker already."""
+        if self.line is None or clock.now() < self._look_at:
+            return
+        self._look_at = clock.now() + _LOOK
+        has_enough = company.count() * _LEAST_PART >= self.walks
+        if not has_enough and self.line.is_empty() and claims.is_any_due(session):
+            plan.lend_hands(session, self.tenant_id, 1)
 
     def _fields_for(self, session: Session, integration: Integration, chunk: Chunk) -> Fields | None:
         """The site's field ids, as they are now for a walk of issues; None where it needs them and they are not there yet."""
@@ -151,7 +194,13 @@ class Hand:
                 if self._waiting() * self.crew_size < self.walks:
                     plan.lend_hands(session, self.tenant_id, 1)
                 return "again"
-            due = max(stand.next_due or clock.now(), clock.now() + _SOON)
-            name = f"{self.tenant_id}-{int(due.timestamp()) // 5}"
-            session.park(jobs.BACKFILL, str(self.tenant_id), until=due, once_as=name)
+            # Whole seconds, rounded up, so that hands that wait for the same are one and none comes too soon.
+            due = stand.next_due if stand.next_due and not stand.due else clock.now() + _NO_ROOM
+            until = math.ceil(due.timestamp())
+            session.park(
+                jobs.BACKFILL,
+                str(self.tenant_id),
+                until=datetime.fromtimestamp(until, UTC),
+                once_as=f"{self.tenant_id}-{until}",
+            )
         return "later"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from uuid import UUID
 
-    from app.ingest.counted import Counted
+    from app.ingest.kept_counts import KeptCounts
     from app.jira.client import Site
     from app.store.session import Session, Store
 
@@ -43,15 +43,15 @@ _AT_ONCE = 8
 """Projects that Jira is asked about at once; the limiter lets through what may be."""
 
 
-def verify(store: Store, site: Site, tenant_id: UUID, counted: Counted | None = None) -> list[Finding]:
+def verify(store: Store, site: Site, tenant_id: UUID, kept: KeptCounts | None = None) -> list[Finding]:
     """Compare, keep the findings as history, and say the result in the integration's state. Raises a JiraFailure.
 
-    What differs is put to be read again, or looked into; the comparison is due again soon then. With `counted`, a later
+    What differs is put to be read again, or looked into; the comparison is due again soon then. With `kept`, a later
     attempt asks only for the counts that are missing.
     """
     with store.bound_to(tenant_id) as session:
         projects = _projects(session)
-    asked = _counted(site, projects, counted)
+    asked = _counted(site, projects, kept)
     swept = _sweep_surplus(store, site, tenant_id, asked)
     with store.bound_to(tenant_id) as session:
         records.lock_for_writing(session, tenant_id)
@@ -69,19 +69,19 @@ def verify(store: Store, site: Site, tenant_id: UUID, counted: Counted | None = 
         _keep(session, tenant_id, findings)
         _mend(session, tenant_id, findings)
         _conclude(session, tenant_id, findings, before)
-    if counted is not None:
-        counted.forget()
+    if kept is not None:
+        kept.forget()
     return findings
 
 
-def _counted(site: Site, projects: list[str], counted: Counted | None) -> dict[str, int | None]:
+def _counted(site: Site, projects: list[str], kept: KeptCounts | None) -> dict[str, int | None]:
     """How many issues Jira counts in each project. Raises a JiraFailure."""
-    known = counted.known() if counted is not None else {}
+    known = kept.known() if kept is not None else {}
 
     def ask(project_id: str) -> None:
         known[project_id] = _asked(site, project_id)
-        if counted is not None:
-            counted.note(project_id, known[project_id])
+        if kept is not None:
+            kept.note(project_id, known[project_id])
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for _ in pool.map(ask, [each for each in projects if each not in known]):

@@ -1,4 +1,4 @@
-"""Counts what is stored and what the site says it has, entity by entity."""
+"""Counts what is stored and holds it against what the site says it has, entity by entity: the findings of a verification."""
 
 from __future__ import annotations
 

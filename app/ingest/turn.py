@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from app import clock
 
@@ -16,6 +16,14 @@ FULL = timedelta(seconds=20)
 LEAST = timedelta(seconds=2)
 """While others do: to begin and to end costs a few tenths of a second."""
 _LOOK = timedelta(seconds=0.5)
+
+
+class Limit(Protocol):
+    """Says when to stop."""
+
+    def is_over(self) -> bool:
+        """Whether to stop after this page. Once it is, it stays so."""
+        ...
 
 
 class Slice:

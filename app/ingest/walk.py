@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from app.catalog.language import Entity, Walk
     from app.ingest.crew import Crew
-    from app.ingest.turn import Slice
+    from app.ingest.portions import Portions
+    from app.ingest.turn import Limit
     from app.jira.client import Site
     from app.store.checkpoints import Chunk
     from app.store.session import Session, Store
@@ -61,8 +62,9 @@ class Walker:
     site: Site
     tenant_id: UUID
     crew: Crew
+    portions: Portions
 
-    def walk_all(self, chunks: Sequence[Chunk], fields: Fields, given: Slice) -> None:
+    def walk_all(self, chunks: Sequence[Chunk], fields: Fields, given: Limit) -> None:
         """Walk chunks one after the other; the last pages of short ones are stored together.
 
         What cannot go on, or has no time left, is settled here.
@@ -76,7 +78,7 @@ class Walker:
         if ends:
             self._end(ends)
 
-    def _walk(self, chunk: Chunk, fields: Fields, given: Slice, ends: list[_End] | None) -> None:
+    def _walk(self, chunk: Chunk, fields: Fields, given: Limit, ends: list[_End] | None) -> None:
         entity = entity_of(chunk.entity)
         if entity.walk is None:
             raise LookupError(f"{entity.name} has no walk")
@@ -96,39 +98,62 @@ class Walker:
             checkpoints.release(session, chunk)
 
     def _pages(
-        self, entity: Entity, walk: Walk, course: Course, fields: Fields, given: Slice, ends: list[_End] | None
+        self, entity: Entity, walk: Walk, course: Course, fields: Fields, given: Limit, ends: list[_End] | None
     ) -> None:
         is_counted, chunk = walk.paging is Paging.TOKEN, course.chunk
         if is_counted and course.expected is None:
             course.expected = count(self.site, jql_of(chunk.scope_id, chunk.lower, chunk.upper))
             if course.expected is not None and course.expected > LARGEST and self.halve(chunk):
                 return
-        place = pages.Place(chunk.page_token, chunk.page_offset)
-        while True:
-            page = self._fetch(walk, chunk, place)
-            course.check(page)
-            if not is_counted:
-                course.expected = page.total
-            if page.next is None and is_counted and self._is_short(course, len(page.items)):
-                return
-            haul = extract_page(entity, drained(page.items), fields, chunk.scope_id or None)
-            if page.next is None and walk.each is Each.ISSUE:
-                haul.listed = _listed(haul, chunk, place)
-                if ends is not None:
-                    ends.append((course, haul, page))
+        place: pages.Place | None = pages.Place(chunk.page_token, chunk.page_offset)
+        while place is not None:
+            size = self._size(course) if is_counted else None
+            with self.portions.turn(size):
+                if given.is_over():
+                    self._release(chunk)
                     return
-            self._store(course, haul, page)
-            if page.next is None:
-                return
-            place = page.next
-            if given.is_over():
-                self._release(chunk)
-                return
+                place = self._page(entity, walk, course, fields, place, size, ends)
 
-    def _fetch(self, walk: Walk, chunk: Chunk, place: pages.Place) -> pages.Page:
+    def _size(self, course: Course) -> int:
+        """How many issues the next page is to have."""
+        left = course.expected - course.chunk.seen if course.expected is not None else None
+        return self.portions.size_for(self.tenant_id, course.chunk.scope_id, left)
+
+    def _page(  # noqa: PLR0913, PLR0917 - one step of the walk; its objects are gone when it returns, before the next page comes
+        self,
+        entity: Entity,
+        walk: Walk,
+        course: Course,
+        fields: Fields,
+        place: pages.Place,
+        size: int | None,
+        ends: list[_End] | None,
+    ) -> pages.Place | None:
+        """Fetch the page at a place and store it. Returns the next place; None where the walk has ended."""
+        is_counted, chunk = walk.paging is Paging.TOKEN, course.chunk
+        page = self._fetch(walk, chunk, place, size)
+        course.check(page)
+        if not is_counted:
+            course.expected = page.total
+        if page.next is None and is_counted and self._is_short(course, len(page.items)):
+            return None
+        haul = extract_page(entity, drained(page.items), fields, chunk.scope_id or None)
+        if page.next is None and walk.each is Each.ISSUE:
+            haul.listed = _listed(haul, chunk, place)
+            if ends is not None:
+                ends.append((course, haul, page))
+                return None
+        self._store(course, haul, page)
+        return page.next
+
+    def _fetch(self, walk: Walk, chunk: Chunk, place: pages.Place, size: int | None) -> pages.Page:
         if walk.paging is Paging.MATCH:
             return boards.fetch(self.store, self.site, self.tenant_id, chunk, place)
-        return pages.fetch(self.site, walk, place, path=_path(walk, chunk), params=_params(walk, chunk))
+        path, params = _path(walk, chunk), _params(walk, chunk)
+        page = pages.fetch(self.site, walk, place, path=path, params=params, size=size)
+        if size is not None:
+            self.portions.weigh(self.tenant_id, chunk.scope_id, issues=len(page.items), octets=page.size)
+        return page
 
     def _store(self, course: Course, haul: Haul, page: pages.Page) -> None:
         """One transaction: the page's rows, what they bring, and the checkpoint behind them."""

@@ -63,6 +63,8 @@ class Answer:
     status: int = 200
     site_time: datetime | None = None
     """What time the site had, to the second, where it said so."""
+    size: int = 0
+    """Octets of the body, unpacked."""
 
 
 class Connections:
@@ -141,8 +143,8 @@ class Site:
                     stream=True,
                     **data,
                 ) as response:
-                    body = _read(response, permit, timeout.body)
-                    return Answer(body, sent_at, response.status_code, _site_time(response))
+                    body, size = _read(response, permit, timeout.body)
+                    return Answer(body, sent_at, response.status_code, _site_time(response), size)
             except (requests.RequestException, HTTPError) as error:
                 raise JiraDown(f"No answer from the site: {type(error).__name__}.") from error
 
@@ -177,25 +179,29 @@ def query_of(params: Mapping[str, str | int | Sequence[str | int]]) -> str:
     return "?" + "&".join(pairs) if pairs else ""
 
 
-def _read(response: requests.Response, permit: Permit, longest: float) -> Json:
-    """The parsed body; the limiter learns from the answer, whatever it is. Raises a JiraFailure."""
+def _read(response: requests.Response, permit: Permit, longest: float) -> tuple[Json, int]:
+    """The parsed body and its octets; the limiter learns from the answer, whatever it is. Raises a JiraFailure."""
     body = bytearray()
     deadline = clock.epoch() + longest
     end_by(response, longest)
-    # read1() returns what is there: an answer that drips must meet the deadline, not fill a buffer.
-    while piece := response.raw.read1(_PIECE, decode_content=True):
-        body += piece
-        if len(body) > _MAX_BYTES:
-            raise JiraNonsense("The answer is larger than any of Jira's.")
-        if clock.epoch() > deadline:
-            raise JiraDown("The answer does not end.")
+    try:
+        # read1() returns what is there: an answer that drips must meet the deadline, not fill a buffer.
+        while piece := response.raw.read1(_PIECE, decode_content=True):
+            body += piece
+            if len(body) > _MAX_BYTES:
+                raise JiraNonsense("The answer is larger than any of Jira's.")
+            if clock.epoch() > deadline:
+                raise JiraDown("The answer does not end.")
+    finally:
+        if not 200 <= response.status_code < 300:  # noqa: PLR2004 - HTTP's own classes
+            # What a refusal says of limits stands in its head: it holds even where its body does not end.
+            permit.settle(response.status_code, response.headers)
     failure = failure_of(response.status_code, response.headers, body[:2000].decode("utf-8", "replace"))
     if failure is not None:
-        permit.settle(response.status_code, response.headers)
         raise failure
     parsed = parse(body)
     permit.settle(response.status_code, response.headers, parsed)
-    return parsed
+    return parsed, len(body)
 
 
 def parse(body: bytes | bytearray) -> Json:

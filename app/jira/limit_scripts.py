@@ -147,9 +147,10 @@ return {{1, now, hour, shares_app and 1 or 0}}
 
 # KEYS: app, site, leases, turns
 # ARGV: {offset, ledger, site, endpoint, ceiling, start, floor, first_climb and climb (clean answers to one more request a
-#   second, before and after the first cut), lease, metered, shares_app, purpose, admitted (ms), hour (of the admission),
-#   expected, points (what it really cost), effect, scope and wait (ms) of a pause, why, quota (the app's, until Jira names
-#   it), app_quota, app_left, site_quota, site_left (absent: not said)}
+#   second, before and after the first cut), climb_within (seconds: where fewer go out in them, so many are enough),
+#   lease, metered, shares_app, purpose, admitted (ms), hour (of the admission), expected, points (what it really cost),
+#   effect, scope and wait (ms) of a pause, why, quota (the app's, until Jira names it), app_quota, app_left, site_quota,
+#   site_left (absent: not said)}
 SETTLE = f"""{_OPENING}
 local APP, SITE, LEASES, TURNS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local DAY = 86400000
@@ -201,9 +202,11 @@ end
 if it.effect == 'clean' then
   local was_cut = redis.call('HEXISTS', SITE, it.endpoint .. ' cut') == 1
   local clean = redis.call('HINCRBY', SITE, it.endpoint .. ' clean', 1)
-  if clean >= (was_cut and it.climb or it.first_climb) then
-    redis.call('HSET', SITE, it.endpoint .. ' clean', 0,
-      it.endpoint .. ' rate', math.min(it.ceiling, rate_of(it.endpoint) + 1))
+  local rate = rate_of(it.endpoint)
+  -- A slow pace need not wait for minutes: as many answers as it has in a few seconds are enough.
+  local enough = was_cut and math.min(it.climb, math.ceil(it.climb_within * rate)) or it.first_climb
+  if clean >= enough then
+    redis.call('HSET', SITE, it.endpoint .. ' clean', 0, it.endpoint .. ' rate', math.min(it.ceiling, rate + 1))
   end
 elseif it.effect == 'slower' then
   halve(it.endpoint)

@@ -3,7 +3,7 @@
 A request is admitted when nothing is parked, the hour has points left for its purpose, the site has fewer requests in
 flight than allowed, and it is the endpoint's turn; all of it is decided in one step in Redis. The pace of an endpoint
 starts at 10 requests a second and gains one with every second clean answer, until Jira first says that it is too fast.
-That halves it, and from then on it gains one for every 50 clean answers.
+That halves it, and from then on it gains one for every 50 clean answers, or for those of five seconds where they are fewer.
 
     with limiter.admit(site, endpoint, purpose=Purpose.BACKFILL, expected_points=101) as permit:
         answer = ...
@@ -53,6 +53,8 @@ START, FLOOR = 10.0, 0.5
 """Requests a second at first and at least."""
 FIRST_CLIMB, CLIMB = 2, 50
 """Clean answers to one more request a second: until Jira first says that it is too fast, and from then on."""
+CLIMB_WITHIN = 5
+"""Seconds: where fewer than `CLIMB` answers come in them, all of these clean are enough."""
 _WAITING, _TURNS = "jira:waiting", "jira:turns"
 _BAD_REQUEST = 400
 
@@ -209,6 +211,7 @@ class Limiter:
             "floor": FLOOR,
             "first_climb": FIRST_CLIMB,
             "climb": CLIMB,
+            "climb_within": CLIMB_WITHIN,
             "shares_app": permit.shares_app,
             "admitted": permit.admitted,
             "hour": permit.hour,

@@ -6,7 +6,7 @@ empty pages are failures here, and the count of a finished walk is checked by wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.catalog.language import Json, Paging, Walk, find
@@ -39,15 +39,26 @@ class Page:
     next: Place | None
     total: int | None
     sent_at: datetime
+    size: int = field(default=0, kw_only=True)
+    """Octets of the answer."""
 
 
 def fetch(
-    site: Site, walk: Walk, place: Place, *, path: str, params: Mapping[str, str | int | Sequence[str | int]]
+    site: Site,
+    walk: Walk,
+    place: Place,
+    *,
+    path: str,
+    params: Mapping[str, str | int | Sequence[str | int]],
+    size: int | None = None,
 ) -> Page:
-    """Fetch the page at a place. `path` is the walk's with its ids filled in; `params` come on top of the walk's."""
+    """Fetch the page at a place. `path` is the walk's with its ids filled in; `params` come on top of the walk's.
+
+    `size` is how many objects it may have; the walk's own where there is none.
+    """
     asked: dict[str, str | int | Sequence[str | int]] = {**walk.params, **params}
     if walk.paging is not Paging.WHOLE:
-        asked["maxResults"] = walk.page_size
+        asked["maxResults"] = size or walk.page_size
     if walk.paging is Paging.OFFSET:
         asked["startAt"] = place.offset
     elif place.token:
@@ -64,6 +75,7 @@ def fetch(
         next=_next(walk.paging, place, answer.body, len(items)),
         total=total if isinstance(total, int) else len(items) if walk.paging is Paging.WHOLE else None,
         sent_at=answer.sent_at,
+        size=answer.size,
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from sqlalchemy import BindParameter, ColumnElement, Update
+    from sqlalchemy import BindParameter, ColumnElement, ScalarSelect, Update
 
     from app.store.session import Session
 
@@ -38,11 +38,26 @@ def claim(session: Session, tenant_id: UUID, *, at_once: int, least: int = 0, mo
     return [Chunk(**{each.name: getattr(row, each.name) for each in fields(Chunk)}) for row in found]
 
 
+def has_room(session: Session, *, at_once: int) -> bool:
+    """Whether fewer than `at_once` are held."""
+    return bool(session.execute(select(_held(clock.now()) < at_once)).scalar_one())
+
+
+def is_any_due(session: Session) -> bool:
+    """Whether something could be claimed, were there room."""
+    return session.execute(select(CHUNKS.c.id).where(is_claimable(clock.now())).limit(1)).one_or_none() is not None
+
+
+def _held(now: datetime | BindParameter[datetime]) -> ScalarSelect[int]:
+    """How many claims live; several chunks under one lease are one."""
+    return select(func.count(CHUNKS.c.lease.distinct())).where(CHUNKS.c.leased_until > now).scalar_subquery()
+
+
 @cache
 def _claiming() -> Update:
     """Built once: it runs for every list of every issue that is topped up."""
     now = bindparam("now", type_=DateTime(timezone=True))
-    held = select(func.count(CHUNKS.c.lease.distinct())).where(CHUNKS.c.leased_until > now).scalar_subquery()
+    held = _held(now)
     urgent = (
         select(CHUNKS.c.id)
         .where(is_claimable(now), CHUNKS.c.priority >= bindparam("least", type_=Integer))

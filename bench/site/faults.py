@@ -124,6 +124,7 @@ FORMS = (
     Form("gateway", None, 360_000, ()),
 )
 """Reads meet these; `jira-per-issue-on-write` is about writes. A quota's refusal without a time means the full hour."""
+_BY_NAME = {each.name: each for each in FORMS}
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,8 @@ class Faults:
     """Requests a second and endpoint."""
     retry_after: int = 1
     hang_seconds: float = 30.0
+    forms: tuple[str, ...] = tuple(each.name for each in FORMS)
+    """Names of the forms of 429 that come in turn."""
     seed: int = 1
     counters: Counters | None = None
     _turn: int = 0
@@ -160,11 +163,11 @@ class Faults:
             message = f"unknown faults: {', '.join(sorted(unknown))}; known: {', '.join(KINDS)}"
             raise ValueError(message)
 
-    def draw(self, method: str, template: str, target: str, *, latency: float) -> str | Refusal | None:
+    def draw(self, method: str, template: str, target: str, *, latency: float, arrived: float) -> str | Refusal | None:
         """What happens to this request: nothing, a refusal, or the name of what becomes of its answer."""
         with self._lock:
             now, endpoint = time.monotonic(), f"{method} {template}"
-            self._watch(endpoint, now, latency)
+            self._watch(endpoint, arrived, latency)
             if self.burst is not None and not self._has_room(endpoint, now):
                 return self._refuse(FORMS[0], endpoint, now)
             if self.rates and self._chance.random() < sum(self.rates.values()):
@@ -178,7 +181,7 @@ class Faults:
         if self.counters:
             self.counters.faults[kind] += 1
         if kind == "busy":
-            form = FORMS[self._turn % len(FORMS)]
+            form = _BY_NAME[self.forms[self._turn % len(self.forms)]]
             self._turn += 1
             if self.counters:
                 self.counters.faults[f"busy: {form.name}"] += 1
@@ -208,13 +211,13 @@ class Faults:
         if wait > 0:
             told.append((now, now + wait))
 
-    def _watch(self, endpoint: str, now: float, latency: float) -> None:
-        """Whoever comes before the time he was told has not listened."""
+    def _watch(self, endpoint: str, arrived: float, latency: float) -> None:
+        """Whoever comes before the time he was told has not listened; a request that lay here unread came before."""
         blocks = (*self._blocked.get(endpoint, ()), *self._blocked.get("*", ()))
-        early = [(told, until) for told, until in blocks if told + latency + _GRACE < now < until]
+        early = [(told, until) for told, until in blocks if told + latency + _GRACE < arrived < until]
         if self.counters and early:
             told, until = early[0]
-            self.counters.early.append(f"{endpoint} {now - told:.1f} s after it was told {until - told:.1f} s")
+            self.counters.early.append(f"{endpoint} {arrived - told:.2f} s after it was told {until - told:.1f} s")
 
     def _has_room(self, endpoint: str, now: float) -> bool:
         recent = self._recent.setdefault(endpoint, deque())
@@ -227,7 +230,9 @@ class Faults:
 
     def shown(self) -> dict[str, Any]:
         """As `/bench/options` answers."""
-        return {name: getattr(self, name) for name in ("rates", "burst", "retry_after", "hang_seconds", "seed")}
+        return {
+            name: getattr(self, name) for name in ("rates", "burst", "retry_after", "hang_seconds", "forms", "seed")
+        }
 
 
 def _may_happen(kind: str, template: str, target: str) -> bool:

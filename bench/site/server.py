@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ class Site:
     def _converse(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection, connection.makefile("rb") as reader:
             while (request := _read(reader)) is not None:
-                arrived = time.monotonic()
+                arrived = time.monotonic() - _lain(connection)
                 method, target, headers, body = request
                 if target.startswith("/bench/"):
                     _send(connection, 200, {}, [self._control(target, body)])
@@ -73,7 +74,7 @@ class Site:
                 reply = _refused(401, "Client must be authenticated to access this resource.")
                 fault: str | Refusal | None = None
             else:
-                fault = self.faults.draw(method, template, target, latency=self.latency)
+                fault = self.faults.draw(method, template, target, latency=self.latency, arrived=arrived)
                 if fault == "hang":
                     time.sleep(self.faults.hang_seconds)  # noqa: TID251 - on purpose
                     return False
@@ -135,6 +136,18 @@ def _read(reader: BufferedReader) -> tuple[str, str, dict[str, str], bytes] | No
         headers[name.lower()] = value.strip()
     length = int(headers.get("content-length", 0))
     return method, target, headers, reader.read(length) if length else b""
+
+
+_TCP_INFO_LAST_RECEIVED = slice(52, 56)
+"""Where Linux's `struct tcp_info` has the milliseconds since the last octets came."""
+
+
+def _lain(connection: socket.socket) -> float:
+    """Seconds that a request has lain with the kernel before a busy thread read it; 0 where the system does not say."""
+    if not hasattr(socket, "TCP_INFO"):
+        return 0.0
+    known = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_LAST_RECEIVED.stop)
+    return int.from_bytes(known[_TCP_INFO_LAST_RECEIVED], sys.byteorder) / 1000
 
 
 def _send(

@@ -10,8 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from app import clock
 from app.errors import JiraGone, JiraRejected, TokenExpired
+from app.ingest.portions import Portions
+from app.jira import pages
 from app.jira.client import Answer
 
 if TYPE_CHECKING:
@@ -74,7 +78,7 @@ class FakeSite:
             body = self._body(path, asked)
             if isinstance(body, dict):
                 self.misbehave(path, body)
-            return Answer(body, clock.now())
+            return Answer(body, clock.now(), size=len(orjson.dumps(body)))
         finally:
             with self._lock:
                 self.in_flight -= 1
@@ -130,6 +134,13 @@ class FakeSite:
         created = datetime.fromtimestamp((FIRST + number * self.step) / 1000, UTC).isoformat(timespec="milliseconds")
         fields = {"summary": f"Issue {number}", "created": created, "updated": created, "project": {"id": "10000"}}
         return {"id": str(FIRST_ID + number), "key": f"EE-{number}", "fields": fields}
+
+
+class FullPages(Portions):
+    """Knows of every project that its issues are small."""
+
+    def size_for(self, *_asked: object) -> int:
+        return pages.FULL
 
 
 @dataclass

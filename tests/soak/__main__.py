@@ -25,7 +25,7 @@ def main() -> int:
             return crashes.told(crashes.crashes(site, asked.runs, asked.seed))
     if asked.what == "faults":
         with simulated(asked.issues) as site:
-            return faults.told(faults.faults(site))
+            return faults.told(faults.faults(site, seed=asked.seed))
     if asked.what == "fairness":
         with simulated(asked.small) as small, simulated(asked.large) as large:
             for each in (small, large):
@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     dying.add_argument("--issues", type=int, default=3000)
     wrong = kinds.add_parser("faults", help="one request in five is answered wrongly")
     wrong.add_argument("--issues", type=int, default=5000)
+    wrong.add_argument("--seed", type=int, default=1, help="of which requests are answered wrongly")
     fair = kinds.add_parser("fairness", help="a small site beside a large one, over alone")
     fair.add_argument("--small", type=int, default=200)
     fair.add_argument("--large", type=int, default=200_000)

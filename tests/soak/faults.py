@@ -15,6 +15,8 @@ from tests.soak.report import Bar, say
 from tests.soak.stand import pause, standing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.simulator import Simulator
 
 RATES = {
@@ -28,6 +30,7 @@ RATES = {
     **dict.fromkeys(("repeat", "early_end", "expired", "empty"), 0.04),
 }
 """A fifth of all requests together. The last four befall pages alone; to other requests the others happen more often."""
+ALL = tuple(form.name for form in FORMS)
 RETRY_AFTER = 3
 PATIENCE = 1800.0
 
@@ -52,9 +55,16 @@ class Result:
         return {form.name: found.get(f"busy: {form.name}", 0) for form in FORMS}
 
 
-def faults(site: Simulator, *, retry_after: int = RETRY_AFTER, hang_seconds: float = 30.0) -> Result:
+def faults(
+    site: Simulator,
+    *,
+    retry_after: int = RETRY_AFTER,
+    hang_seconds: float = 30.0,
+    forms: Sequence[str] = ALL,
+    seed: int = 1,
+) -> Result:
     """One backfill of a site that is like that all the time."""
-    site.reset(rates=RATES, retry_after=retry_after, hang_seconds=hang_seconds)
+    site.reset(rates=RATES, retry_after=retry_after, hang_seconds=hang_seconds, forms=forms, seed=seed)
     with standing("worker", "clock") as stand, Bar("issues", site.issues) as bar:
         installed, integration = stand.pair(site.url)
         began, shown = time.monotonic(), 0

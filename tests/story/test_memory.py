@@ -1,4 +1,4 @@
-"""A worker's memory does not grow with an issue: neither with its history nor with what people say about it."""
+"""A worker's memory does not grow with issues: neither with a history, nor with what is said about one or about each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from sandbox.world import Issue
 
 HISTORIES, COMMENTS, COMMENT_BYTES = 10_000, 5_000, 30_000
-MOST_MB = 250.0
+MOST_MB, MOST_MB_OF_MANY = 250.0, 300.0
+PROJECTS, INLINE = 8, 20
 WORDS = "Somebody pastes the whole log of the second worker again, line by line, and asks what it means.\n"
 
 
@@ -41,9 +42,9 @@ def with_a_long_history(issue: Issue, new_id: int) -> Issue:
     return dataclasses.replace(issue, histories=(*issue.histories, *made))
 
 
-def with_many_words(issue: Issue, template: dict[str, Any], new_id: int) -> Issue:
+def with_many_words(issue: Issue, template: dict[str, Any], new_id: int, comments: int = COMMENTS) -> Issue:
     body = WORDS * (COMMENT_BYTES // len(WORDS))
-    made = ({**template, "id": str(new_id + number), "body": body} for number in range(COMMENTS))
+    made = ({**template, "id": str(new_id + number), "body": body} for number in range(comments))
     return dataclasses.replace(issue, comments=tuple(made))
 
 
@@ -64,3 +65,26 @@ def test_an_issue_of_any_size_fits_into_a_worker(
             query = f"SELECT count(*) FROM jira_{entity} WHERE issue_id = %s AND deleted_at IS NULL"
             assert connection.execute(query.encode(), [issue_id]).fetchone() == (count,)
     assert max(peaks) < MOST_MB, peaks
+
+
+def test_a_project_of_nothing_but_large_issues_fits_into_a_worker(
+    own_app: RunningApp, empty_database_url: str, install_key: SiteKey
+) -> None:
+    """As many projects as a crew has members; a page of 50 such issues, which Jira would send, would have 30 MB."""
+    site = Site(
+        dataset="seeded", seed=23, issues=50 * PROJECTS, projects=PROJECTS, app_url=own_app.url, key=install_key
+    )
+    found = list(site.world.searchable())
+    template = next(dict(each.comments[0]) for each in found if each.comments)
+    for number, issue in enumerate(found):
+        site.world.put(with_many_words(issue, template, 80_000_000 + INLINE * number, INLINE))
+    with serve(site):
+        own_app.wait_until_verified(own_app.pair(site), patience=300)
+    peaks = [usage.peak_mb(each) for each in usage.descendants(own_app.processes["worker"].pid)]
+    with psycopg.connect(empty_database_url) as connection:
+        query = "SELECT count(*), min(length(body_text)) FROM jira_comment WHERE deleted_at IS NULL"
+        assert connection.execute(query).fetchone() == (
+            INLINE * len(found),
+            len(WORDS) * (COMMENT_BYTES // len(WORDS)) - 1,
+        )
+    assert max(peaks) < MOST_MB_OF_MANY, peaks

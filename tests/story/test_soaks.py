@@ -1,11 +1,14 @@
-"""The soak of crashes in short: `make soak` runs all of them in full."""
+"""The soaks of crashes and of faults in short: `make soak` runs all of them in full."""
 
 from __future__ import annotations
 
 from bench.simulator import simulated
-from tests.soak import crashes
+from tests.soak import crashes, faults
 
 SEED = 454
+FAULTY_SEED = 7
+SHORT = tuple(form for form in faults.ALL if form not in {"gateway", "burst, reset alone, to the minute"})
+"""The two forms for which we stay away for half a minute and more are left to the whole soak."""
 
 
 def test_backfills_in_which_processes_die_end_equal_to_the_truth() -> None:
@@ -14,3 +17,12 @@ def test_backfills_in_which_processes_die_end_equal_to_the_truth() -> None:
         runs = crashes.crashes(site, 3, SEED)
     assert [run.victim for run in runs] == ["workers", "postgres", "valkey and its data"]
     assert [run.wrong for run in runs] == [[], [], []]
+
+
+def test_a_site_that_answers_one_request_in_five_wrongly_is_read_whole_and_never_asked_too_soon() -> None:
+    with simulated(200) as site:
+        result = faults.faults(site, retry_after=1, hang_seconds=1.0, forms=SHORT, seed=FAULTY_SEED)
+    assert result.wrong == []
+    assert result.counted["early"] == []
+    assert sum(result.kinds.values()) >= 15, "less would mean that little was put to the test"
+    assert sum(count > 0 for count in result.forms.values()) >= 4

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 from redis import Redis
+from sqlalchemy import func, select, update
 
 from app import clock, jobs
 from app.ingest import plan, turn
 from app.ingest.backfill import Hand
+from app.store import checkpoints
+from app.store.checkpoints import Wanted
+from app.store.schema import CHUNKS
 from tests.factories import a_paired_site
-from tests.fakes.jira import FakeSite, FakeSites
+from tests.fakes.jira import FIRST, STEP, FakeSite, FakeSites
+from tests.story.processes import wait_for
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -34,12 +41,26 @@ class BusyLine(jobs.Line):
         return self._own
 
 
+class UnhurriedLine(jobs.Line):
+    """Nobody else waits, whatever other tests have left behind."""
+
+    def is_wanted_elsewhere(self, _tenant_id: UUID) -> bool:
+        return False
+
+
 @pytest.fixture
 def tenant_id(parts: Runtime) -> UUID:
     found = a_paired_site(parts)[0].tenant_id
     with parts.store.bound_to(found) as session:
         plan.begin(session, found, site_concurrency=0)
     return found
+
+
+def held(parts: Runtime, tenant_id: UUID) -> int:
+    """Walks that are under way."""
+    with parts.store.bound_to(tenant_id) as session:
+        query = select(func.count(CHUNKS.c.lease.distinct())).where(CHUNKS.c.leased_until > clock.now())
+        return int(session.execute(query).scalar_one())
 
 
 def waiting(parts: Runtime, tenant_id: UUID) -> int:
@@ -69,3 +90,50 @@ def test_surplus_hands_go_for_good(parts: Runtime, tenant_id: UUID) -> None:
         before = waiting(parts, tenant_id)
         a_hand(parts, tenant_id, BusyLine(own)).work(until=clock.now() + timedelta(seconds=0.5))
         assert waiting(parts, tenant_id) - before == lent
+
+
+def test_one_hand_more_is_called_while_there_is_more_to_do_and_nobody_waits(parts: Runtime, tenant_id: UUID) -> None:
+    """Workers that join later, on whatever machine, find it in the queue; a queue where somebody waits has no idle worker."""
+    parts.redis.delete("rq:queue:bulk")
+    with ThreadPoolExecutor() as pool:
+        until = clock.now() + timedelta(seconds=6)
+        work = pool.submit(a_hand(parts, tenant_id, UnhurriedLine(parts.redis)).work, until=until)
+        wait_for(lambda: waiting(parts, tenant_id) > 0, 4)
+        wait_for(lambda: clock.now() > until - timedelta(seconds=1))
+        assert not work.done()
+        assert waiting(parts, tenant_id) == 1
+
+
+def test_hands_at_one_site_share_its_walks(parts: Runtime, tenant_id: UUID) -> None:
+    """One that finds all walks held is left its part by the one that holds them, page by page, not when that one's slice ends."""
+    parts_of_time = [FIRST + number * 1000 * STEP for number in range(41)]
+    with parts.store.bound_to(tenant_id) as session:
+        wanted = [Wanted("issue", "10000", 30, lower, upper) for lower, upper in pairwise(parts_of_time)]
+        checkpoints.plan(session, tenant_id, wanted)
+        checkpoints.make_due(session)
+    site = FakeSite(40_000, delay=0.3)
+    first, second = (
+        Hand(parts.store, FakeSites(site), tenant_id, 8, 8, UnhurriedLine(parts.redis))  # type: ignore[arg-type]  # a fake wire
+        for _ in range(2)
+    )
+    until = clock.now() + timedelta(seconds=10)
+    with ThreadPoolExecutor() as pool:
+        works = [pool.submit(first.work, until=until)]
+        wait_for(lambda: held(parts, tenant_id) == 8, 5)
+        works.append(pool.submit(second.work, until=until))
+        wait_for(lambda: second.walked >= 4, 3)
+        assert [work.result() for work in works] == ["again", "again"]
+    assert site.most_in_flight <= 8
+
+
+def test_a_hand_comes_back_when_the_next_part_is_due_and_not_sooner(parts: Runtime, tenant_id: UUID) -> None:
+    due = clock.now() + timedelta(seconds=2.3)
+    with parts.store.bound_to(tenant_id) as session:
+        session.execute(update(CHUNKS).values(due_at=due))
+    for _ in range(2):
+        assert a_hand(parts, tenant_id, UnhurriedLine(parts.redis)).work(until=clock.now() + turn.FULL) == "later"
+    parked = jobs.queue(parts.redis, jobs.Lane.BULK).scheduled_job_registry
+    own = [job_id for job_id in parked.get_job_ids() if str(tenant_id) in job_id]
+    assert len(own) == 1, "two that wait for the same are one"
+    moment = parked.get_scheduled_time(own[0])
+    assert due <= moment <= due + timedelta(seconds=1)

@@ -20,7 +20,7 @@ from app.store import migrate
 from app.store.tables import table_of
 from tests.conftest import a_settings
 from tests.factories import a_paired_site
-from tests.fakes.jira import FakeSite, FakeSites
+from tests.fakes.jira import FakeSite, FakeSites, FullPages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +80,7 @@ def test_pages_that_were_read_are_not_read_again(own_parts: Runtime, switch: Swi
     site = FakeSite(500, go_away)
     with own_parts.store.bound_to(tenant_id) as session:
         plan.begin(session, tenant_id, site_concurrency=1)
-    hand = Hand(own_parts.store, FakeSites(site), tenant_id, walks_of(8), 4)  # type: ignore[arg-type]  # a fake wire
+    hand = Hand(own_parts.store, FakeSites(site), tenant_id, walks_of(8), 4, portions=FullPages())  # type: ignore[arg-type]  # a fake wire
     assert hand.work(until=clock.now() + timedelta(seconds=20)) == "done"
     assert [asked.get("nextPageToken") for asked in site.searches()] == [None, "100", "200", "300", "400"]
     with own_parts.store.bound_to(tenant_id) as session:

@@ -15,7 +15,7 @@ from app import clock
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense
 from app.ingest import completeness, plan, sweep
 from app.ingest.backfill import Hand, walks_of
-from app.ingest.counted import Counted
+from app.ingest.kept_counts import KeptCounts
 from app.integrations import ledger
 from app.integrations.model import State
 from app.store.schema import CHUNKS
@@ -114,13 +114,13 @@ def test_counts_that_were_held_back_go_on_where_they_were(parts: Runtime, tenant
         answered.append(path)
 
     site.misbehave = held_back
-    counted = Counted(parts.redis, tenant_id)
+    kept = KeptCounts(parts.redis, tenant_id)
     for _ in range(5):
         left = iter(range(2))
         with pytest.raises(JiraBusy):
-            completeness._counted(site, projects, counted)  # type: ignore[arg-type]  # a fake wire
+            completeness._counted(site, projects, kept)  # type: ignore[arg-type]  # a fake wire
     left = iter(range(2))
-    assert completeness._counted(site, projects, counted) == dict.fromkeys(projects, 7)  # type: ignore[arg-type]
+    assert completeness._counted(site, projects, kept) == dict.fromkeys(projects, 7)  # type: ignore[arg-type]
     assert len(answered) == len(projects), "a project was counted twice"
 
 
@@ -129,12 +129,12 @@ def test_a_verification_that_is_over_leaves_no_count_to_the_next(parts: Runtime,
     backfill(parts, tenant_id, site)
     for _ in range(2):
         before = len(site.asked)
-        completeness.verify(parts.store, site, tenant_id, Counted(parts.redis, tenant_id))  # type: ignore[arg-type]
+        completeness.verify(parts.store, site, tenant_id, KeptCounts(parts.redis, tenant_id))  # type: ignore[arg-type]
         assert [path for path, _ in site.asked[before:]] == ["/rest/api/3/search/approximate-count"]
 
 
 def test_without_redis_every_attempt_counts_anew(tenant_id: UUID) -> None:
-    counted = Counted(Redis(port=1, retry=Retry(NoBackoff(), 0)), tenant_id)
-    counted.note("10000", 7)
-    assert counted.known() == {}
-    counted.forget()
+    kept = KeptCounts(Redis(port=1, retry=Retry(NoBackoff(), 0)), tenant_id)
+    kept.note("10000", 7)
+    assert kept.known() == {}
+    kept.forget()

@@ -13,6 +13,8 @@ from app.catalog.registry import entity
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense, JiraRefused, TokenExpired
 from app.ingest import completeness, plan, walk
 from app.ingest.backfill import Hand
+from app.ingest.portions import ENOUGH, Portions
+from app.ingest.portions import FIRST as FIRST_PAGE
 from app.integrations import ledger
 from app.integrations.model import State
 from app.privacy.erase import erase_tenant_data
@@ -20,7 +22,7 @@ from app.store import claims
 from app.store.schema import CHUNKS, COMPLETENESS, TALLIES
 from app.store.tables import table_of
 from tests.factories import a_paired_site
-from tests.fakes.jira import FakeSite, FakeSites
+from tests.fakes.jira import FIRST_ID, FakeSite, FakeSites, FullPages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,17 +33,28 @@ if TYPE_CHECKING:
     from app.runtime import Runtime
 
 
+FULL_PAGES = FullPages()
+
+
 @pytest.fixture
 def tenant_id(parts: Runtime) -> UUID:
     return a_paired_site(parts)[0].tenant_id
 
 
-def backfill(parts: Runtime, tenant_id: UUID, site: FakeSite, *, crew_size: int = 4, rounds: int = 30) -> None:
+def backfill(
+    parts: Runtime,
+    tenant_id: UUID,
+    site: FakeSite,
+    *,
+    crew_size: int = 4,
+    rounds: int = 30,
+    portions: Portions = FULL_PAGES,
+) -> None:
     """Plan, then lend hands until nothing waits; what is postponed is due at once, so that no test waits."""
     with parts.store.bound_to(tenant_id) as session:
         plan.begin(session, tenant_id, site_concurrency=1)
     for _ in range(rounds):
-        hand = Hand(parts.store, FakeSites(site), tenant_id, 8, crew_size)  # type: ignore[arg-type]  # a fake wire
+        hand = Hand(parts.store, FakeSites(site), tenant_id, 8, crew_size, portions=portions)  # type: ignore[arg-type]  # a fake wire
         if hand.work(until=clock.now() + timedelta(seconds=20)) == "done":
             return
         with parts.store.bound_to(tenant_id) as session:
@@ -135,7 +148,7 @@ def test_a_busy_site_is_left_alone_until_its_own_time(parts: Runtime, tenant_id:
 
     with parts.store.bound_to(tenant_id) as session:
         plan.begin(session, tenant_id, site_concurrency=1)
-    hand = Hand(parts.store, FakeSites(FakeSite(10, busy)), tenant_id, 8, 2)  # type: ignore[arg-type]  # a fake wire
+    hand = Hand(parts.store, FakeSites(FakeSite(10, busy)), tenant_id, 8, 2, portions=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
     assert hand.work(until=clock.now() + timedelta(seconds=20)) == "later"
     (chunk,) = chunks(parts, tenant_id)
     assert (chunk.due_at, chunk.attempts) == (due, 0)
@@ -171,7 +184,7 @@ def test_a_refused_credential_is_told_and_probed_later(parts: Runtime, tenant_id
 
     with parts.store.bound_to(tenant_id) as session:
         plan.begin(session, tenant_id, site_concurrency=1)
-    hand = Hand(parts.store, FakeSites(FakeSite(10, refuse)), tenant_id, 8, 2)  # type: ignore[arg-type]  # a fake wire
+    hand = Hand(parts.store, FakeSites(FakeSite(10, refuse)), tenant_id, 8, 2, portions=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
     assert hand.work(until=clock.now() + timedelta(seconds=20)) == "later"
     with parts.store.bound_to(tenant_id) as session:
         held = ledger.of_tenant(session, tenant_id)
@@ -195,7 +208,9 @@ def test_a_paused_integration_stops_within_a_page(parts: Runtime, tenant_id: UUI
     with parts.store.bound_to(tenant_id) as session:
         plan.begin(session, tenant_id, site_concurrency=1)
     site = FakeSite(900, pause_after_three)
-    Hand(parts.store, FakeSites(site), tenant_id, 8, 1).work(until=clock.now() + timedelta(seconds=20))  # type: ignore[arg-type]  # a fake wire
+    Hand(parts.store, FakeSites(site), tenant_id, 8, 1, portions=FULL_PAGES).work(
+        until=clock.now() + timedelta(seconds=20)
+    )  # type: ignore[arg-type]  # a fake wire
     assert pages_seen == 3
     assert stored(parts, tenant_id) == 200
 
@@ -256,7 +271,7 @@ def test_a_page_that_cannot_be_read_is_asked_for_again_after_a_pause(
     with parts.store.bound_to(tenant_id) as session:
         plan.begin(session, tenant_id, site_concurrency=1)
     began = clock.now()
-    hand = Hand(parts.store, FakeSites(site), tenant_id, 8, 2)  # type: ignore[arg-type]  # a fake wire
+    hand = Hand(parts.store, FakeSites(site), tenant_id, 8, 2, portions=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
     assert hand.work(until=began + timedelta(seconds=20)) == "later"
     (chunk,) = chunks(parts, tenant_id)
     assert chunk.attempts == 1
@@ -313,7 +328,7 @@ def test_a_chunk_whose_workers_die_each_time_is_given_up(parts: Runtime, tenant_
             # Nobody comes back: the worker was killed, by what it had read perhaps.
             session.execute(update(CHUNKS).where(CHUNKS.c.entity != "field").values(state="done"))
             session.execute(update(CHUNKS).values(leased_until=clock.now() - timedelta(seconds=1)))
-    hand = Hand(parts.store, FakeSites(site), tenant_id, 8, 1)  # type: ignore[arg-type]  # a fake wire
+    hand = Hand(parts.store, FakeSites(site), tenant_id, 8, 1, portions=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
     hand.work(until=clock.now() + timedelta(seconds=20))
     (chunk,) = chunks(parts, tenant_id, "field")
     assert (chunk.state, site.asked) == ("failed", [])
@@ -335,3 +350,19 @@ def test_rows_that_stay_missing_are_asked_for_again_once(
     assert held is not None
     assert held.state is State.NEEDS_ATTENTION
     assert "1 of 151 issue rows are missing" in (held.state_reason or "")
+
+
+def test_pages_of_large_issues_hold_fewer_and_are_full_again_where_issues_are_usual(
+    parts: Runtime, tenant_id: UUID
+) -> None:
+    def weigh(_path: str, page: dict[str, Any]) -> None:
+        heavy = [issue for issue in page.get("issues", []) if int(issue["id"]) < FIRST_ID + 60]
+        page["unread"] = "x" * (len(heavy) * ENOUGH // 5)
+
+    site = FakeSite(600, weigh)
+    backfill(parts, tenant_id, site, crew_size=1, portions=Portions())
+    assert stored(parts, tenant_id) == 600
+    sizes = [each["maxResults"] for each in site.searches()]
+    assert sizes[0] == FIRST_PAGE
+    assert set(sizes[1:10]) <= {4, 5}
+    assert sizes[-3:] == [100] * 3

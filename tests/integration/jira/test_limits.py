@@ -444,16 +444,29 @@ def test_what_was_under_way_together_halves_the_pace_once(limiter: Patient) -> N
     assert rate(limiter) == 5
 
 
-def test_a_halved_pace_counts_to_fifty_anew(limiter: Patient, redis: Redis) -> None:
-    pushed_back(redis)
+def test_a_halved_pace_counts_anew(limiter: Patient, redis: Redis) -> None:
+    pushed_back(redis, ISSUE, 40)
     for _ in range(49):
         ask(limiter)
     ask(limiter, answer=(200, NEAR))
     ask(limiter)
-    assert rate(limiter) == 5
+    assert rate(limiter) == 20
     for _ in range(49):
         ask(limiter)
-    assert rate(limiter) == 6
+    assert rate(limiter) == 21
+
+
+@pytest.mark.parametrize(("pace", "answers"), [(0.5, 3), (1.5, 8), (5, 25), (10, 50), (30, 50)])
+def test_a_slow_pace_rises_with_the_clean_answers_of_five_seconds(
+    limiter: Patient, redis: Redis, pace: float, answers: int
+) -> None:
+    """At half a request a second, fifty would take one and a half minutes."""
+    pushed_back(redis, ISSUE, pace)
+    for _ in range(answers - 1):
+        ask(limiter)
+    assert rate(limiter) == pace
+    ask(limiter)
+    assert rate(limiter) == pace + 1
 
 
 @pytest.mark.parametrize("status", [500, 503])

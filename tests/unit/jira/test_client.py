@@ -237,3 +237,17 @@ def test_every_answer_is_told_to_the_limiter_success_or_not(wire: Wire) -> None:
         site.get("/rest/api/3/issue/10064")
     assert limiter.admitted == ["GET /rest/api/3/issue/{}"] * 2
     assert limiter.settled == [200, 429]
+
+
+def test_a_refusal_holds_even_where_its_body_breaks_off(wire: Wire) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b'{"errorMessages": ['
+        raise ProtocolError("reset")
+
+    limiter, connections = OpenLimiter(), Connections("test", SITE_HOSTS)
+    connections.to(URL).mount(URL, wire)
+    site = Site(URL, Unsigned(), connections, SITE_HOSTS, open_gate(limiter))
+    wire.streams(broken(), status=429, headers={"Retry-After": "7"})
+    with pytest.raises(JiraDown):
+        site.get("/rest/api/3/issue/10064")
+    assert limiter.settled == [429]

@@ -20,7 +20,7 @@ _LIFE = 600
 _UNSAID = ""
 
 
-class Counted:
+class KeptCounts:
     """The counts of one tenant by project; None where Jira would not say."""
 
     def __init__(self, redis: Redis, tenant_id: UUID) -> None:
