@@ -30,7 +30,7 @@ _LEVELS = 200
 
 @dataclass(slots=True)
 class Row:
-    """One row: the entity, Jira's id as a string, and the values by column name; JSON as Jira sent it (`to_json`)."""
+    """One row: the entity, Jira's id as a string, and the values by column name; JSON as text (`to_json`)."""
 
     entity: Entity
     id: str
@@ -181,10 +181,6 @@ def to_json(value: object) -> str:
     return (orjson.dumps(_clean_json(value)) if _NUL in written else written).decode()
 
 
-def _as_it_is(value: Json) -> Json:
-    return value
-
-
 def _clean_json(value: Any, levels: int = _LEVELS) -> Any:  # noqa: ANN401 - JSON
     """JSON that PostgreSQL can keep: every string cleaned, NaN, infinities and what is nested too deep as None.
 
@@ -262,5 +258,5 @@ _COERCE: dict[Kind, Callable[[Json], object]] = {
     Kind.BOOLEAN: _to_boolean,
     Kind.MOMENT: to_moment,
     Kind.DATE: _to_date,
-    Kind.JSON: _as_it_is,
+    Kind.JSON: to_json,
 }

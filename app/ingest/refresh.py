@@ -21,6 +21,7 @@ from app.ingest import access, fieldmap, inbox, reading, rota
 from app.ingest.storing import extract_page, store_page
 from app.integrations import ledger
 from app.jira import pages
+from app.jira.client import whole
 from app.store import records
 from app.store.schema import CHUNKS
 from app.store.tables import table_of
@@ -101,7 +102,7 @@ def _whole(site: Site, walk: Walk, scope_id: str) -> list[Json]:
         if place is None:
             break
         page = pages.fetch(site, walk, place, path=path, params={})
-        bodies += page.items
+        bodies += map(whole, page.items)
         place, total = page.next, page.total
     if place is not None or (walk.paging is Paging.OFFSET and total is not None and len(bodies) < total):
         raise JiraNonsense(f"{path} says it holds {total} and sent {len(bodies)}.")

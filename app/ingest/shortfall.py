@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _COUNTED = {"changelog": "changelog_total", "worklog": "worklog_total"}
 """Lists that are whole when there are as many as the issue says."""
 
+_OF_A_LINK = '"field":"RemoteIssueLink"'
+"""As it is written in a history's items; within a text its quotes would be escaped."""
+
 
 def known_histories(session: Session, rows: Sequence[Row]) -> set[str]:
     """Which histories of remote links among the rows are stored already; ask before they are."""
@@ -36,8 +39,7 @@ def known_histories(session: Session, rows: Sequence[Row]) -> set[str]:
 
 
 def _tells_of_a_link(row: Row) -> bool:
-    items = row.values.get("items")
-    return isinstance(items, list) and any(isinstance(i, dict) and i.get("field") == "RemoteIssueLink" for i in items)
+    return _OF_A_LINK in str(row.values["items"])
 
 
 def still_short(session: Session, rows: Sequence[Row], needed: Sequence[TopUp], known: Collection[str]) -> list[TopUp]:

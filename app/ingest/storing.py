@@ -14,13 +14,16 @@ from app.catalog.language import Each, find
 from app.catalog.registry import children_of, walked
 from app.errors import PoisonRecord
 from app.ingest import plan, ripples, shortfall
+from app.jira.client import whole
 from app.store import checkpoints, poison, records
 from app.store.poison import Parked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from datetime import datetime
     from uuid import UUID
+
+    from msgspec import Raw
 
     from app.catalog.language import Entity, Fields, Json
     from app.store.session import Session
@@ -50,13 +53,13 @@ class Haul:
             self.listed.setdefault(entity, []).extend(parents)
 
 
-def extract_page(entity: Entity, bodies: Iterable[Json], fields: Fields, parent_id: str | None) -> Haul:
-    """Read a page's objects; one that cannot be read does not stop the rest."""
+def extract_page(entity: Entity, items: Iterable[Json | Raw], fields: Fields, parent_id: str | None) -> Haul:
+    """Read a page's objects; one that cannot be read does not stop the rest. Raises JiraNonsense for what is no JSON."""
     poisoned = list[PoisonRecord]()
     page = Page(fields, poisoned)
     haul = Haul(entity, page.rows)
-    for body in bodies:
-        start = len(page.rows)
+    for item in items:
+        body, start = whole(item), len(page.rows)
         try:
             extract_all(entity, body, page, parent_id)
         except PoisonRecord as problem:
@@ -80,13 +83,6 @@ def _note_whole(haul: Haul, body: Json, start: int) -> None:
     for row in haul.rows[start + 1 :]:
         if (seen := haul.whole.get(row.entity)) is not None and known in seen:
             seen[known].append(row.id)
-
-
-def drained(items: list[Json]) -> Iterator[Json]:
-    """A page's objects, each forgotten with the next: they take ten times their size, and go soonest while they are warm."""
-    for at, body in enumerate(items):
-        items[at] = None
-        yield body
 
 
 class Stored(NamedTuple):

@@ -21,7 +21,7 @@ from app.ingest.course import LARGEST, Course
 from app.ingest.crew import outlast
 from app.ingest.jql import count, jql_of
 from app.ingest.sift import sift
-from app.ingest.storing import Haul, drained, extract_page, store_page
+from app.ingest.storing import Haul, extract_page, store_page
 from app.integrations import ledger
 from app.jira import pages
 from app.store import checkpoints
@@ -137,7 +137,7 @@ class Walker:
             course.expected = page.total
         if page.next is None and is_counted and self._is_short(course, len(page.items)):
             return None
-        haul = extract_page(entity, drained(page.items), fields, chunk.scope_id or None)
+        haul = extract_page(entity, page.items, fields, chunk.scope_id or None)
         if page.next is None and walk.each is Each.ISSUE:
             haul.listed = _listed(haul, chunk, place)
             if ends is not None:

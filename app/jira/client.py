@@ -13,6 +13,7 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
+import msgspec
 import orjson
 import requests
 from urllib3.exceptions import HTTPError
@@ -25,7 +26,7 @@ from app.jira.failures import failure_of
 from app.jira.wire import OneHop, Prompt, PublicOnly, end_by
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -50,6 +51,7 @@ _PAGE = 100
 WHILE_SOMEBODY_WAITS = Patience(3.0, 5.0, 5.0)
 """For questions of a web request: a site that hangs must not hold our threads."""
 _PIECE = 1 << 18
+_PAGE_OF_OCTETS = msgspec.json.Decoder(dict[str, list[msgspec.Raw] | dict[str, Any] | str | int | float | bool | None])
 _MAX_BYTES = 128 * 1024 * 1024
 """More than 5,000 issues' worth of fields; an answer beyond it is not one of Jira's."""
 
@@ -111,9 +113,11 @@ class Site:
         self._site_hosts = site_hosts
         self._gate = gate
 
-    def get(self, path: str, params: Mapping[str, str | int | Sequence[str | int]] | None = None) -> Answer:
-        """GET; parameters in the order given, lists repeated. Raises a JiraFailure."""
-        return self._send("GET", path, params or {}, None)
+    def get(
+        self, path: str, params: Mapping[str, str | int | Sequence[str | int]] | None = None, *, is_page: bool = False
+    ) -> Answer:
+        """GET; parameters in the order given, lists repeated; a page is `cut`. Raises a JiraFailure."""
+        return self._send("GET", path, params or {}, None, read=cut if is_page else parse)
 
     def post(self, path: str, body: Json, *, timeout: Patience = _TIMEOUT) -> Answer:
         """POST of JSON. Raises a JiraFailure."""
@@ -126,6 +130,7 @@ class Site:
         params: Mapping[str, str | int | Sequence[str | int]],
         body: Json,
         timeout: Patience = _TIMEOUT,
+        read: Callable[[bytearray], Json] | None = None,
     ) -> Answer:
         self._require_allowed()
         data: dict[str, Any] = {}
@@ -143,7 +148,7 @@ class Site:
                     stream=True,
                     **data,
                 ) as response:
-                    body, size = _read(response, permit, timeout.body)
+                    body, size = _read(response, permit, timeout.body, read or parse)
                     return Answer(body, sent_at, response.status_code, _site_time(response), size)
             except (requests.RequestException, HTTPError) as error:
                 raise JiraDown(f"No answer from the site: {type(error).__name__}.") from error
@@ -179,7 +184,9 @@ def query_of(params: Mapping[str, str | int | Sequence[str | int]]) -> str:
     return "?" + "&".join(pairs) if pairs else ""
 
 
-def _read(response: requests.Response, permit: Permit, longest: float) -> tuple[Json, int]:
+def _read(
+    response: requests.Response, permit: Permit, longest: float, read: Callable[[bytearray], Json]
+) -> tuple[Json, int]:
     """The parsed body and its octets; the limiter learns from the answer, whatever it is. Raises a JiraFailure."""
     body = bytearray()
     deadline = clock.epoch() + longest
@@ -199,12 +206,29 @@ def _read(response: requests.Response, permit: Permit, longest: float) -> tuple[
     failure = failure_of(response.status_code, response.headers, body[:2000].decode("utf-8", "replace"))
     if failure is not None:
         raise failure
-    parsed = parse(body)
+    parsed = read(body)
     permit.settle(response.status_code, response.headers, parsed)
     return parsed, len(body)
 
 
-def parse(body: bytes | bytearray) -> Json:
+def cut(body: bytearray) -> Json:
+    """A page as `parse` reads it, but that what is in its lists stays octets, to be read by `whole` when its turn comes.
+
+    Objects take ten times their octets: one after the other they stay where the processor has them at hand. Raises
+    JiraNonsense.
+    """
+    try:
+        return _PAGE_OF_OCTETS.decode(body)  # type: ignore[return-value]  # lists of octets are what it is for
+    except msgspec.MsgspecError:
+        return parse(body)
+
+
+def whole(item: Json | msgspec.Raw) -> Json:
+    """An object of a page that was `cut`; it may have been read already. Raises JiraNonsense."""
+    return parse(memoryview(item)) if isinstance(item, msgspec.Raw) else item
+
+
+def parse(body: bytes | bytearray | memoryview) -> Json:
     """JSON as Jira writes it. orjson first; the slower parser takes lone surrogates, which users do type. Raises JiraNonsense."""
     if not body:
         return None
@@ -213,6 +237,6 @@ def parse(body: bytes | bytearray) -> Json:
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(body.decode("utf-8", "replace"))  # type: ignore[no-any-return]  # JSON by construction
+        return json.loads(bytes(body).decode("utf-8", "replace"))  # type: ignore[no-any-return]  # JSON by construction
     except (ValueError, RecursionError) as error:
         raise JiraNonsense("The answer is not readable JSON.") from error

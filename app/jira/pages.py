@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from msgspec import Raw
+
     from app.jira.client import Site
 
 
@@ -33,9 +35,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Page:
-    """One page and the place of the next; `next` is None at the end."""
+    """One page and the place of the next; `next` is None at the end. Its items are read one by one (`client.whole`)."""
 
-    items: list[Json]
+    items: Sequence[Json | Raw]
     next: Place | None
     total: int | None
     sent_at: datetime
@@ -63,7 +65,7 @@ def fetch(
         asked["startAt"] = place.offset
     elif place.token:
         asked["nextPageToken"] = place.token
-    answer = site.get(path, asked)
+    answer = site.get(path, asked, is_page=bool(walk.items))
     items = find(answer.body, walk.items)
     if walk.paging is Paging.WHOLE and not walk.items and isinstance(items, dict):
         items = [items]

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from app.catalog.extract import Row, to_json
-from app.catalog.language import Entity, Kind
+from app.catalog.extract import Row
 from app.catalog.registry import all_entities
 from app.catalog.registry import entity as entity_of
 from app.store.schema import ROW_VERSION, TALLIES
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Table, TextClause
 
+    from app.catalog.language import Entity
     from app.store.session import Session
 
 
@@ -113,17 +113,12 @@ def _copy_in(session: Session, entity: Entity, rows: Iterable[Row]) -> int:
         session.execute(statements.clear)
     session.after_commit(lambda: pages.update({entity.name: staged + 1}))
     names = [column.name for column in entity.columns]
-    json_at = [place for place, column in enumerate(entity.columns, 2) if column.kind is Kind.JSON]
     driver = session.connection.connection.driver_connection
     if driver is None:  # pragma: no cover - a checked-out connection has one
         raise RuntimeError("no driver connection")
     with driver.cursor() as cursor, cursor.copy(statements.copy) as copy:
         for row in rows:
-            record = [turn, row.id, *map(row.values.__getitem__, names)]
-            for place in json_at:
-                if record[place] is not None:
-                    record[place] = to_json(record[place])
-            copy.write_row(record)
+            copy.write_row((turn, row.id, *map(row.values.__getitem__, names)))
     return turn
 
 

@@ -59,7 +59,7 @@ class FakeSite:
     most_in_flight: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def get(self, path: str, params: dict[str, Any] | None = None) -> Answer:
+    def get(self, path: str, params: dict[str, Any] | None = None, *, is_page: bool = False) -> Answer:  # noqa: ARG002 - Site's own
         return self._answer(path, dict(params or {}))
 
     def post(self, path: str, body: Any) -> Answer:

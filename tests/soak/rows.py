@@ -9,16 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import psycopg
 import requests
 from psycopg.rows import dict_row
 
 from app import clock
 from app.catalog.extract import Page, extract_all
-from app.catalog.language import Each, Fields, Paging, find
+from app.catalog.language import Each, Fields, Kind, Paging, find
 from app.catalog.registry import all_entities, entity, walked
 from app.jira import pages
-from app.jira.client import Answer
+from app.jira.client import Answer, whole
 from app.store.tables import table_of
 from tests.soak.site import PERSON
 
@@ -42,7 +43,7 @@ class Reader:
     base_url: str
     session: requests.Session = field(default_factory=requests.Session)
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Answer:
+    def get(self, path: str, params: Mapping[str, Any] | None = None, *, is_page: bool = False) -> Answer:  # noqa: ARG002 - Site's own
         answer = self.session.get(self.base_url + path, params=dict(params or {}), auth=PERSON, timeout=60)
         answer.raise_for_status()
         return Answer(answer.json(), clock.now())
@@ -63,7 +64,7 @@ class Reader:
                 path=path,
                 params=params if walk.paging is Paging.TOKEN else {},
             )
-            found += page.items
+            found += map(whole, page.items)
             place = page.next
         return found
 
@@ -123,7 +124,12 @@ class _Truth:
 
     def _put(self, row: Row) -> None:
         known = self.rows[row.entity.name].setdefault(row.id, {})
-        known |= {name: value for name, value in row.values.items() if not (row.entity.partial and value is None)}
+        kinds = {column.name: column.kind for column in row.entity.columns}
+        read = {
+            name: orjson.loads(str(value)) if value and kinds[name] is Kind.JSON else value
+            for name, value in row.values.items()
+        }
+        known |= {name: value for name, value in read.items() if not (row.entity.partial and value is None)}
 
 
 def _fields_of(found: list[Any]) -> Fields:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from app.catalog.extract import Page, Row, TopUp, extract_all
-from app.catalog.language import Fields
+from app.catalog.language import Fields, Kind
 from app.catalog.registry import entity
 
 if TYPE_CHECKING:
@@ -70,6 +70,15 @@ def rows_of(name: str, found: Iterable[Row | TopUp]) -> dict[str, Row]:
 def top_ups_of(name: str, found: Iterable[Row | TopUp]) -> list[str]:
     """The parents that an entity must be walked for."""
     return [each.parent_id for each in found if isinstance(each, TopUp) and each.entity.name == name]
+
+
+def said(row: Row) -> dict[str, object]:
+    """A row's values, its JSON read."""
+    kinds = {column.name: column.kind for column in row.entity.columns}
+    return {
+        name: json.loads(str(value)) if kinds[name] is Kind.JSON and value is not None else value
+        for name, value in row.values.items()
+    }
 
 
 def written(value: object) -> str:

@@ -10,6 +10,7 @@ import pytest
 from app.catalog.extract import extract
 from app.catalog.language import Each, Entity, Kind, Paging
 from app.catalog.registry import all_entities, children_of, entity, walked
+from tests.unit.catalog.recorded import said
 
 _ENTITIES = [pytest.param(found, id=name) for name, found in all_entities().items()]
 _FEED = {
@@ -35,7 +36,7 @@ def _as_json(value: object) -> object:
 def test_example_becomes_its_row(found: Entity) -> None:
     example = found.example
     row = extract(found, example.body, example.fields, example.parent_id)
-    assert {name: _as_json(value) for name, value in row.values.items()} == dict(example.row)
+    assert {name: _as_json(value) for name, value in said(row).items()} == dict(example.row)
 
 
 @pytest.mark.parametrize("found", _ENTITIES)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.catalog.extract import extract
 from app.catalog.registry import entity
-from tests.unit.catalog.recorded import SITE, assert_all, rows_of, taken, top_ups_of, written
+from tests.unit.catalog.recorded import SITE, assert_all, rows_of, said, taken, top_ups_of, written
 
 if TYPE_CHECKING:
     from app.catalog.extract import Row, TopUp
@@ -99,9 +99,10 @@ def _items(rows: dict[str, Row]) -> list[tuple[str, ...]]:
     names = ("field", "field_id", "field_type", "from", "to", "from_string", "to_string")
     found = []
     for row in rows.values():
-        assert isinstance(row.values["items"], list)
+        items = said(row)["items"]
+        assert isinstance(items, list)
         head = (row.id, *(written(row.values[name]) for name in ("issue_id", "author_id", "created")))
-        found += [(*head, *(written(item[name]) for name in names)) for item in row.values["items"]]
+        found += [(*head, *(written(item[name]) for name in names)) for item in items]
     return found
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
 
 from app.errors import JiraBusy, JiraDown, JiraGone, JiraNonsense, JiraRefused
-from app.jira.client import Connections, Site, parse, query_of
+from app.jira.client import Connections, Site, cut, parse, query_of, whole
 from app.jira.credentials.connect_jwt import ConnectJwt
 from tests.fakes.limiter import OpenLimiter, open_gate
 from tests.unit.jira.conftest import SITE_HOSTS, URL, Unsigned
@@ -251,3 +251,37 @@ def test_a_refusal_holds_even_where_its_body_breaks_off(wire: Wire) -> None:
     with pytest.raises(JiraDown):
         site.get("/rest/api/3/issue/10064")
     assert limiter.settled == [429]
+
+
+def test_a_page_is_cut_and_what_is_in_it_read_one_by_one() -> None:
+    page = cut(
+        bytearray(b'{"issues": [{"id": "1", "list": [1, {"a": []}]}, 2], "isLast": true, "total": 2, "n": {"x": [1]}}')
+    )
+    assert isinstance(page, dict)
+    issues = page.pop("issues")
+    assert isinstance(issues, list)
+    assert [whole(each) for each in issues] == [{"id": "1", "list": [1, {"a": []}]}, 2]
+    assert page == {"isLast": True, "total": 2, "n": {"x": [1]}}
+
+
+@pytest.mark.parametrize(
+    ("body", "items"),
+    [
+        (b'{"issues": ["lone \\ud83d surrogate"]}', ["lone \ud83d surrogate"]),
+        (b'{"issues": [18446744073709551616], "total": 36893488147419103232}', [2**64]),
+        (b'{"issues": null}', None),
+        (b"[1, 2]", None),
+    ],
+)
+def test_a_page_like_no_other_is_read_all_the_same(body: bytes, items: list[object] | None) -> None:
+    page = cut(bytearray(body))
+    found = page.get("issues") if isinstance(page, dict) else None
+    assert (found if found is None else [whole(each) for each in found]) == items  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"issues": [{"id": "1"}', b'{"issues": [{"id" "1"}]}', b'{"issues": [{"id": "\\x"}]}', b"<html>"]
+)
+def test_a_page_that_is_no_json_is_nonsense(body: bytes) -> None:
+    with pytest.raises(JiraNonsense):
+        [whole(each) for each in cut(bytearray(body))["issues"]]  # type: ignore[index,call-overload,union-attr]

@@ -9,6 +9,7 @@ import pytest
 
 from app.catalog.language import Paging, Walk
 from app.errors import JiraNonsense
+from app.jira.client import whole
 from app.jira.pages import Page, Place, fetch
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def test_a_token_walk_asks_with_its_parameters_and_then_with_the_token(site: Sit
     wire.answers({"issues": [1, 2], "nextPageToken": "t1"})
     first = page(site, TOKEN, jql="project = A")
     assert asked(wire) == [("fields", "a"), ("fields", "b"), ("jql", "project = A"), ("maxResults", "100")]
-    assert (first.items, first.next, first.total) == ([1, 2], Place(token="t1"), None)
+    assert ([whole(each) for each in first.items], first.next, first.total) == ([1, 2], Place(token="t1"), None)
     wire.answers({"issues": [3], "isLast": True})
     assert first.next is not None
     assert page(site, TOKEN, first.next).next is None
