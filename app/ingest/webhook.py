@@ -16,7 +16,7 @@ from sqlalchemy import select
 from app import clock, jobs, logs
 from app.catalog.language import find
 from app.catalog.registry import entity
-from app.errors import JiraBusy, JiraDown, JiraFailure, JiraGone, JiraRefused, Unavailable
+from app.errors import JiraBusy, JiraDown, JiraFailure, JiraGone, JiraNonsense, JiraRefused, JiraRejected, Unavailable
 from app.ingest import absences, access, boards, fieldmap, inbox, named, reading, refresh, told
 from app.ingest.events import LIST_AT, ONE_AT, PROJECT_DELETED
 from app.ingest.plan import call_for_a_hand
@@ -28,12 +28,11 @@ from app.store.session import StoreFault
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable
     from datetime import datetime
     from uuid import UUID
 
     from app.catalog.language import Fields, Json
-    from app.ingest.boards import Matched
     from app.ingest.inbox import Delivery
     from app.ingest.reading import Read
     from app.ingest.refresh import Look
@@ -48,6 +47,8 @@ SLICE = timedelta(seconds=20)
 """How long one job drains before it queues again behind others."""
 GAP = timedelta(seconds=0.8)
 """From one read of a site to the next: of a site that keeps changing, one read then answers many deliveries."""
+_MEMBERS = timedelta(seconds=10)
+"""After which issues that were read are held against the boards' filters, if more keep coming."""
 _SOON, _LATER = timedelta(seconds=5), timedelta(minutes=1)
 """When the site is asked again: after it did not answer, and after it refused."""
 
@@ -65,7 +66,6 @@ class _Batch:
     issues: list[str] = field(default_factory=list)
     read: Read | None = None
     haul: Haul | None = None
-    boards: Matched | None = None
     looks: list[Look] = field(default_factory=list)
     lost_projects: set[str] = field(default_factory=set)
 
@@ -81,6 +81,8 @@ class Drain:
     gap: timedelta = GAP
     line: jobs.Line | None = None
     """Who else waits for a worker; None, where a drain is not to ask."""
+    lately: dict[str, None] = field(default_factory=dict, init=False)
+    """Issues that were read and not yet held against the boards' filters."""
 
     def run(self, *, until: datetime) -> int:
         """Handle what waits, until nothing does or the time is up. Returns how many deliveries were handled."""
@@ -91,23 +93,25 @@ class Drain:
                 return handled
             handled += self._drain(cursor, until)
             # Whatever was kept before the cursor was given back, and whose job found it taken, is seen here.
-            if not self._is_waiting():
+            if not self._waiting():
                 return handled
         return handled
 
     def _drain(self, cursor: Cursor, until: datetime) -> int:
         handled, put_off = 0, None
-        last = cursor.ended_at
+        last, matched_at = cursor.ended_at, clock.now()
         try:
-            while clock.now() < until and self._is_waiting():
-                self._let_gather(last)
-                began = clock.now()
+            while clock.now() < until and (waiting := self._waiting()):
+                self._let_gather(last, waiting)
+                last = clock.now()
                 done = sum(self._once(cursor, doubtful=each) for each in (False, True))
                 handled += done
-                # Where a whole batch waited, the next one does.
-                last = began if done < named.MOST else None
                 if not done:
                     break
+                if last > matched_at + _MEMBERS:
+                    self._match()
+                    matched_at = last
+            self._match()
         except JiraBusy as busy:
             put_off = busy.retry_at
             raise
@@ -119,10 +123,22 @@ class Drain:
                 cursors.give_back(session, cursor, until=put_off)
         return handled
 
-    def _let_gather(self, last: datetime | None) -> None:
-        """Wait until the site's last read is a moment ago; not where anybody else waits for this worker."""
+    def _match(self) -> None:
+        """Which boards hold what was read lately; every poll asks that again, once the index has caught up."""
+        issues = [*self.lately]
+        self.lately.clear()
+        try:
+            boards.follow(self.store, self.site, self.tenant_id, issues)
+        except (JiraNonsense, JiraRejected) as failure:
+            log.warning("boards not asked", tenant_id=str(self.tenant_id), problem=str(failure))
+
+    def _let_gather(self, last: datetime | None, waiting: int) -> None:
+        """Wait until the site's last read is a moment ago.
+
+        Not where as many wait as one read takes, nor where anybody else waits for this worker.
+        """
         left = (last + self.gap - clock.now()).total_seconds() if last else 0.0
-        if left > 0 and not (self.line and self.line.is_live(besides=self.tenant_id)):
+        if left > 0 and waiting < named.MOST and not (self.line and self.line.is_live(besides=self.tenant_id)):
             _wait(left)
 
     def _cursor(self) -> Cursor | None:
@@ -133,9 +149,9 @@ class Drain:
                 return None
             return cursors.take(session, self.tenant_id, "reread" if self.own else "inbox")
 
-    def _is_waiting(self) -> bool:
+    def _waiting(self) -> int:
         with self.store.bound_to(self.tenant_id) as session:
-            return inbox.waiting(session, own=self.own) > 0
+            return inbox.waiting(session, own=self.own)
 
     def once(self) -> int:
         """Handle one batch. Returns how many deliveries were handled; raises a JiraFailure."""
@@ -143,7 +159,9 @@ class Drain:
         if cursor is None:
             return 0
         try:
-            return self._once(cursor, doubtful=False) or self._once(cursor, doubtful=True)
+            done = self._once(cursor, doubtful=False) or self._once(cursor, doubtful=True)
+            self._match()
+            return done
         finally:
             with self.store.bound_to(self.tenant_id) as session:
                 cursors.give_back(session, cursor)
@@ -216,7 +234,7 @@ class Drain:
                 body for body in read.bodies if not reading.is_archived(body) or not _is_among(body, read.unsearchable)
             ]
             batch.haul = extract_page(entity("issue"), bodies, batch.fields, None)
-            batch.boards = self._boards_of(bodies)
+            self.lately.update(dict.fromkeys(str(find(body, "id")) for body in bodies))
         for name in ONE_AT:
             for known in told.named(batch.taken, name):
                 batch.looks.append(refresh.at_one(self.site, entity(name), known))
@@ -227,23 +245,12 @@ class Drain:
                 except JiraGone:
                     batch.lost_projects |= {scope} - {""}
 
-    def _boards_of(self, bodies: Sequence[Json]) -> Matched | None:
-        """Which boards hold the issues now."""
-        with self.store.bound_to(self.tenant_id) as session:
-            filters = boards.filters(session)
-        found = [str(find(body, "id")) for body in bodies]
-        return boards.match(self.site, filters, found) if filters and found else None
-
     def _apply(self, session: Session, batch: _Batch) -> None:
         if batch.read is not None and batch.haul is not None:
             stored = store_page(session, self.tenant_id, batch.haul, read_at=batch.read.sent_at)
             if stored.planned:
                 call_for_a_hand(session, self.tenant_id)
             self._settle_absent(session, batch, batch.read, batch.haul)
-        if batch.boards is not None:
-            haul = extract_page(entity("board_issue"), batch.boards.items, batch.fields, None)
-            store_page(session, self.tenant_id, haul, read_at=batch.boards.sent_at)
-            boards.bury_unmatched(session, self.tenant_id, batch.boards, haul, at=batch.boards.sent_at)
         for look in batch.looks:
             refresh.keep(session, self.tenant_id, look, batch.fields)
 
