@@ -84,11 +84,11 @@ def match(site: Site, boards: Mapping[str, str], issue_ids: Sequence[str], upcom
 def follow(store: Store, site: Site, tenant_id: UUID, issue_ids: Collection[str]) -> None:
     """Have stored issues on the boards whose filters hold them now, as far as Jira's index has come. Raises a JiraFailure."""
     with store.bound_to(tenant_id) as session:
-        live, known = _live(session, issue_ids), filters(session)
+        wanted, known = live(session, issue_ids), filters(session)
     if not known:
         return
-    for start in range(0, len(live), ISSUES):
-        matched = match(site, known, live[start : start + ISSUES])
+    for start in range(0, len(wanted), ISSUES):
+        matched = match(site, known, wanted[start : start + ISSUES])
         with suppress(_UnwantedError), store.bound_to(tenant_id) as session:
             _keep(session, tenant_id, matched)
             if not ledger.mark_ingested(session, tenant_id):
@@ -102,14 +102,15 @@ class _UnwantedError(Exception):
 def _keep(session: Session, tenant_id: UUID, matched: Matched) -> None:
     records.lock_for_writing(session, tenant_id)
     # An index that lags holds what was buried meanwhile.
-    live = set(_live(session, matched.issue_ids))
-    items = [each for each in matched.items if find(each, "issueId") in live]
+    kept = set(live(session, matched.issue_ids))
+    items = [each for each in matched.items if find(each, "issueId") in kept]
     haul = extract_page(entity("board_issue"), items, Fields(), None)
     store_page(session, tenant_id, haul, read_at=matched.sent_at)
     bury_unmatched(session, tenant_id, matched, haul, at=matched.sent_at)
 
 
-def _live(session: Session, issue_ids: Collection[str]) -> list[str]:
+def live(session: Session, issue_ids: Collection[str]) -> list[str]:
+    """Those of the issues that are stored and live."""
     table = table_of(entity("issue"))
     query = select(table.c.id).where(table.c.id.in_(issue_ids), table.c.deleted_at.is_(None))
     return list(session.execute(query.order_by(table.c.id)).scalars())

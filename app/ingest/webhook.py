@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
 from app import clock, jobs, logs
 from app.catalog.language import find
 from app.catalog.registry import entity
@@ -25,10 +23,9 @@ from app.ingest.storing import extract_page, store_page
 from app.integrations import ledger
 from app.store import cursors
 from app.store.session import StoreFault
-from app.store.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
     from datetime import datetime
     from uuid import UUID
 
@@ -47,6 +44,8 @@ SLICE = timedelta(seconds=20)
 """How long one job drains before it queues again behind others."""
 GAP = timedelta(seconds=0.8)
 """From one read of a site to the next: of a site that keeps changing, one read then answers many deliveries."""
+_ALONE = timedelta(seconds=10)
+"""How long a silent worker keeps others from the inbox: where Jira takes longer, two may read, each its own deliveries."""
 _MEMBERS = timedelta(seconds=10)
 """After which issues that were read are held against the boards' filters, if more keep coming."""
 _SOON, _LATER = timedelta(seconds=5), timedelta(minutes=1)
@@ -104,14 +103,17 @@ class Drain:
             while clock.now() < until and (waiting := self._waiting()):
                 self._let_gather(last, waiting)
                 last = clock.now()
-                done = sum(self._once(cursor, doubtful=each) for each in (False, True))
-                handled += done
-                if not done:
+                before = handled
+                for doubtful in (False, True):
+                    handled += self._once(cursor, doubtful=doubtful)
+                if handled == before:
                     break
                 if last > matched_at + _MEMBERS:
                     self._match()
                     matched_at = last
             self._match()
+        except cursors.CursorLost:
+            log.info("another worker reads on", tenant_id=str(self.tenant_id))
         except JiraBusy as busy:
             put_off = busy.retry_at
             raise
@@ -147,7 +149,8 @@ class Drain:
             integration = ledger.of_tenant(session, self.tenant_id)
             if integration is None or not integration.is_served:
                 return None
-            return cursors.take(session, self.tenant_id, "reread" if self.own else "inbox")
+            name = "reread" if self.own else "inbox"
+            return cursors.take(session, self.tenant_id, name, lease_for=_ALONE)
 
     def _waiting(self) -> int:
         with self.store.bound_to(self.tenant_id) as session:
@@ -221,7 +224,8 @@ class Drain:
             if integration is None or not integration.is_served:
                 return None
             taken = inbox.take(session, own=self.own, doubtful=doubtful)
-            cursors.move(session, cursor, **({"ended_at": clock.now()} if taken else {}))
+            ended = {"ended_at": clock.now()} if taken else {}
+            cursors.move(session, cursor, lease_for=_ALONE, **ended)
             if not taken:
                 return None
             return _Batch(taken, fieldmap.load(session, integration), told.issues(session, taken))
@@ -260,7 +264,7 @@ class Drain:
         archived = {str(find(each, "id")) for each in read.bodies if reading.is_archived(each)} & read.unsearchable
         deleted = told.deleted(batch.taken) & read.gone
         for because, found, said in (("archived", archived, "a direct read"), ("deleted", deleted, "a webhook")):
-            if live := _stored(session, found):
+            if live := boards.live(session, found):
                 absences.bury(session, self.tenant_id, live, because, evidence=said)
         absences.miss(session, self.tenant_id, sorted(read.gone - deleted), evidence=told.evidence(batch.taken))
 
@@ -281,13 +285,6 @@ class Drain:
 
 def _wait(seconds: float) -> None:
     threading.Event().wait(seconds)
-
-
-def _stored(session: Session, issues: Iterable[str]) -> list[str]:
-    """Those of the issues that are stored and live."""
-    table = table_of(entity("issue"))
-    query = select(table.c.id).where(table.c.id.in_(sorted(issues)), table.c.deleted_at.is_(None))
-    return list(session.execute(query).scalars())
 
 
 def _is_among(body: Json, issues: Collection[str]) -> bool:
