@@ -6,6 +6,7 @@ once. A kanban board's sub-query is left out: it hides what is done, and whoever
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,16 +14,18 @@ from sqlalchemy import select
 
 from app import clock, logs
 from app.catalog.extract import to_moment
-from app.catalog.language import Json, find
+from app.catalog.language import Fields, Json, find
 from app.catalog.registry import entity
 from app.errors import JiraNonsense
+from app.ingest.storing import extract_page, store_page
+from app.integrations import ledger
 from app.jira.pages import Page, Place
 from app.store import records
 from app.store.schema import OPEN_END
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -76,6 +79,41 @@ def match(site: Site, boards: Mapping[str, str], issue_ids: Sequence[str], upcom
             answered.append(board_id)
             items += [{"boardId": board_id, "issueId": str(issue_id)} for issue_id in matched]
     return Matched(items, upcoming, None, sent_at, issue_ids, answered)
+
+
+def follow(store: Store, site: Site, tenant_id: UUID, issue_ids: Collection[str]) -> None:
+    """Have stored issues on the boards whose filters hold them now, as far as Jira's index has come. Raises a JiraFailure."""
+    with store.bound_to(tenant_id) as session:
+        wanted, known = live(session, issue_ids), filters(session)
+    if not known:
+        return
+    for start in range(0, len(wanted), ISSUES):
+        matched = match(site, known, wanted[start : start + ISSUES])
+        with suppress(_UnwantedError), store.bound_to(tenant_id) as session:
+            _keep(session, tenant_id, matched)
+            if not ledger.mark_ingested(session, tenant_id):
+                raise _UnwantedError
+
+
+class _UnwantedError(Exception):
+    """The integration was paused, disconnected or deleted meanwhile: nothing is written."""
+
+
+def _keep(session: Session, tenant_id: UUID, matched: Matched) -> None:
+    records.lock_for_writing(session, tenant_id)
+    # An index that lags holds what was buried meanwhile.
+    kept = set(live(session, matched.issue_ids))
+    items = [each for each in matched.items if find(each, "issueId") in kept]
+    haul = extract_page(entity("board_issue"), items, Fields(), None)
+    store_page(session, tenant_id, haul, read_at=matched.sent_at)
+    bury_unmatched(session, tenant_id, matched, haul, at=matched.sent_at)
+
+
+def live(session: Session, issue_ids: Collection[str]) -> list[str]:
+    """Those of the issues that are stored and live."""
+    table = table_of(entity("issue"))
+    query = select(table.c.id).where(table.c.id.in_(issue_ids), table.c.deleted_at.is_(None))
+    return list(session.execute(query.order_by(table.c.id)).scalars())
 
 
 def filters(session: Session) -> dict[str, str]:

@@ -36,6 +36,8 @@ _TRUSTED = 2
 """Attempts after which a delivery is taken alone."""
 _HELD = timedelta(seconds=30)
 """How long a taken delivery is left to whoever took it."""
+_SOON = timedelta(seconds=3)
+"""Within which what our own sweeps ask for is read together: nobody waits for it."""
 _LOOKED_AT = 500
 _LONGEST_ID = 255
 
@@ -99,7 +101,9 @@ def ask(session: Session, tenant_id: UUID, issues: Iterable[str], *, origin: str
     ]
     if rows:
         session.execute(INBOX.insert(), rows)
-        session.enqueue(jobs.REREAD, str(tenant_id), once_as=f"{tenant_id}-{clock.epoch()}")
+        soon = clock.now() + _SOON
+        name = f"{tenant_id}-{int(soon.timestamp() // _SOON.total_seconds())}"
+        session.park(jobs.REREAD, str(tenant_id), until=soon, once_as=name)
     return len(found)
 
 

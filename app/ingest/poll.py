@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from app import clock, logs
 from app.errors import TokenExpired
-from app.ingest import absences, inbox, listing
+from app.ingest import absences, boards, inbox, listing
 from app.integrations import ledger
 from app.integrations.model import State
 from app.store import cursors
@@ -70,10 +70,16 @@ def poll(store: Store, site: Site, tenant_id: UUID) -> str | None:
 def _walk(store: Store, site: Site, tenant_id: UUID, cursor: Cursor, lower: int) -> str:
     looked, differing, began = 0, 0, cursor.began
     token = cursor.page_token if began is not None else None
+    lately: dict[str, None] = {}
     try:
         for page in listing.pages(site, jql_since(lower), token=token):
             began = began if began is not None else _ms(page.site_time)
             looked += len(page.issues)
+            lately |= dict.fromkeys(page.issues)
+            if page.token is None or len(lately) >= boards.ISSUES:
+                # What was held against the boards' filters when it was read was held against an index that lags.
+                boards.follow(store, site, tenant_id, lately)
+                lately.clear()
             with store.bound_to(tenant_id) as session:
                 differing += keep_page(session, tenant_id, page, origin=inbox.POLL)
                 if page.token is None:

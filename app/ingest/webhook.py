@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
 from app import clock, jobs, logs
 from app.catalog.language import find
 from app.catalog.registry import entity
-from app.errors import JiraBusy, JiraDown, JiraFailure, JiraGone, JiraRefused, Unavailable
+from app.errors import JiraBusy, JiraDown, JiraFailure, JiraGone, JiraNonsense, JiraRefused, JiraRejected, Unavailable
 from app.ingest import absences, access, boards, fieldmap, inbox, named, reading, refresh, told
 from app.ingest.events import LIST_AT, ONE_AT, PROJECT_DELETED
 from app.ingest.plan import call_for_a_hand
@@ -25,15 +23,13 @@ from app.ingest.storing import extract_page, store_page
 from app.integrations import ledger
 from app.store import cursors
 from app.store.session import StoreFault
-from app.store.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection
     from datetime import datetime
     from uuid import UUID
 
     from app.catalog.language import Fields, Json
-    from app.ingest.boards import Matched
     from app.ingest.inbox import Delivery
     from app.ingest.reading import Read
     from app.ingest.refresh import Look
@@ -48,6 +44,10 @@ SLICE = timedelta(seconds=20)
 """How long one job drains before it queues again behind others."""
 GAP = timedelta(seconds=0.8)
 """From one read of a site to the next: of a site that keeps changing, one read then answers many deliveries."""
+_ALONE = timedelta(seconds=10)
+"""How long a silent worker keeps others from the inbox: where Jira takes longer, two may read, each its own deliveries."""
+_MEMBERS = timedelta(seconds=10)
+"""After which issues that were read are held against the boards' filters, if more keep coming."""
 _SOON, _LATER = timedelta(seconds=5), timedelta(minutes=1)
 """When the site is asked again: after it did not answer, and after it refused."""
 
@@ -65,7 +65,6 @@ class _Batch:
     issues: list[str] = field(default_factory=list)
     read: Read | None = None
     haul: Haul | None = None
-    boards: Matched | None = None
     looks: list[Look] = field(default_factory=list)
     lost_projects: set[str] = field(default_factory=set)
 
@@ -81,6 +80,8 @@ class Drain:
     gap: timedelta = GAP
     line: jobs.Line | None = None
     """Who else waits for a worker; None, where a drain is not to ask."""
+    lately: dict[str, None] = field(default_factory=dict, init=False)
+    """Issues that were read and not yet held against the boards' filters."""
 
     def run(self, *, until: datetime) -> int:
         """Handle what waits, until nothing does or the time is up. Returns how many deliveries were handled."""
@@ -91,23 +92,28 @@ class Drain:
                 return handled
             handled += self._drain(cursor, until)
             # Whatever was kept before the cursor was given back, and whose job found it taken, is seen here.
-            if not self._is_waiting():
+            if not self._waiting():
                 return handled
         return handled
 
     def _drain(self, cursor: Cursor, until: datetime) -> int:
         handled, put_off = 0, None
-        last = cursor.ended_at
+        last, matched_at = cursor.ended_at, clock.now()
         try:
-            while clock.now() < until and self._is_waiting():
-                self._let_gather(last)
-                began = clock.now()
-                done = sum(self._once(cursor, doubtful=each) for each in (False, True))
-                handled += done
-                # Where a whole batch waited, the next one does.
-                last = began if done < named.MOST else None
-                if not done:
+            while clock.now() < until and (waiting := self._waiting()):
+                self._let_gather(last, waiting)
+                last = clock.now()
+                before = handled
+                for doubtful in (False, True):
+                    handled += self._once(cursor, doubtful=doubtful)
+                if handled == before:
                     break
+                if last > matched_at + _MEMBERS:
+                    self._match()
+                    matched_at = last
+            self._match()
+        except cursors.CursorLost:
+            log.info("another worker reads on", tenant_id=str(self.tenant_id))
         except JiraBusy as busy:
             put_off = busy.retry_at
             raise
@@ -119,10 +125,22 @@ class Drain:
                 cursors.give_back(session, cursor, until=put_off)
         return handled
 
-    def _let_gather(self, last: datetime | None) -> None:
-        """Wait until the site's last read is a moment ago; not where anybody else waits for this worker."""
+    def _match(self) -> None:
+        """Which boards hold what was read lately; every poll asks that again, once the index has caught up."""
+        issues = [*self.lately]
+        self.lately.clear()
+        try:
+            boards.follow(self.store, self.site, self.tenant_id, issues)
+        except (JiraNonsense, JiraRejected) as failure:
+            log.warning("boards not asked", tenant_id=str(self.tenant_id), problem=str(failure))
+
+    def _let_gather(self, last: datetime | None, waiting: int) -> None:
+        """Wait until the site's last read is a moment ago.
+
+        Not where as many wait as one read takes, nor where anybody else waits for this worker.
+        """
         left = (last + self.gap - clock.now()).total_seconds() if last else 0.0
-        if left > 0 and not (self.line and self.line.is_live(besides=self.tenant_id)):
+        if left > 0 and waiting < named.MOST and not (self.line and self.line.is_live(besides=self.tenant_id)):
             _wait(left)
 
     def _cursor(self) -> Cursor | None:
@@ -131,11 +149,12 @@ class Drain:
             integration = ledger.of_tenant(session, self.tenant_id)
             if integration is None or not integration.is_served:
                 return None
-            return cursors.take(session, self.tenant_id, "reread" if self.own else "inbox")
+            name = "reread" if self.own else "inbox"
+            return cursors.take(session, self.tenant_id, name, lease_for=_ALONE)
 
-    def _is_waiting(self) -> bool:
+    def _waiting(self) -> int:
         with self.store.bound_to(self.tenant_id) as session:
-            return inbox.waiting(session, own=self.own) > 0
+            return inbox.waiting(session, own=self.own)
 
     def once(self) -> int:
         """Handle one batch. Returns how many deliveries were handled; raises a JiraFailure."""
@@ -143,7 +162,9 @@ class Drain:
         if cursor is None:
             return 0
         try:
-            return self._once(cursor, doubtful=False) or self._once(cursor, doubtful=True)
+            done = self._once(cursor, doubtful=False) or self._once(cursor, doubtful=True)
+            self._match()
+            return done
         finally:
             with self.store.bound_to(self.tenant_id) as session:
                 cursors.give_back(session, cursor)
@@ -203,7 +224,8 @@ class Drain:
             if integration is None or not integration.is_served:
                 return None
             taken = inbox.take(session, own=self.own, doubtful=doubtful)
-            cursors.move(session, cursor, **({"ended_at": clock.now()} if taken else {}))
+            ended = {"ended_at": clock.now()} if taken else {}
+            cursors.move(session, cursor, lease_for=_ALONE, **ended)
             if not taken:
                 return None
             return _Batch(taken, fieldmap.load(session, integration), told.issues(session, taken))
@@ -216,7 +238,7 @@ class Drain:
                 body for body in read.bodies if not reading.is_archived(body) or not _is_among(body, read.unsearchable)
             ]
             batch.haul = extract_page(entity("issue"), bodies, batch.fields, None)
-            batch.boards = self._boards_of(bodies)
+            self.lately.update(dict.fromkeys(str(find(body, "id")) for body in bodies))
         for name in ONE_AT:
             for known in told.named(batch.taken, name):
                 batch.looks.append(refresh.at_one(self.site, entity(name), known))
@@ -227,23 +249,12 @@ class Drain:
                 except JiraGone:
                     batch.lost_projects |= {scope} - {""}
 
-    def _boards_of(self, bodies: Sequence[Json]) -> Matched | None:
-        """Which boards hold the issues now."""
-        with self.store.bound_to(self.tenant_id) as session:
-            filters = boards.filters(session)
-        found = [str(find(body, "id")) for body in bodies]
-        return boards.match(self.site, filters, found) if filters and found else None
-
     def _apply(self, session: Session, batch: _Batch) -> None:
         if batch.read is not None and batch.haul is not None:
             stored = store_page(session, self.tenant_id, batch.haul, read_at=batch.read.sent_at)
             if stored.planned:
                 call_for_a_hand(session, self.tenant_id)
             self._settle_absent(session, batch, batch.read, batch.haul)
-        if batch.boards is not None:
-            haul = extract_page(entity("board_issue"), batch.boards.items, batch.fields, None)
-            store_page(session, self.tenant_id, haul, read_at=batch.boards.sent_at)
-            boards.bury_unmatched(session, self.tenant_id, batch.boards, haul, at=batch.boards.sent_at)
         for look in batch.looks:
             refresh.keep(session, self.tenant_id, look, batch.fields)
 
@@ -253,7 +264,7 @@ class Drain:
         archived = {str(find(each, "id")) for each in read.bodies if reading.is_archived(each)} & read.unsearchable
         deleted = told.deleted(batch.taken) & read.gone
         for because, found, said in (("archived", archived, "a direct read"), ("deleted", deleted, "a webhook")):
-            if live := _stored(session, found):
+            if live := boards.live(session, found):
                 absences.bury(session, self.tenant_id, live, because, evidence=said)
         absences.miss(session, self.tenant_id, sorted(read.gone - deleted), evidence=told.evidence(batch.taken))
 
@@ -274,13 +285,6 @@ class Drain:
 
 def _wait(seconds: float) -> None:
     threading.Event().wait(seconds)
-
-
-def _stored(session: Session, issues: Iterable[str]) -> list[str]:
-    """Those of the issues that are stored and live."""
-    table = table_of(entity("issue"))
-    query = select(table.c.id).where(table.c.id.in_(sorted(issues)), table.c.deleted_at.is_(None))
-    return list(session.execute(query).scalars())
 
 
 def _is_among(body: Json, issues: Collection[str]) -> bool:

@@ -46,23 +46,26 @@ class Cursor:
     ended_at: datetime | None
 
 
-def take(session: Session, tenant_id: UUID, name: str) -> Cursor | None:
-    """Take a cursor; None while somebody else has it, or until the moment to which it was put off."""
+def take(session: Session, tenant_id: UUID, name: str, *, lease_for: timedelta = LEASE) -> Cursor | None:
+    """Take a cursor; None while somebody else has it, or until the moment to which it was put off.
+
+    `lease_for` is how long others leave it to a holder that died.
+    """
     now, lease = clock.now(), ids.new()
-    made = insert(CURSORS).values(tenant_id=tenant_id, name=name, lease=lease, leased_until=now + LEASE)
+    made = insert(CURSORS).values(tenant_id=tenant_id, name=name, lease=lease, leased_until=now + lease_for)
     is_free = or_(CURSORS.c.leased_until.is_(None), CURSORS.c.leased_until <= now)
     taken = made.on_conflict_do_update(
-        index_elements=["tenant_id", "name"], set_={"lease": lease, "leased_until": now + LEASE}, where=is_free
+        index_elements=["tenant_id", "name"], set_={"lease": lease, "leased_until": now + lease_for}, where=is_free
     )
     columns = (CURSORS.c[each] for each in Cursor.__dataclass_fields__)
     row = session.execute(taken.returning(*columns)).one_or_none()
     return None if row is None else Cursor(**row._asdict())
 
 
-def move(session: Session, cursor: Cursor, **values: object) -> None:
+def move(session: Session, cursor: Cursor, *, lease_for: timedelta = LEASE, **values: object) -> None:
     """Write how far it is, in the transaction of what was brought. Raises CursorLost."""
     is_held = (CURSORS.c.name == cursor.name, CURSORS.c.lease == cursor.lease)
-    values = {"leased_until": clock.now() + LEASE, **values}
+    values = {"leased_until": clock.now() + lease_for, **values}
     if session.changed(update(CURSORS).where(*is_held).values(**values)) != 1:
         raise CursorLost(cursor.name)
 

@@ -149,8 +149,8 @@ def stage(weather: Weather, more: dict[str, str] | None = None) -> Any:
         yield Stage(folder, str(servers.database_url), str(servers.redis_url), site, app, integration, site.client_key)
 
 
-def run(weather: Weather, here: Stage, say: Callable[[str], None]) -> Outcome:
-    """One storm, from a verified site to tables that are the site again."""
+def run(weather: Weather, here: Stage, say: Callable[[str], None], **only: Any) -> Outcome:
+    """One storm, from a verified site to tables that are the site again; `only` is asked of the site's storm besides."""
     outcome, site = Outcome(), here.site
     before = rows.differences(here.database_url, site.base_url, here.client_key)
     if before:
@@ -166,7 +166,7 @@ def run(weather: Weather, here: Stage, say: Callable[[str], None]) -> Outcome:
     with RowWatch(here.database_url, here.client_key) as watch, feed:
         killer = Killer(weather, here)
         began, used = time.time(), here.work()
-        site.control("POST", "storm", json=_asked(weather))
+        site.control("POST", "storm", json=_asked(weather) | only)
         with killer:
             wait_for(lambda: site.control("GET", "storm", params={"since": 10**9})["isOver"], weather.changes)
         ended = time.time()

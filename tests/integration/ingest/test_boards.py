@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,11 +17,14 @@ from app.store.tables import table_of
 from tests.factories import a_paired_site
 from tests.fakes.jira import FakeSite
 from tests.integration.ingest.test_walks import backfill
+from tests.story.processes import wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
     from app.runtime import Runtime
+    from tests.integration.ingest.conftest import Town
 
 
 @pytest.fixture
@@ -67,6 +71,34 @@ def test_a_new_board_is_held_against_what_was_walked_before(parts: Runtime, tena
         assert storing.store_page(session, tenant_id, haul, read_at=clock.now()).planned == 1
     backfill(parts, tenant_id, site)
     assert memberships(parts, tenant_id) == {"93:100003"} | {f"8:{100_000 + number}" for number in range(5, 10)}
+
+
+def test_where_an_issue_belongs_is_asked_again_once_the_index_has_caught_up(a_town: Callable[..., Town]) -> None:
+    """Filters are answered by the index: right behind a change it tells how things were."""
+    town = a_town(issues=60, projects=3, seed=5)
+    town.site.options.index_lag_s = 8.0
+    for _ in range(4):
+        town.site.mutate("move_issue")
+    town.drain()
+    wait_for(lambda: town.site.search_view() is town.site.world, 30)
+    assert "board_issue" in town.wrong_fields(), "the index was not behind"
+    town.poll()
+    assert town.wrong_fields() == ""
+
+
+def test_an_issue_that_was_buried_since_is_put_on_no_board(a_town: Callable[..., Town]) -> None:
+    town = a_town(issues=60, projects=3, seed=5)
+    gone = next(each.id for each in town.site.world.searchable())
+    with town.parts.store.bound_to(town.tenant_id) as session:
+        known = boards.filters(session)
+    seen = boards.match(town.jira, known, [gone])
+    assert seen.items
+    town.site.mutate("delete_issue", issue=gone)
+    town.drain()
+    late = replace(seen, sent_at=clock.now())
+    with town.parts.store.bound_to(town.tenant_id) as session:
+        boards._keep(session, town.tenant_id, late)
+    assert town.wrong_fields() == ""
 
 
 def test_an_answer_to_another_question_is_no_answer() -> None:

@@ -9,13 +9,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app import clock, ids, jobs
 from app.ingest import inbox, webhook
-from app.store.schema import INTEGRATIONS
+from app.store.schema import INBOX, INTEGRATIONS
 from tests.factories import a_paired_site
 from tests.fakes.jira import FakeSite
+from tests.story.processes import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,6 +166,36 @@ def test_a_line_knows_who_waits_besides_the_tenant(parts: Runtime, tenant_id: UU
     jobs.enqueue(parts.redis, jobs.WEBHOOKS, str(tenant_id), once_as=f"{tenant_id}-1")
     assert not line.is_live(besides=tenant_id)
     assert line.is_live(besides=other)
+
+
+def test_where_jira_takes_long_another_worker_reads_on(
+    parts: Runtime, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was killed is not told from one that waits: neither holds up what it has not taken."""
+    monkeypatch.setattr(webhook, "_ALONE", timedelta(seconds=0.2))
+    has_begun, may_end, handled = threading.Event(), threading.Event(), list[int]()
+
+    def hang(path: str, _page: object) -> None:
+        if path.endswith("/search/jql") and not has_begun.is_set():
+            has_begun.set()
+            may_end.wait(60)
+
+    def run(site: FakeSite) -> int:
+        return webhook.Drain(parts.store, site, tenant_id).run(until=clock.now() + timedelta(seconds=60))  # type: ignore[arg-type]  # a fake wire
+
+    deliver(parts, tenant_id, "100001")
+    slow = threading.Thread(target=lambda: handled.append(run(FakeSite(20, hang))))
+    slow.start()
+    assert has_begun.wait(60)
+    deliver(parts, tenant_id, "100002")
+    wait_for(lambda: run(FakeSite(20)) == 1, 60)
+    deliver(parts, tenant_id, "100003")
+    may_end.set()
+    slow.join()
+    assert handled == [2], "its own, and then what came last"
+    with parts.store.bound_to(tenant_id) as session:
+        rows = session.execute(select(INBOX.c.outcome, INBOX.c.attempts)).all()
+    assert [tuple(row) for row in rows] == [("read again", 1)] * 3
 
 
 def test_deliveries_of_an_integration_that_is_paused_wait_and_keep_no_worker(parts: Runtime, tenant_id: UUID) -> None:

@@ -98,4 +98,4 @@ def test_without_redis_a_hand_stays() -> None:
 def test_a_new_sites_hands_come_before_those_that_wait(redis: Redis) -> None:
     jobs.enqueue(redis, jobs.BACKFILL, str(ONE))
     jobs.enqueue(redis, jobs.BACKFILL, str(OTHER), is_first=True)
-    assert next(Line(redis)._bulk(1)) == ("backfill", str(OTHER))
+    assert next(Line(redis)._jobs(jobs.Lane.BULK, 1)) == ("backfill", str(OTHER))
