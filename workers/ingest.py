@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app import clock, jobs
+from app.errors import JiraBusy
 from app.ingest import backfill as filling
 from app.ingest import catchup, completeness, rota, turn, webhook
 from app.ingest import plan as planning
@@ -51,6 +54,8 @@ def backfill(runtime: Runtime, tenant_id: str) -> str | None:
     return f"{hand.walked} parts walked, {_ENDED[ended]}" if hand.walked else None
 
 
+_SOON = timedelta(seconds=10)
+"""Sooner than the sweep comes."""
 _ENDED = {"again": "more is due", "later": "the rest is due later", "done": "nothing is left"}
 
 
@@ -61,7 +66,15 @@ def verify(runtime: Runtime, tenant_id: str) -> str | None:
     with runtime.store.bound_to(tenant) as session:
         rota.begin(session, tenant, jobs.VERIFY.name)
     kept = KeptCounts(runtime.redis, tenant)
-    findings = completeness.verify(runtime.store, runtime.sites.open(tenant), tenant, kept)
+    try:
+        findings = completeness.verify(runtime.store, runtime.sites.open(tenant), tenant, kept)
+    except JiraBusy as busy:
+        if busy.retry_at - clock.now() < _SOON:
+            # Its counts are kept: it goes on where it was. What has to wait for longer is brought back by the sweep.
+            until = math.ceil(busy.retry_at.timestamp())
+            again = datetime.fromtimestamp(until, UTC)
+            jobs.park(runtime.redis, jobs.VERIFY, tenant_id, until=again, once_as=f"{tenant_id}-again-{until}")
+        raise
     short = [each for each in findings if not each.is_complete]
     return f"{len(findings)} counts compared, {len(short)} differ" if findings else None
 

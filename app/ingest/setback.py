@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from app.catalog.language import Walk
     from app.ingest.walk import Walker
-    from app.jira.client import Site
     from app.store.checkpoints import Chunk
     from app.store.session import Session
 
@@ -89,10 +88,11 @@ def _try_again(walker: Walker, chunk: Chunk, walk: Walk, failure: JiraFailure) -
     problem, starts_over = f"{failure.word}: {failure}", isinstance(failure, TokenExpired | WalkAstray)
     counts = True
     if chunk.attempts >= _SAME_PAGE:
-        if not _is_well(walker.site):
-            counts = chunk.attempts < _OUTAGE
-        elif give_up(walker, chunk, walk, problem, for_good=chunk.attempts >= MOST_ATTEMPTS):
+        is_given_up = _give_up_if_well(walker, chunk, walk, problem)
+        if is_given_up:
             return
+        if is_given_up is None:
+            counts = chunk.attempts < _OUTAGE
         else:
             # Its token may be what Jira stumbles over.
             starts_over = starts_over or chunk.page_token is not None
@@ -102,6 +102,15 @@ def _try_again(walker: Walker, chunk: Chunk, walk: Walk, failure: JiraFailure) -
             checkpoints.restart(session, chunk, until=until, problem=problem)
         else:
             checkpoints.postpone(session, chunk, until=until, problem=problem, counts=counts)
+
+
+def _give_up_if_well(walker: Walker, chunk: Chunk, walk: Walk, problem: str) -> bool | None:
+    """What `give_up` returns; None where the site does not even answer the small questions that go with it."""
+    try:
+        walker.site.get("/rest/api/3/serverInfo")
+        return give_up(walker, chunk, walk, problem, for_good=chunk.attempts >= MOST_ATTEMPTS)
+    except JiraFailure:
+        return None
 
 
 def give_up(walker: Walker, chunk: Chunk, walk: Walk, problem: str, *, for_good: bool = True) -> bool:
@@ -114,15 +123,6 @@ def give_up(walker: Walker, chunk: Chunk, walk: Walk, problem: str, *, for_good:
         with walker.store.bound_to(walker.tenant_id) as session:
             checkpoints.fail(session, chunk, problem=problem)
     return for_good
-
-
-def _is_well(site: Site) -> bool:
-    """Whether the site answers a small question."""
-    try:
-        site.get("/rest/api/3/serverInfo")
-    except JiraFailure:
-        return False
-    return True
 
 
 def tell(session: Session, tenant_id: UUID, reason: str) -> None:

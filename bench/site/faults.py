@@ -35,6 +35,8 @@ _OF_LATER_PAGES = frozenset({"repeat", "expired"})
 """Faults of search pages alone, and of those that were asked for by a token."""
 _GRACE = 1.0
 """Seconds in which a request may have been under way, or admitted, when the refusal was written and read."""
+_TICK = 0.02
+"""Seconds to which the kernel knows when a request came."""
 _BURST, _SITE_QUOTA, _APP_QUOTA = "jira-burst-based", "jira-quota-tenant-based", "jira-quota-global-based"
 _POLICY = f'"{_BURST}";q=100;w=1'
 
@@ -214,10 +216,10 @@ class Faults:
     def _watch(self, endpoint: str, arrived: float, latency: float) -> None:
         """Whoever comes before the time he was told has not listened; a request that lay here unread came before."""
         blocks = (*self._blocked.get(endpoint, ()), *self._blocked.get("*", ()))
-        early = [(told, until) for told, until in blocks if told + latency + _GRACE < arrived < until]
+        early = [(told, until) for told, until in blocks if told + latency + _GRACE < arrived < until - _TICK]
         if self.counters and early:
             told, until = early[0]
-            self.counters.early.append(f"{endpoint} {arrived - told:.2f} s after it was told {until - told:.1f} s")
+            self.counters.early.append(f"{endpoint} {arrived - told:.3f} s after it was told {until - told:.3f} s")
 
     def _has_room(self, endpoint: str, now: float) -> bool:
         recent = self._recent.setdefault(endpoint, deque())

@@ -58,13 +58,15 @@ class Result:
 def faults(
     site: Simulator,
     *,
+    share: float = 1.0,
     retry_after: int = RETRY_AFTER,
     hang_seconds: float = 30.0,
     forms: Sequence[str] = ALL,
     seed: int = 1,
 ) -> Result:
-    """One backfill of a site that is like that all the time."""
-    site.reset(rates=RATES, retry_after=retry_after, hang_seconds=hang_seconds, forms=forms, seed=seed)
+    """One backfill of a site that is like that all the time, or, with `share`, at so much of the rates."""
+    rates = {kind: share * rate for kind, rate in RATES.items()}
+    site.reset(rates=rates, retry_after=retry_after, hang_seconds=hang_seconds, forms=forms, seed=seed)
     with standing("worker", "clock") as stand, Bar("issues", site.issues) as bar:
         installed, integration = stand.pair(site.url)
         began, shown = time.monotonic(), 0

@@ -366,3 +366,26 @@ def test_pages_of_large_issues_hold_fewer_and_are_full_again_where_issues_are_us
     assert sizes[0] == FIRST_PAGE
     assert set(sizes[1:10]) <= {4, 5}
     assert sizes[-3:] == [100] * 3
+
+
+def test_a_search_that_is_out_of_order_ends_no_hand(parts: Runtime, tenant_id: UUID) -> None:
+    """Where to halve is asked of the same search: that this fails too is no reason to drop what the hand holds."""
+    is_broken = True
+
+    def refuse(path: str, _page: dict[str, Any]) -> None:
+        if is_broken and path.endswith("/search/jql"):
+            raise JiraNonsense("Log in")
+
+    site = FakeSite(10, refuse)
+    with parts.store.bound_to(tenant_id) as session:
+        plan.begin(session, tenant_id, site_concurrency=1)
+    for _ in range(8):
+        hand = Hand(parts.store, FakeSites(site), tenant_id, 8, 2)  # type: ignore[arg-type]  # a fake wire
+        assert hand.work(until=clock.now() + timedelta(seconds=20)) == "later"
+        with parts.store.bound_to(tenant_id) as session:
+            session.execute(update(CHUNKS).where(CHUNKS.c.state == "waiting").values(due_at=clock.now()))
+    (walked,) = chunks(parts, tenant_id)
+    assert (walked.state, walked.leased_until) == ("waiting", None)
+    is_broken = False
+    backfill(parts, tenant_id, site)
+    assert stored(parts, tenant_id) == 10

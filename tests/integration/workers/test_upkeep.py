@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import inspect
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from app import jobs
-from app.errors import Missing
-from app.ingest import backfill, plan
+from app import clock, jobs
+from app.errors import JiraBusy, Missing
+from app.ingest import backfill, completeness, plan
 from app.integrations import ledger
 from app.integrations.model import State
 from tests.factories import a_paired_site, an_account, an_integration
-from workers import upkeep
+from workers import ingest, upkeep
 
 if TYPE_CHECKING:
     from app.runtime import Runtime
 
 ERASE = inspect.getclosurevars(upkeep.erase).nonlocals["work"]
+VERIFY = inspect.getclosurevars(ingest.verify).nonlocals["work"]
 SWEEP = inspect.getclosurevars(upkeep.sweep).nonlocals["work"]
 """The jobs as they are inside the wrapper that gives it the worker's own runtime."""
 
@@ -44,3 +46,24 @@ def test_the_sweep_lends_no_more_hands_than_can_do_something(parts: Runtime) -> 
         for _ in range(3):
             SWEEP(parts)
             assert line.waiting(tenant_id) == backfill.hands(parts.settings) + lent
+
+
+@pytest.mark.parametrize(("seconds", "parked"), [(2.0, 1), (30.0, 0)])
+def test_a_verification_that_is_held_back_for_a_moment_goes_on_then(
+    parts: Runtime, monkeypatch: pytest.MonkeyPatch, seconds: float, parked: int
+) -> None:
+    """One that has to wait for longer is the sweep's: asked for every ten seconds, it must not park one each time."""
+    tenant_id = a_paired_site(parts)[0].tenant_id
+    retry_at = clock.now() + timedelta(seconds=seconds)
+
+    def held_back(*_given: object) -> None:
+        raise JiraBusy("Held back.", retry_at)
+
+    monkeypatch.setattr(completeness, "verify", held_back)
+    for _ in range(2):
+        with pytest.raises(JiraBusy):
+            VERIFY(parts, str(tenant_id))
+    registry = jobs.queue(parts.redis, jobs.VERIFY.lane).scheduled_job_registry
+    own = [each for each in registry.get_job_ids() if str(tenant_id) in each]
+    assert len(own) == parked
+    assert all(retry_at <= registry.get_scheduled_time(each) <= retry_at + timedelta(seconds=1) for each in own)
