@@ -19,6 +19,7 @@ from app.catalog.registry import entity
 from app.errors import JiraNonsense
 from app.ingest.storing import extract_page, store_page
 from app.integrations import ledger
+from app.jira.client import whole
 from app.jira.pages import Page, Place
 from app.store import records
 from app.store.schema import OPEN_END
@@ -103,7 +104,7 @@ def _keep(session: Session, tenant_id: UUID, matched: Matched) -> None:
     records.lock_for_writing(session, tenant_id)
     # An index that lags holds what was buried meanwhile.
     kept = set(live(session, matched.issue_ids))
-    items = [each for each in matched.items if find(each, "issueId") in kept]
+    items = [each for each in matched.items if find(whole(each), "issueId") in kept]
     haul = extract_page(entity("board_issue"), items, Fields(), None)
     store_page(session, tenant_id, haul, read_at=matched.sent_at)
     bury_unmatched(session, tenant_id, matched, haul, at=matched.sent_at)

@@ -95,7 +95,7 @@ def plan(session: Session, tenant_id: UUID, wanted: Iterable[Wanted], *, again: 
     ]
     if not rows:
         return 0
-    statement = insert(CHUNKS).values(rows)
+    statement = insert(CHUNKS)
     keys = ["tenant_id", "entity", "scope_id", "lower"]
     if again:
         statement = statement.on_conflict_do_update(
@@ -103,7 +103,7 @@ def plan(session: Session, tenant_id: UUID, wanted: Iterable[Wanted], *, again: 
         )
     else:
         statement = statement.on_conflict_do_nothing(index_elements=keys)
-    return len(session.execute(statement.returning(CHUNKS.c.id)).all())
+    return len(session.execute(statement.returning(CHUNKS.c.id), rows).all())
 
 
 def advance(
