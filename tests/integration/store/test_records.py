@@ -56,7 +56,7 @@ def held(parts: Runtime, tenant_id: UUID, row: Row) -> Any:
 
 
 def test_a_row_that_is_read_again_unchanged_keeps_its_version(parts: Runtime, tenant_id: UUID) -> None:
-    row = an_issue("1", summary="First", labels=["a", "b"], custom={"customfield_1": [1, 2]}, story_points=3.5)
+    row = an_issue("1", summary="First", labels=["a", "b"], custom='{"customfield_1": [1, 2]}', story_points=3.5)
     assert put(parts, tenant_id, row)["issue"] == records.Applied(offered=1, changed=1, added=1)
     version = held(parts, tenant_id, row).version
     assert put(parts, tenant_id, row, at=NOON + timedelta(hours=1))["issue"].changed == 0
