@@ -21,8 +21,10 @@ ENOUGH = 4_000_000
 """Bytes of a page. It is several times that while it is read and stored, and a worker has as many as its crew has members."""
 FIRST = 5
 """Issues of a project's first page."""
+_LARGE = 50
+"""Pages of fewer issues take turns, whether they are known to be of large ones or are a project's first."""
 _AT_ONCE = 3
-"""Pages that are not full, which a process has at once: large issues take ten times their octets until they are stored."""
+"""So many of them a process has at once: large issues take ten times their octets until they are stored."""
 _FEW = 15
 """So many are asked for at once: there is nothing to learn for."""
 _MOST_KNOWN = 10_000
@@ -58,8 +60,8 @@ class Portions:
         return _FEW if left is not None and left <= _FEW else FIRST
 
     def turn(self, size: int | None) -> AbstractContextManager[object]:
-        """Entered while a page of that size is read and stored; pages that are not full take turns."""
-        return nullcontext() if size in {None, pages.FULL} else self._turns
+        """Entered while a page of that size is read and stored; pages of large issues take turns."""
+        return nullcontext() if size is None or size >= _LARGE else self._turns
 
     def weigh(self, tenant_id: UUID, project_id: str, *, issues: int, octets: int) -> None:
         """Learn from a page: a full one counts for most of what is known, a rest of a few issues for little."""

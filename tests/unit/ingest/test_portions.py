@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
@@ -73,3 +75,26 @@ def test_what_is_known_of_a_project_says_nothing_of_others() -> None:
     read(portions, USUAL, times=3)
     assert size(portions, "10001") == FIRST
     assert portions.size_for(uuid4(), PROJECT, None) == FIRST
+
+
+@pytest.mark.parametrize(("size", "at_once"), [(None, 20), (pages.FULL, 20), (50, 20), (49, 3), (FIRST, 3)])
+def test_pages_of_large_issues_take_turns(size: int | None, at_once: int) -> None:
+    portions, inside, most = Portions(), 0, 0
+    gate = threading.Barrier(20)
+
+    def read_one(_number: int) -> None:
+        nonlocal inside, most
+        gate.wait(5)
+        with portions.turn(size):
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            enough.wait(0.05)
+            with lock:
+                inside -= 1
+
+    lock, enough = threading.Lock(), threading.Event()
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(read_one, range(20)))
+    assert most <= at_once
+    assert most >= min(at_once, 3)
