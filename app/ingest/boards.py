@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Raw
 from sqlalchemy import select
 
 from app import clock, logs
@@ -61,7 +62,7 @@ def fetch(store: Store, site: Site, tenant_id: UUID, chunk: Chunk, place: Place)
 
 def match(site: Site, boards: Mapping[str, str], issue_ids: Sequence[str], upcoming: Place | None = None) -> Matched:
     """Which of the boards (filter ids by board id) hold which of the issues. Raises a JiraFailure."""
-    sent_at, items, answered = clock.now(), list[Json](), list[str]()
+    sent_at, items, answered = clock.now(), list[Json | Raw](), list[str]()
     every = list(boards)
     for start in range(0, len(every), BOARDS):
         asked = every[start : start + BOARDS]

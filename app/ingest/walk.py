@@ -137,7 +137,7 @@ class Walker:
             course.expected = page.total
         if page.next is None and is_counted and self._is_short(course, len(page.items)):
             return None
-        haul = extract_page(entity, page.items, fields, chunk.scope_id or None)
+        haul = extract_page(entity, page.drained(), fields, chunk.scope_id or None)
         if page.next is None and walk.each is Each.ISSUE:
             haul.listed = _listed(haul, chunk, place)
             if ends is not None:

@@ -13,7 +13,7 @@ from app.catalog.language import Json, Paging, Walk, find
 from app.errors import JiraNonsense
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from msgspec import Raw
@@ -37,12 +37,18 @@ class Place:
 class Page:
     """One page and the place of the next; `next` is None at the end. Its items are read one by one (`client.whole`)."""
 
-    items: Sequence[Json | Raw]
+    items: list[Json | Raw]
     next: Place | None
     total: int | None
     sent_at: datetime
     size: int = field(default=0, kw_only=True)
     """Octets of the answer."""
+
+    def drained(self) -> Iterator[Json | Raw]:
+        """The items, each forgotten with the next: octets that were read are not kept until they are stored."""
+        for at, item in enumerate(self.items):
+            self.items[at] = None
+            yield item
 
 
 def fetch(
@@ -73,7 +79,7 @@ def fetch(
         raise JiraNonsense(f"{path} has no list at {walk.items or 'its top'!r}.")
     total = find(answer.body, "total")
     return Page(
-        items=items,
+        items=[*items],
         next=_next(walk.paging, place, answer.body, len(items)),
         total=total if isinstance(total, int) else len(items) if walk.paging is Paging.WHOLE else None,
         sent_at=answer.sent_at,
