@@ -47,6 +47,20 @@ def let_pass(database_url: str, client_key: str, hours: float) -> None:
             )
 
 
+_LEASES = (
+    f"UPDATE inbox SET due_at = now() WHERE {_OF} AND done_at IS NULL",
+    f"UPDATE cursors SET leased_until = now() WHERE {_OF} AND lease IS NOT NULL",
+    f"UPDATE chunks SET leased_until = now() WHERE {_OF} AND lease IS NOT NULL",
+)
+
+
+def let_leases_end(database_url: str, client_key: str) -> None:
+    """As if half a minute had gone since somebody died: what he held is anybody's."""
+    with psycopg.connect(database_url) as connection:
+        for statement in _LEASES:
+            connection.execute(statement, {"client_key": client_key})
+
+
 def let_a_week_pass(database_url: str, client_key: str, turn: int) -> None:
     """Every third turn it is next week and everything is due, in between hours pass and second looks are taken."""
     let_pass(database_url, client_key, 2 if turn % 3 else 8 * 24)

@@ -149,8 +149,11 @@ def stage(weather: Weather, more: dict[str, str] | None = None) -> Any:
         yield Stage(folder, str(servers.database_url), str(servers.redis_url), site, app, integration, site.client_key)
 
 
-def run(weather: Weather, here: Stage, say: Callable[[str], None], **only: Any) -> Outcome:
-    """One storm, from a verified site to tables that are the site again; `only` is asked of the site's storm besides."""
+def run(weather: Weather, here: Stage, say: Callable[[str], None], *, is_hurried: bool = False, **only: Any) -> Outcome:
+    """One storm, from a verified site to tables that are the site again.
+
+    Where it `is_hurried`, what the dead held is free at once. `only` is asked of the site's storm besides.
+    """
     outcome, site = Outcome(), here.site
     before = rows.differences(here.database_url, site.base_url, here.client_key)
     if before:
@@ -172,6 +175,8 @@ def run(weather: Weather, here: Stage, say: Callable[[str], None], **only: Any) 
         ended = time.time()
         say(f"{weather.changes} changes in {ended - began:.1f} s")
         outcome.kills, outcome.ended = killer.done, killer.ended
+        if is_hurried:
+            duties.let_leases_end(here.database_url, here.client_key)
         wait_for(lambda: site.control("GET", "webhooks/pending")["pending"] == 0, weather.delay_s + 120)
         wait_for(lambda: _waiting(here.database_url) == 0, 120, lambda: inbox(here.database_url))
         outcome.work = {name: used_now - used.get(name, 0.0) for name, used_now in here.work().items()}

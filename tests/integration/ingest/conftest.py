@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from werkzeug.serving import make_server
 
 from app import clock, runtime
-from app.catalog.registry import entity
+from app.catalog.registry import all_entities, entity
 from app.ingest import absences, completeness, lists, plan, secondlook, undelivered, webhook, worklogs
 from app.ingest import poll as polling
 from app.ingest.backfill import Hand
@@ -152,16 +152,7 @@ class Town:
         with self.parts.store.bound_to(self.tenant_id) as session:
             return {
                 (name, row.id): row.version
-                for name in (
-                    "issue",
-                    "changelog",
-                    "comment",
-                    "worklog",
-                    "user",
-                    "issue_link",
-                    "attachment",
-                    "board_issue",
-                )
+                for name in all_entities()
                 for row in session.execute(select(table_of(entity(name)).c["id", "version"]))
             }
 
