@@ -8,7 +8,7 @@ from sandbox.storm import ISSUE_KINDS
 from tests.soak import storm
 from tests.soak.report import say
 
-STORM = storm.Weather(issues=240, changes=240, rate=40.0, others=0.0, delay_s=4.0, lag_s=3.0, patience_s=60.0)
+STORM = storm.Weather(issues=240, changes=240, rate=40.0, others=0.0, delay_s=4.0, lag_s=3.0, patience_s=180.0)
 UNSEEN = {"delete_issue", "archive_issue", "hide_issue"}
 """What no poll sees where the webhook was lost, but the sweeps of a week: `test_gone` tells of these."""
 SEEN = {kind: weight for kind, weight in ISSUE_KINDS.items() if kind not in UNSEEN}
