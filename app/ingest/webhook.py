@@ -42,7 +42,7 @@ log = logs.get(__name__)
 
 SLICE = timedelta(seconds=20)
 """How long one job drains before it queues again behind others."""
-GAP = timedelta(seconds=0.8)
+GAP = timedelta(seconds=0.6)
 """From one read of a site to the next: of a site that keeps changing, one read then answers many deliveries."""
 _ALONE = timedelta(seconds=10)
 """How long a silent worker keeps others from the inbox: where Jira takes longer, two may read, each its own deliveries."""
