@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from msgspec import Raw
 from sqlalchemy import select
 
 from app import clock, logs
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
+
+    from msgspec import Raw
 
     from app.ingest.storing import Haul
     from app.jira.client import Site
@@ -62,7 +63,8 @@ def fetch(store: Store, site: Site, tenant_id: UUID, chunk: Chunk, place: Place)
 
 def match(site: Site, boards: Mapping[str, str], issue_ids: Sequence[str], upcoming: Place | None = None) -> Matched:
     """Which of the boards (filter ids by board id) hold which of the issues. Raises a JiraFailure."""
-    sent_at, items, answered = clock.now(), list[Json | Raw](), list[str]()
+    sent_at, answered = clock.now(), list[str]()
+    items: list[Json | Raw] = []
     every = list(boards)
     for start in range(0, len(every), BOARDS):
         asked = every[start : start + BOARDS]
