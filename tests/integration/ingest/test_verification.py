@@ -9,11 +9,11 @@ import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from app import clock
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense
-from app.ingest import completeness, plan, sweep
+from app.ingest import completeness, counting, plan, sweep
 from app.ingest.backfill import Hand, walks_of
 from app.ingest.kept_counts import KeptCounts
 from app.integrations import ledger
@@ -138,3 +138,13 @@ def test_without_redis_every_attempt_counts_anew(tenant_id: UUID) -> None:
     kept.note("10000", 7)
     assert kept.known() == {}
     kept.forget()
+
+
+def test_what_lies_in_issues_is_never_counted_issue_by_issue(parts: Runtime, tenant_id: UUID) -> None:
+    """Where PostgreSQL's statistics were old it compared every comment with every issue, for minutes."""
+    planner = text("SHOW enable_nestloop")
+    with parts.store.bound_to(tenant_id) as session:
+        assert list(counting.inside_issues(session)) == []
+        assert session.execute(planner).scalar_one() == "off"
+    with parts.store.bound_to(tenant_id) as session:
+        assert session.execute(planner).scalar_one() == "on"
