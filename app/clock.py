@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 
@@ -13,6 +14,11 @@ def now() -> datetime:
 def epoch() -> int:
     """Whole seconds since 1970, as JWT claims count."""
     return int(now().timestamp())
+
+
+def whole_second(moment: datetime) -> datetime:
+    """The first whole second not before a moment: what waits until then comes not too soon, and together."""
+    return datetime.fromtimestamp(math.ceil(moment.timestamp()), UTC)
 
 
 def rfc3339(moment: datetime) -> str:

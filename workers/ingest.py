@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -71,9 +70,9 @@ def verify(runtime: Runtime, tenant_id: str) -> str | None:
     except JiraBusy as busy:
         if busy.retry_at - clock.now() < _SOON:
             # Its counts are kept: it goes on where it was. What has to wait for longer is brought back by the sweep.
-            until = math.ceil(busy.retry_at.timestamp())
-            again = datetime.fromtimestamp(until, UTC)
-            jobs.park(runtime.redis, jobs.VERIFY, tenant_id, until=again, once_as=f"{tenant_id}-again-{until}")
+            until = clock.whole_second(busy.retry_at)
+            name = f"{tenant_id}-again-{until.timestamp():.0f}"
+            jobs.park(runtime.redis, jobs.VERIFY, tenant_id, until=until, once_as=name)
         raise
     short = [each for each in findings if not each.is_complete]
     return f"{len(findings)} counts compared, {len(short)} differ" if findings else None

@@ -12,10 +12,9 @@ issues are all work.
 
 from __future__ import annotations
 
-import math
 import threading
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app import clock, jobs
@@ -34,7 +33,7 @@ from app.jira.limits import Purpose
 from app.store import checkpoints, claims
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from datetime import datetime
     from uuid import UUID
 
     from app.config import Settings
@@ -124,14 +123,14 @@ class Hand:
             crew.run(turn, given)
         return self._hand_on(is_time_up=given.is_over())
 
-    def _wait_for_room(self, company: Company, given: Slice, pause: Callable[[float], object] | None = None) -> None:
+    def _wait_for_room(self, company: Company, given: Slice) -> None:
         """Be counted, and wait until the others have given something back, where they hold all that may be held."""
-        wait, until = pause or threading.Event().wait, clock.now() + _PATIENCE
+        until = clock.now() + _PATIENCE
         while company.count() > 1 and clock.now() < until and not given.is_over():
             with self.store.bound_to(self.tenant_id) as session:
                 if claims.has_room(session, at_once=self.walks):
                     return
-            wait(_PAUSE)
+            threading.Event().wait(_PAUSE)
 
     def _is_wanted_elsewhere(self) -> bool:
         return self.line is not None and self.line.is_wanted_elsewhere(self.tenant_id)
@@ -194,13 +193,9 @@ class Hand:
                 if self._waiting() * self.crew_size < self.walks:
                     plan.lend_hands(session, self.tenant_id, 1)
                 return "again"
-            # Whole seconds, rounded up, so that hands that wait for the same are one and none comes too soon.
+            # Hands that wait for the same second are one.
             due = stand.next_due if stand.next_due and not stand.due else clock.now() + _NO_ROOM
-            until = math.ceil(due.timestamp())
-            session.park(
-                jobs.BACKFILL,
-                str(self.tenant_id),
-                until=datetime.fromtimestamp(until, UTC),
-                once_as=f"{self.tenant_id}-{until}",
-            )
+            until = clock.whole_second(due)
+            name = f"{self.tenant_id}-{until.timestamp():.0f}"
+            session.park(jobs.BACKFILL, str(self.tenant_id), until=until, once_as=name)
         return "later"

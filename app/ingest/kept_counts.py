@@ -31,7 +31,10 @@ class KeptCounts:
         """What was counted so far."""
         with suppress(RedisError):
             found = self._redis.hgetall(self._key)
-            return {_text(name): int(value) if value else None for name, value in found.items()}
+            return {
+                name.decode() if isinstance(name, bytes) else name: int(value) if value else None
+                for name, value in found.items()
+            }
         return {}
 
     def note(self, project_id: str, counted: int | None) -> None:
@@ -44,7 +47,3 @@ class KeptCounts:
         """The verification is over: the next one counts anew."""
         with suppress(RedisError):
             self._redis.delete(self._key)
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

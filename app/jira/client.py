@@ -117,11 +117,11 @@ class Site:
         self, path: str, params: Mapping[str, str | int | Sequence[str | int]] | None = None, *, is_page: bool = False
     ) -> Answer:
         """GET; parameters in the order given, lists repeated; a page is `cut`. Raises a JiraFailure."""
-        return self._send("GET", path, params or {}, None, read=cut if is_page else parse)
+        return self._send("GET", path, params or {}, None, cut if is_page else parse)
 
     def post(self, path: str, body: Json, *, timeout: Patience = _TIMEOUT) -> Answer:
         """POST of JSON. Raises a JiraFailure."""
-        return self._send("POST", path, {}, body, timeout)
+        return self._send("POST", path, {}, body, parse, timeout)
 
     def _send(
         self,
@@ -129,8 +129,8 @@ class Site:
         path: str,
         params: Mapping[str, str | int | Sequence[str | int]],
         body: Json,
+        read: Callable[[bytearray], Json],
         timeout: Patience = _TIMEOUT,
-        read: Callable[[bytearray], Json] | None = None,
     ) -> Answer:
         self._require_allowed()
         data: dict[str, Any] = {}
@@ -148,7 +148,7 @@ class Site:
                     stream=True,
                     **data,
                 ) as response:
-                    body, size = _read(response, permit, timeout.body, read or parse)
+                    body, size = _read(response, permit, timeout.body, read)
                     return Answer(body, sent_at, response.status_code, _site_time(response), size)
             except (requests.RequestException, HTTPError) as error:
                 raise JiraDown(f"No answer from the site: {type(error).__name__}.") from error

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import select, update
 from werkzeug.serving import make_server
 
-from app import clock, runtime
+from app import clock, ids, runtime
 from app.catalog.registry import all_entities, entity
-from app.ingest import absences, completeness, lists, plan, secondlook, undelivered, webhook, worklogs
+from app.ingest import absences, completeness, inbox, lists, plan, secondlook, undelivered, webhook, worklogs
 from app.ingest import poll as polling
 from app.ingest.backfill import Hand
 from app.integrations import ledger
@@ -26,7 +26,7 @@ from app.tenants.sites import Sites
 from app.web import create_app
 from sandbox import Site, serve
 from tests.conftest import a_settings
-from tests.factories import an_account, an_integration
+from tests.factories import a_paired_site, an_account, an_integration
 from tests.fakes.limiter import OpenLimiter
 from tests.soak import rows
 from tests.soak.site import PERSON
@@ -39,6 +39,19 @@ if TYPE_CHECKING:
     from app.integrations.model import Integration
     from app.jira.client import Site as Jira
     from app.runtime import Runtime
+
+
+@pytest.fixture
+def tenant_id(parts: Runtime) -> UUID:
+    """A paired site that is not served."""
+    return a_paired_site(parts)[0].tenant_id
+
+
+def deliver(parts: Runtime, tenant_id: UUID, *issues: int | str, event: str = "jira:issue_updated") -> None:
+    """A delivery for each issue, under an identifier of its own."""
+    for each in issues:
+        with parts.store.bound_to(tenant_id) as session:
+            inbox.keep(session, tenant_id, str(ids.new()), event, {"issue": {"id": str(each)}})
 
 
 @dataclass

@@ -14,7 +14,6 @@ from app.catalog.registry import entity
 from app.errors import JiraNonsense
 from app.ingest import boards, storing
 from app.store.tables import table_of
-from tests.factories import a_paired_site
 from tests.fakes.jira import FakeSite
 from tests.integration.ingest.test_walks import backfill
 from tests.story.processes import wait_for
@@ -25,11 +24,6 @@ if TYPE_CHECKING:
 
     from app.runtime import Runtime
     from tests.integration.ingest.conftest import Town
-
-
-@pytest.fixture
-def tenant_id(parts: Runtime) -> UUID:
-    return a_paired_site(parts)[0].tenant_id
 
 
 def memberships(parts: Runtime, tenant_id: UUID) -> set[str]:

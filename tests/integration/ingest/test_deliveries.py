@@ -16,8 +16,8 @@ from app.ingest import absences, inbox, webhook
 from app.ingest.events import IGNORED
 from app.store.freshness import ABSENCES
 from app.store.schema import INBOX
-from tests.factories import a_paired_site
 from tests.fakes.jira import FakeSite
+from tests.integration.ingest.conftest import deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,17 +26,6 @@ if TYPE_CHECKING:
 
     from app.runtime import Runtime
     from tests.integration.ingest.conftest import Town
-
-
-@pytest.fixture
-def tenant_id(parts: Runtime) -> UUID:
-    return a_paired_site(parts)[0].tenant_id
-
-
-def deliver(parts: Runtime, tenant_id: UUID, *issues: int, event: str = "jira:issue_updated") -> None:
-    for each in issues:
-        with parts.store.bound_to(tenant_id) as session:
-            inbox.keep(session, tenant_id, str(ids.new()), event, {"issue": {"id": str(each)}})
 
 
 def drain(parts: Runtime, tenant_id: UUID, site: FakeSite) -> int:

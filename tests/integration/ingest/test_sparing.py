@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select, update
 
-from app import clock, ids, jobs
+from app import clock, jobs
 from app.ingest import inbox, webhook
 from app.store.schema import INBOX, INTEGRATIONS
 from tests.factories import a_paired_site
 from tests.fakes.jira import FakeSite
+from tests.integration.ingest.conftest import deliver
 from tests.story.processes import wait_for
 
 if TYPE_CHECKING:
@@ -24,17 +25,6 @@ if TYPE_CHECKING:
 
     from app.runtime import Runtime
     from tests.integration.ingest.conftest import Town
-
-
-@pytest.fixture
-def tenant_id(parts: Runtime) -> UUID:
-    return a_paired_site(parts)[0].tenant_id
-
-
-def deliver(parts: Runtime, tenant_id: UUID, *issues: str, event: str = "jira:issue_updated") -> None:
-    for each in issues:
-        with parts.store.bound_to(tenant_id) as session:
-            inbox.keep(session, tenant_id, str(ids.new()), event, {"issue": {"id": each}})
 
 
 def asked(town: Town) -> Counter[str]:

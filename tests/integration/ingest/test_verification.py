@@ -19,18 +19,12 @@ from app.ingest.kept_counts import KeptCounts
 from app.integrations import ledger
 from app.integrations.model import State
 from app.store.schema import CHUNKS
-from tests.factories import a_paired_site
 from tests.fakes.jira import FakeSite, FakeSites
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from app.runtime import Runtime
-
-
-@pytest.fixture
-def tenant_id(parts: Runtime) -> UUID:
-    return a_paired_site(parts)[0].tenant_id
 
 
 def backfill(parts: Runtime, tenant_id: UUID, site: FakeSite) -> None:

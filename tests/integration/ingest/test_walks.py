@@ -21,7 +21,6 @@ from app.privacy.erase import erase_tenant_data
 from app.store import claims
 from app.store.schema import CHUNKS, COMPLETENESS, TALLIES
 from app.store.tables import table_of
-from tests.factories import a_paired_site
 from tests.fakes.jira import FIRST_ID, FakeSite, FakeSites, FullPages
 
 if TYPE_CHECKING:
@@ -34,11 +33,6 @@ if TYPE_CHECKING:
 
 
 FULL_PAGES = FullPages()
-
-
-@pytest.fixture
-def tenant_id(parts: Runtime) -> UUID:
-    return a_paired_site(parts)[0].tenant_id
 
 
 def backfill(
