@@ -64,7 +64,9 @@ def apply(session: Session, tenant_id: UUID, rows: Iterable[Row], *, read_at: da
     # the lock's included: every answer that a writer waits for under the lock is waited for by all writers.
     turns = {f"{entity.name}_turn": _copy_in(session, entity, found.values()) for entity, found in by_entity.items()}
     of = {"tenant_id": tenant_id, "read_at": read_at, **turns}
-    written: Sequence[Any] = session.execute(_upsert_of(tuple(by_entity)), of).all()
+    # One order for all pages: each order would be a statement of its own, kept and planned by everybody on the way.
+    known = tuple(sorted(by_entity, key=lambda entity: entity.name))
+    written: Sequence[Any] = session.execute(_upsert_of(known), of).all()
     return {name: Applied(len(by_entity[entity_of(name)]), changed, added) for name, changed, added in written}
 
 
