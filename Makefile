@@ -32,6 +32,7 @@ soak: $(BIN)/.development browser ## what takes longer: hostile requests, a whol
 	$(BIN)/python -m tests.attacks.hostile 10000
 	$(BIN)/python -m tests.soak completeness
 	$(BIN)/python -m tests.soak storm
+	$(BIN)/python -m tests.soak storm --kills 10
 	$(BIN)/python -m tests.soak crashes
 	$(BIN)/python -m tests.soak faults
 	$(BIN)/python -m tests.soak fairness

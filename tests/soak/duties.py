@@ -7,8 +7,12 @@ import psycopg
 KEEPING = ("poll", "worklogs", "failed_webhooks", "refresh", "recent", "issue_ids", "second_look")
 """Every duty that keeps rows true."""
 _OF = "tenant_id = (SELECT tenant_id FROM installations WHERE client_key = %(client_key)s)"
-_AGED = (
+_LISTS_AGED = (
     f"UPDATE chunks SET finished_at = finished_at - %(span)s WHERE {_OF}",
+    f"UPDATE cursors SET ended_at = ended_at - %(span)s WHERE {_OF} AND name = 'link types'",
+)
+_AGED = (
+    *_LISTS_AGED,
     f"UPDATE absences SET missed_at = missed_at - %(span)s WHERE {_OF} AND settled_at IS NULL",
     f"UPDATE absences SET last_missed_at = last_missed_at - %(span)s WHERE {_OF} AND settled_at IS NULL",
     f"UPDATE jira_issue SET read_at = read_at - %(span)s WHERE {_OF}",
@@ -39,12 +43,14 @@ def begun(database_url: str, client_key: str) -> dict[str, float]:
 
 def let_pass(database_url: str, client_key: str, hours: float) -> None:
     """As if it were so many hours later for all that waits; nothing is asked for by that."""
+    _age(database_url, client_key, _AGED, hours)
+
+
+def _age(database_url: str, client_key: str, statements: tuple[str, ...], hours: float) -> None:
+    given = {"client_key": client_key, "span": f"{int(hours * 3600)} seconds"}
     with psycopg.connect(database_url) as connection:
-        for statement in _AGED:
-            span = f"{int(hours * 3600)} seconds"
-            connection.execute(
-                statement.replace("%(span)s", "%(span)s::interval"), {"client_key": client_key, "span": span}
-            )
+        for statement in statements:
+            connection.execute(statement.replace("%(span)s", "%(span)s::interval"), given)
 
 
 _LEASES = (
@@ -59,6 +65,12 @@ def let_leases_end(database_url: str, client_key: str) -> None:
     with psycopg.connect(database_url) as connection:
         for statement in _LEASES:
             connection.execute(statement, {"client_key": client_key})
+
+
+def have_polled(database_url: str, client_key: str) -> None:
+    """Every poll is due: of issues, of worklogs, and of every list, each old enough to be read again."""
+    _age(database_url, client_key, _LISTS_AGED, 8 * 24)
+    have_due(database_url, client_key, "poll", "worklogs", "refresh")
 
 
 def let_a_week_pass(database_url: str, client_key: str, turn: int) -> None:

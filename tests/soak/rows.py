@@ -24,7 +24,7 @@ from app.store.tables import table_of
 from tests.soak.site import PERSON
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from app.catalog.extract import Row, TopUp
     from app.catalog.language import Entity, Json
@@ -163,7 +163,13 @@ class Difference:
     what: str
     """`missing`, `extra`, or the column."""
     stored: object = None
+    """What the column holds; of an extra row, the row."""
     true: object = None
+
+    def is_about(self, issues: Collection[str]) -> bool:
+        """Whether it is a row of one of the issues, or names one."""
+        named = self.stored.values() if isinstance(self.stored, dict) else [self.stored]
+        return any(each in issues for each in (self.id, *named) if isinstance(each, str))
 
     def __str__(self) -> str:
         values = "" if self.what in {"missing", "extra"} else f": stored {self.stored!r}, true {self.true!r}"
@@ -178,7 +184,7 @@ def compare(stored: Rows, true: Rows) -> list[Difference]:
         held = stored[name]
         required = named & rows.keys() if name == "user" else rows.keys()
         found += [Difference(name, known, "missing") for known in sorted(required - held.keys())]
-        found += [Difference(name, known, "extra") for known in sorted(held.keys() - rows.keys())]
+        found += [Difference(name, known, "extra", held[known]) for known in sorted(held.keys() - rows.keys())]
         for known in sorted(held.keys() & rows.keys()):
             found += [
                 Difference(name, known, column, held[known][column], value)

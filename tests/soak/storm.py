@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from app import embedded
 from tests.soak import duties, rows, work
+from tests.soak.killer import Killer
 from tests.soak.site import SiteProcess, site_process
 from tests.soak.watch import FeedReader, Latencies, RowWatch, figure
 from tests.story.processes import RunningApp, running_app, wait_for
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.soak.watch import Figure
-
-KILLED = ("web", "worker", "clock", "valkey")
 
 
 @dataclass(frozen=True)
@@ -78,6 +74,12 @@ class Outcome:
     kills: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     """Roles whose process ended without being killed: there is nobody here who would start it again."""
+    polls: int = 0
+    """How often everything was polled until the tables were the site, but for issues that are gone from it."""
+    polled_after_s: float | None = None
+    """Seconds from the last change until then; None: never."""
+    left_to_sweeps: int = 0
+    """Issues that were gone without a webhook that said so, hence still there after the polls."""
     true_after_s: float | None = None
     """Seconds from the last change until the tables were the site; None: never."""
     differences: list[rows.Difference] = field(default_factory=list)
@@ -86,7 +88,8 @@ class Outcome:
     @property
     def is_good(self) -> bool:
         """Whether nothing was lost, nothing doubled, and nobody ended."""
-        return self.true_after_s is not None and not (self.feed_problems or self.ended)
+        is_true = self.polled_after_s is not None and self.true_after_s is not None
+        return is_true and not (self.feed_problems or self.ended)
 
     @property
     def requests_an_issue(self) -> float:
@@ -225,78 +228,38 @@ def _measure(outcome: Outcome, here: Stage, watch: RowWatch, began: int) -> None
 
 
 def _converge(outcome: Outcome, weather: Weather, here: Stage, ended: float, say: Callable[[str], None]) -> None:
-    deadline = time.monotonic() + weather.patience_s
-    duties.have_due(here.database_url, here.client_key, "poll", "worklogs")
-    said, turn = time.monotonic() - 20, 0
-    while True:
-        if time.monotonic() > deadline - weather.patience_s + 20:
-            duties.let_a_week_pass(here.database_url, here.client_key, turn)
-            turn += 1
-            time.sleep(5)  # the clock's round
-        outcome.differences = rows.differences(here.database_url, here.site.base_url, here.client_key)
-        if not outcome.differences:
-            outcome.true_after_s = time.time() - ended
-            return
-        if time.monotonic() > said + 30:
-            say(f"after {time.time() - ended:.0f} s still different:\n{rows.summary(outcome.differences)}")
-            said = time.monotonic()
-        if time.monotonic() > deadline:
-            return
-        time.sleep(3)
+    """Polls alone until they bring no more; then weeks pass, for what only sweeps find."""
 
+    def has_what_polls_bring() -> bool:
+        gone = {each.id for each in outcome.differences if each.entity == "issue" and each.what == "extra"}
+        outcome.left_to_sweeps = len(gone)
+        return all(each.is_about(gone) for each in outcome.differences)
 
-class Killer(threading.Thread):
-    """Kills each role at seeded moments of the storm and starts it again a moment later."""
+    def until(is_over: Callable[[], bool], hasten: Callable[[int], None], every_s: float) -> tuple[int, float | None]:
+        """Compare until it is over, hastening every so many seconds. Returns how often that was, and when it was over."""
+        began, turn, said = time.monotonic(), 0, time.monotonic()
+        while time.monotonic() < began + weather.patience_s / 2:
+            if time.monotonic() >= began + turn * every_s:
+                hasten(turn)
+                turn += 1
+                time.sleep(5)  # the clock's round
+            outcome.differences = rows.differences(here.database_url, here.site.base_url, here.client_key)
+            if is_over():
+                return turn, time.time() - ended
+            if time.monotonic() > said + 30:
+                say(f"after {time.time() - ended:.0f} s still different:\n{rows.summary(outcome.differences)}")
+                said = time.monotonic()
+            time.sleep(1)
+        return turn, None
 
-    def __init__(self, weather: Weather, here: Stage) -> None:
-        super().__init__(name="killer", daemon=True)
-        self._here = here
-        chance = random.Random(weather.seed)
-        length = weather.changes / weather.rate
-        moments = [(chance.uniform(0.02, 0.98) * length, role) for role in KILLED for _ in range(weather.kills)]
-        self._moments = sorted(moments)
-        self._pause = chance
-        self.done: list[str] = []
-        self.ended: list[str] = []
-        self.problem: BaseException | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.join()
-        if self.problem is not None:
-            raise self.problem
-
-    def run(self) -> None:
-        began = time.monotonic()
-        try:
-            for moment, role in self._moments:
-                time.sleep(max(0.0, began + moment - time.monotonic()))
-                self._kill(role)
-                self.done.append(f"{role} after {time.monotonic() - began:.1f} s")
-        except BaseException as problem:  # noqa: BLE001 - raised where the thread is joined
-            self.problem = problem
-
-    def _kill(self, role: str) -> None:
-        if role == "valkey":
-            kill_valkey(self._here.folder / "var")
-            return
-        if self._here.app.processes[role].poll() is not None:
-            self.ended.append(f"{role} before it was killed")
-        self._here.app.kill(role)
-        time.sleep(self._pause.uniform(0.1, 0.5))
-        self._here.app.start(role)
-
-
-def kill_valkey(var: Path) -> None:
-    """SIGKILL, wipe what it kept, start it again empty at the same address."""
-    os.kill(int((var / "valkey" / "server.pid").read_text(encoding="utf-8")), signal.SIGKILL)
-    time.sleep(0.1)
-    shutil.rmtree(var / "valkey" / "appendonlydir", ignore_errors=True)
-    with embedded.running(var, postgres=False, valkey=True):
-        pass  # we are a member already, so it stays up
+    where = (here.database_url, here.client_key)
+    outcome.polls, outcome.polled_after_s = until(has_what_polls_bring, lambda _: duties.have_polled(*where), 30)
+    if not outcome.differences:
+        outcome.true_after_s = outcome.polled_after_s
+        return
+    _, outcome.true_after_s = until(
+        lambda: not outcome.differences, lambda turn: duties.let_a_week_pass(*where, turn), 5
+    )
 
 
 def told(weather: Weather, outcome: Outcome) -> list[str]:
@@ -315,8 +278,13 @@ def told(weather: Weather, outcome: Outcome) -> list[str]:
     ]
     if outcome.kills:
         lines.append(f"killed {len(outcome.kills)} times: {', '.join(outcome.kills)}")
+    if outcome.polled_after_s is not None:
+        lines.append(
+            f"with webhooks and {outcome.polls} poll(s) the tables were the site {outcome.polled_after_s:.0f} s after the"
+            f" last change, but for {outcome.left_to_sweeps} issues gone without a word"
+        )
     if outcome.true_after_s is not None:
-        lines.append(f"the tables were the site {outcome.true_after_s:.0f} s after the last change")
+        lines.append(f"with the sweeps they were the site {outcome.true_after_s:.0f} s after the last change")
     else:
         lines.append(f"DIFFERENT: {len(outcome.differences)} fields\n{rows.summary(outcome.differences)}")
     lines += [f"FEED: {each}" for each in outcome.feed_problems]
