@@ -83,7 +83,7 @@ class Counters:
         return again
 
     def leave(self, sent: int, working: float) -> None:
-        """Its last byte is sent."""
+        """All of it is sent but the last byte."""
         with self._lock:
             self.in_flight -= 1
             self.sent_bytes += sent

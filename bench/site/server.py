@@ -56,7 +56,7 @@ class Site:
                 arrived = time.monotonic() - _lain(connection)
                 method, target, headers, body = request
                 if target.startswith("/bench/"):
-                    _send(connection, 200, {}, [self._control(target, body)])
+                    connection.sendall(_send(connection, 200, {}, [self._control(target, body)])[1])
                 elif not self._exchange(connection, method, target, headers, body, arrived):
                     return
 
@@ -86,12 +86,13 @@ class Site:
             rest = self.latency - (time.monotonic() - arrived)
             if rest > 0:
                 time.sleep(rest)  # noqa: TID251 - on purpose
-            sent = _send(
-                connection, reply.status, reply.headers, reply.parts, cut=fault if isinstance(fault, str) else None
-            )
-            return fault != "drop"
+            cut = fault if isinstance(fault, str) else None
+            sent, last = _send(connection, reply.status, reply.headers, reply.parts, cut=cut)
         finally:
+            # Whoever has the last octet may ask again at once: he is not to be seen in flight twice.
             counters.leave(sent, working)
+        connection.sendall(last)
+        return fault != "drop"
 
     def _reply(self, method: str, target: str, body: bytes, fault: str | Refusal | None) -> Reply:
         if isinstance(fault, Refusal):
@@ -152,8 +153,8 @@ def _lain(connection: socket.socket) -> float:
 
 def _send(
     connection: socket.socket, status: int, headers: dict[str, str], parts: list[bytes], *, cut: str | None = None
-) -> int:
-    """Send an answer, or as much of it as a fault lets through. Returns how many bytes."""
+) -> tuple[int, bytes]:
+    """Send an answer, or as much of it as a fault lets through, but for its last octet. Returns its length, and that."""
     body = parts[0] if len(parts) == 1 else b"".join(parts)
     if cut == "cut":
         body = body[: len(body) // 2]
@@ -165,9 +166,10 @@ def _send(
     head = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in given.items()), "", ""]).encode()
     if cut == "drop":
         body = body[: len(body) // 2]
-    connection.sendall(head, socket.MSG_MORE)
-    connection.sendall(body)
-    return len(head) + len(body)
+    last = (body or head)[-1:]
+    connection.sendall(head if body else head[:-1], socket.MSG_MORE)
+    connection.sendall(memoryview(body)[:-1], socket.MSG_MORE)
+    return len(head) + len(body), last
 
 
 def _refused(status: int, message: str) -> Reply:
