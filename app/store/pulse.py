@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 
 from app import clock
-from app.store.schema import CHUNKS, INBOX, INTEGRATIONS, POISON, TALLIES
+from app.store.schema import CHUNKS, COMPLETENESS, INBOX, INTEGRATIONS, POISON, TALLIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from sqlalchemy import Column
 
     from app.store.session import Session
+
+_SERVED = ("backfilling", "healthy", "delayed", "needs attention")
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,21 @@ class Pulse:
     oldest_delivery: float
     stalest_integration: float
     """Seconds since the healthy integration that was fed longest ago."""
+    completeness: Completeness
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """What the last verification of each integration that is served found."""
+
+    integrations: dict[str, int]
+    """How many were found `complete`, how many `incomplete`."""
+    missing: dict[str, int]
+    """Rows that the sites have and we have not, by entity."""
+    surplus: dict[str, int]
+    """Rows that we have and the sites have not, by entity; without those that wait for a second look."""
+    oldest: float
+    """Seconds since the verification that is longest ago."""
 
 
 def take(session: Session) -> Pulse:
@@ -55,6 +73,40 @@ def take(session: Session) -> Pulse:
         oldest_chunk=age(session.execute(oldest_chunk).scalar_one()),
         oldest_delivery=age(deliveries[1]),
         stalest_integration=age(session.execute(stalest).scalar_one()),
+        completeness=_completeness(session, age),
+    )
+
+
+def _completeness(session: Session, age: Callable[[datetime | None], float]) -> Completeness:
+    of_it = COMPLETENESS.c.tenant_id == INTEGRATIONS.c.tenant_id
+    last = select(func.max(COMPLETENESS.c.verified_at).label("at")).where(of_it).correlate(INTEGRATIONS).lateral()
+    difference = COMPLETENESS.c.stored - COMPLETENESS.c.suspected - COMPLETENESS.c.expected
+    rows: Any = session.execute(
+        select(
+            INTEGRATIONS.c.tenant_id,
+            COMPLETENESS.c.entity,
+            func.sum(func.greatest(-difference, 0)).label("missing"),
+            func.sum(func.greatest(difference, 0)).label("surplus"),
+            func.bool_and(COMPLETENESS.c.is_complete).label("is_complete"),
+            func.min(COMPLETENESS.c.verified_at).label("at"),
+        )
+        .select_from(INTEGRATIONS)
+        .join(last, true())
+        .join(COMPLETENESS, of_it & (COMPLETENESS.c.verified_at == last.c.at))
+        .where(INTEGRATIONS.c.state.in_(_SERVED))
+        .group_by(INTEGRATIONS.c.tenant_id, COMPLETENESS.c.entity)
+    ).all()
+    verified = {row.tenant_id for row in rows}
+    incomplete = {row.tenant_id for row in rows if not row.is_complete}
+    missing, surplus = Counter[str](), Counter[str]()
+    for row in rows:
+        missing[row.entity] += int(row.missing)
+        surplus[row.entity] += int(row.surplus)
+    return Completeness(
+        integrations={"complete": len(verified - incomplete), "incomplete": len(incomplete)},
+        missing=missing,
+        surplus=surplus,
+        oldest=age(min((row.at for row in rows), default=None)),
     )
 
 

@@ -266,6 +266,7 @@ COMPLETENESS = Table(
     Column("method", Text, nullable=False),
     Column("verified_at", DateTime(timezone=True), nullable=False),
     Index("ix_completeness_latest", "tenant_id", "entity", "scope_id", "verified_at"),
+    Index("ix_completeness_last", "tenant_id", "verified_at"),
     comment="what was found when, and how; kept as history",
 )
 

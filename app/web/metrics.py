@@ -16,9 +16,10 @@ from app.errors import Unavailable
 from app.store import pulse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from app.runtime import Runtime
+    from app.store.pulse import Completeness
 
 
 class _Pulse(Collector):
@@ -49,6 +50,7 @@ class _Pulse(Collector):
             "Longest time without data of a healthy integration",
             found.stalest_integration,
         )
+        yield from _completeness(found.completeness)
         yield from self._spent()
 
     def _spent(self) -> Iterator[GaugeMetricFamily]:
@@ -67,6 +69,18 @@ class _Pulse(Collector):
         yield _by("sei_jira_refusals_this_hour", "Refusals in this UTC hour, by what has to wait", "scope", traffic)
 
 
+def _completeness(found: Completeness) -> Iterator[GaugeMetricFamily]:
+    yield _by(
+        "sei_verified_integrations",
+        "Integrations by what their last verification found",
+        "result",
+        found.integrations,
+    )
+    yield _by("sei_rows_missing", "Rows that the last verifications missed here, by entity", "entity", found.missing)
+    yield _by("sei_rows_surplus", "Rows that the last verifications found too many here", "entity", found.surplus)
+    yield _gauge("sei_oldest_verification_seconds", "Age of the last verification that is longest ago", found.oldest)
+
+
 def render(runtime: Runtime) -> bytes:
     """All metrics in Prometheus' text format."""
     registry = CollectorRegistry()
@@ -78,7 +92,7 @@ def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, text, value=value)
 
 
-def _by(name: str, text: str, label: str, values: dict[str, int]) -> GaugeMetricFamily:
+def _by(name: str, text: str, label: str, values: Mapping[str, int]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, text, labels=[label])
     for key, value in sorted(values.items()):
         family.add_metric([key], value)

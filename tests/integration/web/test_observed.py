@@ -14,7 +14,7 @@ from app.integrations.model import State
 from app.jira.endpoints import endpoint_of
 from app.jira.limits import Purpose
 from app.store import records
-from app.store.schema import CHUNKS
+from app.store.schema import CHUNKS, COMPLETENESS
 from app.web import metrics
 from app.web.api.integrations import progress_of
 from tests.factories import a_paired_site
@@ -68,3 +68,49 @@ def test_points_are_visible_per_site_and_requests_and_refusals_for_all(parts: Ru
     assert f"sei_jira_requests_this_hour {after['requests']}.0" in text
     assert 'sei_jira_points_this_hour{purpose="backfill"}' in text
     assert 'sei_jira_refusals_this_hour{scope="endpoint"}' in text
+
+
+def test_what_verifications_found_is_counted_over_all_sites(parts: Runtime) -> None:
+    def counted() -> dict[str, float]:
+        lines = [line for line in metrics.render(parts).decode().splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+    before = counted()
+    now = clock.now()
+    yesterday = now - timedelta(days=1)
+    whole, short, paused = (a_paired_site(parts) for _ in range(3))
+    found = [
+        # An older one, of other figures, counts no more.
+        (whole, "issue", "1", 3, 10, 0, yesterday),
+        (whole, "issue", "1", 10, 10, 0, now),
+        (whole, "comment", "1", 5, 5, 0, now),
+        # One project short of seven, the other with two too many, of which one waits for a second look.
+        (short, "issue", "1", 3, 10, 0, yesterday),
+        (short, "issue", "2", 12, 10, 1, yesterday),
+        (short, "comment", "1", 5, 5, 0, yesterday),
+        (paused, "issue", "1", 0, 1000, 0, yesterday - timedelta(days=30)),
+    ]
+    for (tenant, _), entity, scope, stored, expected, suspected, moment in found:
+        with parts.store.bound_to(tenant.tenant_id) as session:
+            session.execute(
+                insert(COMPLETENESS).values(
+                    tenant_id=tenant.tenant_id, id=ids.new(), entity=entity, scope_id=scope, stored=stored,
+                    expected=expected, suspected=suspected, is_complete=stored - suspected == expected, method="test",
+                    verified_at=moment,
+                )
+            )  # fmt: skip
+    for (tenant, integration), state in [(whole, "healthy"), (short, "needs attention"), (paused, "paused")]:
+        with parts.store.bound_to(tenant.tenant_id) as session:
+            ledger.move_to(session, integration.id, State(state))
+    after = counted()
+
+    def more(name: str) -> float:
+        return after[name] - before.get(name, 0)
+
+    assert more('sei_verified_integrations{result="complete"}') == 1
+    assert more('sei_verified_integrations{result="incomplete"}') == 1
+    assert more('sei_rows_missing{entity="issue"}') == 7
+    assert more('sei_rows_surplus{entity="issue"}') == 1
+    assert more('sei_rows_missing{entity="comment"}') == 0
+    assert after["sei_oldest_verification_seconds"] >= max(86400, before["sei_oldest_verification_seconds"])
+    assert after["sei_oldest_verification_seconds"] < 29 * 86400, "a paused one counts"
