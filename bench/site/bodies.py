@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bench.site.catalogue import EMPTY_FIELDS, EPIC_FIELD, ORIGIN, POINTS_FIELD, PROJECTS, RANK_FIELD, SPRINT_FIELD
+from bench.site.catalogue import (
+    EMPTY_FIELDS,
+    EPIC_FIELD,
+    LINK_TYPE,
+    ORIGIN,
+    POINTS_FIELD,
+    PROJECTS,
+    RANK_FIELD,
+    SPRINT_FIELD,
+)
 from bench.site.slots import COPY, DAY_MS, SPAN_DAYS, Slotted, integer, moment
 
 if TYPE_CHECKING:
@@ -370,13 +379,6 @@ class Draughtsman:
             return []
         other = first + 1 if number == first else first
         link = id_of(LINK, first)
-        kind = {
-            "id": "10000",
-            "name": "Blocks",
-            "inward": "is blocked by",
-            "outward": "blocks",
-            "self": f"{ORIGIN}/rest/api/3/issueLinkType/10000",
-        }
         side = "outwardIssue" if number == first else "inwardIssue"
         status, priority = self._catalogue.statuses[0], self._catalogue.priorities[2]
         # The key names the right copy and a project of its own: templates do not know where their neighbours go.
@@ -391,7 +393,7 @@ class Draughtsman:
                 "issuetype": self._catalogue.issue_types[1],
             },
         }
-        return [{"id": link, "self": f"{ORIGIN}/rest/api/3/issueLink/{link}", "type": kind, side: end}]
+        return [{"id": link, "self": f"{ORIGIN}/rest/api/3/issueLink/{link}", "type": LINK_TYPE, side: end}]
 
     def _text(self, words: int) -> str:
         return " ".join(self._chance.choices(_WORDS, k=words))

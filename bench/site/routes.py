@@ -15,7 +15,7 @@ from zlib import crc32
 import orjson
 
 from bench.site import bodies
-from bench.site.catalogue import ORIGIN
+from bench.site.catalogue import LINK_TYPE, ORIGIN
 from bench.site.jql import JqlError
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ class Routes:
             ("resolution", catalogue.resolutions),
         ):
             self._add(f"{_API}/{name}$", name, _whole(listed))
+        link_types = {"issueLinkTypes": [LINK_TYPE]}
+        self._add(f"{_API}/issueLinkType$", "issueLinkType", lambda _call, **_: _json(link_types))
         self._add(f"{_API}/(?P<name>role|projectCategory|project/type)$", "role", lambda _call, **_: _json([]))
         self._add(
             f"{_API}/webhook/failed$", "webhook/failed", lambda _call, **_: _json({"values": [], "maxResults": 100})
