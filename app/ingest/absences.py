@@ -147,16 +147,21 @@ def bury(session: Session, tenant_id: UUID, issues: Collection[str], because: st
 
 
 def _around(session: Session, issues: Collection[str]) -> list[str]:
-    """Stored issues that others show: the other ends of their links, their parents and children."""
+    """Stored issues that others show: the other ends of their links, their parents and children.
+
+    Two questions without a join: where PostgreSQL's statistics were old it searched all links anew for every issue of the
+    site, for seconds to minutes, under the tenant's lock.
+    """
     issue, link = table_of(entity("issue")), table_of(entity("issue_link"))
-    is_live = issue.c.deleted_at.is_(None) & issue.c.id.not_in(issues)
     ends = union_all(
         select(link.c.destination_issue_id).where(link.c.issue_id.in_(issues), link.c.deleted_at.is_(None)),
         select(link.c.issue_id).where(link.c.destination_issue_id.in_(issues), link.c.deleted_at.is_(None)),
         select(issue.c.parent_id).where(issue.c.id.in_(issues), issue.c.parent_id.is_not(None)),
         select(issue.c.id).where(issue.c.parent_id.in_(issues)),
-    ).subquery()
-    return list(session.execute(select(issue.c.id).where(issue.c.id.in_(select(ends)), is_live)).scalars())
+    )
+    shown = {*session.execute(ends).scalars()} - {*issues}
+    is_live = issue.c.id.in_(shown) & issue.c.deleted_at.is_(None)
+    return list(session.execute(select(issue.c.id).where(is_live)).scalars()) if shown else []
 
 
 def due(session: Session, limit: int) -> list[Absence]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from app import clock, ids
 from app.catalog.registry import entity
@@ -14,6 +14,7 @@ from app.ingest import absences, access, inbox, lists, named, reconcile, verdict
 from app.integrations.model import State
 from app.store import validity
 from app.store.freshness import ABSENCES, CURSORS
+from app.store.schema import INBOX
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
@@ -404,3 +405,19 @@ def test_absences_are_listed_open_ones_and_settled_ones(deaf: Town) -> None:
         assert [each.cause for each in absences.listed(session, limit=9, is_open=False)] == ["not indexed yet"]
         counted = session.execute(select(func.count()).select_from(ABSENCES)).scalar_one()
     assert counted == 2
+
+
+def test_whom_a_burial_has_read_again_is_asked_of_one_table_at_a_time(deaf: Town) -> None:
+    """With old statistics PostgreSQL joined them row by row: seconds for one issue of 2,000, 22 for fifty of 8,000."""
+    near, far = next(iter(deaf.rows("issue_link", "issue_id", "destination_issue_id").values()))
+    child, parent = next((known, of) for known, of in deaf.rows("issue", "parent_id").items() if of and known != near)
+    said: list[str] = []
+    event.listen(
+        deaf.parts.store.engine, "before_cursor_execute", lambda *given: said.append(" ".join(given[2].split()))
+    )
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        absences.bury(session, deaf.tenant_id, [near, parent], "deleted", evidence="")
+        asked = {each for body in session.execute(select(INBOX.c.body)).scalars() for each in body.get("issues", [])}
+    assert {far, child} - {near, parent} <= asked
+    assert any("parent_id IN" in each for each in said)
+    assert [each for each in said if " IN (SELECT" in each or " JOIN " in each] == []
