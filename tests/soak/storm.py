@@ -169,6 +169,7 @@ def run(weather: Weather, here: Stage, say: Callable[[str], None], *, is_hurried
     )
     site.control("DELETE", "requests")
     feed = FeedReader(here.app, here.integration)
+    feed.take()  # SEI has the first reading long before
     with RowWatch(here.database_url, here.client_key) as watch, feed:
         killer = Killer(weather, here)
         began, used = time.time(), here.work()
