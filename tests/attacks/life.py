@@ -5,6 +5,7 @@ Errors with parameters, tables that are missing, failed jobs, names that people 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gzip
 import json
@@ -87,9 +88,22 @@ def everything_in(redis: Redis) -> Iterator[bytes]:
         }
         for value in read.get(redis.type(key), lambda _: [])(key):
             if value is not None:
-                yield value
-                with contextlib.suppress(zlib.error):
-                    yield zlib.decompress(value)
+                yield from unpacked(value)
+
+
+def unpacked(value: bytes) -> Iterator[bytes]:
+    """A value as RQ was given it: it keeps tracebacks as zlib, results in base64, tracebacks of results as both.
+
+    What was compressed stands for itself no longer: by chance its base64 looks like a token, and no secret can be read in it.
+    """
+    readings = [value]
+    with contextlib.suppress(ValueError):
+        readings.append(base64.b64decode(value, validate=True))
+    for each in readings:
+        with contextlib.suppress(zlib.error):
+            yield zlib.decompress(each)
+            return
+    yield from readings
 
 
 def live(life: Life, ground: Ground) -> None:

@@ -5,8 +5,10 @@ Twice: of the app that all attacks of this run went to, and of one with workers 
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,7 @@ from app.vault import Vault
 from tests.attacks import life as living
 from tests.attacks.cases import case, row
 from tests.attacks.grounds import API, JSON, a_ground, send
-from tests.attacks.life import EMAIL, Life, everything_in
+from tests.attacks.life import EMAIL, Life, everything_in, unpacked
 from tests.attacks.scene import Scene, Tables
 from tests.story.processes import API_KEY, running_app
 
@@ -112,6 +114,19 @@ def test_the_search_finds_what_is_there(life: Life) -> None:
     for each in planted:
         assert life.found_in(f"... {each} ...".encode()), each
     assert life.found_in(b"Authorization: JWT [redacted] jwt=[redacted] GET /jira/configuration 200") == []
+
+
+@case(48)
+def test_the_search_reads_what_rq_packs(own: Life) -> None:
+    """A packed traceback is searched unpacked, and its base64, in which any letters may follow each other, is not."""
+    told = f"Traceback: GET /?jwt=abc {API_KEY}".encode()
+    packed = zlib.compress(told)
+    for each in (packed, base64.b64encode(packed)):
+        assert [*unpacked(each)] == [told]
+    assert told in unpacked(base64.b64encode(told))
+    assert [*unpacked(API_KEY.encode())] == [API_KEY.encode()]
+    with Redis.from_url(own.redis_url) as redis:
+        assert any(each.startswith(b"Traceback") for each in everything_in(redis))
 
 
 @case(48)
