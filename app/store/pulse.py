@@ -12,14 +12,12 @@ from app import clock
 from app.store.schema import CHUNKS, COMPLETENESS, INBOX, INTEGRATIONS, POISON, TALLIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from datetime import datetime
 
     from sqlalchemy import Column
 
     from app.store.session import Session
-
-_SERVED = ("backfilling", "healthy", "delayed", "needs attention")
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Pulse:
 
 @dataclass(frozen=True)
 class Completeness:
-    """What the last verification of each integration that is served found."""
+    """What the last verification of each integration that workers pull for found."""
 
     integrations: dict[str, int]
     """How many were found `complete`, how many `incomplete`."""
@@ -52,7 +50,7 @@ class Completeness:
     """Seconds since the verification that is longest ago."""
 
 
-def take(session: Session) -> Pulse:
+def take(session: Session, *, working: Collection[str]) -> Pulse:
     """Take the pulse; an unrestricted session's business."""
     now = clock.now()
 
@@ -73,11 +71,11 @@ def take(session: Session) -> Pulse:
         oldest_chunk=age(session.execute(oldest_chunk).scalar_one()),
         oldest_delivery=age(deliveries[1]),
         stalest_integration=age(session.execute(stalest).scalar_one()),
-        completeness=_completeness(session, age),
+        completeness=_completeness(session, working, age),
     )
 
 
-def _completeness(session: Session, age: Callable[[datetime | None], float]) -> Completeness:
+def _completeness(session: Session, working: Collection[str], age: Callable[[datetime | None], float]) -> Completeness:
     of_it = COMPLETENESS.c.tenant_id == INTEGRATIONS.c.tenant_id
     last = select(func.max(COMPLETENESS.c.verified_at).label("at")).where(of_it).correlate(INTEGRATIONS).lateral()
     difference = COMPLETENESS.c.stored - COMPLETENESS.c.suspected - COMPLETENESS.c.expected
@@ -93,7 +91,7 @@ def _completeness(session: Session, age: Callable[[datetime | None], float]) -> 
         .select_from(INTEGRATIONS)
         .join(last, true())
         .join(COMPLETENESS, of_it & (COMPLETENESS.c.verified_at == last.c.at))
-        .where(INTEGRATIONS.c.state.in_(_SERVED))
+        .where(INTEGRATIONS.c.state.in_(working))
         .group_by(INTEGRATIONS.c.tenant_id, COMPLETENESS.c.entity)
     ).all()
     verified = {row.tenant_id for row in rows}

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from app import clock
 from app.errors import Unavailable
+from app.integrations import ledger
 from app.store import pulse
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class _Pulse(Collector):
         """The families; `sei_up` alone where the database does not answer."""
         try:
             with self._store.unrestricted_unsafe() as session:
-                found = pulse.take(session)
+                found = pulse.take(session, working=ledger.WORKING)
         except Unavailable:
             yield _gauge("sei_up", "Whether the database answers", 0)
             return

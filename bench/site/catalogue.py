@@ -13,6 +13,7 @@ PROJECTS = (("ALPH", 8), ("BRAV", 5), ("CHAR", 4), ("DELT", 3), ("ECHO", 2), ("F
 """Keys and how many issues each gets of 25."""
 SPRINT_FIELD, POINTS_FIELD, EPIC_FIELD, RANK_FIELD = (f"customfield_{n}" for n in (10020, 10024, 10014, 10019))
 EMPTY_FIELDS = tuple(f"customfield_{n}" for n in range(10100, 10140))
+"""Fields of other projects: Jira sends them as null with every issue."""
 LINK_TYPE = {
     "id": "10000",
     "name": "Blocks",
@@ -20,7 +21,6 @@ LINK_TYPE = {
     "outward": "blocks",
     "self": f"{ORIGIN}/rest/api/3/issueLinkType/10000",
 }
-"""Fields of other projects: Jira sends them as null with every issue."""
 _FIRST_NAMES = ("Ada", "Björn", "Chiyo", "Dag", "Élodie", "Fatou", "Grace", "Hiro", "Ines", "Jan", "小明", "Lucía")
 _LAST_NAMES = (
     "Ångström",

@@ -6,11 +6,11 @@ import os
 import random
 import shutil
 import signal
-import threading
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from app import embedded
+from tests.soak.watch import Aside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 KILLED = ("web", "worker", "clock", "valkey")
 
 
-class Killer(threading.Thread):
+class Killer(Aside):
     """Kills each role at seeded moments of the storm and starts it again a moment later."""
 
     def __init__(self, weather: Weather, here: Stage) -> None:
-        super().__init__(name="killer", daemon=True)
+        super().__init__("killer")
         self._here = here
         chance = random.Random(weather.seed)
         length = weather.changes / weather.rate
@@ -33,26 +33,13 @@ class Killer(threading.Thread):
         self._pause = chance
         self.done: list[str] = []
         self.ended: list[str] = []
-        self.problem: BaseException | None = None
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.join()
-        if self.problem is not None:
-            raise self.problem
-
-    def run(self) -> None:
+    def work(self) -> None:
         began = time.monotonic()
-        try:
-            for moment, role in self._moments:
-                time.sleep(max(0.0, began + moment - time.monotonic()))
-                self._kill(role)
-                self.done.append(f"{role} after {time.monotonic() - began:.1f} s")
-        except BaseException as problem:  # noqa: BLE001 - raised where the thread is joined
-            self.problem = problem
+        for moment, role in self._moments:
+            time.sleep(max(0.0, began + moment - time.monotonic()))
+            self._kill(role)
+            self.done.append(f"{role} after {time.monotonic() - began:.1f} s")
 
     def _kill(self, role: str) -> None:
         if role == "valkey":

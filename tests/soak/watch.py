@@ -20,8 +20,8 @@ _GONE = 2**62
 """What a deleted row counts as: later than any edit."""
 
 
-class _Thread(threading.Thread):
-    """Runs until it is told to stop; what went wrong in it is raised there."""
+class Aside(threading.Thread):
+    """Work beside a run, ended when the run is; what went wrong in it is raised there."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name=name, daemon=True)
@@ -48,7 +48,7 @@ class _Thread(threading.Thread):
         raise NotImplementedError
 
 
-class RowWatch(_Thread):
+class RowWatch(Aside):
     """Notes when each version of each issue's row was first to be seen by SQL, to 40 ms."""
 
     def __init__(self, database_url: str, client_key: str) -> None:
@@ -83,7 +83,7 @@ def _ms(moment: datetime) -> int:
     return round(moment.astimezone(UTC).timestamp() * 1000)
 
 
-class FeedReader(_Thread):
+class FeedReader(Aside):
     """Takes the change feed as SEI would, all the while, and keeps what a replica would hold."""
 
     def __init__(self, app: RunningApp, integration: str) -> None:
@@ -189,4 +189,4 @@ class Latencies:
         return made
 
 
-__all__ = ["FeedReader", "Figure", "Latencies", "RowWatch", "figure"]
+__all__ = ["Aside", "FeedReader", "Figure", "Latencies", "RowWatch", "figure"]

@@ -142,12 +142,12 @@ def test_what_is_parked_is_counted_for_operators_and_said_in_the_state(
 ) -> None:
     tenant_id, integration = paired
     with parts.store.unrestricted_unsafe() as session:
-        before = pulse.take(session).poison
+        before = pulse.take(session, working=ledger.WORKING).poison
     site = FakeSite(20, spoiling(3, an_object_for_a_summary))
     backfill(parts, tenant_id, site)
     completeness.verify(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
     with parts.store.unrestricted_unsafe() as session:
-        assert pulse.take(session).poison == before + 1
+        assert pulse.take(session, working=ledger.WORKING).poison == before + 1
     (said,) = [each for each in doctor._database(database_url) if each.name == "parked records"]
     assert said.ok
     assert said.detail.startswith(f"{before + 1} records")
