@@ -154,7 +154,7 @@ def _options(spec: JobSpec, args: tuple[str | int, ...], once_as: str | None) ->
 
 
 @dataclass(frozen=True)
-class Line:
+class QueueView:
     """Who waits, as a hand sees it that asks whether it may stay."""
 
     redis: Redis
@@ -185,7 +185,7 @@ class Line:
         except RedisError:
             return False
 
-    def hands(self) -> Counter[UUID]:
+    def waiting_workers(self) -> Counter[UUID]:
         """Hands that wait, by tenant. Raises RedisError."""
         return Counter(UUID(tenant) for name, tenant in self._jobs(Lane.BULK, -1) if name == BACKFILL.name)
 
@@ -198,7 +198,7 @@ class Line:
     def waiting(self, tenant_id: UUID) -> int:
         """Hands of one tenant that wait. None, where Redis cannot say."""
         try:
-            return self.hands()[tenant_id]
+            return self.waiting_workers()[tenant_id]
         except RedisError:
             return 0
 

@@ -11,15 +11,15 @@ from redis import Redis
 from app import config, embedded, logs
 from app.doors.connect import ConnectDoor
 from app.doors.install_keys import InstallKeys
-from app.ingest.portions import Portions
+from app.ingest.backfill import PageSizer
 from app.jira.limits import Limiter
 from app.pairing.attempts import Attempts
-from app.pairing.drawer import Drawer
 from app.pairing.mint import Mint
+from app.pairing.otp_store import OtpStore
 from app.pairing.redeem import Redemption
 from app.store.session import Store
+from app.tenants.install_key_cache import InstallKeyCache
 from app.tenants.keyring import Keyring
-from app.tenants.shelf import Shelf
 from app.tenants.sites import Sites
 from app.vault import Vault
 
@@ -39,11 +39,11 @@ class Runtime:
     keyring: Keyring
     sites: Sites
     limiter: Limiter
-    portions: Portions
+    page_sizer: PageSizer
     connect_door: ConnectDoor
     mint: Mint
     redemption: Redemption
-    drawer: Drawer
+    otp_store: OtpStore
     attempts: Attempts
     session_keys: tuple[str, ...] = field(repr=False)
     """Sign the console's cookie, newest first."""
@@ -55,7 +55,7 @@ def assemble(settings: Settings, *, database_url: str, redis_url: str, pool_size
     store = Store(database_url, redis, pool_size=pool_size)
     vault = Vault(settings.keys)
     keyring = Keyring(store, vault)
-    drawer, attempts = Drawer(redis), Attempts(redis)
+    otp_store, attempts = OtpStore(redis), Attempts(redis)
     limiter = Limiter(
         redis, site_concurrency=settings.site_concurrency, app_points_per_hour=settings.app_points_per_hour
     )
@@ -66,11 +66,13 @@ def assemble(settings: Settings, *, database_url: str, redis_url: str, pool_size
         keyring=keyring,
         sites=Sites(settings, store, keyring, limiter),
         limiter=limiter,
-        portions=Portions(),
-        connect_door=ConnectDoor(settings, keyring, InstallKeys(settings.install_key_hosts, shelf=Shelf(store))),
-        mint=Mint(store, vault, drawer, attempts, ttl_seconds=settings.otp_ttl_seconds),
-        redemption=Redemption(store, vault, drawer, attempts),
-        drawer=drawer,
+        page_sizer=PageSizer(),
+        connect_door=ConnectDoor(
+            settings, keyring, InstallKeys(settings.install_key_hosts, key_cache=InstallKeyCache(store))
+        ),
+        mint=Mint(store, vault, otp_store, attempts, ttl_seconds=settings.otp_ttl_seconds),
+        redemption=Redemption(store, vault, otp_store, attempts),
+        otp_store=otp_store,
         attempts=attempts,
         session_keys=vault.fingerprints("console", purpose="session"),
     )

@@ -68,11 +68,11 @@ def bare_loop(site: Simulator, targets: list[tuple[str, str]], threads: int) -> 
                         problems.append(problem)
 
     site.reset()
-    crew = [threading.Thread(target=work) for _ in range(threads)]
+    threads = [threading.Thread(target=work) for _ in range(threads)]
     start = time.monotonic()
-    for each in crew:
+    for each in threads:
         each.start()
-    for each in crew:
+    for each in threads:
         each.join()
     seconds = time.monotonic() - start
     if problems:

@@ -13,7 +13,7 @@ import pytest
 
 from app import embedded, runtime
 from app.config import Settings
-from app.store import migrate
+from app.store.migrations import runner
 from sandbox.dataset import DEFAULT_RECORDINGS
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def redis_url(servers: Servers) -> str:
 def database_url(servers: Servers) -> str:
     """A database at the newest schema, shared by all tests: each makes tenants of its own."""
     url = str(servers.database_url)
-    migrate.upgrade(url)
+    runner.upgrade(url)
     return url
 
 

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from app import clock, jobs
 from app.errors import JiraBusy
-from app.ingest import backfill as filling
-from app.ingest import catchup, completeness, rota, turn, webhook
-from app.ingest import plan as planning
-from app.ingest.kept_counts import KeptCounts
+from app.ingest import proof
+from app.ingest.backfill import FULL_SLICE, BackfillWorker, thread_count, walk_limit
+from app.ingest.live import DRAIN_SLICE, Drain
+from app.ingest.planning import begin_backfill, resume_work, tenant_schedule
+from app.ingest.proof import CountCache
 from app.jira.limits import Purpose
 from workers.job import job
 
@@ -24,7 +25,7 @@ def plan(runtime: Runtime, tenant_id: str) -> str | None:
     """Plan the whole site and start its hands."""
     tenant = UUID(tenant_id)
     with runtime.store.bound_to(tenant) as session:
-        is_planned = planning.begin(session, tenant, site_concurrency=runtime.settings.site_concurrency)
+        is_planned = begin_backfill(session, site_concurrency=runtime.settings.site_concurrency)
     return "the whole site is read" if is_planned else None
 
 
@@ -33,23 +34,23 @@ def catch_up(runtime: Runtime, tenant_id: str) -> str | None:
     """Go on after a pause, a disabled app or a broken credential."""
     tenant = UUID(tenant_id)
     with runtime.store.bound_to(tenant) as session:
-        has_begun = catchup.begin(session, tenant)
+        has_begun = resume_work(session)
     return "work goes on" if has_begun else None
 
 
 @job
 def backfill(runtime: Runtime, tenant_id: str) -> str | None:
     """Lend the tenant a hand for one slice."""
-    hand = filling.Hand(
+    hand = BackfillWorker(
         runtime.store,
         runtime.sites,
         UUID(tenant_id),
-        filling.walks_of(runtime.settings.site_concurrency),
-        filling.crew_size(runtime.settings),
-        jobs.Line(runtime.redis),
-        runtime.portions,
+        walk_limit(runtime.settings.site_concurrency),
+        thread_count(runtime.settings),
+        jobs.QueueView(runtime.redis),
+        runtime.page_sizer,
     )
-    ended = hand.work(until=clock.now() + turn.FULL)
+    ended = hand.work(until=clock.now() + FULL_SLICE)
     return f"{hand.walked} parts walked, {_ENDED[ended]}" if hand.walked else None
 
 
@@ -63,10 +64,10 @@ def verify(runtime: Runtime, tenant_id: str) -> str | None:
     """Compare what is stored with what the site says it has."""
     tenant = UUID(tenant_id)
     with runtime.store.bound_to(tenant) as session:
-        rota.begin(session, tenant, jobs.VERIFY.name)
-    kept = KeptCounts(runtime.redis, tenant)
+        tenant_schedule.begin(session, jobs.VERIFY.name)
+    kept = CountCache(runtime.redis, tenant)
     try:
-        findings = completeness.verify(runtime.store, runtime.sites.open(tenant), tenant, kept)
+        findings = proof.verify(runtime.store, runtime.sites.open(tenant), tenant, kept)
     except JiraBusy as busy:
         if busy.retry_at - clock.now() < _SOON:
             # Its counts are kept: it goes on where it was. What has to wait for longer is brought back by the sweep.
@@ -91,9 +92,9 @@ def reread(runtime: Runtime, tenant_id: str) -> str | None:
 
 
 def _drained(runtime: Runtime, tenant_id: str, *, own: bool) -> str | None:
-    tenant, until = UUID(tenant_id), clock.now() + webhook.SLICE
+    tenant, until = UUID(tenant_id), clock.now() + DRAIN_SLICE
     site = runtime.sites.open(tenant, Purpose.POLL if own else Purpose.READ_THROUGH)
-    drain = webhook.Drain(runtime.store, site, tenant, own=own, line=jobs.Line(runtime.redis))
+    drain = Drain(runtime.store, site, tenant, own=own, queue_view=jobs.QueueView(runtime.redis))
     handled = drain.run(until=until)
     if clock.now() >= until:
         again = jobs.REREAD if own else jobs.WEBHOOKS

@@ -16,7 +16,7 @@ import structlog
 
 from app import config, logs, runtime
 from app.errors import AppError, JiraFailure, JiraRefused, Unavailable
-from app.ingest import parking
+from app.ingest.proof import parking
 from app.store import activity
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ def job(work: Callable[Concatenate[Runtime, P], T]) -> Callable[P, T | None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> T | None:
         with structlog.contextvars.bound_contextvars(job=work.__name__):
             try:
-                with _line(work.__name__, UUID(str(args[0]))) if is_tenants else nullcontext(_Line()) as line:
-                    line.done = work(_runtime(), *args, **kwargs)
-                    return line.done  # type: ignore[no-any-return]  # what the job itself returned
+                with _line(work.__name__, UUID(str(args[0]))) if is_tenants else nullcontext(_Line()) as queue_view:
+                    queue_view.done = work(_runtime(), *args, **kwargs)
+                    return queue_view.done  # type: ignore[no-any-return]  # what the job itself returned
             except (JiraFailure, Unavailable) as failure:
                 if is_tenants and isinstance(failure, JiraRefused) and failure.is_credential:
                     parking.confirm(_runtime().store, _runtime().sites, UUID(str(args[0])))
@@ -93,11 +93,11 @@ class _Line:
 @contextmanager
 def _line(name: str, tenant_id: UUID) -> Iterator[_Line]:
     """A line in the tenant's activity around a run."""
-    store, line = _runtime().store, _Line()
+    store, queue_view = _runtime().store, _Line()
     with store.bound_to(tenant_id) as session:
-        known = activity.begin(session, tenant_id, name)
+        known = activity.begin(session, name)
     try:
-        yield line
+        yield queue_view
     except Exception as failure:
         is_passing = isinstance(failure, JiraFailure | Unavailable)
         # A stranger's value may stand in the words of an error that is not ours.
@@ -106,7 +106,7 @@ def _line(name: str, tenant_id: UUID) -> Iterator[_Line]:
             activity.end(session, known, "put off" if is_passing else "failed", error=words)
         raise
     with store.bound_to(tenant_id) as session:
-        if line.done is None:
+        if queue_view.done is None:
             activity.forget(session, known)
         else:
-            activity.end(session, known, "done", detail=str(line.done))
+            activity.end(session, known, "done", detail=str(queue_view.done))

@@ -7,13 +7,12 @@ from uuid import UUID
 
 from app import jobs, logs
 from app.errors import Missing
-from app.ingest import backfill as filling
-from app.ingest import plan as planning
-from app.ingest import rota, verdict
-from app.ingest import sweep as sweeping
+from app.ingest.backfill import worker_count
+from app.ingest.planning import enqueue_workers, tenant_schedule
+from app.ingest.proof import derive_state, lost_jobs
 from app.integrations import ledger
 from app.privacy import erase as erasing
-from app.tenants import spent
+from app.tenants import replay_guard
 from workers.job import job
 
 if TYPE_CHECKING:
@@ -26,24 +25,24 @@ log = logs.get(__name__)
 def sweep(runtime: Runtime) -> None:
     """Give every tenant with due work its jobs back: Redis may have lost them, workers may have died."""
     with runtime.store.unrestricted_unsafe() as session:
-        due = sweeping.find_due(session)
-        spent.forget_expired(session)
-        sweeping.promise_erasure(session)
-        sweeping.tidy(session)
-        for integration_id in sweeping.find_deleting(session):
+        due = lost_jobs.find_due(session)
+        replay_guard.forget_expired(session)
+        lost_jobs.promise_erasure(session)
+        lost_jobs.tidy(session)
+        for integration_id in lost_jobs.find_deleting(session):
             session.enqueue(jobs.ERASE, str(integration_id), once_as=str(integration_id))
-        for tenant_id in sweeping.find_purgeable(session):
+        for tenant_id in lost_jobs.find_purgeable(session):
             session.enqueue(jobs.PURGE, str(tenant_id), once_as=str(tenant_id))
-        late = sweeping.find_late(session)
+        late = lost_jobs.find_late(session)
     for tenant_id in late:
         with runtime.store.bound_to(tenant_id) as session:
-            verdict.conclude(session, tenant_id)
-    waiting = jobs.Line(runtime.redis).hands()
+            derive_state(session)
+    waiting = jobs.QueueView(runtime.redis).waiting_workers()
     for work in due:
         with runtime.store.bound_to(work.tenant_id) as session:
             if work.chunks:
-                wanted = min(work.chunks, filling.hands(runtime.settings))
-                planning.lend_hands(session, work.tenant_id, max(0, wanted - waiting[work.tenant_id]))
+                wanted = min(work.chunks, worker_count(runtime.settings))
+                enqueue_workers(session, max(0, wanted - waiting[work.tenant_id]))
             if work.deliveries:
                 session.enqueue(jobs.WEBHOOKS, str(work.tenant_id), once_as=f"{work.tenant_id}-sweep")
             if work.rereads:
@@ -59,8 +58,8 @@ def sweep(runtime: Runtime) -> None:
 def round_of_duties(runtime: Runtime) -> None:
     """Ask for what is due by the clock, for every tenant."""
     with runtime.store.unrestricted_unsafe() as session:
-        rota.reconcile(session)
-        asked = rota.ask(session)
+        tenant_schedule.reconcile(session)
+        asked = tenant_schedule.ask(session)
     if asked:
         log.info("round", duties=len(asked))
 

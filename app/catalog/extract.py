@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from app.catalog.language import Entity, Fields, Item, Json, Kind, find, reading
+from app.catalog.columns import reading
+from app.catalog.json_value import Json, find
+from app.catalog.language import Entity, Fields, Item, Kind
 from app.catalog.registry import children_of
 from app.errors import PoisonRecord
 

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
-from typing import TYPE_CHECKING, TypeAlias
-
-from app.catalog.rich_text import plain_text
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
-"""What Jira sends, once parsed."""
+    from app.catalog.json_value import Json
 
 
 class Kind(StrEnum):
@@ -170,129 +166,5 @@ class Entity:
     """What other entities repeat of it."""
     belongs_to: str | None = None
     """The entity that `issue_id` and the like point to; its tombstone takes these rows along."""
-
-
-def find(body: Json, path: str) -> Json:
-    """The value at a dotted path, or None where any step is missing; an empty path is the body."""
-    for step in _steps(path):
-        if not isinstance(body, dict):
-            return None
-        body = body.get(step)
-    return body
-
-
-@cache
-def _steps(path: str) -> tuple[str, ...]:
-    """The names along a path; all paths are our own, so there are few."""
-    return tuple(path.split(".")) if path else ()
-
-
-def account_of(user: Json) -> str | None:
-    """A user's id: `accountId` on Cloud, `key` or `name` on Data Center; Jira's blank strings count as absent."""
-    if not isinstance(user, dict):
-        return None
-    for name in ("accountId", "key", "name"):
-        known = user.get(name)
-        if isinstance(known, str) and known.strip():
-            return known
-    return None
-
-
-def ids_of(things: Json) -> Json:
-    """The ids of a list of objects, as strings, in Jira's order."""
-    if not isinstance(things, list):
-        return None
-    return [str(thing["id"]) for thing in things if isinstance(thing, dict) and thing.get("id") is not None]
-
-
-def reading(path: str) -> Callable[[Item], Json]:
-    """A function that reads an object at a dotted path, None where any step is missing."""
-    first, *steps = path.split(".")
-
-    def take_first(item: Item) -> Json:
-        return item.body.get(first)
-
-    def take(item: Item) -> Json:
-        value = item.body.get(first)
-        for step in steps:
-            if not isinstance(value, dict):
-                return None
-            value = value.get(step)
-        return value
-
-    return take if steps else take_first
-
-
-def text(name: str, at: str, *, personal: bool = False) -> Column:
-    """A column of text read at a path."""
-    return Column(name, Kind.TEXT, reading(at), personal=personal)
-
-
-def texts(name: str, at: str) -> Column:
-    """A column of several strings read at a path."""
-    return Column(name, Kind.TEXTS, reading(at))
-
-
-def integer(name: str, at: str) -> Column:
-    """A column of whole numbers read at a path."""
-    return Column(name, Kind.INTEGER, reading(at))
-
-
-def number(name: str, at: str) -> Column:
-    """A column of numbers read at a path; Jira sometimes sends them as strings."""
-    return Column(name, Kind.NUMBER, reading(at))
-
-
-def boolean(name: str, at: str) -> Column:
-    """A column of truth values read at a path."""
-    return Column(name, Kind.BOOLEAN, reading(at))
-
-
-def moment(name: str, at: str) -> Column:
-    """A column of points in time read at a path: ISO with any offset, epoch seconds or milliseconds."""
-    return Column(name, Kind.MOMENT, reading(at))
-
-
-def date(name: str, at: str) -> Column:
-    """A column of calendar days read at a path."""
-    return Column(name, Kind.DATE, reading(at))
-
-
-def document(name: str, at: str, *, personal: bool = False) -> Column:
-    """A column that keeps Jira's JSON at a path as it is."""
-    return Column(name, Kind.JSON, reading(at), personal=personal)
-
-
-def ids(name: str, at: str) -> Column:
-    """The ids of the objects in the list at a path."""
-    take = reading(at)
-    return Column(name, Kind.TEXTS, lambda item: ids_of(take(item)))
-
-
-def account(name: str, at: str) -> Column:
-    """The account id of the user at a path."""
-    take = reading(at)
-    return Column(name, Kind.TEXT, lambda item: account_of(take(item)))
-
-
-def parent(name: str, otherwise: str = "") -> Column:
-    """The id of the object that this one was found in; where it came alone, what the body says at a path."""
-    take = reading(otherwise)
-    return Column(name, Kind.TEXT, lambda item: item.parent_id or take(item))
-
-
-def rich_text(name: str, at: str) -> tuple[Column, Column, Column]:
-    """Three columns for a rich text: Jira's document, its plain words, and their length in characters."""
-    take = reading(at)
-
-    def words(item: Item) -> str | None:
-        found = take(item)
-        if found is not item.words[0]:
-            item.words = (found, plain_text(found))
-        return item.words[1]
-
-    return (
-        Column(name, Kind.JSON, take, personal=True),
-        Column(f"{name}_text", Kind.TEXT, words, personal=True),
-        Column(f"{name}_length", Kind.INTEGER, lambda item: len(words(item) or "")),
-    )
+    total_column: str | None = None
+    """The issue's column with Jira's own total of the issue's rows of this entity; completeness counts against it."""

@@ -52,3 +52,9 @@ def copied_to(name: str) -> tuple[tuple[Entity, Copy], ...]:
 def walked(each: Each) -> tuple[Entity, ...]:
     """The entities whose walk is repeated for `each`."""
     return tuple(found for found in all_entities().values() if found.walk and found.walk.each is each)
+
+
+@cache
+def list_totals() -> Mapping[str, str]:
+    """Column of the issue with Jira's own total of a list, by the entity of the list."""
+    return MappingProxyType({each.name: each.total_column for each in all_entities().values() if each.total_column})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.catalog.language import find
+from app.catalog.json_value import find
 from app.errors import Forbidden, JiraFailure, JiraRefused, JiraRejected, Unavailable
-from app.jira.client import WHILE_SOMEBODY_WAITS
+from app.jira.client import INTERACTIVE
 
 if TYPE_CHECKING:
     from app.jira.client import Site
@@ -26,7 +26,7 @@ def require_administrator(site: Site, account_id: str | None) -> None:
         answer = site.post(
             "/rest/api/3/permissions/check",
             {"accountId": account_id, "globalPermissions": [_PERMISSION]},
-            timeout=WHILE_SOMEBODY_WAITS,
+            timeout=INTERACTIVE,
         )
     except JiraRefused as refused:
         raise Forbidden("Jira does not let the app check permissions on this site.") from refused

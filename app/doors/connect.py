@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from app.doors import query_hash, tokens
 from app.errors import Unproven
-from app.tenants.model import Arrival
+from app.tenants.model import Caller
 
 if TYPE_CHECKING:
     from app.config import Settings
@@ -33,7 +33,7 @@ _SCHEME = "jwt "
 
 
 @dataclass(frozen=True)
-class Knock:
+class ConnectRequest:
     """What a door needs to know of a request; web fills it in from the raw request line."""
 
     method: str
@@ -54,43 +54,45 @@ class ConnectDoor:
         self._keyring = keyring
         self._install_keys = install_keys
 
-    def lifecycle(self, knock: Knock) -> tuple[Claims, str]:
+    def lifecycle(self, connect_request: ConnectRequest) -> tuple[Claims, str]:
         """The claims of a token signed by Atlassian for this very address, and the raw token to be spent."""
-        token = tokens.read(_from_header(knock), algorithm="RS256", longest_life=_OTHER_LIFE)
+        token = tokens.read(_from_header(connect_request), algorithm="RS256", longest_life=_OTHER_LIFE)
         # Free checks first: nobody makes us fetch a key with a token that could never do.
         if not any(_is_same(audience.removesuffix("/"), self._base_url) for audience in token.claims.audience):
             raise Unproven("aud is not us")
-        self._require_computed_hash(token, knock)
+        self._require_computed_hash(token, connect_request)
         claims = tokens.verify(token, self._install_keys.key(token.key_id))
         return claims, token.raw
 
-    def server(self, knock: Knock) -> Arrival:
+    def server(self, connect_request: ConnectRequest) -> Caller:
         """The tenant whose site sent this request to this very address."""
-        token = tokens.read(_from_header(knock), algorithm="HS256", longest_life=_OTHER_LIFE)
-        return self._shared_secret(token, knock, is_context=False, needs_active=False)
+        token = tokens.read(_from_header(connect_request), algorithm="HS256", longest_life=_OTHER_LIFE)
+        return self._shared_secret(token, connect_request, is_context=False, needs_active=False)
 
-    def page(self, knock: Knock) -> Arrival:
+    def page(self, connect_request: ConnectRequest) -> Caller:
         """The tenant and person in whose frame this page is loaded."""
-        if knock.method != "GET":
+        if connect_request.method != "GET":
             raise Unproven("a page is loaded by GET")
-        token = tokens.read(_from_query(knock), algorithm="HS256", longest_life=_PAGE_LIFE)
-        return self._shared_secret(token, knock, is_context=False, needs_active=True)
+        token = tokens.read(_from_query(connect_request), algorithm="HS256", longest_life=_PAGE_LIFE)
+        return self._shared_secret(token, connect_request, is_context=False, needs_active=True)
 
-    def context(self, knock: Knock) -> Arrival:
+    def context(self, connect_request: ConnectRequest) -> Caller:
         """The tenant and person whose page made this call."""
-        token = tokens.read(_from_header(knock), algorithm="HS256", longest_life=_OTHER_LIFE)
-        return self._shared_secret(token, knock, is_context=True, needs_active=True)
+        token = tokens.read(_from_header(connect_request), algorithm="HS256", longest_life=_OTHER_LIFE)
+        return self._shared_secret(token, connect_request, is_context=True, needs_active=True)
 
-    def _shared_secret(self, token: Unverified, knock: Knock, *, is_context: bool, needs_active: bool) -> Arrival:
+    def _shared_secret(
+        self, token: Unverified, connect_request: ConnectRequest, *, is_context: bool, needs_active: bool
+    ) -> Caller:
         tenant, claims = self._verify(token)
         if is_context:
             if not _is_same(claims.query_hash, query_hash.CONTEXT):
                 raise Unproven("not a context token")
         else:
-            self._require_computed_hash(token, knock)
+            self._require_computed_hash(token, connect_request)
         if needs_active and not tenant.is_active:
             raise Unproven("the app is disabled on this site")
-        return Arrival(tenant, claims.subject, claims.issued_at)
+        return Caller(tenant, claims.subject, claims.issued_at)
 
     def _verify(self, token: Unverified) -> tuple[Tenant, Claims]:
         found = self._keyring.find(token.claims.issuer)
@@ -106,26 +108,26 @@ class ConnectDoor:
                 raise
             return tenant, tokens.verify(token, held.previous)
 
-    def _require_computed_hash(self, token: Unverified, knock: Knock) -> None:
-        expected = query_hash.hashes(knock.method, knock.target, self._base_path)
+    def _require_computed_hash(self, token: Unverified, connect_request: ConnectRequest) -> None:
+        expected = query_hash.hashes(connect_request.method, connect_request.target, self._base_path)
         if not any(_is_same(token.claims.query_hash, each) for each in expected):
             raise Unproven("qsh is for another request")
 
 
-def _from_header(knock: Knock) -> str:
+def _from_header(connect_request: ConnectRequest) -> str:
     """The one token in the header; a second one anywhere is a refusal, not a choice."""
-    if len(knock.authorizations) != 1 or knock.query_tokens:
+    if len(connect_request.authorizations) != 1 or connect_request.query_tokens:
         raise Unproven("not exactly one token")
-    header = knock.authorizations[0]
+    header = connect_request.authorizations[0]
     if not header.lower().startswith(_SCHEME):
         raise Unproven("not the JWT scheme")
     return header[len(_SCHEME) :].strip()
 
 
-def _from_query(knock: Knock) -> str:
-    if len(knock.query_tokens) != 1 or knock.authorizations:
+def _from_query(connect_request: ConnectRequest) -> str:
+    if len(connect_request.query_tokens) != 1 or connect_request.authorizations:
         raise Unproven("not exactly one token")
-    return knock.query_tokens[0]
+    return connect_request.query_tokens[0]
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -40,7 +40,7 @@ _LOOK_UPS_A_MINUTE = 30
 _MOST_KEYS = 256
 
 
-class KeyShelf(Protocol):
+class KeyCache(Protocol):
     """Keeps keys for all processes (`tenants.shelf`)."""
 
     def find(self, kid: str) -> str | None:
@@ -57,11 +57,11 @@ class InstallKeys:
         self,
         hosts: Sequence[str],
         *,
-        shelf: KeyShelf | None = None,
+        key_cache: KeyCache | None = None,
         get: Callable[..., requests.Response] | None = None,
     ) -> None:
         self._hosts = tuple(hosts)
-        self._shelf = shelf
+        self._key_cache = key_cache
         self._get = get or OneHop().get
         self._keys: OrderedDict[str, RSAPublicKey] = OrderedDict()
         self._unknown: OrderedDict[str, int] = OrderedDict()
@@ -78,7 +78,7 @@ class InstallKeys:
                 return self._keys[key_id]
             if self._unknown.get(key_id, 0) > clock.epoch() - _UNKNOWN_FOR:
                 raise Unproven("kid was unknown a moment ago")
-        pem = self._shelf.find(key_id) if self._shelf else None
+        pem = self._key_cache.find(key_id) if self._key_cache else None
         key = _parse(pem.encode()) if pem else self._look_up(key_id)
         with self._lock:
             self._keys[key_id] = key
@@ -107,8 +107,8 @@ class InstallKeys:
                 continue
             if body is not None:
                 key = _parse(body)
-                if self._shelf:
-                    self._shelf.keep(key_id, body.decode("ascii", "replace"))
+                if self._key_cache:
+                    self._key_cache.keep(key_id, body.decode("ascii", "replace"))
                 return key
         if trouble is not None:
             raise trouble

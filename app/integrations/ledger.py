@@ -65,9 +65,9 @@ def get(session: Session, integration_id: UUID, *, lock: bool = False) -> Integr
     return _from(row)
 
 
-def of_tenant(session: Session, tenant_id: UUID, *, lock: bool = False) -> Integration | None:
+def of_tenant(session: Session, *, lock: bool = False) -> Integration | None:
     """The integration that a tenant is paired with."""
-    query = select(*_COLUMNS).where(INTEGRATIONS.c.tenant_id == tenant_id)
+    query = select(*_COLUMNS).where(INTEGRATIONS.c.tenant_id == session.tenant_id)
     row = session.execute(query.with_for_update() if lock else query).one_or_none()
     return None if row is None else _from(row)
 
@@ -134,18 +134,18 @@ def resume(session: Session, integration_id: UUID) -> Integration:
     return get(session, integration_id)
 
 
-def disconnect(session: Session, tenant_id: UUID, *, reason: str) -> bool:
+def disconnect(session: Session, *, reason: str) -> bool:
     """The site disabled the app: work stops, the pairing stays, and what it was before is kept. Returns whether it was."""
-    held = of_tenant(session, tenant_id, lock=True)
+    held = of_tenant(session, lock=True)
     if held is None or not (held.state.is_working or held.state is State.PAUSED):
         return False
     move_to(session, held.id, State.DISCONNECTED, reason=reason, state_before=held.state.value)
     return True
 
 
-def reconnect(session: Session, tenant_id: UUID) -> bool:
+def reconnect(session: Session) -> bool:
     """The site enabled the app again: what was paused is paused, what worked works. Returns whether it works now."""
-    held = of_tenant(session, tenant_id, lock=True)
+    held = of_tenant(session, lock=True)
     if held is None or held.state is not State.DISCONNECTED or held.state_before is None:
         return False
     if held.state_before == State.PAUSED.value:
@@ -156,34 +156,34 @@ def reconnect(session: Session, tenant_id: UUID) -> bool:
     return True
 
 
-def park(session: Session, tenant_id: UUID, because: str, *, until: datetime, reason: str) -> None:
+def park(session: Session, because: str, *, until: datetime, reason: str) -> None:
     """Ask nothing of the site until a probe succeeds; the next is due at a moment."""
-    held = of_tenant(session, tenant_id, lock=True)
+    held = of_tenant(session, lock=True)
     if held is not None and held.state.is_working:
         also = {"parked_until": until, "parked_because": because}
         move_to(session, held.id, State.NEEDS_ATTENTION, reason=reason, **also)
 
 
-def unpark(session: Session, tenant_id: UUID) -> bool:
+def unpark(session: Session) -> bool:
     """Ask again. Returns whether the tenant was parked."""
-    is_parked = (INTEGRATIONS.c.tenant_id == tenant_id, INTEGRATIONS.c.parked_because.is_not(None))
+    is_parked = (INTEGRATIONS.c.tenant_id == session.tenant_id, INTEGRATIONS.c.parked_because.is_not(None))
     return bool(session.changed(update(INTEGRATIONS).where(*is_parked).values(parked_until=None, parked_because=None)))
 
 
-def mark_ingested(session: Session, tenant_id: UUID) -> bool:
+def mark_ingested(session: Session) -> bool:
     """Note that rows of the tenant were just stored. Returns False where nobody wants them any more: undo them then."""
     return bool(
         session.changed(
             update(INTEGRATIONS)
-            .where(INTEGRATIONS.c.tenant_id == tenant_id, INTEGRATIONS.c.state.in_(WORKING))
+            .where(INTEGRATIONS.c.tenant_id == session.tenant_id, INTEGRATIONS.c.state.in_(WORKING))
             .values(last_ingested_at=clock.now())
         )
     )
 
 
-def mark_polled(session: Session, tenant_id: UUID) -> None:
+def mark_polled(session: Session) -> None:
     """Note that a poll of the tenant has just ended cleanly."""
-    is_its = (INTEGRATIONS.c.tenant_id == tenant_id, INTEGRATIONS.c.state.in_(WORKING))
+    is_its = (INTEGRATIONS.c.tenant_id == session.tenant_id, INTEGRATIONS.c.state.in_(WORKING))
     session.execute(update(INTEGRATIONS).where(*is_its).values(polled_at=clock.now()))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.catalog.language import find
+from app.catalog.json_value import find
 from app.errors import JiraFailure, JiraRejected
 
 if TYPE_CHECKING:

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
     from requests.auth import AuthBase
 
-    from app.catalog.language import Json
+    from app.catalog.json_value import Json
     from app.jira.limits import Limiter, Permit, Purpose
 
 
-class Patience(NamedTuple):
+class Timeouts(NamedTuple):
     """Seconds to connect, for the head of an answer and between two octets of its body, and for the whole body."""
 
     connect: float
@@ -44,11 +44,11 @@ class Patience(NamedTuple):
     body: float
 
 
-_TIMEOUT = Patience(5.0, 25.0, 60.0)
+_TIMEOUT = Timeouts(5.0, 25.0, 60.0)
 """Longer than a chunk's lease, which is renewed meanwhile (`ingest.crew`)."""
 _PAGE = 100
 """Objects that Jira sends a page at most, whatever is asked for."""
-WHILE_SOMEBODY_WAITS = Patience(3.0, 5.0, 5.0)
+INTERACTIVE = Timeouts(3.0, 5.0, 5.0)
 """For questions of a web request: a site that hangs must not hold our threads."""
 _PIECE = 1 << 18
 _PAGE_OF_OCTETS = msgspec.json.Decoder(dict[str, list[msgspec.Raw] | dict[str, Any] | str | int | float | bool | None])
@@ -119,7 +119,7 @@ class Site:
         """GET; parameters in the order given, lists repeated; a page is `cut`. Raises a JiraFailure."""
         return self._send("GET", path, params or {}, None, cut if is_page else parse)
 
-    def post(self, path: str, body: Json, *, timeout: Patience = _TIMEOUT) -> Answer:
+    def post(self, path: str, body: Json, *, timeout: Timeouts = _TIMEOUT) -> Answer:
         """POST of JSON. Raises a JiraFailure."""
         return self._send("POST", path, {}, body, parse, timeout)
 
@@ -130,7 +130,7 @@ class Site:
         params: Mapping[str, str | int | Sequence[str | int]],
         body: Json,
         read: Callable[[bytearray], Json],
-        timeout: Patience = _TIMEOUT,
+        timeout: Timeouts = _TIMEOUT,
     ) -> Answer:
         self._require_allowed()
         data: dict[str, Any] = {}

@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.catalog.language import find
+from app.catalog.json_value import find
 
 if TYPE_CHECKING:
-    from app.catalog.language import Json
+    from app.catalog.json_value import Json
 
 _SHARE = 0.6
 """Of a published burst that we take at most: it is shared by all apps and tokens of the tenant."""

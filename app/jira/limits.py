@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.commands.core import Script
 
-    from app.catalog.language import Json
+    from app.catalog.json_value import Json
     from app.jira.endpoints import Endpoint
 
 log = logs.get(__name__)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from app.catalog.language import Json, Paging, Walk, find
+from app.catalog.json_value import Json, find
+from app.catalog.language import Paging, Walk
 from app.errors import JiraNonsense
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from app.pairing.attempts import Attempts
-    from app.pairing.drawer import Drawer
+    from app.pairing.otp_store import OtpStore
     from app.store.session import Store
     from app.vault import Vault
 
@@ -37,10 +37,12 @@ class Minted:
 class Mint:
     """Makes passwords."""
 
-    def __init__(self, store: Store, vault: Vault, drawer: Drawer, attempts: Attempts, *, ttl_seconds: int) -> None:
+    def __init__(
+        self, store: Store, vault: Vault, otp_store: OtpStore, attempts: Attempts, *, ttl_seconds: int
+    ) -> None:
         self._store = store
         self._vault = vault
-        self._drawer = drawer
+        self._otp_store = otp_store
         self._attempts = attempts
         self._ttl = ttl_seconds
 
@@ -58,5 +60,5 @@ class Mint:
         otp = password.make()
         digest = password.digests(self._vault, password.normal(otp) or "")[0]
         expires_at = clock.now() + timedelta(seconds=self._ttl)
-        self._drawer.put(digest, integration_id=integration_id, account_id=account_id, ttl_seconds=self._ttl)
+        self._otp_store.put(digest, integration_id=integration_id, account_id=account_id, ttl_seconds=self._ttl)
         return Minted(otp, expires_at, self._ttl)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from app.pairing.attempts import Attempts
-    from app.pairing.drawer import Claim, Drawer
+    from app.pairing.otp_store import Claim, OtpStore
     from app.store.session import Session, Store
     from app.vault import Vault
 
@@ -49,10 +49,10 @@ class Pairing:
 class Redemption:
     """Pairs a site with the integration whose password is pasted."""
 
-    def __init__(self, store: Store, vault: Vault, drawer: Drawer, attempts: Attempts) -> None:
+    def __init__(self, store: Store, vault: Vault, otp_store: OtpStore, attempts: Attempts) -> None:
         self._store = store
         self._vault = vault
-        self._drawer = drawer
+        self._otp_store = otp_store
         self._attempts = attempts
 
     def redeem(self, tenant_id: UUID, account_id: str, typed: str, *, replace: bool) -> Pairing:
@@ -62,28 +62,28 @@ class Redemption:
         """
         self._attempts.count_redemption(tenant_id, account_id)
         known = password.normal(typed)
-        claim = self._drawer.claim(password.digests(self._vault, known)) if known else None
+        claim = self._otp_store.claim(password.digests(self._vault, known)) if known else None
         if claim is None:
             raise Gone(REFUSAL)
         try:
             pairing = self._pair(claim, tenant_id, account_id, replace=replace)
         except Gone:
-            self._tidy(self._drawer.burn, claim)
+            self._tidy(self._otp_store.burn, claim)
             raise
         except (AppError, OSError):
-            self._tidy(self._drawer.release, claim)
+            self._tidy(self._otp_store.release, claim)
             raise
-        self._tidy(self._drawer.burn, claim)
+        self._tidy(self._otp_store.burn, claim)
         self._tidy(lambda _: self._attempts.forgive(tenant_id, account_id), claim)
         log.info("paired", tenant_id=str(tenant_id), integration_id=str(claim.integration_id))
         return pairing
 
     def _pair(self, claim: Claim, tenant_id: UUID, account_id: str, *, replace: bool) -> Pairing:
         with self._store.bound_to(tenant_id, account_id=claim.account_id) as session:
-            _require_active(session, tenant_id)
+            _require_active(session)
             integration = _still_wanted(session, claim)
-            _spend(session, tenant_id, claim)
-            _make_room(session, tenant_id, integration, replace=replace)
+            _spend(session, claim)
+            _make_room(session, integration, replace=replace)
             ledger.move_to(
                 session,
                 integration.id,
@@ -105,10 +105,10 @@ class Redemption:
             log.warning("redis was away after a redemption", integration_id=str(claim.integration_id))
 
 
-def _require_active(session: Session, tenant_id: UUID) -> None:
+def _require_active(session: Session) -> None:
     """The site must still have the app when the pairing commits; the row lock holds an uninstall back until then."""
     state = session.execute(
-        select(TENANTS.c.state).where(TENANTS.c.id == tenant_id).with_for_update(key_share=True)
+        select(TENANTS.c.state).where(TENANTS.c.id == session.tenant_id).with_for_update(key_share=True)
     ).scalar_one_or_none()
     if state != TenantState.ACTIVE.value:
         raise Unproven("the app is not active on this site")
@@ -125,24 +125,28 @@ def _still_wanted(session: Session, claim: Claim) -> Integration:
     return integration
 
 
-def _spend(session: Session, tenant_id: UUID, claim: Claim) -> None:
+def _spend(session: Session, claim: Claim) -> None:
     is_first = session.changed(
         insert(REDEMPTIONS)
-        .values(tenant_id=tenant_id, otp_digest=claim.digest, integration_id=claim.integration_id)
+        .values(tenant_id=session.tenant_id, otp_digest=claim.digest, integration_id=claim.integration_id)
         .on_conflict_do_nothing()
     )
     if not is_first:
         raise Gone(REFUSAL)
 
 
-def _make_room(session: Session, tenant_id: UUID, integration: Integration, *, replace: bool) -> None:
+def _make_room(session: Session, integration: Integration, *, replace: bool) -> None:
     """Both ends must be free, or the admin has said that the old pairing may go."""
-    held = ledger.of_tenant(session, tenant_id, lock=True)
+    held = ledger.of_tenant(session, lock=True)
     if held is not None and held.id != integration.id:
         if held.state is State.DELETING:
             raise Conflicting("The site's former connection is being erased. Try again in a few minutes.")
         if held.state is not State.DISCONNECTED and not replace:
             raise Conflicting(f"This site is already paired with “{held.name}”. Confirm to replace it.")
         let_go(session, held, reason="A Jira admin paired the site with another integration.")
-    if integration.tenant_id not in (None, tenant_id) and integration.state is not State.DISCONNECTED and not replace:
+    if (
+        integration.tenant_id not in (None, session.tenant_id)
+        and integration.state is not State.DISCONNECTED
+        and not replace
+    ):
         raise Conflicting("This key's integration is already paired with another site. Confirm to move it here.")

@@ -13,8 +13,6 @@ from app.store.schema import TENANTS
 from app.tenants.depart import GRACE
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from app.integrations.model import Integration
     from app.store.session import Session
 
@@ -25,15 +23,15 @@ UNINSTALLED = "The app was uninstalled from Jira. Install it again and generate 
 _UNPARKED = {"state_before": None, "parked_until": None, "parked_because": None}
 
 
-def unpair(session: Session, tenant_id: UUID, *, reason: str) -> bool:
+def unpair(session: Session, *, reason: str) -> bool:
     """End the tenant's pairing: pulling stops at once, the data waits out the grace period. Returns whether there was one."""
     # The tenant first, as everybody locks: an uninstall at this moment must not lose.
-    session.execute(select(TENANTS.c.id).where(TENANTS.c.id == tenant_id).with_for_update(key_share=True))
-    held = ledger.of_tenant(session, tenant_id, lock=True)
+    session.execute(select(TENANTS.c.id).where(TENANTS.c.id == session.tenant_id).with_for_update(key_share=True))
+    held = ledger.of_tenant(session, lock=True)
     if held is None:
         return False
     let_go(session, held, reason=reason)
-    session.execute(update(TENANTS).where(TENANTS.c.id == tenant_id).values(purge_after=clock.now() + GRACE))
+    session.execute(update(TENANTS).where(TENANTS.c.id == session.tenant_id).values(purge_after=clock.now() + GRACE))
     return True
 
 
@@ -43,8 +41,8 @@ def let_go(session: Session, held: Integration, *, reason: str) -> None:
         ledger.move_to(session, held.id, State.DISCONNECTED, reason=reason, tenant_id=None, **_UNPARKED)
 
 
-def mark_departed(session: Session, tenant_id: UUID) -> None:
+def mark_departed(session: Session) -> None:
     """The site uninstalled the app: the pairing stays visible as disconnected until somebody pairs anew."""
-    held = ledger.of_tenant(session, tenant_id, lock=True)
+    held = ledger.of_tenant(session, lock=True)
     if held is not None:
         ledger.move_to(session, held.id, State.DISCONNECTED, reason=UNINSTALLED, state_before=None)

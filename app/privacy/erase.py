@@ -32,7 +32,7 @@ def erase_tenant_data(store: Store, tenant_id: UUID, *, is_purge: bool = False) 
             continue
         while True:
             with store.bound_to(tenant_id) as session:
-                if is_purge and not _is_due(session, tenant_id):
+                if is_purge and not _is_due(session):
                     return erased
                 keys = list(table.primary_key.columns)
                 batch = select(*keys).where(table.c.tenant_id == tenant_id).limit(BATCH).cte("batch")
@@ -44,11 +44,11 @@ def erase_tenant_data(store: Store, tenant_id: UUID, *, is_purge: bool = False) 
     return erased
 
 
-def _is_due(session: Session, tenant_id: UUID) -> bool:
+def _is_due(session: Session) -> bool:
     """Whether the grace period is over, held so until the transaction ends."""
     found = session.execute(
         select(TENANTS.c.id)
-        .where(TENANTS.c.id == tenant_id, TENANTS.c.purge_after < clock.now())
+        .where(TENANTS.c.id == session.tenant_id, TENANTS.c.purge_after < clock.now())
         .with_for_update(key_share=True)
     )
     return found.one_or_none() is not None

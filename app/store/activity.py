@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, func, literal, select, update
 
 from app import clock, ids
-from app.store.freshness import ACTIVITY
 from app.store.schema import INTEGRATIONS
+from app.store.sync_tables import ACTIVITY
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,7 +47,7 @@ class Run:
     error: str | None
 
 
-def begin(session: Session, tenant_id: UUID, job: str) -> UUID:
+def begin(session: Session, job: str) -> UUID:
     """A run begins. Returns its id."""
     known = ids.new()
     last = session.execute(
@@ -57,10 +57,10 @@ def begin(session: Session, tenant_id: UUID, job: str) -> UUID:
         .limit(1)
     ).one_or_none()
     retries = last.retries + 1 if last is not None and last.result in _UNFINISHED else 0
-    line = {"tenant_id": tenant_id, "id": known, "job": job, "started_at": clock.now(), "retries": retries}
+    line = {"tenant_id": session.tenant_id, "id": known, "job": job, "started_at": clock.now(), "retries": retries}
     # Nothing is written behind an erasure, nor of a site that nobody is paired with.
     is_paired = select(INTEGRATIONS.c.id).where(
-        INTEGRATIONS.c.tenant_id == tenant_id, INTEGRATIONS.c.state != "deleting"
+        INTEGRATIONS.c.tenant_id == session.tenant_id, INTEGRATIONS.c.state != "deleting"
     )
     columns = {**line, "result": "running"}
     values = [literal(value, ACTIVITY.c[name].type) for name, value in columns.items()]

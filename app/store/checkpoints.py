@@ -77,11 +77,11 @@ class Chunk:
     lease: UUID
 
 
-def plan(session: Session, tenant_id: UUID, wanted: Iterable[Wanted], *, again: bool = False) -> int:
+def plan(session: Session, wanted: Iterable[Wanted], *, again: bool = False) -> int:
     """Add chunks that are not there yet; `again` restarts those that are done. Returns how many wait because of it."""
     rows = [
         {
-            "tenant_id": tenant_id,
+            "tenant_id": session.tenant_id,
             "id": ids.new(),
             "entity": each.entity,
             "scope_id": each.scope_id,
@@ -175,9 +175,9 @@ def _finishing() -> Update:
     )
 
 
-def split(session: Session, tenant_id: UUID, chunk: Chunk, at: int) -> None:
+def split(session: Session, chunk: Chunk, at: int) -> None:
     """Halve a chunk at a moment of creation, epoch ms: it keeps what came before, a new one takes the rest."""
-    plan(session, tenant_id, [Wanted(chunk.entity, chunk.scope_id, chunk.priority, at, chunk.upper)], again=True)
+    plan(session, [Wanted(chunk.entity, chunk.scope_id, chunk.priority, at, chunk.upper)], again=True)
     _change(session, chunk, **{**_FRESH, "upper": at, "due_at": clock.now()})
 
 

@@ -15,14 +15,13 @@ from app.store.schema import CHUNKS
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-    from uuid import UUID
 
     from sqlalchemy import BindParameter, ColumnElement, ScalarSelect, Update
 
     from app.store.session import Session
 
 
-def claim(session: Session, tenant_id: UUID, *, at_once: int, least: int = 0, most: int = 1) -> list[Chunk]:
+def claim(session: Session, *, at_once: int, least: int = 0, most: int = 1) -> list[Chunk]:
     """Take the most urgent chunk that is due and free; none when there is none or `at_once` are held already.
 
     With `least`, what is no more urgent than that priority goes first, and up to `most` such chunks come together, under
@@ -30,7 +29,7 @@ def claim(session: Session, tenant_id: UUID, *, at_once: int, least: int = 0, mo
     """
     now = clock.now()
     # One claimer at a time a tenant, or two could both see room for one more.
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"claim {tenant_id}", 0))))
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"claim {session.tenant_id}", 0))))
     of = {"now": now, "until": now + LEASE, "lease": ids.new(), "at_once": at_once}
     found = session.execute(_claiming(), of | {"least": least, "most": most if least else 1}).all()
     if not found and least:

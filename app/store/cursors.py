@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, ids
 from app.errors import AppError
-from app.store.freshness import CURSORS
+from app.store.sync_tables import CURSORS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,13 +46,13 @@ class Cursor:
     ended_at: datetime | None
 
 
-def take(session: Session, tenant_id: UUID, name: str, *, lease_for: timedelta = LEASE) -> Cursor | None:
+def take(session: Session, name: str, *, lease_for: timedelta = LEASE) -> Cursor | None:
     """Take a cursor; None while somebody else has it, or until the moment to which it was put off.
 
     `lease_for` is how long others leave it to a holder that died.
     """
     now, lease = clock.now(), ids.new()
-    made = insert(CURSORS).values(tenant_id=tenant_id, name=name, lease=lease, leased_until=now + lease_for)
+    made = insert(CURSORS).values(tenant_id=session.tenant_id, name=name, lease=lease, leased_until=now + lease_for)
     is_free = or_(CURSORS.c.leased_until.is_(None), CURSORS.c.leased_until <= now)
     taken = made.on_conflict_do_update(
         index_elements=["tenant_id", "name"], set_={"lease": lease, "leased_until": now + lease_for}, where=is_free

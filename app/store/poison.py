@@ -14,7 +14,6 @@ from app.store.schema import POISON
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
-    from uuid import UUID
 
     from app.store.session import Session
 
@@ -29,11 +28,11 @@ class Parked:
     seen_at: datetime | None = None
 
 
-def park(session: Session, tenant_id: UUID, found: Iterable[Parked]) -> None:
+def park(session: Session, found: Iterable[Parked]) -> None:
     """Keep them, each once."""
     rows = [
         {
-            "tenant_id": tenant_id,
+            "tenant_id": session.tenant_id,
             "id": ids.new(),
             "entity": each.entity,
             "reason": each.reason,

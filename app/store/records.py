@@ -23,7 +23,6 @@ from app.store.tables import table_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
-    from uuid import UUID
 
     from sqlalchemy import Table, TextClause
 
@@ -43,12 +42,12 @@ class Applied(NamedTuple):
     added: int
 
 
-def lock_for_writing(session: Session, tenant_id: UUID) -> None:
+def lock_for_writing(session: Session) -> None:
     """Wait for the tenant's write lock, held until the transaction ends."""
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(tenant_id), 0))))
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(session.tenant_id), 0))))
 
 
-def apply(session: Session, tenant_id: UUID, rows: Iterable[Row], *, read_at: datetime) -> dict[str, Applied]:
+def apply(session: Session, rows: Iterable[Row], *, read_at: datetime) -> dict[str, Applied]:
     """Upsert rows of any entities; the newer version of each wins, an equal one changes nothing.
 
     `read_at` is when the request that brought them was sent. Returns what changed by entity name.
@@ -58,29 +57,34 @@ def apply(session: Session, tenant_id: UUID, rows: Iterable[Row], *, read_at: da
         kept = by_entity.setdefault(row.entity, {})
         kept[row.id] = _merge(kept[row.id], row) if row.id in kept else row
     if not by_entity:
-        lock_for_writing(session, tenant_id)
+        lock_for_writing(session)
         return {}
     # COPY first, lock after: two writers wait for each other only while they draw versions. And one statement for all,
     # the lock's included: every answer that a writer waits for under the lock is waited for by all writers.
     turns = {f"{entity.name}_turn": _copy_in(session, entity, found.values()) for entity, found in by_entity.items()}
-    of = {"tenant_id": tenant_id, "read_at": read_at, **turns}
+    of = {"tenant_id": session.tenant_id, "read_at": read_at, **turns}
     # One order for all pages: each order would be a statement of its own, kept and planned by everybody on the way.
     known = tuple(sorted(by_entity, key=lambda entity: entity.name))
     written: Sequence[Any] = session.execute(_upsert_of(known), of).all()
     return {name: Applied(len(by_entity[entity_of(name)]), changed, added) for name, changed, added in written}
 
 
-def tally(session: Session, tenant_id: UUID, added: Mapping[str, int]) -> None:
+def tally(session: Session, added: Mapping[str, int]) -> None:
     """Book rows that came (or went, negative) by entity, in the transaction that brings them, under the write lock."""
     if not added:
         return
-    rows = [{"tenant_id": tenant_id, "entity": name, "live": count} for name, count in added.items()]
+    rows = [{"tenant_id": session.tenant_id, "entity": name, "live": count} for name, count in added.items()]
     statement = insert(TALLIES).values(rows)
     session.execute(
         statement.on_conflict_do_update(
             index_elements=["tenant_id", "entity"], set_={"live": TALLIES.c.live + statement.excluded.live}
         )
     )
+
+
+def tallies(session: Session) -> dict[str, int]:
+    """Live rows of the bound tenant by entity, as they are booked."""
+    return {row.entity: row.live for row in session.execute(select(TALLIES.c.entity, TALLIES.c.live))}
 
 
 def _merge(first: Row, second: Row) -> Row:
@@ -205,11 +209,9 @@ _WITH = {"issue": (("issue_link", "destination_issue_id"), ("board_issue", "issu
 """What goes with a thing besides its own: a link with either end, a board's membership with the issue too."""
 
 
-def bury(
-    session: Session, tenant_id: UUID, entity: Entity, found: Collection[str], *, at: datetime, because: str
-) -> int:
+def bury(session: Session, entity: Entity, found: Collection[str], *, at: datetime, because: str) -> int:
     """Put tombstones on rows and on all rows that belong to them. Returns how many issues, or what it was, went."""
-    lock_for_writing(session, tenant_id)
+    lock_for_writing(session)
     grave = {"deleted_at": at, "deleted_because": because, "version": ROW_VERSION.next_value()}
     gone = {entity.name: _bury_where(session, entity, "id", found, grave)}
     for child in all_entities().values():
@@ -217,7 +219,7 @@ def bury(
             gone[child.name] = _bury_where(session, child, f"{entity.name}_id", found, grave)
     for name, column in _WITH.get(entity.name, ()):
         gone[name] = gone.get(name, 0) + _bury_where(session, entity_of(name), column, found, grave)
-    tally(session, tenant_id, {name: -count for name, count in gone.items() if count})
+    tally(session, {name: -count for name, count in gone.items() if count})
     return gone[entity.name]
 
 
@@ -229,7 +231,6 @@ def _bury_where(session: Session, entity: Entity, by: str, found: Collection[str
 
 def bury_rest(
     session: Session,
-    tenant_id: UUID,
     entity: Entity,
     asked: Mapping[str, Collection[str]],
     kept: Collection[str],
@@ -246,13 +247,12 @@ def bury_rest(
     for name, values in asked.items():
         is_due &= table.c[name].in_(values)
     gone = session.changed(table.update().where(is_due).values(**grave))
-    tally(session, tenant_id, {entity.name: -gone} if gone else {})
+    tally(session, {entity.name: -gone} if gone else {})
     return gone
 
 
-def bury_missing(  # noqa: PLR0913 - what was read, of whom, and when
+def bury_missing(
     session: Session,
-    tenant_id: UUID,
     child: Entity,
     seen: Mapping[str, Collection[str]],
     *,
@@ -275,7 +275,7 @@ def bury_missing(  # noqa: PLR0913 - what was read, of whom, and when
             at=at,
         )
     )
-    tally(session, tenant_id, {child.name: -gone} if gone else {})
+    tally(session, {child.name: -gone} if gone else {})
     return gone
 
 

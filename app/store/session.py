@@ -35,6 +35,10 @@ class StoreFault(AppError):
     """The database refused rows that we made; its class is all that is said, since its words quote values."""
 
 
+class UnboundSession(AppError):
+    """A session without a tenant was asked for its tenant: a mistake of ours, and the transaction ends."""
+
+
 _BIND = text(
     "SELECT set_config('role', :role, true), set_config('app.tenant_id', :tenant, true),"
     " set_config('app.account_id', :account, true)"
@@ -45,16 +49,37 @@ _BIND_ACCOUNT = text("SELECT set_config('app.account_id', :account, true)")
 class Session:
     """One transaction. `after_commit` and `enqueue` wait for it to succeed."""
 
-    def __init__(self, connection: Connection, redis: Redis) -> None:
+    def __init__(self, connection: Connection, redis: Redis, tenant_id: UUID | None = None) -> None:
         self.connection = connection
         self._redis = redis
+        self._tenant_id = tenant_id
         self._after: list[Callable[[], object]] = []
+
+    @property
+    def tenant_id(self) -> UUID:
+        """The tenant that the session is bound to. Raises UnboundSession."""
+        if self._tenant_id is None:
+            raise UnboundSession("The session is bound to no tenant.")
+        return self._tenant_id
 
     def execute(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> CursorResult[Any]:
         """Run one statement."""
         return self.connection.execute(statement, parameters)
+
+    @contextmanager
+    def narrowed_to(self, tenant_id: UUID) -> Iterator[None]:
+        """Bind an unrestricted session to one tenant for a while: a lifecycle hook has just proved which one it is about.
+
+        Row-level security holds until the end of the block, as in `Store.bound_to`.
+        """
+        self.execute(_BIND, {"role": APP_ROLE, "tenant": str(tenant_id), "account": ""})
+        self._tenant_id = tenant_id
+        # No `finally`: an exception ends the transaction, and the binding with it.
+        yield
+        self._tenant_id = None
+        self.execute(_BIND, {"role": "none", "tenant": "", "account": ""})
 
     @contextmanager
     def with_account(self, account_id: UUID) -> Iterator[None]:
@@ -107,7 +132,7 @@ class Store:
         Pairing binds the SEI account as well, whose integration it joins to the tenant.
         """
         account = str(account_id) if account_id else ""
-        with self._transaction({"role": APP_ROLE, "tenant": str(tenant_id), "account": account}) as session:
+        with self._transaction({"role": APP_ROLE, "tenant": str(tenant_id), "account": account}, tenant_id) as session:
             yield session
 
     @contextmanager
@@ -128,9 +153,9 @@ class Store:
             session.execute(text("SELECT 1"))
 
     @contextmanager
-    def _transaction(self, binding: Mapping[str, str] | None) -> Iterator[Session]:
+    def _transaction(self, binding: Mapping[str, str] | None, tenant_id: UUID | None = None) -> Iterator[Session]:
         with _available(), self.engine.begin() as connection:
-            session = Session(connection, self._redis)
+            session = Session(connection, self._redis, tenant_id)
             if binding is not None:
                 connection.execute(_BIND, binding)
             yield session

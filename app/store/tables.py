@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from app.catalog.language import Kind
 from app.catalog.registry import all_entities
-from app.store import freshness
+from app.store import sync_tables
 from app.store.schema import METADATA, TENANT_OWNED
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def entity_tables() -> Mapping[str, Table]:
 
 def tenant_owned() -> tuple[Table, ...]:
     """Every table whose rows belong to one tenant."""
-    return (*TENANT_OWNED, *freshness.TENANT_OWNED, *entity_tables().values())
+    return (*TENANT_OWNED, *sync_tables.TENANT_OWNED, *entity_tables().values())
 
 
 def table_of(entity: Entity) -> Table:

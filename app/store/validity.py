@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from app.store.freshness import VALIDITIES
+from app.store.sync_tables import VALIDITIES
 
 if TYPE_CHECKING:
     from app.store.session import Session

@@ -61,7 +61,7 @@ class Tenant:
 
 
 @dataclass(frozen=True)
-class Arrival:
+class Caller:
     """Who knocked, as a door proved it: the tenant, and the person where the token names one."""
 
     tenant: Tenant

@@ -12,9 +12,9 @@ from redis.exceptions import RedisError
 
 from app import embedded, ids, jobs, runtime
 from app.errors import AppError, Missing
-from app.ingest import completeness, rota
-from app.integrations import accounts, ledger
-from app.store import directory
+from app.ingest.planning import tenant_schedule
+from app.ingest.proof import verification
+from app.integrations import accounts, directory, ledger
 from app.web.doctor import examine
 
 if TYPE_CHECKING:
@@ -125,7 +125,9 @@ def sync(integration: str, *, full: bool) -> None:
             raise click.ClickException("The integration is not connected, or it is paused.")
         if not full:
             with parts.store.bound_to(held.tenant_id) as session:
-                rota.hasten(session, "poll", "worklogs", "failed_webhooks", "refresh", "second_look", "verify")
+                tenant_schedule.hasten(
+                    session, "poll", "worklogs", "failed_webhooks", "refresh", "second_look", "verify"
+                )
         jobs.enqueue(parts.redis, jobs.PLAN if full else jobs.BACKFILL, str(held.tenant_id))
         click.echo("Started. Follow it with: python -m app verify " + integration)
 
@@ -139,7 +141,7 @@ def verify(integration: str) -> None:
         held = _find(parts, integration)
         if held.tenant_id is None:
             raise click.ClickException("The integration is not paired with a site.")
-        findings = completeness.verify(parts.store, parts.sites.open(held.tenant_id), held.tenant_id)
+        findings = verification.verify(parts.store, parts.sites.open(held.tenant_id), held.tenant_id)
         click.echo(f"{'entity':<16} {'scope':<12} {'stored':>10} {'expected':>10}  method")
         for each in findings:
             mark = "" if each.is_complete else "  MISSING"

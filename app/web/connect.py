@@ -13,12 +13,12 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from app import clock, jobs
 from app.doors.tokens import LEEWAY
 from app.errors import JiraNonsense, Malformed, Unproven
-from app.ingest import inbox
+from app.ingest.planning import inbox
 from app.integrations import ledger
 from app.integrations.settings import storable
 from app.jira import client, hosts
 from app.pairing import unpair
-from app.tenants import arrive, depart, spent
+from app.tenants import arrive, depart, replay_guard
 from app.tenants.model import Hook, Install
 from app.web import guard
 from app.web.guard import Door, trusts
@@ -95,7 +95,7 @@ def _lifecycle(runtime: Runtime) -> Blueprint:
         body = _parsed(InstalledBody, raw, claims.issuer, Hook.INSTALLED, runtime.settings)
         if not hosts.is_allowed(body.base_url, runtime.settings.site_hosts):
             with runtime.store.unrestricted_unsafe() as session:
-                spent.spend(session, token, raw, expires_at=claims.expires_at + LEEWAY)
+                replay_guard.spend(session, token, raw, expires_at=claims.expires_at + LEEWAY)
             raise Malformed("baseUrl is not a Jira site that this app serves.")
         install = Install(
             client_key=body.client_key,
@@ -107,7 +107,7 @@ def _lifecycle(runtime: Runtime) -> Blueprint:
             issued_at=claims.issued_at,
         )
         with runtime.store.unrestricted_unsafe() as session:
-            if spent.spend(session, token, raw, expires_at=claims.expires_at + LEEWAY):
+            if replay_guard.spend(session, token, raw, expires_at=claims.expires_at + LEEWAY):
                 _tell(session, arrive.arrive(session, runtime.keyring, install), Hook.INSTALLED)
         return Response(status=_NO_CONTENT)
 
@@ -117,10 +117,11 @@ def _lifecycle(runtime: Runtime) -> Blueprint:
         raw = _body(_LIFECYCLE_BYTES)
         body = _parsed(LifecycleBody, raw, claims.issuer, Hook.UNINSTALLED, runtime.settings)
         with runtime.store.unrestricted_unsafe() as session:
-            if spent.spend(session, token, raw, expires_at=claims.expires_at + LEEWAY):
+            if replay_guard.spend(session, token, raw, expires_at=claims.expires_at + LEEWAY):
                 left = depart.uninstall(session, runtime.keyring, body.client_key, issued_at=claims.issued_at)
                 if left is not None:
-                    unpair.mark_departed(session, left)
+                    with session.narrowed_to(left):
+                        unpair.mark_departed(session)
         return Response(status=_NO_CONTENT)
 
     return routes
@@ -131,12 +132,12 @@ def _switches(runtime: Runtime) -> Blueprint:
     trusts(routes, Door.SERVER, runtime)
 
     def switch(hook: Hook) -> Response:
-        knocked = guard.arrival()
-        issuer = knocked.tenant.client_key or ""
+        caller = guard.caller()
+        issuer = caller.tenant.client_key or ""
         _parsed(LifecycleBody, _body(_LIFECYCLE_BYTES), issuer, hook, runtime.settings)
         with runtime.store.unrestricted_unsafe() as session:
-            if depart.switch(session, knocked.tenant.id, hook, issued_at=knocked.issued_at):
-                _tell(session, knocked.tenant.id, hook)
+            if depart.switch(session, caller.tenant.id, hook, issued_at=caller.issued_at):
+                _tell(session, caller.tenant.id, hook)
         return Response(status=_NO_CONTENT)
 
     @routes.post("/enabled")
@@ -152,11 +153,12 @@ def _switches(runtime: Runtime) -> Blueprint:
 
 def _tell(session: Session, tenant_id: UUID, hook: Hook) -> None:
     """What a hook that was applied means for the integration that the site is paired with."""
-    if hook is Hook.DISABLED:
-        ledger.disconnect(session, tenant_id, reason=unpair.DISABLED)
-    elif ledger.reconnect(session, tenant_id) or ledger.unpark(session, tenant_id):
-        # Enabled again, or installed anew with another secret.
-        session.enqueue(jobs.CATCH_UP, str(tenant_id), once_as=str(tenant_id))
+    with session.narrowed_to(tenant_id):
+        if hook is Hook.DISABLED:
+            ledger.disconnect(session, reason=unpair.DISABLED)
+        elif ledger.reconnect(session) or ledger.unpark(session):
+            # Enabled again, or installed anew with another secret.
+            session.enqueue(jobs.CATCH_UP, str(tenant_id), once_as=str(tenant_id))
 
 
 def _webhooks(runtime: Runtime) -> Blueprint:
@@ -169,7 +171,7 @@ def _webhooks(runtime: Runtime) -> Blueprint:
     @routes.post("/<name>")
     def received(name: str) -> Response:
         """Keep the delivery and answer; a body that cannot be read is answered alike, since a 4xx is never retried."""
-        tenant_id = guard.arrival().tenant.id
+        tenant_id = guard.caller().tenant.id
         raw = _body(_WEBHOOK_BYTES)
         try:
             body = client.parse(raw)
@@ -178,7 +180,7 @@ def _webhooks(runtime: Runtime) -> Blueprint:
         # The event is in the address, which is signed; the body is not.
         delivery = request.headers.get("X-Atlassian-Webhook-Identifier") or f"unnamed-{clock.now().timestamp()}"
         with runtime.store.bound_to(tenant_id) as session:
-            inbox.keep(session, tenant_id, delivery[:_LONGEST_ID], events.get(name, name), body)
+            inbox.keep(session, delivery[:_LONGEST_ID], events.get(name, name), body)
         return Response(status=_NO_CONTENT)
 
     return routes

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from app import config, embedded, runtime
 from app.errors import Unavailable, UnsafeSettings
 from app.jira import reach
-from app.store import migrate
+from app.store.migrations import runner
 from app.store.schema import APP_ROLE
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def examine() -> list[Finding]:
 
 def _database(database_url: str) -> Iterator[Finding]:
     try:
-        state = migrate.examine(database_url)
+        state = runner.examine(database_url)
     except Unavailable as error:
         yield Finding("database", ok=False, detail=f"{error} Check DATABASE_URL and that the server is up.")
         return

@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus, urlsplit
 
 from flask import g, request, session
 
-from app.doors.connect import Knock
+from app.doors.connect import ConnectRequest
 from app.errors import Malformed, Unavailable, Unproven
 from app.ids import parse
 from app.integrations import accounts
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from app.doors.tokens import Claims
     from app.integrations.accounts import Account
     from app.runtime import Runtime
-    from app.tenants.model import Arrival
+    from app.tenants.model import Caller
 
 _BEARER = "bearer "
 
@@ -54,9 +54,9 @@ def trusts(blueprint: Blueprint, door: Door, runtime: Runtime) -> None:
     blueprint.before_request(lambda: check(runtime, pace))
 
 
-def arrival() -> Arrival:
+def caller() -> Caller:
     """Who knocked at a Connect door."""
-    return g.arrival  # type: ignore[no-any-return]  # set by the guard of this very blueprint
+    return g.caller  # type: ignore[no-any-return]  # set by the guard of this very blueprint
 
 
 def lifecycle() -> tuple[Claims, str]:
@@ -69,14 +69,14 @@ def account() -> Account:
     return g.account  # type: ignore[no-any-return]  # set by the guard of this very blueprint
 
 
-def knock() -> Knock:
+def connect_request() -> ConnectRequest:
     """What the doors need of this request, from the raw request line: decoding would change the hash."""
     target = _raw_target()
     query = target.partition("?")[2]
     tokens = [
         value for name, _, value in (piece.partition("=") for piece in query.split("&")) if unquote_plus(name) == "jwt"
     ]
-    return Knock(request.method, target, tuple(request.headers.getlist("Authorization")), tuple(tokens))
+    return ConnectRequest(request.method, target, tuple(request.headers.getlist("Authorization")), tuple(tokens))
 
 
 def _raw_target() -> str:
@@ -91,21 +91,21 @@ def _raw_target() -> str:
 
 
 def _lifecycle(runtime: Runtime, pace: Pace) -> None:
-    g.lifecycle = runtime.connect_door.lifecycle(knock())
+    g.lifecycle = runtime.connect_door.lifecycle(connect_request())
     pace.keep(LIFECYCLE, g.lifecycle[0].issuer)
 
 
 def _server(runtime: Runtime, _pace: Pace) -> None:
-    g.arrival = runtime.connect_door.server(knock())
+    g.caller = runtime.connect_door.server(connect_request())
 
 
 def _page(runtime: Runtime, pace: Pace) -> None:
-    g.arrival = runtime.connect_door.page(knock())
+    g.caller = runtime.connect_door.page(connect_request())
     pace.keep(FRAME, f"{g.arrival.tenant.id}/{g.arrival.account_id}")
 
 
 def _page_api(runtime: Runtime, pace: Pace) -> None:
-    g.arrival = runtime.connect_door.context(knock())
+    g.caller = runtime.connect_door.context(connect_request())
     pace.keep(FRAME, f"{g.arrival.tenant.id}/{g.arrival.account_id}")
 
 

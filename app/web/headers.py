@@ -42,7 +42,7 @@ def register(app: Flask) -> None:
             return response
         headers.update(_NOT_KEPT)
         if request.blueprint == "jira_pages":
-            headers["Content-Security-Policy"] = page_policy(getattr(g, "arrival", None) and g.arrival.tenant)
+            headers["Content-Security-Policy"] = page_policy(getattr(g, "caller", None) and g.caller.tenant)
         else:
             headers.update(_NOT_FRAMED)
             is_console = request.blueprint in {"console", "console_sign_in"}

@@ -14,13 +14,13 @@ from prometheus_client.registry import Collector
 from app import clock
 from app.errors import Unavailable
 from app.integrations import ledger
-from app.store import pulse
+from app.store import metrics_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from app.runtime import Runtime
-    from app.store.pulse import Completeness
+    from app.store.metrics_snapshot import Completeness
 
 
 class _Pulse(Collector):
@@ -34,7 +34,7 @@ class _Pulse(Collector):
         """The families; `sei_up` alone where the database does not answer."""
         try:
             with self._store.unrestricted_unsafe() as session:
-                found = pulse.take(session, working=ledger.WORKING)
+                found = metrics_snapshot.take(session, working=ledger.WORKING)
         except Unavailable:
             yield _gauge("sei_up", "Whether the database answers", 0)
             return

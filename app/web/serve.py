@@ -15,7 +15,7 @@ from honcho.manager import Manager
 
 from app import config, logs, runtime
 from app.integrations import accounts
-from app.store import migrate
+from app.store.migrations import runner
 from app.web import create_app, worker
 from app.web.commands import plainly
 
@@ -101,7 +101,7 @@ def release() -> None:
 
 def prepare(settings: Settings, database_url: str, redis_url: str) -> None:
     """What must be done once before the processes start."""
-    migrate.upgrade(database_url)
+    runner.upgrade(database_url)
     if settings.bootstrap_account and settings.bootstrap_api_key:
         parts = runtime.assemble(settings, database_url=database_url, redis_url=redis_url)
         with parts.store.unrestricted_unsafe() as session:

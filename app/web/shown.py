@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from flask_babel import format_decimal
 
 from app import clock
-from app.ingest.progress import Progress
+from app.ingest.status.progress import Progress
 from app.integrations.model import State
 from app.pairing.unpair import DISABLED
 from app.web.words.errors import told

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.ingest.events import ACCESS_BLOCKED, IGNORED, LIST_AT, ONE_AT, UNDECLARED, touched_by
+from app.ingest.planning.events import ACCESS_BLOCKED, IGNORED, LIST_AT, ONE_AT, UNDECLARED, touched_by
 from app.web.connect import DESCRIPTOR, descriptor
 from app.web.guard import Door
 from tests.architecture.test_doors import door_of

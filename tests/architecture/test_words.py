@@ -12,9 +12,9 @@ from sqlalchemy import CheckConstraint
 from app import jobs
 from app.catalog.registry import all_entities
 from app.errors import JiraFailure, Refused, Unavailable, Unproven
-from app.ingest import completeness
+from app.ingest.proof import verification
 from app.integrations.model import State
-from app.store import freshness
+from app.store import sync_tables
 from app.web.words import errors, states, terms
 from app.web.words.language import LANGUAGES
 from tests import words
@@ -198,9 +198,9 @@ def test_every_state_has_its_sentences_and_stands_in_the_glossary() -> None:
 
 
 def test_every_job_result_and_cause_that_pages_show_has_a_name() -> None:
-    held = "".join(str(each.sqltext) for each in _checks(freshness.ACTIVITY))
+    held = "".join(str(each.sqltext) for each in _checks(sync_tables.ACTIVITY))
     assert set(re.findall(r"'([a-z ]+)'", held)) == set(terms.RESULTS)
-    causes = "".join(str(each.sqltext) for each in _checks(freshness.ABSENCES))
+    causes = "".join(str(each.sqltext) for each in _checks(sync_tables.ABSENCES))
     assert set(re.findall(r"'([a-z ]+)'", causes)) == set(terms.CAUSES)
     assert set(terms.JOBS) <= {each.name for each in jobs.ALL}
 
@@ -214,9 +214,9 @@ def _checks(table: Table) -> list[CheckConstraint]:
 def test_what_is_said_of_missing_rows_has_its_entry(
     monkeypatch: pytest.MonkeyPatch, parked: int, is_retried: bool
 ) -> None:
-    monkeypatch.setattr(completeness.poison, "count", lambda *_: parked)
-    short = [completeness.Finding("issue", "1", 7, 9, "m")]
-    found = errors.find(completeness._missing(None, short, is_retried=is_retried))  # type: ignore[arg-type]  # it only counts
+    monkeypatch.setattr(verification.poison, "count", lambda *_: parked)
+    short = [verification.Finding("issue", "1", 7, 9, "m")]
+    found = errors.find(verification._missing(None, short, is_retried=is_retried))  # type: ignore[arg-type]  # it only counts
     assert found is not None
     assert (found[1]["missing"], found[1]["expected"]) == ("2", "9")
 

@@ -16,9 +16,10 @@ from flask import request as asked_of_sandbox
 
 from app import clock, runtime
 from app.errors import JiraRefused
-from app.ingest import parking, plan
-from app.ingest.backfill import Hand
-from app.ingest.webhook import Drain
+from app.ingest.backfill.worker import BackfillWorker
+from app.ingest.live.drain import Drain
+from app.ingest.planning import plan
+from app.ingest.proof import parking
 from app.integrations import accounts
 from sandbox import Site, SiteKey, serve
 from sandbox.installation import Installation
@@ -366,13 +367,13 @@ class Workers:
 
     def backfill(self) -> None:
         with self.parts.store.bound_to(self.tenant_id) as session:
-            plan.begin(session, self.tenant_id, site_concurrency=4)
+            plan.begin_backfill(session, site_concurrency=4)
         self.work()
 
     def work(self, rounds: int = 20) -> None:
         """Hands, until nothing waits."""
         for _ in range(rounds):
-            hand = Hand(self.parts.store, self.parts.sites, self.tenant_id, 4, 4)
+            hand = BackfillWorker(self.parts.store, self.parts.sites, self.tenant_id, 4, 4)
             try:
                 if hand.work(until=clock.now() + timedelta(seconds=20)) == "done":
                     return

@@ -21,8 +21,8 @@ from sqlalchemy import update
 
 from app import clock
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense, JiraRefused
-from app.ingest import parking
-from app.jira.client import WHILE_SOMEBODY_WAITS, Gate, Site
+from app.ingest.proof import parking
+from app.jira.client import INTERACTIVE, Gate, Site
 from app.jira.credentials.connect_jwt import ConnectJwt
 from app.jira.limits import Purpose
 from app.store.schema import CHUNKS
@@ -547,7 +547,7 @@ def test_54_an_answer_that_never_ends_is_given_up(parts: Runtime) -> None:
         with dripping(kind) as url:
             site, began = site_at(parts, url), time.monotonic()
             with contextlib.suppress(JiraFailure):
-                site.post(CHECK, {}, timeout=WHILE_SOMEBODY_WAITS)
+                site.post(CHECK, {}, timeout=INTERACTIVE)
             return kind, time.monotonic() - began
 
     with ThreadPoolExecutor(len(BEGINNINGS)) as pool:

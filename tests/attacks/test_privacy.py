@@ -12,7 +12,7 @@ from tests.attacks.cases import case
 from tests.unit.catalog.recorded import everything, rows_of
 
 if TYPE_CHECKING:
-    from app.catalog.language import Json
+    from app.catalog.json_value import Json
 
 NOBODY: dict[str, Json] = {"absent": {}, "null": {"emailAddress": None}, "empty": {"emailAddress": ""}}
 

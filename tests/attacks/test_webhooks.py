@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from app import clock
-from app.ingest.webhook import Drain
+from app.ingest.live.drain import Drain
 from app.jira.client import Answer
 from tests.attacks.cases import case, row
 from tests.attacks.grounds import JSON, Workers, a_ground, a_runtime, check_headers, check_refused, next_second
@@ -30,7 +30,7 @@ from tests.story.processes import running_app
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from app.catalog.language import Json
+    from app.catalog.json_value import Json
     from app.jira.client import Site
     from app.runtime import Runtime
     from tests.attacks.grounds import Ground

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LIFE = 180
 """Seconds between `iat` and `exp` of the tokens that Atlassian's samples show."""
-Part = dict[str, Any] | list[Any] | str | bytes
+Share = dict[str, Any] | list[Any] | str | bytes
 """A token's header or payload: an object, its JSON text as it shall stand, or the bytes of the segment itself."""
 
 
@@ -80,7 +80,7 @@ def computed_hash(method: str, target: str) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def raw_token(header: Part, payload: Part, key: rsa.RSAPrivateKey | str | bytes | None) -> str:
+def raw_token(header: Share, payload: Share, key: rsa.RSAPrivateKey | str | bytes | None) -> str:
     """Any token, well or badly made: RS256 under a private key, HS256 under a secret, no signature under None."""
     signed = b".".join((_segment(header), _segment(payload)))
     if key is None:
@@ -93,7 +93,7 @@ def raw_token(header: Part, payload: Part, key: rsa.RSAPrivateKey | str | bytes 
     return (signed + b"." + _encoded(signature)).decode("latin-1")
 
 
-def _segment(part: Part) -> bytes:
+def _segment(part: Share) -> bytes:
     if isinstance(part, bytes):
         return part
     return _encoded((part if isinstance(part, str) else json.dumps(part)).encode())

@@ -14,7 +14,7 @@ import orjson
 
 from app import clock
 from app.errors import JiraGone, JiraRejected, TokenExpired
-from app.ingest.portions import Portions
+from app.ingest.backfill.page_size import PageSizer
 from app.jira import pages
 from app.jira.client import Answer
 
@@ -136,7 +136,7 @@ class FakeSite:
         return {"id": str(FIRST_ID + number), "key": f"EE-{number}", "fields": fields}
 
 
-class FullPages(Portions):
+class FullPages(PageSizer):
     """Knows of every project that its issues are small."""
 
     def size_for(self, *_asked: object) -> int:

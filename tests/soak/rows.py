@@ -16,7 +16,8 @@ from psycopg.rows import dict_row
 
 from app import clock
 from app.catalog.extract import Page, extract_all
-from app.catalog.language import Each, Fields, Kind, Paging, find
+from app.catalog.json_value import find
+from app.catalog.language import Each, Fields, Kind, Paging
 from app.catalog.registry import all_entities, entity, walked
 from app.jira import pages
 from app.jira.client import Answer, whole
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from app.catalog.extract import Row, TopUp
-    from app.catalog.language import Entity, Json
+    from app.catalog.json_value import Json
+    from app.catalog.language import Entity
 
 Rows = dict[str, dict[str, dict[str, Any]]]
 """By entity, by id, by column."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from app.catalog.language import Entity, Example, Inline, account, integer, moment, parent, text
+from app.catalog.columns import account, integer, moment, parent, text
+from app.catalog.language import Entity, Example, Inline
 
 ENTITY = Entity(
     name="attachment",
     belongs_to="issue",
+    total_column="attachment_total",
     inline=(Inline("issue", at="fields.attachment"),),
     webhooks=("attachment_created", "attachment_deleted"),
     columns=(

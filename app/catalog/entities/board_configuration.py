@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from app.catalog.language import (
-    Column,
-    Each,
-    Entity,
-    Example,
-    Item,
-    Json,
-    Kind,
-    Paging,
-    Walk,
-    find,
-    ids_of,
-    parent,
-    text,
-)
+from app.catalog.columns import parent, text
+from app.catalog.json_value import Json, find, ids_of
+from app.catalog.language import Column, Each, Entity, Example, Item, Kind, Paging, Walk
 
 
 def _columns(item: Item) -> Json:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from app.catalog.language import Each, Entity, Example, Item, Json, Paging, Walk, find, text
+from app.catalog.columns import text
+from app.catalog.json_value import Json, find
+from app.catalog.language import Each, Entity, Example, Item, Paging, Walk
 
 
 def _id(item: Item) -> Json:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from app.catalog.language import (
-    Column,
-    Each,
-    Entity,
-    Example,
-    Inline,
-    Item,
-    Json,
-    Kind,
-    Paging,
-    Walk,
-    account,
-    moment,
-    parent,
-)
+from typing import TYPE_CHECKING
+
+from app.catalog.columns import account, moment, parent
+from app.catalog.language import Column, Each, Entity, Example, Inline, Item, Kind, Paging, Walk
+
+if TYPE_CHECKING:
+    from app.catalog.json_value import Json
 
 _KEYS = {
     "field": "field",
@@ -42,6 +34,7 @@ def _items(item: Item) -> Json:
 ENTITY = Entity(
     name="changelog",
     belongs_to="issue",
+    total_column="changelog_total",
     walk=Walk("/rest/api/3/issue/{issue_id}/changelog", Paging.OFFSET, "values", Each.ISSUE),
     inline=(Inline("issue", at="changelog.histories", total="changelog.total"),),
     columns=(

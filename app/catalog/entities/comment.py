@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from app.catalog.language import (
-    Each,
-    Entity,
-    Example,
-    Inline,
-    Paging,
-    Walk,
-    account,
-    boolean,
-    moment,
-    parent,
-    rich_text,
-)
+from app.catalog.columns import account, boolean, moment, parent, rich_text
+from app.catalog.language import Each, Entity, Example, Inline, Paging, Walk
 
 ENTITY = Entity(
     name="comment",
     belongs_to="issue",
+    total_column="comment_total",
     walk=Walk(
         "/rest/api/3/issue/{issue_id}/comment", Paging.OFFSET, "comments", Each.ISSUE, params={"orderBy": "created"}
     ),

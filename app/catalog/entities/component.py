@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.catalog.language import Each, Entity, Example, Paging, Walk, account, parent, text
+from app.catalog.columns import account, parent, text
+from app.catalog.language import Each, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="component",

@@ -9,29 +9,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from app.catalog.language import (
-    Column,
-    Each,
-    Entity,
-    Example,
-    Fields,
-    Item,
-    Json,
-    Kind,
-    Paging,
-    Walk,
-    account,
-    boolean,
-    date,
-    document,
-    find,
-    ids,
-    integer,
-    moment,
-    rich_text,
-    text,
-    texts,
-)
+from app.catalog.columns import account, boolean, date, document, ids, integer, moment, rich_text, text, texts
+from app.catalog.json_value import Json, find
+from app.catalog.language import Column, Each, Entity, Example, Fields, Item, Kind, Paging, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

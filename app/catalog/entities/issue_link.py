@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from app.catalog.language import Column, Entity, Example, Inline, Item, Json, Kind, find
+from app.catalog.json_value import Json, find
+from app.catalog.language import Column, Entity, Example, Inline, Item, Kind
 
 
 def _either(*paths: str) -> Column:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.catalog.language import Copy, Entity, Example, Paging, Walk, boolean, text
+from app.catalog.columns import boolean, text
+from app.catalog.language import Copy, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="priority",

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.catalog.language import (
-    Column,
-    Copy,
-    Entity,
-    Example,
-    Item,
-    Json,
-    Kind,
-    Paging,
-    Walk,
-    account,
-    boolean,
-    document,
-    ids,
-    text,
-    texts,
-)
+from app.catalog.columns import account, boolean, document, ids, text, texts
+from app.catalog.language import Column, Copy, Entity, Example, Item, Kind, Paging, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from app.catalog.json_value import Json
 
 
 def _flag(name: str, key: str) -> Column:

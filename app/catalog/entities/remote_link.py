@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from app.catalog.language import (
-    Each,
-    Entity,
-    Example,
-    Inline,
-    Item,
-    Paging,
-    Walk,
-    boolean,
-    parent,
-    text,
-)
+from app.catalog.columns import boolean, parent, text
+from app.catalog.language import Each, Entity, Example, Inline, Item, Paging, Walk
 
 
 def _history_tells(item: Item) -> bool:

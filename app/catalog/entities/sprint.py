@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from app.catalog.language import Column, Each, Entity, Example, Item, Json, Kind, Paging, Walk, moment, text
+from typing import TYPE_CHECKING
+
+from app.catalog.columns import moment, text
+from app.catalog.language import Column, Each, Entity, Example, Item, Kind, Paging, Walk
+
+if TYPE_CHECKING:
+    from app.catalog.json_value import Json
 
 
 def _activated(item: Item) -> Json:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.catalog.language import Copy, Entity, Example, Paging, Walk, text
+from app.catalog.columns import text
+from app.catalog.language import Copy, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="status",

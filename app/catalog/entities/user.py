@@ -5,7 +5,9 @@ A user's id is the account id; Data Center has `key` and `name` instead, and a u
 
 from __future__ import annotations
 
-from app.catalog.language import Entity, Example, Inline, Paging, Walk, account_of, boolean, text
+from app.catalog.columns import boolean, text
+from app.catalog.json_value import account_of
+from app.catalog.language import Entity, Example, Inline, Paging, Walk
 
 ENTITY = Entity(
     name="user",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.catalog.language import Each, Entity, Example, Paging, Walk, boolean, date, parent, text
+from app.catalog.columns import boolean, date, parent, text
+from app.catalog.language import Each, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="version",

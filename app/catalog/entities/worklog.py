@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from app.catalog.language import (
-    Each,
-    Entity,
-    Example,
-    Inline,
-    Paging,
-    Walk,
-    account,
-    document,
-    integer,
-    moment,
-    parent,
-    rich_text,
-    text,
-)
+from app.catalog.columns import account, document, integer, moment, parent, rich_text, text
+from app.catalog.language import Each, Entity, Example, Inline, Paging, Walk
 
 ENTITY = Entity(
     name="worklog",
     belongs_to="issue",
+    total_column="worklog_total",
     walk=Walk("/rest/api/3/issue/{issue_id}/worklog", Paging.OFFSET, "worklogs", Each.ISSUE, page_size=1000),
     inline=(Inline("issue", at="fields.worklog.worklogs", total="fields.worklog.total"),),
     webhooks=("worklog_created", "worklog_updated", "worklog_deleted"),

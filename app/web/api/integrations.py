@@ -9,7 +9,7 @@ from flask import Response
 
 from app import clock, jobs
 from app.errors import Conflicting, JiraRefused, Unavailable
-from app.ingest import progress as standing
+from app.ingest.status import progress as standing
 from app.integrations import ledger
 from app.integrations.ledger import Draft
 from app.integrations.model import State
@@ -180,7 +180,7 @@ def delete_later(runtime: Runtime, integration_id: UUID) -> Integration:
         held = ledger.get(session, held.id)
     # Its password died with it (`redeem` looks); revoking it too is tidying.
     with suppress(Unavailable):
-        runtime.drawer.revoke(held.id)
+        runtime.otp_store.revoke(held.id)
     return held
 
 

@@ -9,7 +9,9 @@ from flask import Response
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from app import clock
-from app.ingest import absences, access, inbox, progress
+from app.ingest.planning import inbox
+from app.ingest.status import progress
+from app.ingest.writing import absences, project_access
 from app.store import activity, validity
 from app.web.api.integrations import held_by_caller
 from app.web.api.shapes import IntegrationPath, problems
@@ -214,7 +216,7 @@ def findings_of(runtime: Runtime, held: Integration, query: CompletenessQuery) -
             found = progress.kept(
                 session, entity=query.entity, scope_id=query.project, is_history=query.history, limit=query.limit
             )
-            frozen = access.frozen(session)
+            frozen = project_access.frozen(session)
     return Findings(
         verified_at=_moment(held.verified_at),
         frozen_projects=frozen,

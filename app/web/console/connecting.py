@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from app import ids
 from app.errors import Missing
-from app.ingest import progress as standing
+from app.ingest.status import progress as standing
 from app.integrations import ledger
 from app.integrations.ledger import Draft
 from app.integrations.model import Method, Product, State
@@ -86,7 +86,7 @@ def _add_page(routes: Blueprint, runtime: Runtime) -> None:
             "connect.html",
             held=held,
             shown=shown_of(runtime, held),
-            left=runtime.drawer.good_for(held.id),
+            left=runtime.otp_store.good_for(held.id),
             install=MARKETPLACE,
             letter=letter,
             site=site_of(runtime, held.tenant_id),
@@ -96,7 +96,7 @@ def _add_page(routes: Blueprint, runtime: Runtime) -> None:
     @routes.get("/integrations/<known>/shown")
     def shown_now(known: str) -> Response:
         held = held_of(runtime, known)
-        return jsonify({**shown_of(runtime, held), "left": runtime.drawer.good_for(held.id)})
+        return jsonify({**shown_of(runtime, held), "left": runtime.otp_store.good_for(held.id)})
 
     @routes.post("/integrations/<known>/otp")
     def mint(known: str) -> Response:

@@ -10,7 +10,9 @@ from flask import Response, render_template, request
 from app import clock
 from app.catalog.extract import clean
 from app.errors import Missing, Unavailable
-from app.ingest import absences, inbox, lately, overview
+from app.ingest.planning import inbox
+from app.ingest.status import diagnostics, overview
+from app.ingest.writing import absences
 from app.store import activity, poison
 from app.web.api.integrations import site_of
 from app.web.console import plots
@@ -94,7 +96,7 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
         if held.tenant_id is None:
             return page("activity.html", runtime, held, "work", is_paired=False)
         with runtime.store.bound_to(held.tenant_id) as session:
-            runs, troubles = activity.listed(session, limit=_RUNS), lately.troubles(session)
+            runs, troubles = activity.listed(session, limit=_RUNS), diagnostics.troubles(session)
             hours, waiting = inbox.by_hour(session, since=clock.now() - _WEEK), inbox.waiting(session, own=False)
             parked, parked_total = poison.newest(session, _SHOWN), poison.count(session)
         return page(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flask import Response, jsonify, render_template, request
 
 from app.catalog.extract import clean
-from app.ingest import overview
+from app.ingest.status import overview
 from app.integrations import ledger
 from app.integrations.model import State
 from app.web import guard, shown

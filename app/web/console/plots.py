@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pygal
 from pygal.style import Style
 
-from app.ingest import lately
+from app.ingest.status import diagnostics
 from app.web.shown import number
 from app.web.words.language import N_, gettext
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from xml.etree.ElementTree import Element
 
-    from app.ingest.lately import Hour
+    from app.ingest.status.diagnostics import Hour
     from app.store.session import Session
 
 # Pygal leaves a finder of its maps behind, in a form that Python warns of at every later import. We draw no maps.
@@ -54,8 +54,8 @@ class Words(NamedTuple):
 
 
 PLOTS: dict[str, Plot] = {
-    "throughput": Plot(N_("Rows read an hour, last two days"), lately.throughput),
-    "freshness": Plot(N_("Seconds from webhook to stored, last two days"), lately.freshness),
+    "throughput": Plot(N_("Rows read an hour, last two days"), diagnostics.throughput),
+    "freshness": Plot(N_("Seconds from webhook to stored, last two days"), diagnostics.freshness),
 }
 
 

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from app import clock, ids
 from app.doors.administrators import require_administrator
 from app.errors import Forbidden, Malformed, Missing
-from app.ingest import progress as standing
+from app.ingest.status import progress as standing
 from app.integrations import ledger
 from app.pairing import unpair
 from app.web import guard, headers
@@ -50,10 +50,10 @@ def _page(runtime: Runtime) -> Blueprint:
 
     @routes.get("/configuration")
     def configuration() -> str:
-        knocked = guard.arrival()
-        require_administrator(runtime.sites.open(knocked.tenant.id), knocked.account_id)
-        shown = page_of(runtime, knocked.tenant.id)
-        return render_template("configuration.html", scripts=headers.scripts_of(knocked.tenant), shown=shown)
+        caller = guard.caller()
+        require_administrator(runtime.sites.open(caller.tenant.id), caller.account_id)
+        shown = page_of(runtime, caller.tenant.id)
+        return render_template("configuration.html", scripts=headers.scripts_of(caller.tenant), shown=shown)
 
     return routes
 
@@ -64,19 +64,19 @@ def _calls(runtime: Runtime) -> Blueprint:
 
     def administrator() -> tuple[UUID, str]:
         """The tenant and the administrator who calls, asked of Jira anew."""
-        knocked = guard.arrival()
-        require_administrator(runtime.sites.open(knocked.tenant.id), knocked.account_id)
-        if knocked.account_id is None:
+        caller = guard.caller()
+        require_administrator(runtime.sites.open(caller.tenant.id), caller.account_id)
+        if caller.account_id is None:
             raise Forbidden("Only Jira administrators can do this.")
-        return knocked.tenant.id, knocked.account_id
+        return caller.tenant.id, caller.account_id
 
     def watcher() -> UUID:
         """The tenant of an administrator who only looks: the page asks every few seconds, Jira is asked twice a minute."""
-        knocked = guard.arrival()
-        key = f"administrator:{knocked.tenant.id}:{ids.opaque(knocked.account_id)}"
+        caller = guard.caller()
+        key = f"administrator:{caller.tenant.id}:{ids.opaque(caller.account_id)}"
         with suppress(RedisError):
             if runtime.redis.exists(key):
-                return knocked.tenant.id
+                return caller.tenant.id
         tenant_id, _ = administrator()
         with suppress(RedisError):
             runtime.redis.set(key, "1", ex=_LOOKS_SECONDS)
@@ -86,7 +86,7 @@ def _calls(runtime: Runtime) -> Blueprint:
     def state() -> Response:
         tenant_id = watcher()
         with runtime.store.bound_to(tenant_id) as session:
-            held = ledger.of_tenant(session, tenant_id)
+            held = ledger.of_tenant(session)
             if held is None:
                 return jsonify(integration=None)
             entities = [vars(each) for each in standing.by_entity(session)]
@@ -105,7 +105,7 @@ def _calls(runtime: Runtime) -> Blueprint:
     def disconnect() -> Response:
         tenant_id, _ = administrator()
         with runtime.store.bound_to(tenant_id) as session:
-            if not unpair.unpair(session, tenant_id, reason=unpair.BY_ADMIN):
+            if not unpair.unpair(session, reason=unpair.BY_ADMIN):
                 raise Missing("This site is not paired.")
         return Response(status=204)
 

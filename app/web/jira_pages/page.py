@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app import clock
-from app.ingest import overview, progress
+from app.ingest.status import overview, progress
 from app.integrations import accounts, ledger
 from app.web import shown
 from app.web.words.language import gettext
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def page_of(runtime: Runtime, tenant_id: UUID) -> shown.Shown:
     """The page of a site, as `web.shown` says."""
     with runtime.store.bound_to(tenant_id) as session:
-        held = ledger.of_tenant(session, tenant_id)
+        held = ledger.of_tenant(session)
         entities = progress.by_entity(session) if held else []
         event = overview.last_event(session) if held else None
         by = overview.person(session, held.paired_by) if held else None

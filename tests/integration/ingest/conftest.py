@@ -14,13 +14,17 @@ from werkzeug.serving import make_server
 
 from app import clock, ids, runtime
 from app.catalog.registry import all_entities, entity
-from app.ingest import absences, completeness, inbox, lists, plan, secondlook, undelivered, webhook, worklogs
-from app.ingest import poll as polling
-from app.ingest.backfill import Hand
+from app.ingest.backfill.worker import BackfillWorker
+from app.ingest.drift import absence_check, stale_lists, worklog_feeds
+from app.ingest.drift import poll as polling
+from app.ingest.live import Drain, failed_webhooks
+from app.ingest.planning import inbox, plan
+from app.ingest.proof import verification
+from app.ingest.writing import absences
 from app.integrations import ledger
 from app.integrations.model import State
-from app.store.freshness import ABSENCES, CURSORS
 from app.store.schema import CHUNKS, INSTALLATIONS
+from app.store.sync_tables import ABSENCES, CURSORS
 from app.store.tables import table_of
 from app.tenants.sites import Sites
 from app.web import create_app
@@ -51,7 +55,7 @@ def deliver(parts: Runtime, tenant_id: UUID, *issues: int | str, event: str = "j
     """A delivery for each issue, under an identifier of its own."""
     for each in issues:
         with parts.store.bound_to(tenant_id) as session:
-            inbox.keep(session, tenant_id, str(ids.new()), event, {"issue": {"id": str(each)}})
+            inbox.keep(session, str(ids.new()), event, {"issue": {"id": str(each)}})
 
 
 @dataclass
@@ -75,7 +79,7 @@ class Town:
     def walk(self, *, rounds: int = 30) -> None:
         """Lend hands until nothing waits; what is postponed is due at once."""
         for _ in range(rounds):
-            hand = Hand(self.parts.store, self.parts.sites, self.tenant_id, 8, 1)
+            hand = BackfillWorker(self.parts.store, self.parts.sites, self.tenant_id, 8, 1)
             if hand.work(until=clock.now() + timedelta(seconds=30)) == "done":
                 return
             with self.parts.store.bound_to(self.tenant_id) as session:
@@ -84,27 +88,27 @@ class Town:
 
     def backfill(self) -> None:
         with self.parts.store.bound_to(self.tenant_id) as session:
-            plan.begin(session, self.tenant_id, site_concurrency=1)
+            plan.begin_backfill(session, site_concurrency=1)
         self.walk()
-        completeness.verify(self.parts.store, self.jira, self.tenant_id)
+        verification.verify(self.parts.store, self.jira, self.tenant_id)
 
     def drain(self) -> int:
         """Apply what Jira delivered and what our sweeps asked for, with the walks that it brings."""
         handled = 0
         for own in (False, True, False):
-            drain = webhook.Drain(self.parts.store, self.jira, self.tenant_id, own=own, gap=timedelta(0))
+            drain = Drain(self.parts.store, self.jira, self.tenant_id, own=own, gap=timedelta(0))
             handled += drain.run(until=clock.now() + timedelta(seconds=30))
         self.walk()
         return handled
 
     def poll(self) -> str | None:
-        return polling.poll(self.parts.store, self.jira, self.tenant_id)
+        return polling.poll_issues(self.parts.store, self.jira, self.tenant_id)
 
     def catch_up(self) -> None:
         """What the clock would have done in the next half hour: the poll, the feeds, the lists, and what they ask for."""
         self.poll()
-        worklogs.follow(self.parts.store, self.jira, self.tenant_id)
-        undelivered.drain(self.parts.store, self.jira, self.tenant_id)
+        worklog_feeds.follow_worklogs(self.parts.store, self.jira, self.tenant_id)
+        failed_webhooks.take_failed_webhooks(self.parts.store, self.jira, self.tenant_id)
         self.drain()
 
     def refresh(self, *entities: str) -> None:
@@ -114,16 +118,16 @@ class Town:
             session.execute(update(CHUNKS).where(CHUNKS.c.entity.in_(entities), CHUNKS.c.state == "done").values(**old))
             session.execute(update(CURSORS).where(CURSORS.c.name == "link types").values(ended_at=None))
         for _ in range(50):
-            if lists.refresh_stalest(self.parts.store, self.jira, self.tenant_id) is None:
+            if stale_lists.refresh_stalest_lists(self.parts.store, self.jira, self.tenant_id) is None:
                 break
         self.drain()
 
-    def look_again(self) -> str | None:
+    def check_absences(self) -> str | None:
         """The second look, an hour later."""
         with self.parts.store.bound_to(self.tenant_id) as session:
             earlier = ABSENCES.c.last_missed_at - timedelta(hours=1)
             session.execute(update(ABSENCES).where(ABSENCES.c.settled_at.is_(None)).values(last_missed_at=earlier))
-        found = secondlook.look_again(self.parts.store, self.jira, self.tenant_id)
+        found = absence_check.check_absences(self.parts.store, self.jira, self.tenant_id)
         self.drain()
         return found
 

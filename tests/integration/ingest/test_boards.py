@@ -12,7 +12,7 @@ from app import clock
 from app.catalog.language import Fields
 from app.catalog.registry import entity
 from app.errors import JiraNonsense
-from app.ingest import boards, storing
+from app.ingest.writing import memberships, page
 from app.store.tables import table_of
 from tests.fakes.jira import FakeSite
 from tests.integration.ingest.test_walks import backfill
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.integration.ingest.conftest import Town
 
 
-def memberships(parts: Runtime, tenant_id: UUID) -> set[str]:
+def stored_memberships(parts: Runtime, tenant_id: UUID) -> set[str]:
     table = table_of(entity("board_issue"))
     with parts.store.bound_to(tenant_id) as session:
         return set(session.execute(select(table.c.id).where(table.c.deleted_at.is_(None))).scalars())
@@ -40,7 +40,7 @@ def test_every_board_is_asked_about_every_issue_in_few_questions(parts: Runtime,
     site = FakeSite(2500, boards={8: lambda _: True, 93: lambda issue: issue % 2 == 0})
     backfill(parts, tenant_id, site)
     expected = {f"8:{100_000 + number}" for number in range(2500)}
-    assert memberships(parts, tenant_id) == expected | {f"93:{100_000 + number}" for number in range(0, 2500, 2)}
+    assert stored_memberships(parts, tenant_id) == expected | {f"93:{100_000 + number}" for number in range(0, 2500, 2)}
     assert len(questions(site)) <= 8, "one a chunk, whatever the number of boards"
 
 
@@ -51,7 +51,7 @@ def test_a_filter_that_jira_does_not_show_holds_up_nothing(parts: Runtime, tenan
 
     site = FakeSite(10, hide, boards={8: lambda _: True, 93: lambda _: True})
     backfill(parts, tenant_id, site)
-    assert memberships(parts, tenant_id) == {f"8:{100_000 + number}" for number in range(10)}
+    assert stored_memberships(parts, tenant_id) == {f"8:{100_000 + number}" for number in range(10)}
 
 
 def test_a_new_board_is_held_against_what_was_walked_before(parts: Runtime, tenant_id: UUID) -> None:
@@ -60,11 +60,11 @@ def test_a_new_board_is_held_against_what_was_walked_before(parts: Runtime, tena
     site.boards[93] = lambda issue: issue == 100_003
     site.boards[8] = lambda issue: issue > 100_004
     body: Any = {"id": 93, "filter": {"id": "93"}}
-    haul = storing.extract_page(entity("board_configuration"), [body], Fields(), "93")
+    parsed = page.parse_page(entity("board_configuration"), [body], Fields(), "93")
     with parts.store.bound_to(tenant_id) as session:
-        assert storing.store_page(session, tenant_id, haul, read_at=clock.now()).planned == 1
+        assert page.write_page(session, parsed, read_at=clock.now()).planned == 1
     backfill(parts, tenant_id, site)
-    assert memberships(parts, tenant_id) == {"93:100003"} | {f"8:{100_000 + number}" for number in range(5, 10)}
+    assert stored_memberships(parts, tenant_id) == {"93:100003"} | {f"8:{100_000 + number}" for number in range(5, 10)}
 
 
 def test_where_an_issue_belongs_is_asked_again_once_the_index_has_caught_up(a_town: Callable[..., Town]) -> None:
@@ -84,25 +84,25 @@ def test_an_issue_that_was_buried_since_is_put_on_no_board(a_town: Callable[...,
     town = a_town(issues=60, projects=3, seed=5)
     gone = next(each.id for each in town.site.world.searchable())
     with town.parts.store.bound_to(town.tenant_id) as session:
-        known = boards.filters(session)
-    seen = boards.match(town.jira, known, [gone])
+        known = memberships.filters(session)
+    seen = memberships.match(town.jira, known, [gone])
     assert seen.items
     town.site.mutate("delete_issue", issue=gone)
     town.drain()
     late = replace(seen, sent_at=clock.now())
     with town.parts.store.bound_to(town.tenant_id) as session:
-        boards._keep(session, town.tenant_id, late)
+        memberships._keep(session, late)
     assert town.wrong_fields() == ""
 
 
 def test_an_answer_to_another_question_is_no_answer() -> None:
     site = FakeSite(10, lambda _path, page: page["matches"].clear(), boards={8: lambda _: True})
     with pytest.raises(JiraNonsense):
-        boards.match(site, {"8": "8"}, ["100001"])  # type: ignore[arg-type]  # a fake wire
+        memberships.match(site, {"8": "8"}, ["100001"])  # type: ignore[arg-type]  # a fake wire
 
 
 def test_many_boards_are_asked_about_in_parts() -> None:
     site = FakeSite(10, boards={number: lambda _: True for number in range(1, 121)})
-    found = boards.match(site, {str(each): str(each) for each in site.boards}, ["100001"])  # type: ignore[arg-type]  # a fake wire
+    found = memberships.match(site, {str(each): str(each) for each in site.boards}, ["100001"])  # type: ignore[arg-type]  # a fake wire
     assert len(found.items) == 120
     assert [len(asked["jqls"]) for asked in questions(site)] == [50, 50, 20]

@@ -10,11 +10,15 @@ from sqlalchemy import event, func, select, update
 
 from app import clock, ids
 from app.catalog.registry import entity
-from app.ingest import absences, access, inbox, lists, named, reconcile, verdict
+from app.ingest.drift import id_sweeps, stale_lists
+from app.ingest.planning import inbox
+from app.ingest.proof import state
+from app.ingest.writing import absences, project_access
 from app.integrations.model import State
+from app.sources import by_ids
 from app.store import validity
-from app.store.freshness import ABSENCES, CURSORS
 from app.store.schema import INBOX
+from app.store.sync_tables import ABSENCES, CURSORS
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
@@ -36,7 +40,7 @@ def sweep(town: Town) -> None:
     """The weekly sweep, all of it at once."""
     with town.parts.store.bound_to(town.tenant_id) as session:
         session.execute(update(CURSORS).where(CURSORS.c.name == "ids").values(began=None, scope_id=""))
-    reconcile.sweep_ids(town.parts.store, town.jira, town.tenant_id)
+    id_sweeps.sweep_ids(town.parts.store, town.jira, town.tenant_id)
     town.drain()
 
 
@@ -56,7 +60,7 @@ def test_hidden(deaf: Town) -> None:
     sweep(deaf)
     assert deaf.absences() == {issue: ("unknown", None)}
     assert issue in deaf.live("issue"), "one absence buries nothing"
-    assert deaf.look_again() == "1 hidden"
+    assert deaf.check_absences() == "1 hidden"
     assert deaf.rows("issue")[issue] == "hidden"
     assert deaf.absences()[issue][0] == "hidden"
     assert deaf.differences() == []
@@ -66,7 +70,7 @@ def test_what_was_hidden_comes_back_whole(deaf: Town) -> None:
     issue = talkative(deaf)
     deaf.site.mutate("hide_issue", issue=issue)
     sweep(deaf)
-    deaf.look_again()
+    deaf.check_absences()
     assert issue not in deaf.live("issue")
     deaf.site.mutate("reveal_issue", issue=issue)
     sweep(deaf)
@@ -86,12 +90,10 @@ def test_deleted_is_told_by_the_webhooks_of_what_hung_on_it(deaf: Town) -> None:
     issue = quiet(deaf)
     deaf.site.mutate("delete_issue", issue=issue)
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        inbox.keep(
-            session, deaf.tenant_id, "d", "attachment_deleted", {"issue": {"id": issue}, "attachment": {"id": 1}}
-        )
+        inbox.keep(session, "d", "attachment_deleted", {"issue": {"id": issue}, "attachment": {"id": 1}})
     deaf.drain()
     assert issue in deaf.live("issue"), "a second look comes first"
-    assert deaf.look_again() == "1 deleted"
+    assert deaf.check_absences() == "1 deleted"
     assert deaf.absences()[issue] == ("deleted", "attachment_deleted")
 
 
@@ -100,7 +102,7 @@ def test_deleted_is_told_by_jiras_list_of_deleted_worklogs(deaf: Town) -> None:
     deaf.site.options.worklog_feed_delay_s = 0
     deaf.site.mutate("delete_issue", issue=issue)
     deaf.catch_up()
-    assert deaf.look_again() == "1 deleted"
+    assert deaf.check_absences() == "1 deleted"
     assert deaf.rows("issue")[issue] == "deleted"
     assert deaf.differences() == []
 
@@ -110,7 +112,7 @@ def test_deleted_is_told_by_the_audit_log_where_the_app_may_read_it(deaf: Town) 
     deaf.site.options.audit_allowed = True
     deaf.site.mutate("delete_issue", issue=issue)
     sweep(deaf)
-    assert deaf.look_again() == "1 deleted"
+    assert deaf.check_absences() == "1 deleted"
     assert deaf.absences()[issue] == ("deleted", "the audit log")
 
 
@@ -119,9 +121,9 @@ def test_hidden_is_told_by_a_change_of_the_security_level(deaf: Town) -> None:
     deaf.site.mutate("hide_issue", issue=issue)
     body = {"issue": {"id": issue}, "changelog": {"items": [{"field": "security", "from": None, "to": "10001"}]}}
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        inbox.keep(session, deaf.tenant_id, "d", "jira:issue_updated", body)
+        inbox.keep(session, "d", "jira:issue_updated", body)
     deaf.drain()
-    assert deaf.look_again() == "1 hidden"
+    assert deaf.check_absences() == "1 hidden"
     assert deaf.absences()[issue] == ("hidden", "its security level was changed")
 
 
@@ -129,7 +131,7 @@ def test_archived(deaf: Town) -> None:
     issue = talkative(deaf)
     deaf.site.mutate("archive_issue", issue=issue)
     sweep(deaf)
-    assert deaf.look_again() == "1 archived"
+    assert deaf.check_absences() == "1 archived"
     assert deaf.rows("issue")[issue] == "archived"
     children = table_of_children(deaf, issue)
     assert children == {"archived"}
@@ -152,8 +154,8 @@ def test_moved(deaf: Town) -> None:
     before = deaf.rows("issue", "project_id", "key")[issue]
     deaf.site.mutate("move_issue", issue=issue)
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        absences.miss(session, deaf.tenant_id, [issue])
-    assert deaf.look_again() == "1 moved"
+        absences.miss(session, [issue])
+    assert deaf.check_absences() == "1 moved"
     after = deaf.rows("issue", "project_id", "key")[issue]
     assert issue in deaf.live("issue")
     assert after[0] != before[0]
@@ -179,9 +181,9 @@ def test_moved_out_of_sight(deaf: Town) -> None:
     deaf.site.mutate("lose_project", project=target)
     body = {"issue": {"id": issue}, "changelog": {"items": [{"field": "project", "from": "1", "to": target}]}}
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        inbox.keep(session, deaf.tenant_id, "d", "jira:issue_updated", body)
+        inbox.keep(session, "d", "jira:issue_updated", body)
     deaf.drain()
-    assert deaf.look_again() == "1 moved"
+    assert deaf.check_absences() == "1 moved"
     assert deaf.rows("issue")[issue] == "moved"
 
 
@@ -191,14 +193,14 @@ def test_permission_lost(deaf: Town) -> None:
     before = deaf.live("issue"), deaf.live("version"), deaf.live("board"), deaf.live("changelog")
     deaf.site.mutate("lose_project", project=project)
     sweep(deaf)
-    deaf.look_again()
+    deaf.check_absences()
     deaf.refresh("project", "version", "component", "board", "sprint", "board_configuration")
     sweep(deaf)
     assert (deaf.live("issue"), deaf.live("version"), deaf.live("board"), deaf.live("changelog")) == before
     assert project in deaf.live("project")
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        assert list(access.frozen(session)) == [project]
-        verdict.conclude(session, deaf.tenant_id)
+        assert list(project_access.frozen(session)) == [project]
+        state.derive_state(session)
     held = deaf.integration()
     assert held.state is State.NEEDS_ATTENTION
     assert "can no longer see" in (held.state_reason or "")
@@ -224,8 +226,8 @@ def test_a_project_that_can_be_browsed_again_is_caught_up(deaf: Town) -> None:
     deaf.refresh("project")
     assert deaf.differences() == []
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        assert access.frozen(session) == {}
-        verdict.conclude(session, deaf.tenant_id)
+        assert project_access.frozen(session) == {}
+        state.derive_state(session)
     assert deaf.integration().state is State.HEALTHY
 
 
@@ -233,8 +235,8 @@ def test_not_indexed_yet(deaf: Town) -> None:
     """An index that has lost sight of an issue for a while takes nothing away."""
     issue = talkative(deaf)
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        absences.miss(session, deaf.tenant_id, [issue])
-    assert deaf.look_again() == "1 not indexed yet"
+        absences.miss(session, [issue])
+    assert deaf.check_absences() == "1 not indexed yet"
     assert issue in deaf.live("issue")
     assert deaf.absences()[issue][0] == "not indexed yet"
 
@@ -242,11 +244,11 @@ def test_not_indexed_yet(deaf: Town) -> None:
 def test_an_issue_that_only_a_direct_read_knows_stays_under_watch(deaf: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even `reconcileIssues` finds it: it stays, and stays open, however often it is looked for."""
     issue = talkative(deaf)
-    monkeypatch.setattr(named, "read", lambda _site, known: named.Found(clock.now(), absent=list(known)))
+    monkeypatch.setattr(by_ids, "read", lambda _site, known: by_ids.Found(clock.now(), absent=list(known)))
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        absences.miss(session, deaf.tenant_id, [issue])
+        absences.miss(session, [issue])
     for _ in range(3):
-        assert deaf.look_again() == "1 not indexed yet"
+        assert deaf.check_absences() == "1 not indexed yet"
     assert issue in deaf.live("issue")
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
         assert session.execute(select(ABSENCES.c.settled_at)).scalar_one() is None
@@ -286,7 +288,7 @@ def test_a_deleted_project_is_buried_and_not_frozen(a_town: Callable[..., Town])
     assert town.rows("project")[project] == "deleted"
     assert {town.rows("issue")[each] for each in members} == {"deleted"}
     with town.parts.store.bound_to(town.tenant_id) as session:
-        assert access.frozen(session) == {}
+        assert project_access.frozen(session) == {}
 
 
 def test_the_nightly_sweep_misses_what_changed_lately_and_is_gone(deaf: Town) -> None:
@@ -299,7 +301,7 @@ def test_the_nightly_sweep_misses_what_changed_lately_and_is_gone(deaf: Town) ->
         hours_ago = clock.now() - timedelta(hours=3)
         session.execute(update(table).where(table.c.id == issue).values(updated=hours_ago))
     deaf.site.mutate("hide_issue", issue=issue)
-    found = reconcile.sweep_recent(deaf.parts.store, deaf.jira, deaf.tenant_id)
+    found = id_sweeps.sweep_recent(deaf.parts.store, deaf.jira, deaf.tenant_id)
     assert (found or "").endswith("1 not seen")
     assert deaf.absences()[issue][0] == "unknown"
 
@@ -307,28 +309,28 @@ def test_the_nightly_sweep_misses_what_changed_lately_and_is_gone(deaf: Town) ->
 def test_the_nightly_sweep_reads_what_differs(deaf: Town) -> None:
     for _ in range(5):
         deaf.site.mutate("update_issue")
-    assert "5 read again" in (reconcile.sweep_recent(deaf.parts.store, deaf.jira, deaf.tenant_id) or "")
+    assert "5 read again" in (id_sweeps.sweep_recent(deaf.parts.store, deaf.jira, deaf.tenant_id) or "")
     deaf.drain()
     assert deaf.differences() == []
 
 
 def test_the_weekly_sweep_goes_once_through_all_and_then_waits_for_its_week(deaf: Town) -> None:
     deaf.site.traffic.reset()
-    found = reconcile.sweep_ids(deaf.parts.store, deaf.jira, deaf.tenant_id)
+    found = id_sweeps.sweep_ids(deaf.parts.store, deaf.jira, deaf.tenant_id)
     points = deaf.site.traffic.shown()["points"]
     assert found == "60 ids compared for as many points, 0 issues read again, 0 not seen"
     assert 60 <= points <= 60 + 3, "a point an id and one a request"
-    assert reconcile.sweep_ids(deaf.parts.store, deaf.jira, deaf.tenant_id) is None
+    assert id_sweeps.sweep_ids(deaf.parts.store, deaf.jira, deaf.tenant_id) is None
 
 
 def test_a_large_site_is_swept_in_parts_that_meet(deaf: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile, "_budget", lambda _session: 7)
+    monkeypatch.setattr(id_sweeps, "_budget", lambda _session: 7)
     hidden = quiet(deaf)
     deaf.site.mutate("hide_issue", issue=hidden)
     made = deaf.site.mutate("create_issue")["issue_id"]
     looked, rounds = 0, 0
     while True:
-        found = reconcile.sweep_ids(deaf.parts.store, deaf.jira, deaf.tenant_id)
+        found = id_sweeps.sweep_ids(deaf.parts.store, deaf.jira, deaf.tenant_id)
         if found is None:
             break
         looked, rounds = looked + int(found.split()[0]), rounds + 1
@@ -344,11 +346,11 @@ def test_lists_are_read_by_themselves_and_bury_what_is_gone(deaf: Town) -> None:
     kinds = ("sprint", "version", "component", "board", "field")
     for name in kinds:
         deaf.site.mutate(f"create_{name}")
-    deaf.refresh(*lists.PACE)
+    deaf.refresh(*stale_lists.PACE)
     gone = {name: deaf.site.mutate(f"delete_{name}")["id"] for name in kinds[:4]}
     for name in (*kinds, "project", "status", "issue_type", "priority", "resolution", "link_type"):
         deaf.site.mutate(f"rename_{name}")
-    deaf.refresh(*lists.PACE)
+    deaf.refresh(*stale_lists.PACE)
     for name, known in gone.items():
         assert deaf.rows(name)[str(known)] == "deleted", name
     deaf.catch_up()
@@ -399,7 +401,7 @@ def test_what_is_gone_from_a_long_list_is_buried(a_town: Callable[..., Town]) ->
 def test_absences_are_listed_open_ones_and_settled_ones(deaf: Town) -> None:
     known = sorted(deaf.live("issue"))
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        assert absences.miss(session, deaf.tenant_id, [*known[:2], "999", str(ids.new())]) == 2
+        assert absences.miss(session, [*known[:2], "999", str(ids.new())]) == 2
         absences.seen_again(session, known[:1])
         assert [each.issue_id for each in absences.listed(session, limit=9, is_open=True)] == known[1:2]
         assert [each.cause for each in absences.listed(session, limit=9, is_open=False)] == ["not indexed yet"]
@@ -416,7 +418,7 @@ def test_whom_a_burial_has_read_again_is_asked_of_one_table_at_a_time(deaf: Town
         deaf.parts.store.engine, "before_cursor_execute", lambda *given: said.append(" ".join(given[2].split()))
     )
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        absences.bury(session, deaf.tenant_id, [near, parent], "deleted", evidence="")
+        absences.bury(session, [near, parent], "deleted", evidence="")
         asked = {each for body in session.execute(select(INBOX.c.body)).scalars() for each in body.get("issues", [])}
     assert {far, child} - {near, parent} <= asked
     assert any("parent_id IN" in each for each in said)

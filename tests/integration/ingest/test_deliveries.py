@@ -12,10 +12,13 @@ from sqlalchemy import func, select, update
 
 from app import clock, ids
 from app.errors import JiraBusy
-from app.ingest import absences, inbox, webhook
-from app.ingest.events import IGNORED
-from app.store.freshness import ABSENCES
+from app.ingest.live import Drain
+from app.ingest.live import drain as draining
+from app.ingest.planning import inbox
+from app.ingest.planning.events import IGNORED
+from app.ingest.writing import absences
 from app.store.schema import INBOX
+from app.store.sync_tables import ABSENCES
 from tests.fakes.jira import FakeSite
 from tests.integration.ingest.conftest import deliver
 
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def drain(parts: Runtime, tenant_id: UUID, site: FakeSite) -> int:
-    return webhook.Drain(parts.store, site, tenant_id).run(until=clock.now() + timedelta(seconds=20))  # type: ignore[arg-type]  # a fake wire
+    return Drain(parts.store, site, tenant_id).run(until=clock.now() + timedelta(seconds=20))  # type: ignore[arg-type]  # a fake wire
 
 
 def outcomes(parts: Runtime, tenant_id: UUID) -> dict[str | None, int]:
@@ -65,7 +68,7 @@ def test_a_second_delivery_of_one_name_is_counted_and_dropped(parts: Runtime, te
     made = []
     for _ in range(3):
         with parts.store.bound_to(tenant_id) as session:
-            made.append(inbox.keep(session, tenant_id, "d-1", "jira:issue_updated", {"issue": {"id": "1"}}))
+            made.append(inbox.keep(session, "d-1", "jira:issue_updated", {"issue": {"id": "1"}}))
     assert made == [True, False, False]
     with parts.store.bound_to(tenant_id) as session:
         (hour,) = inbox.by_hour(session, since=clock.now() - timedelta(hours=1))
@@ -77,7 +80,7 @@ def test_a_late_delivery_is_counted(parts: Runtime, tenant_id: UUID) -> None:
         happened = clock.now() - timedelta(seconds=seconds)
         body = {"timestamp": int(happened.timestamp() * 1000), "issue": {"id": "1"}}
         with parts.store.bound_to(tenant_id) as session:
-            inbox.keep(session, tenant_id, str(ids.new()), "jira:issue_updated", body)
+            inbox.keep(session, str(ids.new()), "jira:issue_updated", body)
     with parts.store.bound_to(tenant_id) as session:
         (hour,) = inbox.by_hour(session, since=clock.now() - timedelta(hours=1))
     assert (hour.received, hour.late) == (4, 2)
@@ -95,14 +98,14 @@ def test_what_cannot_be_applied_is_tried_alone_and_given_up_in_the_end(
     parts: Runtime, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One delivery makes its batch fail whatever we do; the others of the batch are stored."""
-    real = webhook.store_page
+    real = draining.write_page
 
-    def stumble(session: Any, tenant: Any, haul: Any, *, read_at: Any) -> Any:
-        if any(row.id == "100003" for row in haul.rows):
+    def stumble(session: Any, parsed: Any, *, read_at: Any) -> Any:
+        if any(row.id == "100003" for row in parsed.rows):
             raise ZeroDivisionError
-        return real(session, tenant, haul, read_at=read_at)
+        return real(session, parsed, read_at=read_at)
 
-    monkeypatch.setattr(webhook, "store_page", stumble)
+    monkeypatch.setattr(draining, "write_page", stumble)
     deliver(parts, tenant_id, *range(100_000, 100_010))
     site = FakeSite(20)
     for _ in range(40):
@@ -155,7 +158,7 @@ def test_a_redelivery_of_every_recorded_webhook_changes_nothing_the_second_time(
         for body in bodies:
             event = body.get("webhookEvent") or "jira:issue_updated"
             with town.parts.store.bound_to(town.tenant_id) as session:
-                assert inbox.keep(session, town.tenant_id, str(ids.new()), event, body)
+                assert inbox.keep(session, str(ids.new()), event, body)
         town.drain()
 
     send()
@@ -184,7 +187,7 @@ def renamed(body: dict[str, Any], issue: str) -> dict[str, Any]:
 def test_an_event_that_is_let_pass_is_kept_and_changes_nothing(parts: Runtime, tenant_id: UUID, event: str) -> None:
     site = FakeSite(5)
     with parts.store.bound_to(tenant_id) as session:
-        inbox.keep(session, tenant_id, "d-1", event, {"timestamp": 1, "filter": {"id": 7}})
+        inbox.keep(session, "d-1", event, {"timestamp": 1, "filter": {"id": 7}})
     assert drain(parts, tenant_id, site) == 1
     assert site.asked == []
     assert outcomes(parts, tenant_id) == {"read again": 1}
@@ -197,7 +200,7 @@ def test_a_comment_that_comes_without_its_issue_is_found_by_the_stored_row(a_tow
     town.site.options.webhooks = False
     town.site.mutate("delete_comment", issue=made["issue_id"], comment=made["id"])
     with town.parts.store.bound_to(town.tenant_id) as session:
-        inbox.keep(session, town.tenant_id, "d", "comment_deleted", {"comment": {"id": made["id"]}})
+        inbox.keep(session, "d", "comment_deleted", {"comment": {"id": made["id"]}})
     town.drain()
     assert town.rows("comment")[made["id"]] == "deleted"
 
@@ -230,7 +233,7 @@ def test_a_deletion_that_is_only_claimed_buries_nothing(a_town: Callable[..., To
     town = a_town()
     known = min(town.live("issue"))
     with town.parts.store.bound_to(town.tenant_id) as session:
-        inbox.keep(session, town.tenant_id, "d", "jira:issue_deleted", {"issue": {"id": known}})
+        inbox.keep(session, "d", "jira:issue_deleted", {"issue": {"id": known}})
     town.drain()
     assert known in town.live("issue")
     with town.parts.store.bound_to(town.tenant_id) as session:
@@ -242,12 +245,12 @@ def test_an_archived_issue_goes_with_its_cause_and_comes_back(a_town: Callable[.
     known = town.site.mutate("archive_issue")["issue_id"]
     for _ in range(2):
         with town.parts.store.bound_to(town.tenant_id) as session:
-            inbox.keep(session, town.tenant_id, str(ids.new()), "jira:issue_updated", {"issue": {"id": known}})
+            inbox.keep(session, str(ids.new()), "jira:issue_updated", {"issue": {"id": known}})
         town.drain()
         assert town.rows("issue")[known] == "archived"
     town.site.mutate("restore_issue", issue=known)
     with town.parts.store.bound_to(town.tenant_id) as session:
-        inbox.keep(session, town.tenant_id, str(ids.new()), "jira:issue_updated", {"issue": {"id": known}})
+        inbox.keep(session, str(ids.new()), "jira:issue_updated", {"issue": {"id": known}})
     town.drain()
     assert known in town.live("issue")
     assert town.differences() == []

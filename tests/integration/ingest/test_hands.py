@@ -12,8 +12,9 @@ from redis import Redis
 from sqlalchemy import func, select, update
 
 from app import clock, jobs
-from app.ingest import plan, turn
-from app.ingest.backfill import Hand
+from app.ingest.backfill import time_slice
+from app.ingest.backfill.worker import BackfillWorker
+from app.ingest.planning import plan
 from app.store import checkpoints
 from app.store.checkpoints import Wanted
 from app.store.schema import CHUNKS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from app.runtime import Runtime
 
 
-class BusyLine(jobs.Line):
+class BusyLine(jobs.QueueView):
     """Somebody waits; of the asking tenant itself, so many hands."""
 
     def __init__(self, own: int = 0, *, others: bool = True) -> None:
@@ -41,7 +42,7 @@ class BusyLine(jobs.Line):
         return self._own
 
 
-class UnhurriedLine(jobs.Line):
+class UnhurriedLine(jobs.QueueView):
     """Nobody else waits, whatever other tests have left behind."""
 
     def is_wanted_elsewhere(self, _tenant_id: UUID) -> bool:
@@ -52,7 +53,7 @@ class UnhurriedLine(jobs.Line):
 def tenant_id(parts: Runtime) -> UUID:
     found = a_paired_site(parts)[0].tenant_id
     with parts.store.bound_to(found) as session:
-        plan.begin(session, found, site_concurrency=0)
+        plan.begin_backfill(session, site_concurrency=0)
     return found
 
 
@@ -64,17 +65,17 @@ def held(parts: Runtime, tenant_id: UUID) -> int:
 
 
 def waiting(parts: Runtime, tenant_id: UUID) -> int:
-    return jobs.Line(parts.redis).waiting(tenant_id)
+    return jobs.QueueView(parts.redis).waiting(tenant_id)
 
 
-def a_hand(parts: Runtime, tenant_id: UUID, line: jobs.Line) -> Hand:
-    return Hand(parts.store, FakeSites(FakeSite(60_000, delay=0.05)), tenant_id, 8, 4, line)  # type: ignore[arg-type]  # a fake wire
+def a_hand(parts: Runtime, tenant_id: UUID, queue_view: jobs.QueueView) -> BackfillWorker:
+    return BackfillWorker(parts.store, FakeSites(FakeSite(60_000, delay=0.05)), tenant_id, 8, 4, queue_view)  # type: ignore[arg-type]  # a fake wire
 
 
 def test_a_hand_goes_soon_when_it_is_wanted_elsewhere(parts: Runtime, tenant_id: UUID) -> None:
     began = clock.now()
     assert a_hand(parts, tenant_id, BusyLine()).work(until=began + timedelta(seconds=60)) == "again"
-    assert turn.LEAST <= clock.now() - began < timedelta(seconds=30)
+    assert time_slice.LEAST <= clock.now() - began < timedelta(seconds=30)
     assert waiting(parts, tenant_id) == 1
 
 
@@ -109,11 +110,11 @@ def test_hands_at_one_site_share_its_walks(parts: Runtime, tenant_id: UUID) -> N
     parts_of_time = [FIRST + number * 1000 * STEP for number in range(41)]
     with parts.store.bound_to(tenant_id) as session:
         wanted = [Wanted("issue", "10000", 30, lower, upper) for lower, upper in pairwise(parts_of_time)]
-        checkpoints.plan(session, tenant_id, wanted)
+        checkpoints.plan(session, wanted)
         checkpoints.make_due(session)
     site = FakeSite(40_000, delay=0.3)
     first, second = (
-        Hand(parts.store, FakeSites(site), tenant_id, 8, 8, UnhurriedLine(parts.redis))  # type: ignore[arg-type]  # a fake wire
+        BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 8, UnhurriedLine(parts.redis))  # type: ignore[arg-type]  # a fake wire
         for _ in range(2)
     )
     until = clock.now() + timedelta(seconds=10)
@@ -131,7 +132,7 @@ def test_a_hand_comes_back_when_the_next_part_is_due_and_not_sooner(parts: Runti
     with parts.store.bound_to(tenant_id) as session:
         session.execute(update(CHUNKS).values(due_at=due))
     for _ in range(2):
-        assert a_hand(parts, tenant_id, UnhurriedLine(parts.redis)).work(until=clock.now() + turn.FULL) == "later"
+        assert a_hand(parts, tenant_id, UnhurriedLine(parts.redis)).work(until=clock.now() + time_slice.FULL) == "later"
     parked = jobs.queue(parts.redis, jobs.Lane.BULK).scheduled_job_registry
     own = [job_id for job_id in parked.get_job_ids() if str(tenant_id) in job_id]
     assert len(own) == 1, "two that wait for the same are one"

@@ -10,10 +10,11 @@ from sqlalchemy import select
 
 from app import jobs
 from app.errors import JiraRefused
-from app.ingest import catchup, parking
+from app.ingest.planning import resume
+from app.ingest.proof import parking
 from app.integrations import ledger
 from app.integrations.model import State
-from app.store.freshness import SCHEDULES
+from app.store.sync_tables import SCHEDULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,7 @@ def town(a_town: Callable[..., Town]) -> Town:
 
 def begin_again(town: Town) -> bool:
     with town.parts.store.bound_to(town.tenant_id) as session:
-        return catchup.begin(session, town.tenant_id)
+        return resume.resume_work(session)
 
 
 def test_a_disabled_app_stops_and_says_so_and_catches_up_when_it_is_enabled(town: Town) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app import clock
 from app.catalog.language import Fields
 from app.catalog.registry import entity
-from app.ingest.storing import extract_page, store_page
+from app.ingest.writing.page import parse_page, write_page
 from app.store import records
 from app.store.tables import table_of
 from tests.factories import a_paired_site
@@ -18,7 +18,7 @@ from tests.factories import a_paired_site
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from app.catalog.language import Json
+    from app.catalog.json_value import Json
     from app.runtime import Runtime
 
 COMMENT, LINK = entity("comment"), entity("issue_link")
@@ -32,11 +32,11 @@ def live(parts: Runtime, tenant_id: UUID, name: str) -> set[str]:
 
 def store_list(parts: Runtime, tenant_id: UUID, issue_id: str, *ids: str, whole: bool) -> None:
     bodies: list[Json] = [{"id": each, "updated": "2026-11-24T12:00:00.000+0000"} for each in ids]
-    haul = extract_page(COMMENT, bodies, Fields(), issue_id)
+    parsed = parse_page(COMMENT, bodies, Fields(), issue_id)
     if whole:
-        haul.listed[COMMENT] = [issue_id]
+        parsed.listed[COMMENT] = [issue_id]
     with parts.store.bound_to(tenant_id) as session:
-        store_page(session, tenant_id, haul, read_at=clock.now())
+        write_page(session, parsed, read_at=clock.now())
 
 
 def test_what_is_no_longer_on_a_whole_list_was_deleted(parts: Runtime) -> None:
@@ -56,8 +56,8 @@ def test_a_link_goes_with_either_end(parts: Runtime) -> None:
         {"id": "2", "type": {"id": "7"}, "outwardIssue": {"id": "10003"}},
     ]
     with parts.store.bound_to(tenant_id) as session:
-        store_page(session, tenant_id, extract_page(LINK, bodies, Fields(), "10001"), read_at=clock.now())
+        write_page(session, parse_page(LINK, bodies, Fields(), "10001"), read_at=clock.now())
     later = clock.now() + timedelta(seconds=1)
     with parts.store.bound_to(tenant_id) as session:
-        records.bury(session, tenant_id, entity("issue"), ["10002"], at=later, because="deleted")
+        records.bury(session, entity("issue"), ["10002"], at=later, because="deleted")
     assert live(parts, tenant_id, "issue_link") == {"2"}

@@ -13,10 +13,10 @@ from sqlalchemy import func, select
 from app import clock, runtime
 from app.catalog.registry import entity
 from app.errors import Unavailable
-from app.ingest import plan
-from app.ingest.backfill import Hand, walks_of
-from app.ingest.crew import outlast
-from app.store import migrate
+from app.ingest.backfill.threads import retry_while_unavailable
+from app.ingest.backfill.worker import BackfillWorker, walk_limit
+from app.ingest.planning import plan
+from app.store.migrations import runner
 from app.store.tables import table_of
 from tests.conftest import a_settings
 from tests.factories import a_paired_site
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def own_parts(empty_database_url: str, redis_url: str) -> Iterator[Runtime]:
-    migrate.upgrade(empty_database_url)
+    runner.upgrade(empty_database_url)
     made = runtime.assemble(a_settings(), database_url=empty_database_url, redis_url=redis_url)
     yield made
     made.store.engine.dispose()
@@ -79,8 +79,8 @@ def test_pages_that_were_read_are_not_read_again(own_parts: Runtime, switch: Swi
 
     site = FakeSite(500, go_away)
     with own_parts.store.bound_to(tenant_id) as session:
-        plan.begin(session, tenant_id, site_concurrency=1)
-    hand = Hand(own_parts.store, FakeSites(site), tenant_id, walks_of(8), 4, portions=FullPages())  # type: ignore[arg-type]  # a fake wire
+        plan.begin_backfill(session, site_concurrency=1)
+    hand = BackfillWorker(own_parts.store, FakeSites(site), tenant_id, walk_limit(8), 4, page_sizer=FullPages())  # type: ignore[arg-type]  # a fake wire
     assert hand.work(until=clock.now() + timedelta(seconds=20)) == "done"
     assert [asked.get("nextPageToken") for asked in site.searches()] == [None, "100", "200", "300", "400"]
     with own_parts.store.bound_to(tenant_id) as session:
@@ -94,5 +94,5 @@ def test_a_database_that_stays_away_is_told_after_a_few_tries() -> None:
         raise Unavailable("away")
 
     with pytest.raises(Unavailable):
-        outlast(never, pause=waits.append)
+        retry_while_unavailable(never, pause=waits.append)
     assert waits == [0.5, 1.0, 2.0, 4.0]

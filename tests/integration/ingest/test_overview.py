@@ -11,7 +11,7 @@ from flask import Flask
 from app import clock, ids
 from app.catalog.extract import Row
 from app.catalog.registry import entity
-from app.ingest import lately, overview
+from app.ingest.status import diagnostics, overview
 from app.store import records
 from app.store.schema import CHUNKS, COMPLETENESS, INBOX
 from app.web import shown
@@ -43,9 +43,9 @@ def tenant(parts: Runtime) -> UUID:
         *(row("issue", str(number), key=f"ABC-{number}", project_id="1", updated=clock.now()) for number in (1, 2, 3)),
     ]
     with parts.store.bound_to(site.tenant_id) as session:
-        records.apply(session, site.tenant_id, rows, read_at=clock.now())
+        records.apply(session, rows, read_at=clock.now())
         later = clock.now() + timedelta(seconds=1)
-        records.bury(session, site.tenant_id, entity("issue"), ["2"], at=later, because="deleted")
+        records.bury(session, entity("issue"), ["2"], at=later, because="deleted")
         session.execute(
             COMPLETENESS.insert(),
             [
@@ -117,7 +117,7 @@ def worked(session: Session, tenant: UUID) -> Session:
 
 
 def test_trouble_is_told_by_the_names_of_what_was_to_be_read(worked: Session) -> None:
-    found = {each.entity: each for each in lately.troubles(worked)}
+    found = {each.entity: each for each in diagnostics.troubles(worked)}
     assert {name: each.scope for name, each in found.items()} == {"issue": "ABC", "comment": "ABC-3", "sprint": "77"}
     assert (found["sprint"].attempts, found["sprint"].problem) == (2, "refused: Jira answered 403.")
 
@@ -140,13 +140,13 @@ def test_freshness_is_of_webhooks_and_not_of_what_we_ask_ourselves(session: Sess
             )
         )
     assert overview.last_event(session) == now - timedelta(seconds=7)
-    hours = lately.freshness(session, hours=48)
+    hours = diagnostics.freshness(session, hours=48)
     assert len(hours) == 48
     assert 90 < max(each.value or 0 for each in hours) < 101
 
 
 def test_hours_without_reading_are_hours_of_nothing(worked: Session) -> None:
-    hours = lately.throughput(worked, hours=48)
+    hours = diagnostics.throughput(worked, hours=48)
     assert len(hours) == 48
     assert sum(each.value or 0 for each in hours) == 170
     assert hours == sorted(hours, key=lambda each: each.start)
@@ -165,8 +165,8 @@ def speaking() -> Iterator[None]:
         yield
 
 
-def an_hour(number: int, value: float | None) -> lately.Hour:
-    return lately.Hour(datetime(2026, 11, 24, number, tzinfo=clock.now().tzinfo), value)
+def an_hour(number: int, value: float | None) -> diagnostics.Hour:
+    return diagnostics.Hour(datetime(2026, 11, 24, number, tzinfo=clock.now().tzinfo), value)
 
 
 @pytest.mark.usefixtures("speaking")

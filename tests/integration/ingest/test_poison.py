@@ -15,10 +15,12 @@ from sqlalchemy import select
 from app import clock, ids
 from app.catalog.registry import entity
 from app.errors import Unavailable
-from app.ingest import completeness, inbox, plan, webhook
-from app.ingest.backfill import Hand
+from app.ingest.backfill.worker import BackfillWorker
+from app.ingest.live import Drain
+from app.ingest.planning import inbox, plan
+from app.ingest.proof import verification
 from app.integrations import ledger
-from app.store import poison, pulse
+from app.store import metrics_snapshot, poison
 from app.store.schema import CHUNKS, INBOX
 from app.store.session import StoreFault
 from app.store.tables import table_of
@@ -73,8 +75,8 @@ def paired(parts: Runtime) -> tuple[UUID, Integration]:
 
 def backfill(parts: Runtime, tenant_id: UUID, site: FakeSite) -> None:
     with parts.store.bound_to(tenant_id) as session:
-        plan.begin(session, tenant_id, site_concurrency=1)
-    hand = Hand(parts.store, FakeSites(site), tenant_id, 8, 4)  # type: ignore[arg-type]  # a fake wire
+        plan.begin_backfill(session, site_concurrency=1)
+    hand = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 4)  # type: ignore[arg-type]  # a fake wire
     assert hand.work(until=clock.now() + timedelta(seconds=20)) == "done"
 
 
@@ -142,12 +144,12 @@ def test_what_is_parked_is_counted_for_operators_and_said_in_the_state(
 ) -> None:
     tenant_id, integration = paired
     with parts.store.unrestricted_unsafe() as session:
-        before = pulse.take(session, working=ledger.WORKING).poison
+        before = metrics_snapshot.take(session, working=ledger.WORKING).poison
     site = FakeSite(20, spoiling(3, an_object_for_a_summary))
     backfill(parts, tenant_id, site)
-    completeness.verify(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
+    verification.verify(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
     with parts.store.unrestricted_unsafe() as session:
-        assert pulse.take(session, working=ledger.WORKING).poison == before + 1
+        assert metrics_snapshot.take(session, working=ledger.WORKING).poison == before + 1
     (said,) = [each for each in doctor._database(database_url) if each.name == "parked records"]
     assert said.ok
     assert said.detail.startswith(f"{before + 1} records")
@@ -161,10 +163,8 @@ def test_a_bad_record_of_a_webhook_is_parked_too(parts: Runtime, paired: tuple[U
     site = FakeSite(20, spoiling(3, a_key_too_long))
     with parts.store.bound_to(tenant_id) as session:
         for number in (3, 4):
-            inbox.keep(
-                session, tenant_id, str(ids.new()), "jira:issue_updated", {"issue": {"id": f"{100_000 + number}"}}
-            )
-    assert webhook.Drain(parts.store, site, tenant_id).once() == 2  # type: ignore[arg-type]  # a fake wire
+            inbox.keep(session, str(ids.new()), "jira:issue_updated", {"issue": {"id": f"{100_000 + number}"}})
+    assert Drain(parts.store, site, tenant_id).once() == 2  # type: ignore[arg-type]  # a fake wire
     assert stored(parts, tenant_id, "issue") >= {"100004"}
     with parts.store.bound_to(tenant_id) as session:
         assert poison.count(session) == 1

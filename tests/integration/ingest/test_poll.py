@@ -13,11 +13,14 @@ from sqlalchemy import select, update
 
 from app import clock
 from app.errors import JiraDown, TokenExpired
-from app.ingest import inbox, listing, poll, undelivered, worklogs
-from app.ingest.backfill import Hand
+from app.ingest.backfill.worker import BackfillWorker
+from app.ingest.drift import poll, worklog_feeds
+from app.ingest.live import failed_webhooks
+from app.ingest.planning import inbox
+from app.sources import id_search
 from app.store import cursors
-from app.store.freshness import CURSORS
 from app.store.schema import INBOX, INTEGRATIONS
+from app.store.sync_tables import CURSORS
 from tests.factories import a_paired_site
 from tests.fakes.jira import FakeSite
 
@@ -91,14 +94,14 @@ def test_a_poll_that_does_not_end_moves_nothing(parts: Runtime) -> None:
             .values(state="healthy", started_at=clock.now(), verified_at=clock.now())
         )
     with pytest.raises(JiraDown):
-        poll.poll(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
+        poll.poll_issues(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
     with parts.store.bound_to(tenant_id) as session:
         row = session.execute(select(CURSORS).where(CURSORS.c.name == poll.CURSOR)).one()
         assert (row.reached, row.page_token) == (0, "100")
         asked = session.execute(select(INBOX.c.body)).scalars().all()
     assert sum(len(each["issues"]) for each in asked) == 100
     began = row.began
-    assert poll.poll(parts.store, site, tenant_id) is not None  # type: ignore[arg-type]  # a fake wire
+    assert poll.poll_issues(parts.store, site, tenant_id) is not None  # type: ignore[arg-type]  # a fake wire
     with parts.store.bound_to(tenant_id) as session:
         assert cursors.reached(session, poll.CURSOR) == began
         asked = session.execute(select(INBOX.c.body)).scalars().all()
@@ -115,13 +118,13 @@ def test_a_page_token_that_jira_no_longer_takes_begins_the_walk_again(parts: Run
             .values(state="healthy", started_at=clock.now(), verified_at=clock.now())
         )
     with parts.store.bound_to(tenant_id) as session:
-        cursor = cursors.take(session, tenant_id, poll.CURSOR)
+        cursor = cursors.take(session, poll.CURSOR)
         assert cursor is not None
         cursors.move(session, cursor, page_token="stale", began=5, leased_until=None)
     site = FakeSite(10)
     with pytest.raises(TokenExpired):
-        poll.poll(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
-    assert poll.poll(parts.store, site, tenant_id) is not None  # type: ignore[arg-type]  # a fake wire
+        poll.poll_issues(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
+    assert poll.poll_issues(parts.store, site, tenant_id) is not None  # type: ignore[arg-type]  # a fake wire
     with parts.store.bound_to(tenant_id) as session:
         assert cursors.reached(session, poll.CURSOR) > 5
 
@@ -198,7 +201,7 @@ def test_worklogs_that_were_edited_or_deleted_out_of_sight_are_followed(a_town: 
     edited, deleted = long.worklogs[0]["id"], long.worklogs[1]["id"]
     town.site.mutate("edit_worklog", issue=long.id, worklog=edited)
     town.site.mutate("delete_worklog", issue=long.id, worklog=deleted)
-    worklogs.follow(town.parts.store, town.jira, town.tenant_id)
+    worklog_feeds.follow_worklogs(town.parts.store, town.jira, town.tenant_id)
     town.drain()
     assert town.rows("worklog")[deleted] == "deleted"
     assert town.differences() == []
@@ -212,7 +215,7 @@ def test_a_site_without_time_tracking_is_asked_and_left_alone(parts: Runtime) ->
             .where(INTEGRATIONS.c.tenant_id == tenant_id)
             .values(state="healthy", started_at=clock.now(), verified_at=clock.now())
         )
-    assert worklogs.follow(parts.store, FakeSite(1), tenant_id) == "0 worklogs changed, 0 deleted"  # type: ignore[arg-type]  # a fake wire
+    assert worklog_feeds.follow_worklogs(parts.store, FakeSite(1), tenant_id) == "0 worklogs changed, 0 deleted"  # type: ignore[arg-type]  # a fake wire
 
 
 def test_what_jira_could_not_deliver_is_fetched(a_town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,8 +230,12 @@ def test_what_jira_could_not_deliver_is_fetched(a_town: Callable[..., Town], mon
     deadline = time.monotonic() + 10
     while any(each.failed_at is None for each in town.site.webhooks.deliveries[-6:]) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert (undelivered.drain(town.parts.store, town.jira, town.tenant_id) or "").endswith("could not deliver")
-    assert undelivered.drain(town.parts.store, town.jira, town.tenant_id) is None, "each is taken once"
+    assert (failed_webhooks.take_failed_webhooks(town.parts.store, town.jira, town.tenant_id) or "").endswith(
+        "could not deliver"
+    )
+    assert failed_webhooks.take_failed_webhooks(town.parts.store, town.jira, town.tenant_id) is None, (
+        "each is taken once"
+    )
     town.drain()
     assert town.rows("issue")[gone] == "deleted"
     assert town.differences() == []
@@ -246,14 +253,14 @@ def test_a_first_backfill_is_left_to_end_before_the_first_poll(a_town: Callable[
 
 def test_two_polls_of_one_tenant_do_not_run_at_once(deaf: Town) -> None:
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        held = cursors.take(session, deaf.tenant_id, poll.CURSOR)
+        held = cursors.take(session, poll.CURSOR)
     assert held is not None
     assert deaf.poll() is None
 
 
 def test_a_holder_that_was_thought_dead_writes_nothing(deaf: Town) -> None:
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        held = cursors.take(session, deaf.tenant_id, poll.CURSOR)
+        held = cursors.take(session, poll.CURSOR)
         assert held is not None
         session.execute(update(CURSORS).values(leased_until=clock.now()))
     assert deaf.poll() is not None
@@ -267,19 +274,19 @@ def test_the_page_of_a_listing_is_compared_by_the_last_change(deaf: Town) -> Non
     later = updated[known[1]] + timedelta(milliseconds=1)
     seen = {known[0]: updated[known[0]], known[1]: later, known[2]: updated[known[2]] - timedelta(hours=1), "1": None}
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        assert listing.stale(session, seen) == [known[1], "1"]
+        assert id_search.stale(session, seen) == [known[1], "1"]
 
 
 def test_what_is_waiting_to_be_read_is_not_asked_for_twice(deaf: Town) -> None:
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        assert inbox.ask(session, deaf.tenant_id, ["1", "2", "2"], origin=inbox.POLL) == 2
-        assert inbox.ask(session, deaf.tenant_id, ["2", "3"], origin=inbox.SWEEP) == 1
+        assert inbox.ask(session, ["1", "2", "2"], origin=inbox.POLL) == 2
+        assert inbox.ask(session, ["2", "3"], origin=inbox.SWEEP) == 1
 
 
 def test_hands_of_a_paused_integration_claim_nothing(deaf: Town) -> None:
     with deaf.parts.store.unrestricted_unsafe() as session:
         session.execute(update(INTEGRATIONS).where(INTEGRATIONS.c.tenant_id == deaf.tenant_id).values(state="paused"))
     assert deaf.poll() is None
-    hand = Hand(deaf.parts.store, deaf.parts.sites, deaf.tenant_id, 8, 1)
+    hand = BackfillWorker(deaf.parts.store, deaf.parts.sites, deaf.tenant_id, 8, 1)
     hand.work(until=clock.now() + timedelta(seconds=5))
     assert hand.walked == 0

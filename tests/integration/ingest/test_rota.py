@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app import clock, ids, jobs
-from app.ingest import rota
-from app.store.freshness import SCHEDULES
+from app.ingest.planning import tenant_schedule
 from app.store.schema import INTEGRATIONS, TENANTS
+from app.store.sync_tables import SCHEDULES
 from tests.factories import a_paired_site
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def quiet(parts: Runtime) -> None:
 
 def asked(session: Session, monkeypatch: pytest.MonkeyPatch) -> list[tuple[UUID, str]]:
     monkeypatch.setattr(type(session), "enqueue", lambda *_args, **_given: None)
-    return rota.ask(session)
+    return tenant_schedule.ask(session)
 
 
 def a_served_site(parts: Runtime) -> UUID:
@@ -62,18 +62,18 @@ def test_no_minute_of_five_hundred_tenants_has_three_times_the_mean(
     """One clock, three hours: every duty of every tenant by its own place, and no minute crowded."""
     tenants = [a_served_site(parts) for _ in range(500)]
     with parts.store.unrestricted_unsafe() as session:
-        assert rota.reconcile(session) == 500 * len(rota.ROTA)
+        assert tenant_schedule.reconcile(session) == 500 * len(tenant_schedule.PERIODIC_JOBS)
     by_minute: Counter[int] = Counter()
     by_duty: Counter[str] = Counter()
     for _ in range(3 * 3600 // 30):
         hands.at += timedelta(seconds=30)
-        for _ in range(30 // rota.TICK):
+        for _ in range(30 // tenant_schedule.TICK):
             with parts.store.unrestricted_unsafe() as session:
                 found = asked(session, monkeypatch)
                 for tenant_id, name in found:
-                    duty = rota.ROTA[name]
+                    duty = tenant_schedule.PERIODIC_JOBS[name]
                     its = (SCHEDULES.c.tenant_id == tenant_id, SCHEDULES.c.duty == name)
-                    slot = rota.slot_after(tenant_id, duty, hands.at)
+                    slot = tenant_schedule.slot_after(tenant_id, duty, hands.at)
                     session.execute(update(SCHEDULES).where(*its).values(due_at=slot, asked_at=None))
             by_minute[int((hands.at - NOON).total_seconds() // 60)] += len(found)
             by_duty.update(name for _, name in found)
@@ -92,11 +92,11 @@ def test_after_a_stop_of_the_clock_what_is_overdue_is_asked_for_in_portions(
     for _ in range(60):
         a_served_site(parts)
     with parts.store.unrestricted_unsafe() as session:
-        rota.reconcile(session)
+        tenant_schedule.reconcile(session)
     hands.at += timedelta(days=2)
     with parts.store.unrestricted_unsafe() as session:
-        portions = [len(asked(session, monkeypatch)) for _ in range(3)]
-    assert portions == [rota._LEAST] * 3
+        page_sizer = [len(asked(session, monkeypatch)) for _ in range(3)]
+    assert page_sizer == [tenant_schedule._LEAST] * 3
 
 
 def test_two_clocks_ask_for_a_duty_once(
@@ -104,13 +104,13 @@ def test_two_clocks_ask_for_a_duty_once(
 ) -> None:
     a_served_site(parts)
     with parts.store.unrestricted_unsafe() as session:
-        rota.reconcile(session)
+        tenant_schedule.reconcile(session)
     hands.at += timedelta(days=2)
     with parts.store.unrestricted_unsafe() as first:
         monkeypatch.setattr(type(first), "enqueue", lambda *_args, **_given: None)
-        one = rota.ask(first)
+        one = tenant_schedule.ask(first)
         with parts.store.unrestricted_unsafe() as second:
-            two = rota.ask(second)
+            two = tenant_schedule.ask(second)
     assert not set(one) & set(two)
 
 
@@ -120,13 +120,13 @@ def test_a_duty_that_never_began_is_asked_for_again(
     """Redis lost the job: the row says so, since only the job itself moves it."""
     tenant_id = a_served_site(parts)
     with parts.store.bound_to(tenant_id) as session:
-        rota.start(session, tenant_id, at=hands.at)
+        tenant_schedule.start(session, at=hands.at)
     with parts.store.unrestricted_unsafe() as session:
         first = set(asked(session, monkeypatch))
         assert not set(asked(session, monkeypatch)) & first
     hands.at += timedelta(minutes=3)
     with parts.store.bound_to(tenant_id) as session:
-        rota.begin(session, tenant_id, "poll")
+        tenant_schedule.begin(session, "poll")
     with parts.store.unrestricted_unsafe() as session:
         again = {name for known, name in asked(session, monkeypatch) if known == tenant_id}
     assert again == {name for known, name in first if known == tenant_id} - {"poll"}
@@ -137,7 +137,7 @@ def test_who_is_not_served_has_no_duties_and_who_is_parked_only_the_probe(
 ) -> None:
     paused, disabled, parked = (a_served_site(parts) for _ in range(3))
     with parts.store.unrestricted_unsafe() as session:
-        rota.reconcile(session)
+        tenant_schedule.reconcile(session)
         session.execute(update(SCHEDULES).values(due_at=hands.at - timedelta(hours=1)))
         session.execute(update(INTEGRATIONS).where(INTEGRATIONS.c.tenant_id == paused).values(state="paused"))
         session.execute(update(TENANTS).where(TENANTS.c.id == disabled).values(state="disabled"))
@@ -145,22 +145,22 @@ def test_who_is_not_served_has_no_duties_and_who_is_parked_only_the_probe(
             update(INTEGRATIONS).where(INTEGRATIONS.c.tenant_id == parked).values(parked_because="credential")
         )
         assert asked(session, monkeypatch) == [(parked, "probe")]
-        rota.reconcile(session)
+        tenant_schedule.reconcile(session)
         left = session.execute(select(SCHEDULES.c.tenant_id, func.count()).group_by(SCHEDULES.c.tenant_id)).all()
-    assert [(row[0], row[1]) for row in left] == [(parked, len(rota.ROTA))]
+    assert [(row[0], row[1]) for row in left] == [(parked, len(tenant_schedule.PERIODIC_JOBS))]
 
 
 def test_a_place_is_the_tenants_own_and_the_next_one_comes_a_period_later() -> None:
-    poll, nightly = rota.ROTA["poll"], rota.ROTA["recent"]
+    poll, nightly = tenant_schedule.PERIODIC_JOBS["poll"], tenant_schedule.PERIODIC_JOBS["recent"]
     one, other = ids.new(), ids.new()
-    first = rota.slot_after(one, poll, NOON)
+    first = tenant_schedule.slot_after(one, poll, NOON)
     assert NOON < first <= NOON + timedelta(minutes=5)
-    assert rota.slot_after(one, poll, first) == first + timedelta(minutes=5)
-    assert rota.slot_after(one, poll, first - timedelta(seconds=1)) == first
-    assert rota.slot_after(other, poll, NOON) != first
-    nights = [rota.slot_after(ids.new(), nightly, NOON) for _ in range(50)]
+    assert tenant_schedule.slot_after(one, poll, first) == first + timedelta(minutes=5)
+    assert tenant_schedule.slot_after(one, poll, first - timedelta(seconds=1)) == first
+    assert tenant_schedule.slot_after(other, poll, NOON) != first
+    nights = [tenant_schedule.slot_after(ids.new(), nightly, NOON) for _ in range(50)]
     assert all(each.hour < 5 for each in nights), "between midnight and five, UTC"
 
 
 def test_every_tenants_duty_is_on_the_one_list() -> None:
-    assert set(rota.ROTA) == {each.spec.name for each in jobs.BY_THE_CLOCK if each.is_tenants}
+    assert set(tenant_schedule.PERIODIC_JOBS) == {each.spec.name for each in jobs.BY_THE_CLOCK if each.is_tenants}

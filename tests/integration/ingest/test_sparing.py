@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import select, update
 
 from app import clock, jobs
-from app.ingest import inbox, webhook
+from app.ingest.live import Drain
+from app.ingest.live import drain as draining
+from app.ingest.planning import inbox
 from app.store.schema import INBOX, INTEGRATIONS
 from tests.factories import a_paired_site
 from tests.fakes.jira import FakeSite
@@ -76,7 +78,7 @@ def test_the_end_of_an_issue_that_was_found_deleted_costs_no_question_when_it_is
     deliver(town.parts, town.tenant_id, gone, event="comment_deleted")
     deliver(town.parts, town.tenant_id, gone, event="jira:issue_deleted")
     with town.parts.store.bound_to(town.tenant_id) as session:
-        inbox.keep(session, town.tenant_id, "d", "comment_deleted", {"comment": {"id": comment}})
+        inbox.keep(session, "d", "comment_deleted", {"comment": {"id": comment}})
     assert town.drain() == 3
     assert asked(town) == {}
     # Anything else that is told of it is a reason to look.
@@ -102,7 +104,7 @@ def test_a_hidden_issue_that_was_called_deleted_is_back_when_it_is_shown_again(a
     assert town.differences() == []
 
 
-class Line:
+class QueueView:
     """A line in which somebody waits for the live lane, or nobody."""
 
     def __init__(self, *, is_live: bool) -> None:
@@ -112,10 +114,10 @@ class Line:
         return self._is_live
 
 
-def trickle(parts: Runtime, tenant_id: UUID, line: Line) -> tuple[int, float]:
+def trickle(parts: Runtime, tenant_id: UUID, queue_view: QueueView) -> tuple[int, float]:
     """Sixty deliveries, one every 20 ms, each with its job. Returns the searches, and the seconds from first to last."""
     site = FakeSite(60)
-    drain = webhook.Drain(parts.store, site, tenant_id, line=line)  # type: ignore[arg-type]  # fakes of both
+    drain = Drain(parts.store, site, tenant_id, queue_view=queue_view)  # type: ignore[arg-type]  # fakes of both
     over = threading.Event()
 
     def work() -> None:
@@ -138,31 +140,31 @@ def trickle(parts: Runtime, tenant_id: UUID, line: Line) -> tuple[int, float]:
 
 
 def test_a_site_that_keeps_changing_is_read_at_a_measured_pace(parts: Runtime, tenant_id: UUID) -> None:
-    searches, took = trickle(parts, tenant_id, Line(is_live=False))
-    assert searches <= took / webhook.GAP.total_seconds() + 2
+    searches, took = trickle(parts, tenant_id, QueueView(is_live=False))
+    assert searches <= took / draining.GAP.total_seconds() + 2
 
 
 def test_a_worker_that_another_site_waits_for_does_not_wait(
     parts: Runtime, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook, "_wait", lambda seconds: pytest.fail(f"waited {seconds} s"))
-    trickle(parts, tenant_id, Line(is_live=True))
+    monkeypatch.setattr(draining, "_wait", lambda seconds: pytest.fail(f"waited {seconds} s"))
+    trickle(parts, tenant_id, QueueView(is_live=True))
 
 
 def test_a_line_knows_who_waits_besides_the_tenant(parts: Runtime, tenant_id: UUID) -> None:
-    line, other = jobs.Line(parts.redis), a_paired_site(parts)[0].tenant_id
+    queue_view, other = jobs.QueueView(parts.redis), a_paired_site(parts)[0].tenant_id
     jobs.queue(parts.redis, jobs.Lane.LIVE).empty()
-    assert not line.is_live(besides=tenant_id)
+    assert not queue_view.is_live(besides=tenant_id)
     jobs.enqueue(parts.redis, jobs.WEBHOOKS, str(tenant_id), once_as=f"{tenant_id}-1")
-    assert not line.is_live(besides=tenant_id)
-    assert line.is_live(besides=other)
+    assert not queue_view.is_live(besides=tenant_id)
+    assert queue_view.is_live(besides=other)
 
 
 def test_where_jira_takes_long_another_worker_reads_on(
     parts: Runtime, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that was killed is not told from one that waits: neither holds up what it has not taken."""
-    monkeypatch.setattr(webhook, "_ALONE", timedelta(seconds=0.2))
+    monkeypatch.setattr(draining, "_ALONE", timedelta(seconds=0.2))
     has_begun, may_end, handled = threading.Event(), threading.Event(), list[int]()
 
     def hang(path: str, _page: object) -> None:
@@ -171,7 +173,7 @@ def test_where_jira_takes_long_another_worker_reads_on(
             may_end.wait(60)
 
     def run(site: FakeSite) -> int:
-        return webhook.Drain(parts.store, site, tenant_id).run(until=clock.now() + timedelta(seconds=60))  # type: ignore[arg-type]  # a fake wire
+        return Drain(parts.store, site, tenant_id).run(until=clock.now() + timedelta(seconds=60))  # type: ignore[arg-type]  # a fake wire
 
     deliver(parts, tenant_id, "100001")
     slow = threading.Thread(target=lambda: handled.append(run(FakeSite(20, hang))))
@@ -194,6 +196,6 @@ def test_deliveries_of_an_integration_that_is_paused_wait_and_keep_no_worker(par
         its = INTEGRATIONS.c.tenant_id == tenant_id
         session.execute(update(INTEGRATIONS).where(its).values(state="paused"))
     site, until = FakeSite(5), clock.now() + timedelta(seconds=15)
-    assert webhook.Drain(parts.store, site, tenant_id).run(until=until) == 0  # type: ignore[arg-type]  # a fake wire
+    assert Drain(parts.store, site, tenant_id).run(until=until) == 0  # type: ignore[arg-type]  # a fake wire
     assert site.asked == []
     assert clock.now() < until, "it went round and round until its time was up"

@@ -13,9 +13,10 @@ from sqlalchemy import text, update
 
 from app import clock
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense
-from app.ingest import completeness, counting, plan, sweep
-from app.ingest.backfill import Hand, walks_of
-from app.ingest.kept_counts import KeptCounts
+from app.ingest.backfill.worker import BackfillWorker, walk_limit
+from app.ingest.planning import plan
+from app.ingest.proof import counting, lost_jobs, verification
+from app.ingest.proof.count_cache import CountCache
 from app.integrations import ledger
 from app.integrations.model import State
 from app.store.schema import CHUNKS
@@ -29,15 +30,15 @@ if TYPE_CHECKING:
 
 def backfill(parts: Runtime, tenant_id: UUID, site: FakeSite) -> None:
     with parts.store.bound_to(tenant_id) as session:
-        plan.begin(session, tenant_id, site_concurrency=1)
-    hand = Hand(parts.store, FakeSites(site), tenant_id, walks_of(8), 4)  # type: ignore[arg-type]  # a fake wire
+        plan.begin_backfill(session, site_concurrency=1)
+    hand = BackfillWorker(parts.store, FakeSites(site), tenant_id, walk_limit(8), 4)  # type: ignore[arg-type]  # a fake wire
     assert hand.work(until=clock.now() + timedelta(seconds=20)) == "done"
 
 
 def verify(parts: Runtime, tenant_id: UUID, site: FakeSite) -> State:
-    completeness.verify(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
+    verification.verify(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
     with parts.store.bound_to(tenant_id) as session:
-        held = ledger.of_tenant(session, tenant_id)
+        held = ledger.of_tenant(session)
     assert held is not None
     return held.state
 
@@ -73,7 +74,7 @@ def test_a_count_that_keeps_failing_ends_the_verification(parts: Runtime, tenant
 
 def is_asked_for(parts: Runtime, tenant_id: UUID) -> bool:
     with parts.store.unrestricted_unsafe() as session:
-        return any(work.is_unverified for work in sweep.find_due(session) if work.tenant_id == tenant_id)
+        return any(work.is_unverified for work in lost_jobs.find_due(session) if work.tenant_id == tenant_id)
 
 
 def test_the_sweep_asks_for_a_verification_whose_job_was_lost(parts: Runtime, tenant_id: UUID) -> None:
@@ -108,13 +109,13 @@ def test_counts_that_were_held_back_go_on_where_they_were(parts: Runtime, tenant
         answered.append(path)
 
     site.misbehave = held_back
-    kept = KeptCounts(parts.redis, tenant_id)
+    kept = CountCache(parts.redis, tenant_id)
     for _ in range(5):
         left = iter(range(2))
         with pytest.raises(JiraBusy):
-            completeness._counted(site, projects, kept)  # type: ignore[arg-type]  # a fake wire
+            verification._counted(site, projects, kept)  # type: ignore[arg-type]  # a fake wire
     left = iter(range(2))
-    assert completeness._counted(site, projects, kept) == dict.fromkeys(projects, 7)  # type: ignore[arg-type]
+    assert verification._counted(site, projects, kept) == dict.fromkeys(projects, 7)  # type: ignore[arg-type]
     assert len(answered) == len(projects), "a project was counted twice"
 
 
@@ -123,12 +124,12 @@ def test_a_verification_that_is_over_leaves_no_count_to_the_next(parts: Runtime,
     backfill(parts, tenant_id, site)
     for _ in range(2):
         before = len(site.asked)
-        completeness.verify(parts.store, site, tenant_id, KeptCounts(parts.redis, tenant_id))  # type: ignore[arg-type]
+        verification.verify(parts.store, site, tenant_id, CountCache(parts.redis, tenant_id))  # type: ignore[arg-type]
         assert [path for path, _ in site.asked[before:]] == ["/rest/api/3/search/approximate-count"]
 
 
 def test_without_redis_every_attempt_counts_anew(tenant_id: UUID) -> None:
-    kept = KeptCounts(Redis(port=1, retry=Retry(NoBackoff(), 0)), tenant_id)
+    kept = CountCache(Redis(port=1, retry=Retry(NoBackoff(), 0)), tenant_id)
     kept.note("10000", 7)
     assert kept.known() == {}
     kept.forget()

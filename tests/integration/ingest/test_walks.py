@@ -11,10 +11,12 @@ from sqlalchemy import func, select, update
 from app import clock
 from app.catalog.registry import entity
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense, JiraRefused, TokenExpired
-from app.ingest import completeness, plan, walk
-from app.ingest.backfill import Hand
-from app.ingest.portions import ENOUGH, Portions
-from app.ingest.portions import FIRST as FIRST_PAGE
+from app.ingest.backfill import walk
+from app.ingest.backfill.page_size import ENOUGH, PageSizer
+from app.ingest.backfill.page_size import FIRST as FIRST_PAGE
+from app.ingest.backfill.worker import BackfillWorker
+from app.ingest.planning import plan
+from app.ingest.proof import verification
 from app.integrations import ledger
 from app.integrations.model import State
 from app.privacy.erase import erase_tenant_data
@@ -40,15 +42,15 @@ def backfill(
     tenant_id: UUID,
     site: FakeSite,
     *,
-    crew_size: int = 4,
+    thread_count: int = 4,
     rounds: int = 30,
-    portions: Portions = FULL_PAGES,
+    page_sizer: PageSizer = FULL_PAGES,
 ) -> None:
     """Plan, then lend hands until nothing waits; what is postponed is due at once, so that no test waits."""
     with parts.store.bound_to(tenant_id) as session:
-        plan.begin(session, tenant_id, site_concurrency=1)
+        plan.begin_backfill(session, site_concurrency=1)
     for _ in range(rounds):
-        hand = Hand(parts.store, FakeSites(site), tenant_id, 8, crew_size, portions=portions)  # type: ignore[arg-type]  # a fake wire
+        hand = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, thread_count, page_sizer=page_sizer)  # type: ignore[arg-type]  # a fake wire
         if hand.work(until=clock.now() + timedelta(seconds=20)) == "done":
             return
         with parts.store.bound_to(tenant_id) as session:
@@ -80,14 +82,14 @@ def test_a_large_project_is_halved_until_each_part_is_small(parts: Runtime, tena
 
 def test_the_newest_issues_come_first(parts: Runtime, tenant_id: UUID) -> None:
     site = FakeSite(3500)
-    backfill(parts, tenant_id, site, crew_size=1)
+    backfill(parts, tenant_id, site, thread_count=1)
     walked = [asked["jql"] for asked in site.searches()]
     assert "created <" not in walked[0]
 
 
 def test_a_site_never_sees_more_requests_at_once_than_it_may(parts: Runtime, tenant_id: UUID) -> None:
     site = FakeSite(6000, delay=0.02)
-    backfill(parts, tenant_id, site, crew_size=16)
+    backfill(parts, tenant_id, site, thread_count=16)
     assert 2 <= site.most_in_flight <= 8
 
 
@@ -141,8 +143,8 @@ def test_a_busy_site_is_left_alone_until_its_own_time(parts: Runtime, tenant_id:
             raise JiraBusy("429", due)
 
     with parts.store.bound_to(tenant_id) as session:
-        plan.begin(session, tenant_id, site_concurrency=1)
-    hand = Hand(parts.store, FakeSites(FakeSite(10, busy)), tenant_id, 8, 2, portions=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
+        plan.begin_backfill(session, site_concurrency=1)
+    hand = BackfillWorker(parts.store, FakeSites(FakeSite(10, busy)), tenant_id, 8, 2, page_sizer=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
     assert hand.work(until=clock.now() + timedelta(seconds=20)) == "later"
     (chunk,) = chunks(parts, tenant_id)
     assert (chunk.due_at, chunk.attempts) == (due, 0)
@@ -177,11 +179,11 @@ def test_a_refused_credential_is_told_and_probed_later(parts: Runtime, tenant_id
         raise JiraRefused("Jira answered 401.")
 
     with parts.store.bound_to(tenant_id) as session:
-        plan.begin(session, tenant_id, site_concurrency=1)
-    hand = Hand(parts.store, FakeSites(FakeSite(10, refuse)), tenant_id, 8, 2, portions=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
+        plan.begin_backfill(session, site_concurrency=1)
+    hand = BackfillWorker(parts.store, FakeSites(FakeSite(10, refuse)), tenant_id, 8, 2, page_sizer=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
     assert hand.work(until=clock.now() + timedelta(seconds=20)) == "later"
     with parts.store.bound_to(tenant_id) as session:
-        held = ledger.of_tenant(session, tenant_id)
+        held = ledger.of_tenant(session)
         assert claims.standing(session).due == 0
     assert held is not None
     assert (held.state.value, held.state_reason) == ("needs attention", "Jira refuses us: Jira answered 401.")
@@ -195,14 +197,14 @@ def test_a_paused_integration_stops_within_a_page(parts: Runtime, tenant_id: UUI
         pages_seen += path.endswith("/search/jql")
         if pages_seen == 3:
             with parts.store.unrestricted_unsafe() as session:
-                held = ledger.of_tenant(session, tenant_id)
+                held = ledger.of_tenant(session)
                 assert held is not None
                 ledger.pause(session, held.id)
 
     with parts.store.bound_to(tenant_id) as session:
-        plan.begin(session, tenant_id, site_concurrency=1)
+        plan.begin_backfill(session, site_concurrency=1)
     site = FakeSite(900, pause_after_three)
-    Hand(parts.store, FakeSites(site), tenant_id, 8, 1, portions=FULL_PAGES).work(
+    BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 1, page_sizer=FULL_PAGES).work(
         until=clock.now() + timedelta(seconds=20)
     )  # type: ignore[arg-type]  # a fake wire
     assert pages_seen == 3
@@ -217,14 +219,14 @@ def test_an_erasure_while_jira_is_asked_leaves_no_findings_behind(
 
     def counted_too_late(*_: object) -> int:
         with parts.store.unrestricted_unsafe() as session:
-            integration = ledger.of_tenant(session, tenant_id)
+            integration = ledger.of_tenant(session)
             assert integration is not None
             ledger.move_to(session, integration.id, State.DELETING)
         erase_tenant_data(parts.store, tenant_id)
         return 20
 
-    monkeypatch.setattr(completeness, "count", counted_too_late)
-    assert completeness.verify(parts.store, site, tenant_id) == []  # type: ignore[arg-type]  # a fake wire
+    monkeypatch.setattr(verification, "count", counted_too_late)
+    assert verification.verify(parts.store, site, tenant_id) == []  # type: ignore[arg-type]  # a fake wire
     with parts.store.bound_to(tenant_id) as session:
         for table in (COMPLETENESS, TALLIES):
             assert session.execute(select(func.count()).select_from(table)).scalar_one() == 0
@@ -263,9 +265,9 @@ def test_a_page_that_cannot_be_read_is_asked_for_again_after_a_pause(
 ) -> None:
     site = FakeSite(250, unreadable_with(137, failure))
     with parts.store.bound_to(tenant_id) as session:
-        plan.begin(session, tenant_id, site_concurrency=1)
+        plan.begin_backfill(session, site_concurrency=1)
     began = clock.now()
-    hand = Hand(parts.store, FakeSites(site), tenant_id, 8, 2, portions=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
+    hand = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 2, page_sizer=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
     assert hand.work(until=began + timedelta(seconds=20)) == "later"
     (chunk,) = chunks(parts, tenant_id)
     assert chunk.attempts == 1
@@ -313,16 +315,16 @@ def test_an_outage_longer_than_all_tries_loses_nothing_and_is_told(parts: Runtim
 
 def test_a_chunk_whose_workers_die_each_time_is_given_up(parts: Runtime, tenant_id: UUID) -> None:
     with parts.store.bound_to(tenant_id) as session:
-        plan.begin(session, tenant_id, site_concurrency=1)
+        plan.begin_backfill(session, site_concurrency=1)
     site = FakeSite(0)
     for _ in range(20):
         with parts.store.bound_to(tenant_id) as session:
-            if not claims.claim(session, tenant_id, at_once=8):
+            if not claims.claim(session, at_once=8):
                 break
             # Nobody comes back: the worker was killed, by what it had read perhaps.
             session.execute(update(CHUNKS).where(CHUNKS.c.entity != "field").values(state="done"))
             session.execute(update(CHUNKS).values(leased_until=clock.now() - timedelta(seconds=1)))
-    hand = Hand(parts.store, FakeSites(site), tenant_id, 8, 1, portions=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
+    hand = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 1, page_sizer=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
     hand.work(until=clock.now() + timedelta(seconds=20))
     (chunk,) = chunks(parts, tenant_id, "field")
     assert (chunk.state, site.asked) == ("failed", [])
@@ -334,13 +336,13 @@ def test_rows_that_stay_missing_are_asked_for_again_once(
 ) -> None:
     site = FakeSite(150)
     backfill(parts, tenant_id, site)
-    monkeypatch.setattr(completeness, "count", lambda *_: 151)
+    monkeypatch.setattr(verification, "count", lambda *_: 151)
     for due in (1, 0, 0):
-        completeness.verify(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
+        verification.verify(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
         with parts.store.bound_to(tenant_id) as session:
             assert claims.standing(session).due == due
             session.execute(update(CHUNKS).values(state="done"))
-            held = ledger.of_tenant(session, tenant_id)
+            held = ledger.of_tenant(session)
     assert held is not None
     assert held.state is State.NEEDS_ATTENTION
     assert "1 of 151 issue rows are missing" in (held.state_reason or "")
@@ -354,7 +356,7 @@ def test_pages_of_large_issues_hold_fewer_and_are_full_again_where_issues_are_us
         page["unread"] = "x" * (len(heavy) * ENOUGH // 5)
 
     site = FakeSite(600, weigh)
-    backfill(parts, tenant_id, site, crew_size=1, portions=Portions())
+    backfill(parts, tenant_id, site, thread_count=1, page_sizer=PageSizer())
     assert stored(parts, tenant_id) == 600
     sizes = [each["maxResults"] for each in site.searches()]
     assert sizes[0] == FIRST_PAGE
@@ -372,9 +374,9 @@ def test_a_search_that_is_out_of_order_ends_no_hand(parts: Runtime, tenant_id: U
 
     site = FakeSite(10, refuse)
     with parts.store.bound_to(tenant_id) as session:
-        plan.begin(session, tenant_id, site_concurrency=1)
+        plan.begin_backfill(session, site_concurrency=1)
     for _ in range(8):
-        hand = Hand(parts.store, FakeSites(site), tenant_id, 8, 2)  # type: ignore[arg-type]  # a fake wire
+        hand = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 2)  # type: ignore[arg-type]  # a fake wire
         assert hand.work(until=clock.now() + timedelta(seconds=20)) == "later"
         with parts.store.bound_to(tenant_id) as session:
             session.execute(update(CHUNKS).where(CHUNKS.c.state == "waiting").values(due_at=clock.now()))

@@ -35,7 +35,7 @@ def main() -> None:
     if dies_at == "before-commit":
         redeem._require_active = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
     elif dies_at == "before-burn":
-        parts.drawer.burn = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
+        parts.otp_store.burn = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
     redemption = parts.redemption
     redemption._attempts = _Unlimited()  # type: ignore[assignment]
 

@@ -15,7 +15,7 @@ from app import clock
 from app.errors import Conflicting, Gone, Missing, TooMany, Unproven
 from app.integrations import ledger
 from app.integrations.model import State
-from app.pairing import drawer
+from app.pairing import otp_store
 from app.pairing.unpair import unpair
 from app.store.schema import INTEGRATIONS, REDEMPTIONS
 from app.tenants import depart
@@ -180,7 +180,7 @@ def test_a_disconnected_site_can_be_paired_again(
 ) -> None:
     redeem(parts, site, otp)
     with parts.store.bound_to(site.tenant_id) as session:
-        assert unpair(session, site.tenant_id, reason="test")
+        assert unpair(session, reason="test")
     fresh = parts.mint.mint(account.id, integration.id).otp
     assert redeem(parts, site, fresh).state is State.BACKFILLING
 
@@ -224,7 +224,7 @@ def test_killed_before_the_commit_the_password_is_good_again(
     process.communicate("go\n")
     assert process.returncode == -9
     assert redemptions_of(parts, integration) == 0
-    time.sleep(drawer.CLAIM_MS / 1000 + 0.2)
+    time.sleep(otp_store.CLAIM_MS / 1000 + 0.2)
     assert redeem(parts, site, otp).tenant_id == site.tenant_id
 
 
@@ -236,7 +236,7 @@ def test_killed_before_the_burn_the_site_is_paired_and_the_password_spent(
     assert process.returncode == -9
     with parts.store.unrestricted_unsafe() as session:
         assert ledger.get(session, integration.id).tenant_id == site.tenant_id
-    time.sleep(drawer.CLAIM_MS / 1000 + 0.2)
+    time.sleep(otp_store.CLAIM_MS / 1000 + 0.2)
     with pytest.raises(Gone):
         redeem(parts, an_installed_site(parts), otp)
     assert redemptions_of(parts, integration) == 1

@@ -11,8 +11,8 @@ from redis import Redis
 from app.errors import Unavailable
 from app.pairing import password
 from app.pairing.attempts import Attempts
-from app.pairing.drawer import Drawer
 from app.pairing.mint import Mint
+from app.pairing.otp_store import OtpStore
 from app.pairing.redeem import Redemption
 from app.vault import Vault
 from app.web import sessions
@@ -36,14 +36,14 @@ def test_a_try_that_cannot_be_counted_is_refused() -> None:
 
 
 def test_no_password_is_made_or_taken(parts: Runtime) -> None:
-    vault, drawer, attempts = Vault([b"k" * 32]), Drawer(AWAY), Attempts(AWAY)
+    vault, otp_store, attempts = Vault([b"k" * 32]), OtpStore(AWAY), Attempts(AWAY)
     account, _ = an_account(parts)
     integration = an_integration(parts, account)
     site = an_installed_site(parts)
     with pytest.raises(Unavailable):
-        Mint(parts.store, vault, drawer, attempts, ttl_seconds=600).mint(account.id, integration.id)
+        Mint(parts.store, vault, otp_store, attempts, ttl_seconds=600).mint(account.id, integration.id)
     with pytest.raises(Unavailable):
-        Redemption(parts.store, vault, drawer, attempts).redeem(
+        Redemption(parts.store, vault, otp_store, attempts).redeem(
             site.tenant_id, "admin-1", password.make(), replace=False
         )
 

@@ -29,12 +29,12 @@ def tenant_id(parts: Runtime) -> UUID:
 
 def plan(parts: Runtime, tenant_id: UUID, *wanted: Wanted, again: bool = False) -> int:
     with parts.store.bound_to(tenant_id) as session:
-        return checkpoints.plan(session, tenant_id, wanted, again=again)
+        return checkpoints.plan(session, wanted, again=again)
 
 
 def claim(parts: Runtime, tenant_id: UUID, at_once: int = 8) -> Chunk | None:
     with parts.store.bound_to(tenant_id) as session:
-        return next(iter(claims.claim(session, tenant_id, at_once=at_once)), None)
+        return next(iter(claims.claim(session, at_once=at_once)), None)
 
 
 def expire_leases(parts: Runtime, tenant_id: UUID) -> None:
@@ -69,7 +69,7 @@ def test_half_a_crew_takes_what_can_wait_first_and_the_rest_when_there_is_no_suc
 ) -> None:
     plan(parts, tenant_id, Wanted("issue", "1", priority=30), *(Wanted("comment", known) for known in "23"))
     with parts.store.bound_to(tenant_id) as session:
-        found = [claims.claim(session, tenant_id, at_once=5, least=45, most=8) for _ in range(3)]
+        found = [claims.claim(session, at_once=5, least=45, most=8) for _ in range(3)]
     assert [[each.entity for each in chunks] for chunks in found] == [["comment", "comment"], ["issue"], []]
     assert found[0][0].lease == found[0][1].lease, "what is taken together is held as one"
 
@@ -98,7 +98,7 @@ def test_a_page_of_a_lost_lease_is_rolled_back_whole(parts: Runtime, tenant_id: 
 
     def store_a_page() -> None:
         with parts.store.bound_to(tenant_id) as session:
-            checkpoints.plan(session, tenant_id, [Wanted("comment", "10063")])
+            checkpoints.plan(session, [Wanted("comment", "10063")])
             checkpoints.finish(session, first)
 
     with pytest.raises(LeaseLost):

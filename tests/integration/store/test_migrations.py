@@ -10,7 +10,7 @@ import pytest
 from alembic import command
 from sqlalchemy import inspect
 
-from app.store import migrate
+from app.store.migrations import runner
 from app.store.schema import APP_ROLE, METADATA
 from app.store.session import make_engine
 from app.store.tables import entity_tables
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def test_migrations_make_exactly_the_declared_tables(empty_database_url: str) -> None:
-    migrate.upgrade(empty_database_url)
+    runner.upgrade(empty_database_url)
     engine = make_engine(empty_database_url)
     with engine.connect() as connection:
-        command.check(migrate.alembic_config(connection))
+        command.check(runner.alembic_config(connection))
         made = set(inspect(connection).get_table_names()) - {"alembic_version"}
     engine.dispose()
     assert made == set(METADATA.tables)
@@ -33,10 +33,10 @@ def test_migrations_make_exactly_the_declared_tables(empty_database_url: str) ->
 
 
 def test_every_migration_goes_down_and_up_again(empty_database_url: str) -> None:
-    migrate.upgrade(empty_database_url)
+    runner.upgrade(empty_database_url)
     engine = make_engine(empty_database_url)
     with engine.connect() as connection:
-        config = migrate.alembic_config(connection)
+        config = runner.alembic_config(connection)
         command.downgrade(config, "base")
         connection.commit()
         assert set(inspect(connection).get_table_names()) == {"alembic_version"}
@@ -47,9 +47,9 @@ def test_every_migration_goes_down_and_up_again(empty_database_url: str) -> None
 
 
 def test_a_second_upgrade_changes_nothing(empty_database_url: str) -> None:
-    migrate.upgrade(empty_database_url)
-    migrate.upgrade(empty_database_url)
-    state = migrate.examine(empty_database_url)
+    runner.upgrade(empty_database_url)
+    runner.upgrade(empty_database_url)
+    state = runner.examine(empty_database_url)
     assert state.applied == state.newest
     assert not state.is_exempt
 
@@ -69,8 +69,8 @@ def plain_owner(servers: Servers) -> Iterator[str]:
 
 
 def test_an_owner_who_was_granted_the_role_needs_no_right_to_grant_it(database_url: str, plain_owner: str) -> None:
-    migrate.upgrade(plain_owner)
-    state = migrate.examine(plain_owner)
+    runner.upgrade(plain_owner)
+    state = runner.examine(plain_owner)
     assert (state.applied, state.is_exempt) == (state.newest, False)
     with psycopg.connect(plain_owner) as connection:
         connection.execute(f"SET ROLE {APP_ROLE}")

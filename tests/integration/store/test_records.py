@@ -46,7 +46,7 @@ def a_user(known: str, **values: object) -> Row:
 
 def put(parts: Runtime, tenant_id: UUID, *rows: Row, at: datetime = NOON) -> dict[str, records.Applied]:
     with parts.store.bound_to(tenant_id) as session:
-        return records.apply(session, tenant_id, rows, read_at=at)
+        return records.apply(session, rows, read_at=at)
 
 
 def held(parts: Runtime, tenant_id: UUID, row: Row) -> Any:
@@ -99,7 +99,7 @@ def test_a_buried_issue_takes_its_children_along_and_can_come_back(parts: Runtim
     issue, comment = an_issue("1"), a_comment("c1", "1")
     put(parts, tenant_id, issue, comment)
     with parts.store.bound_to(tenant_id) as session:
-        records.bury(session, tenant_id, ISSUE, ["1"], at=NOON + timedelta(minutes=1), because="deleted")
+        records.bury(session, ISSUE, ["1"], at=NOON + timedelta(minutes=1), because="deleted")
     assert held(parts, tenant_id, comment).deleted_because == "deleted"
     put(parts, tenant_id, issue, at=NOON)  # read before the burial: no resurrection
     assert held(parts, tenant_id, issue).deleted_at is not None
@@ -113,9 +113,7 @@ def test_a_child_that_a_complete_list_no_longer_holds_is_buried(parts: Runtime, 
     later = NOON + timedelta(minutes=1)
     put(parts, tenant_id, an_issue("1", updated=later), at=later)
     with parts.store.bound_to(tenant_id) as session:
-        buried = records.bury_missing(
-            session, tenant_id, COMMENT, {"1": ["c2"]}, parent=ISSUE, updated={"1": later}, at=later
-        )
+        buried = records.bury_missing(session, COMMENT, {"1": ["c2"]}, parent=ISSUE, updated={"1": later}, at=later)
     assert buried == 1
     assert held(parts, tenant_id, a_comment("c1", "1")).deleted_at is not None
     assert held(parts, tenant_id, a_comment("c2", "1")).deleted_at is None
@@ -126,7 +124,7 @@ def test_a_lagging_read_buries_nothing(parts: Runtime, tenant_id: UUID) -> None:
     put(parts, tenant_id, an_issue("1", updated=fresh), a_comment("c1", "1"))
     with parts.store.bound_to(tenant_id) as session:
         buried = records.bury_missing(
-            session, tenant_id, COMMENT, {"1": []}, parent=ISSUE, updated={"1": NOON}, at=fresh + timedelta(minutes=1)
+            session, COMMENT, {"1": []}, parent=ISSUE, updated={"1": NOON}, at=fresh + timedelta(minutes=1)
         )
     assert buried == 0
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app import clock, runtime
-from app.ingest import sweep
+from app.ingest.proof import lost_jobs
 from app.privacy import erase
 from app.store.schema import CREDENTIALS, TENANTS
 from app.store.tables import tenant_owned
@@ -71,7 +71,7 @@ def test_a_rotated_secret_stays_good_for_the_overlap_and_is_gone_after(parts: Ru
         session.execute(
             update(CREDENTIALS).where(CREDENTIALS.c.tenant_id == site.tenant_id).values(previous_until=late)
         )
-        sweep.tidy(session)
+        lost_jobs.tidy(session)
     found = parts.keyring.find(site.client_key)
     assert found is not None
     assert found[1].previous is None
@@ -96,13 +96,13 @@ def test_an_uninstalled_site_is_purged_when_its_grace_is_over_and_not_before(
     tenant_id, client_key = site_with_data
     with parts.store.unrestricted_unsafe() as session:
         depart.uninstall(session, parts.keyring, client_key, issued_at=clock.epoch() + 1)
-        assert tenant_id not in sweep.find_purgeable(session)
+        assert tenant_id not in lost_jobs.find_purgeable(session)
     assert erase.erase_tenant_data(parts.store, tenant_id, is_purge=True) == 0
     assert rows_of(parts, tenant_id) > 0
     with parts.store.unrestricted_unsafe() as session:
         over = clock.now() - timedelta(seconds=1)
         session.execute(update(TENANTS).where(TENANTS.c.id == tenant_id).values(purge_after=over))
-        assert tenant_id in sweep.find_purgeable(session)
+        assert tenant_id in lost_jobs.find_purgeable(session)
     assert erase.erase_tenant_data(parts.store, tenant_id, is_purge=True) > 0
     assert rows_of(parts, tenant_id) == 0
     with parts.store.unrestricted_unsafe() as session:

@@ -36,14 +36,14 @@ def test_the_time_left_is_told_where_enough_is_known(
     now = clock.now()
     with parts.store.bound_to(tenant.tenant_id) as session:
         ledger.move_to(session, integration.id, State.BACKFILLING, started_at=now - timedelta(seconds=100))
-        records.tally(session, tenant.tenant_id, {"issue": done})
+        records.tally(session, {"issue": done})
         session.execute(
             insert(CHUNKS).values(
                 tenant_id=tenant.tenant_id, id=ids.new(), entity="issue", scope_id="1", lower=0, upper=1,
                 priority=30, state="waiting", due_at=now, expected=expected,
             )
         )  # fmt: skip
-        held = ledger.of_tenant(session, tenant.tenant_id)
+        held = ledger.of_tenant(session)
     assert held is not None
     found = progress_of(parts, held).seconds_left
     assert (found is None) == (left is None)
@@ -60,7 +60,7 @@ def test_points_are_visible_per_site_and_requests_and_refusals_for_all(parts: Ru
     assert after["requests"] - before["requests"] == 2
     assert after["endpoint"] - before.get("endpoint", 0) == 1
     with parts.store.bound_to(tenant.tenant_id) as session:
-        held = ledger.of_tenant(session, tenant.tenant_id)
+        held = ledger.of_tenant(session)
     assert held is not None
     assert held.id == integration.id
     assert progress_of(parts, held).points_this_hour == 2 + 1

@@ -19,7 +19,8 @@ from app.catalog.registry import entity
 from app.doors.connect import ConnectDoor
 from app.doors.install_keys import InstallKeys
 from app.errors import Gone
-from app.ingest import inbox, sweep
+from app.ingest.planning import inbox
+from app.ingest.proof import lost_jobs
 from app.integrations import accounts, ledger
 from app.jira import hosts
 from app.jira.wire import is_public
@@ -28,8 +29,8 @@ from app.store import records
 from app.store.schema import CREDENTIALS, INBOX, INTEGRATIONS, TENANTS
 from app.store.session import StoreFault
 from app.tenants import depart
+from app.tenants.install_key_cache import InstallKeyCache
 from app.tenants.model import Hook
-from app.tenants.shelf import Shelf
 from app.web import create_app
 from tests.conftest import BASE_URL
 from tests.factories import InstalledSite, a_paired_site, an_account, an_installed_site, an_integration
@@ -128,7 +129,7 @@ def test_a_promised_erasure_outlives_upgrades_and_switches(
 ) -> None:
     site, _ = a_paired_site(door)
     with door.store.bound_to(site.tenant_id) as session:
-        unpair(session, site.tenant_id, reason="test")
+        unpair(session, reason="test")
     promised = tenant_of(door, site.tenant_id).purge_after
     assert promised is not None
     assert install(client, a_token(atlassian, site.client_key), an_installed_body(site.client_key)).status_code == 204
@@ -140,10 +141,10 @@ def test_a_promised_erasure_outlives_upgrades_and_switches(
 def test_data_that_nobody_is_paired_with_is_promised_to_go(door: Runtime) -> None:
     site, integration = a_paired_site(door)
     with door.store.bound_to(site.tenant_id) as session:
-        records.tally(session, site.tenant_id, {"issue": 1})
+        records.tally(session, {"issue": 1})
     with door.store.unrestricted_unsafe() as session:
         ledger.move_to(session, integration.id, integration.state, tenant_id=None)
-        sweep.promise_erasure(session)
+        lost_jobs.promise_erasure(session)
     assert tenant_of(door, site.tenant_id).purge_after is not None
 
 
@@ -170,14 +171,14 @@ def test_an_uninstall_and_a_disconnect_at_one_moment_do_not_deadlock(door: Runti
             try:
                 with door.store.unrestricted_unsafe() as session:
                     depart.uninstall(session, door.keyring, site.client_key, issued_at=clock.epoch() + 1)
-                    ledger.of_tenant(session, site.tenant_id, lock=True)
+                    ledger.of_tenant(session, lock=True)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
                 errors.append(error)
 
         def disconnect(site: InstalledSite = site, errors: list[Exception] = errors) -> None:
             try:
                 with door.store.bound_to(site.tenant_id) as session:
-                    unpair(session, site.tenant_id, reason="test")
+                    unpair(session, reason="test")
             except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
                 errors.append(error)
 
@@ -194,7 +195,7 @@ def test_an_uninstall_and_a_disconnect_at_one_moment_do_not_deadlock(door: Runti
 def test_an_id_that_is_none_does_not_block_a_tenants_deliveries(door: Runtime, known: str) -> None:
     site, _ = a_paired_site(door)
     with door.store.bound_to(site.tenant_id) as session:
-        inbox.keep(session, site.tenant_id, str(ids.new()), "jira:issue_updated", {"issue": {"id": known}})
+        inbox.keep(session, str(ids.new()), "jira:issue_updated", {"issue": {"id": known}})
         body = session.execute(select(INBOX.c.body)).scalar_one()
     assert body == {"issues": []}
 
@@ -224,8 +225,8 @@ def test_a_display_address_that_is_no_name_does_not_reach_the_policy(
 
 def test_a_flood_of_invented_kids_does_not_keep_a_known_one_out(door: Runtime, atlassian: Atlassian) -> None:
     host = atlassian.key_host()
-    InstallKeys(("https://keys.test",), get=host, shelf=Shelf(door.store)).key(atlassian.kid)
-    flooded = InstallKeys(("https://keys.test",), get=host, shelf=Shelf(door.store))
+    InstallKeys(("https://keys.test",), get=host, key_cache=InstallKeyCache(door.store)).key(atlassian.kid)
+    flooded = InstallKeys(("https://keys.test",), get=host, key_cache=InstallKeyCache(door.store))
     for _ in range(100):
         with pytest.raises(Exception, match="Authentication failed"):
             flooded.key(str(ids.new()))
@@ -249,10 +250,10 @@ def test_a_burnt_password_leaves_a_newer_one_revocable(door: Runtime) -> None:
     account, _ = an_account(door)
     integration, site = an_integration(door, account), an_installed_site(door)
     first = door.mint.mint(account.id, integration.id)
-    held = door.drawer.claim(_digests(door, first.otp))
+    held = door.otp_store.claim(_digests(door, first.otp))
     assert held is not None
     second = door.mint.mint(account.id, integration.id)
-    door.drawer.burn(held)
+    door.otp_store.burn(held)
     third = door.mint.mint(account.id, integration.id)
     with pytest.raises(Gone):
         door.redemption.redeem(site.tenant_id, "admin", second.otp, replace=False)
@@ -334,13 +335,13 @@ def test_a_refused_install_spends_its_token(client: FlaskClient, atlassian: Atla
 def test_deliveries_are_kept_for_paired_sites_only_and_forgotten_after_a_week(door: Runtime) -> None:
     lonely = an_installed_site(door)
     with door.store.bound_to(lonely.tenant_id) as session:
-        assert not inbox.keep(session, lonely.tenant_id, "d", "jira:issue_updated", {"issue": {"id": "1"}})
+        assert not inbox.keep(session, "d", "jira:issue_updated", {"issue": {"id": "1"}})
     site, _ = a_paired_site(door)
     with door.store.bound_to(site.tenant_id) as session:
-        inbox.keep(session, site.tenant_id, "d", "jira:issue_updated", {"issue": {"id": "1"}})
+        inbox.keep(session, "d", "jira:issue_updated", {"issue": {"id": "1"}})
         session.execute(update(INBOX).values(done_at=clock.now() - timedelta(days=8)))
     with door.store.unrestricted_unsafe() as session:
-        sweep.tidy(session)
+        lost_jobs.tidy(session)
     with door.store.bound_to(site.tenant_id) as session:
         assert session.execute(select(INBOX)).all() == []
 
@@ -353,7 +354,7 @@ def test_a_value_that_does_not_fit_is_not_quoted(door: Runtime) -> None:
 
     def store() -> None:
         with door.store.bound_to(site.tenant_id) as session:
-            records.apply(session, site.tenant_id, [row], read_at=clock.now())
+            records.apply(session, [row], read_at=clock.now())
 
     with pytest.raises((StoreFault, psycopg.DataError)) as caught:
         store()

@@ -10,7 +10,7 @@ from redis import Redis
 from rq.serializers import JSONSerializer
 
 from app import ids, jobs
-from app.jobs import Lane, Line, queue
+from app.jobs import Lane, QueueView, queue
 from tests.integration.workers.endless import DONE
 from workers.turns import TurnTaker
 
@@ -68,34 +68,34 @@ def test_what_somebody_waits_for_comes_before_both(redis: Redis) -> None:
 
 
 def test_a_hand_is_wanted_elsewhere_when_another_tenants_waits(redis: Redis) -> None:
-    line = Line(redis)
-    assert not line.is_wanted_elsewhere(ONE)
+    queue_view = QueueView(redis)
+    assert not queue_view.is_wanted_elsewhere(ONE)
     jobs.enqueue(redis, jobs.BACKFILL, str(ONE))
     jobs.enqueue(redis, jobs.BACKFILL, str(ONE), once_as=f"{ONE}-called")
     jobs.enqueue(redis, jobs.REREAD, str(ONE))
-    assert not line.is_wanted_elsewhere(ONE), "another hand of its own is no reason to go"
+    assert not queue_view.is_wanted_elsewhere(ONE), "another hand of its own is no reason to go"
     jobs.enqueue(redis, jobs.BACKFILL, str(OTHER))
-    assert line.is_wanted_elsewhere(ONE)
-    assert line.is_wanted_elsewhere(OTHER)
-    assert line.hands() == {ONE: 2, OTHER: 1}
-    assert (line.waiting(ONE), line.waiting(ids.new())) == (2, 0)
+    assert queue_view.is_wanted_elsewhere(ONE)
+    assert queue_view.is_wanted_elsewhere(OTHER)
+    assert queue_view.waiting_workers() == {ONE: 2, OTHER: 1}
+    assert (queue_view.waiting(ONE), queue_view.waiting(ids.new())) == (2, 0)
 
 
 def test_a_hand_is_wanted_elsewhere_when_somebody_live_waits_but_not_for_upkeep(redis: Redis) -> None:
-    line = Line(redis)
+    queue_view = QueueView(redis)
     jobs.enqueue(redis, jobs.SWEEP, once_as="1")
-    assert not line.is_wanted_elsewhere(ONE)
+    assert not queue_view.is_wanted_elsewhere(ONE)
     jobs.enqueue(redis, jobs.WEBHOOKS, str(ONE))
-    assert line.is_wanted_elsewhere(ONE)
+    assert queue_view.is_wanted_elsewhere(ONE)
 
 
 def test_without_redis_a_hand_stays() -> None:
-    line = Line(Redis(port=1))
-    assert not line.is_wanted_elsewhere(ONE)
-    assert line.waiting(ONE) == 0
+    queue_view = QueueView(Redis(port=1))
+    assert not queue_view.is_wanted_elsewhere(ONE)
+    assert queue_view.waiting(ONE) == 0
 
 
 def test_a_new_sites_hands_come_before_those_that_wait(redis: Redis) -> None:
     jobs.enqueue(redis, jobs.BACKFILL, str(ONE))
     jobs.enqueue(redis, jobs.BACKFILL, str(OTHER), is_first=True)
-    assert next(Line(redis)._jobs(jobs.Lane.BULK, 1)) == ("backfill", str(OTHER))
+    assert next(QueueView(redis)._jobs(jobs.Lane.BULK, 1)) == ("backfill", str(OTHER))

@@ -10,7 +10,9 @@ import pytest
 
 from app import clock, jobs
 from app.errors import JiraBusy, Missing
-from app.ingest import backfill, completeness, plan
+from app.ingest import proof
+from app.ingest.backfill import worker
+from app.ingest.planning import plan
 from app.integrations import ledger
 from app.integrations.model import State
 from tests.factories import a_paired_site, an_account, an_integration
@@ -37,15 +39,15 @@ def test_an_erasure_that_comes_twice_finds_nothing_left_to_do(parts: Runtime, is
 
 
 def test_the_sweep_lends_no_more_hands_than_can_do_something(parts: Runtime) -> None:
-    tenant_id, line = a_paired_site(parts)[0].tenant_id, jobs.Line(parts.redis)
+    tenant_id, queue_view = a_paired_site(parts)[0].tenant_id, jobs.QueueView(parts.redis)
     with parts.store.bound_to(tenant_id) as session:
-        plan.begin(session, tenant_id, site_concurrency=0)
+        plan.begin_backfill(session, site_concurrency=0)
     for lent in (0, 1):
         for _ in range(lent):
             jobs.enqueue(parts.redis, jobs.BACKFILL, str(tenant_id))
         for _ in range(3):
             SWEEP(parts)
-            assert line.waiting(tenant_id) == backfill.hands(parts.settings) + lent
+            assert queue_view.waiting(tenant_id) == worker.worker_count(parts.settings) + lent
 
 
 @pytest.mark.parametrize(("seconds", "parked"), [(2.0, 1), (30.0, 0)])
@@ -59,7 +61,7 @@ def test_a_verification_that_is_held_back_for_a_moment_goes_on_then(
     def held_back(*_given: object) -> None:
         raise JiraBusy("Held back.", retry_at)
 
-    monkeypatch.setattr(completeness, "verify", held_back)
+    monkeypatch.setattr(proof, "verify", held_back)
     for _ in range(2):
         with pytest.raises(JiraBusy):
             VERIFY(parts, str(tenant_id))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from app.catalog.language import Json
+    from app.catalog.json_value import Json
 
 SITE = Fields(story_points=("customfield_10024",), sprint="customfield_10020", epic_link="customfield_10014")
 """The recorded Cloud site's own field ids, as its `field.json` tells."""

@@ -10,13 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.catalog.extract import Page, Row, extract
-from app.catalog.language import Fields, account_of
+from app.catalog.json_value import account_of
+from app.catalog.language import Fields
 from app.catalog.registry import all_entities, entity
 from app.errors import PoisonRecord
 from tests.unit.catalog.recorded import SITE, everything, rows_of, top_ups_of
 
 if TYPE_CHECKING:
-    from app.catalog.language import Json
+    from app.catalog.json_value import Json
 
 _NESTED = 2_000
 

@@ -16,7 +16,7 @@ from app.errors import PoisonRecord
 from tests.unit.catalog.recorded import SITE, said
 
 if TYPE_CHECKING:
-    from app.catalog.language import Json
+    from app.catalog.json_value import Json
 
 _NESTED = 2_000
 

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from app.config import Settings
-from app.doors.connect import ConnectDoor, Knock
+from app.doors.connect import ConnectDoor, ConnectRequest
 from app.doors.install_keys import InstallKeys
 from app.errors import Unavailable, Unproven
 from app.tenants.keyring import Secrets
@@ -61,17 +61,17 @@ def door(ring: Ring, host: KeyHost) -> ConnectDoor:
     return ConnectDoor(settings, ring, InstallKeys(("https://keys.test",), get=host))  # type: ignore[arg-type]
 
 
-def posted(path: str, token: str) -> Knock:
+def posted(path: str, token: str) -> ConnectRequest:
     """A request with the token where Jira and our own page put it."""
-    return Knock("POST", f"/base{path}", (f"JWT {token}",), ())
+    return ConnectRequest("POST", f"/base{path}", (f"JWT {token}",), ())
 
 
-def loaded(target: str, token: str) -> Knock:
+def loaded(target: str, token: str) -> ConnectRequest:
     """A page with the token in its query."""
-    return Knock("GET", f"/base{target}&jwt={token}", (), (token,))
+    return ConnectRequest("GET", f"/base{target}&jwt={token}", (), (token,))
 
 
-def lifecycle_knock(atlassian: Atlassian, **override: Any) -> Knock:
+def lifecycle_knock(atlassian: Atlassian, **override: Any) -> ConnectRequest:
     return posted(HOOK, atlassian.lifecycle_token(HOOK, "acme", BASE, **override))
 
 
@@ -93,20 +93,20 @@ def test_lifecycle_asks_no_keyring_since_the_site_may_be_new(
 
 def test_server_takes_the_sites_signature(door: ConnectDoor, atlassian: Atlassian) -> None:
     token = atlassian.shared_secret_token("POST", WEBHOOK, "acme", SECRET)
-    knocked = door.server(posted(WEBHOOK, token))
-    assert (knocked.tenant, knocked.account_id) == (ACME, None)
-    assert abs(knocked.issued_at - time.time()) < 30
+    caller = door.server(posted(WEBHOOK, token))
+    assert (caller.tenant, caller.account_id) == (ACME, None)
+    assert abs(caller.issued_at - time.time()) < 30
 
 
 def test_page_takes_the_sites_signature_in_the_query(door: ConnectDoor, atlassian: Atlassian) -> None:
     token = atlassian.shared_secret_token("GET", PAGE, "acme", SECRET, sub="admin-1")
-    knocked = door.page(loaded(PAGE, token))
-    assert (knocked.tenant, knocked.account_id) == (ACME, "admin-1")
+    caller = door.page(loaded(PAGE, token))
+    assert (caller.tenant, caller.account_id) == (ACME, "admin-1")
 
 
 def test_context_takes_a_context_token(door: ConnectDoor, atlassian: Atlassian) -> None:
-    knocked = door.context(posted(CALL, atlassian.context_token("acme", SECRET, "admin-1")))
-    assert (knocked.tenant, knocked.account_id) == (ACME, "admin-1")
+    caller = door.context(posted(CALL, atlassian.context_token("acme", SECRET, "admin-1")))
+    assert (caller.tenant, caller.account_id) == (ACME, "admin-1")
 
 
 # --- and at no other
@@ -131,7 +131,9 @@ def test_no_door_takes_another_doors_token(
 ) -> None:
     token = _tokens(atlassian)[kind]
     in_header = place == "header"
-    knock = Knock(method, f"/base{CALL}", (f"JWT {token}",) if in_header else (), () if in_header else (token,))
+    connect_request = ConnectRequest(
+        method, f"/base{CALL}", (f"JWT {token}",) if in_header else (), () if in_header else (token,)
+    )
     # A token for GET of an address is as good in the header of a GET there, whatever Jira meant it for.
     good = {
         "lifecycle": [("lifecycle", "header", "POST")],
@@ -139,12 +141,12 @@ def test_no_door_takes_another_doors_token(
         "page": [("page", "query", "GET")],
         "context": [("context", "header", "GET"), ("context", "header", "POST")],
     }
-    enter: Callable[[Knock], object] = getattr(door, at)
+    enter: Callable[[ConnectRequest], object] = getattr(door, at)
     if (kind, place, method) in good[at]:
-        assert enter(knock)
+        assert enter(connect_request)
     else:
         with pytest.raises(Unproven):
-            enter(knock)
+            enter(connect_request)
 
 
 # --- exactly one token, in the one place
@@ -170,22 +172,24 @@ def test_header_doors_want_one_header_of_the_jwt_scheme(
     door: ConnectDoor, atlassian: Atlassian, at: str, authorizations: tuple[str, ...]
 ) -> None:
     token = _tokens(atlassian)[at]
-    knock = Knock("POST", f"/base{CALL}", tuple(each.format(token=token) for each in authorizations), ())
+    connect_request = ConnectRequest(
+        "POST", f"/base{CALL}", tuple(each.format(token=token) for each in authorizations), ()
+    )
     with pytest.raises(Unproven):
-        getattr(door, at)(knock)
+        getattr(door, at)(connect_request)
 
 
 @pytest.mark.parametrize("scheme", ["JWT", "jwt", "Jwt"])
 def test_the_schemes_case_does_not_matter(door: ConnectDoor, atlassian: Atlassian, scheme: str) -> None:
     token = atlassian.context_token("acme", SECRET, "admin-1")
-    assert door.context(Knock("GET", f"/base{CALL}", (f"{scheme} {token}",), ())).tenant == ACME
+    assert door.context(ConnectRequest("GET", f"/base{CALL}", (f"{scheme} {token}",), ())).tenant == ACME
 
 
 @pytest.mark.parametrize("at", ["lifecycle", "server", "context"])
 def test_header_doors_refuse_a_second_token_in_the_query(door: ConnectDoor, atlassian: Atlassian, at: str) -> None:
     token = _tokens(atlassian)[at]
     with pytest.raises(Unproven):
-        getattr(door, at)(Knock("POST", f"/base{CALL}?jwt={token}", (f"JWT {token}",), (token,)))
+        getattr(door, at)(ConnectRequest("POST", f"/base{CALL}?jwt={token}", (f"JWT {token}",), (token,)))
 
 
 def test_page_refuses_a_second_token_anywhere(door: ConnectDoor, atlassian: Atlassian) -> None:
@@ -397,7 +401,7 @@ def test_a_rotated_secret_is_good_while_the_keyring_keeps_it(
 def test_each_class_has_a_longest_life(door: ConnectDoor, atlassian: Atlassian, at: str, life: int) -> None:
     now = int(time.time())
 
-    def knock(seconds: int) -> Knock:
+    def connect_request(seconds: int) -> ConnectRequest:
         times = {"iat": now, "exp": now + seconds}
         if at == "page":
             return loaded(PAGE, atlassian.shared_secret_token("GET", PAGE, "acme", SECRET, **times))
@@ -407,23 +411,23 @@ def test_each_class_has_a_longest_life(door: ConnectDoor, atlassian: Atlassian, 
             return posted(WEBHOOK, atlassian.shared_secret_token("POST", WEBHOOK, "acme", SECRET, **times))
         return lifecycle_knock(atlassian, **times)
 
-    assert getattr(door, at)(knock(life))
+    assert getattr(door, at)(connect_request(life))
     with pytest.raises(Unproven):
-        getattr(door, at)(knock(life + 1))
+        getattr(door, at)(connect_request(life + 1))
 
 
 @pytest.mark.parametrize("at", ["server", "page", "context", "lifecycle"])
 def test_an_expired_token_is_refused(door: ConnectDoor, atlassian: Atlassian, at: str) -> None:
     now = int(time.time())
     times = {"iat": now - 200, "exp": now - 40}
-    knock = {
+    connect_request = {
         "server": posted(WEBHOOK, atlassian.shared_secret_token("POST", WEBHOOK, "acme", SECRET, **times)),
         "page": loaded(PAGE, atlassian.shared_secret_token("GET", PAGE, "acme", SECRET, **times)),
         "context": posted(CALL, atlassian.context_token("acme", SECRET, "admin-1", **times)),
         "lifecycle": lifecycle_knock(atlassian, **times),
     }[at]
     with pytest.raises(Unproven):
-        getattr(door, at)(knock)
+        getattr(door, at)(connect_request)
 
 
 @pytest.mark.parametrize("state", [State.DISABLED, State.UNINSTALLED])

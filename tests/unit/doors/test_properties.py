@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.doors import tokens
-from app.doors.connect import ConnectDoor, Knock
+from app.doors.connect import ConnectDoor, ConnectRequest
 from app.doors.install_keys import InstallKeys
 from app.doors.query_hash import CONTEXT, hashes
 from app.errors import Unproven
@@ -203,8 +203,8 @@ _HEADERS = st.one_of(
 def test_no_knock_makes_a_door_raise_or_open(
     name: str, method: str, target: str, headers: list[str], in_query: list[str]
 ) -> None:
-    knock = Knock(method, target, tuple(headers), tuple(in_query))
-    assert _unproven_or(lambda: getattr(DOOR, name)(knock)) is None
+    connect_request = ConnectRequest(method, target, tuple(headers), tuple(in_query))
+    assert _unproven_or(lambda: getattr(DOOR, name)(connect_request)) is None
 
 
 @pytest.mark.parametrize("name", ["lifecycle", "server", "page"])
@@ -215,15 +215,15 @@ def test_no_knock_makes_a_door_raise_or_open(
 )
 def test_a_context_token_opens_no_other_door(name: str, method: str, target: str, carrier: str) -> None:
     token = _good()
-    knock = Knock(
+    connect_request = ConnectRequest(
         method,
         target if carrier == "header" else f"{target}?jwt={token}",
         (f"JWT {token}",) if carrier != "query" else (),
         (token,) if carrier != "header" else (),
     )
-    assert _unproven_or(lambda: getattr(DOOR, name)(knock)) is None
+    assert _unproven_or(lambda: getattr(DOOR, name)(connect_request)) is None
 
 
 def test_the_context_door_does_open() -> None:
     """Guards the tests above: the same token at its own door."""
-    assert DOOR.context(Knock("POST", "/base/jira/pairing", (f"JWT {_good()}",), ())).account_id == "user-1"
+    assert DOOR.context(ConnectRequest("POST", "/base/jira/pairing", (f"JWT {_good()}",), ())).account_id == "user-1"

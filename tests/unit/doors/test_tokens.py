@@ -19,7 +19,7 @@ from tests.fakes.atlassian import raw_token
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from tests.fakes.atlassian import Atlassian, Part
+    from tests.fakes.atlassian import Atlassian, Share
 
 SECRET = "s" * 48
 HS = {"alg": "HS256", "typ": "JWT"}
@@ -51,12 +51,12 @@ def text_of(replaced: str, value: str) -> str:
     return json.dumps(claims(**{replaced: "@"})).replace('"@"', value)
 
 
-def read(header: Part = HS, payload: Part | None = None, key: Any = SECRET, algorithm: str = "HS256") -> Any:
+def read(header: Share = HS, payload: Share | None = None, key: Any = SECRET, algorithm: str = "HS256") -> Any:
     raw = raw_token(header, claims() if payload is None else payload, key)
     return tokens.read(raw, algorithm=algorithm, longest_life=3600)
 
 
-def accept(payload: Part | None = None) -> Any:
+def accept(payload: Share | None = None) -> Any:
     """Read and verify, as a door does."""
     return tokens.verify(read(payload=payload), SECRET)
 
@@ -91,7 +91,7 @@ def test_whole_numbers_written_with_a_point_are_whole(value: float) -> None:
     assert accept(claims(iat=value)).issued_at == NOW
 
 
-HEADERS: dict[str, Part] = {
+HEADERS: dict[str, Share] = {
     "alg none": {"alg": "none"},
     "alg None": {"alg": "None"},
     "alg nOnE": {"alg": "nOnE"},
@@ -124,12 +124,12 @@ HEADERS: dict[str, Part] = {
 
 
 @pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
-def test_every_other_header_is_refused(header: Part) -> None:
+def test_every_other_header_is_refused(header: Share) -> None:
     with pytest.raises(Unproven):
         read(header)
 
 
-PAYLOADS: dict[str, Part] = {
+PAYLOADS: dict[str, Share] = {
     "no iss": claims(iss=None),
     "iss a list": claims(iss=["client-1"]),
     "iss an object": claims(iss={"client-1": 1}),
@@ -174,7 +174,7 @@ PAYLOADS: dict[str, Part] = {
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-def test_every_other_payload_is_refused_before_the_signature_is_looked_at(payload: Part) -> None:
+def test_every_other_payload_is_refused_before_the_signature_is_looked_at(payload: Share) -> None:
     with pytest.raises(Unproven):
         read(payload=payload)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.ingest.events import IGNORED
-from app.ingest.hints import happened_at, hints_of
+from app.ingest.planning.delivery_ids import happened_at, hints_of
+from app.ingest.planning.events import IGNORED
 
 if TYPE_CHECKING:
     from pathlib import Path

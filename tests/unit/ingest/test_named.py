@@ -10,9 +10,9 @@ import pytest
 
 from app import clock
 from app.errors import JiraDown, JiraRejected
-from app.ingest import named
 from app.jira.client import Answer
 from app.jira.failures import failure_of
+from app.sources import by_ids
 
 
 @dataclass
@@ -46,7 +46,7 @@ def ids(*numbers: int) -> list[str]:
 
 def test_all_known_is_one_request() -> None:
     jira = Jira({"1", "2", "3"})
-    found = named.read(jira, ids(1, 2, 3))  # type: ignore[arg-type]  # a fake wire
+    found = by_ids.read(jira, ids(1, 2, 3))  # type: ignore[arg-type]  # a fake wire
     assert ([body["id"] for body in found.bodies], found.absent) == (["1", "2", "3"], [])  # type: ignore[call-overload, index]  # our own bodies
     assert len(jira.asked) == 1
     assert jira.asked[0]["maxResults"] == 50
@@ -54,39 +54,39 @@ def test_all_known_is_one_request() -> None:
 
 def test_unknown_ones_are_left_out_by_what_jira_says() -> None:
     jira = Jira(set(ids(*range(100, 150))) - {"107", "140"})
-    found = named.read(jira, ids(*range(100, 150)))  # type: ignore[arg-type]  # a fake wire
+    found = by_ids.read(jira, ids(*range(100, 150)))  # type: ignore[arg-type]  # a fake wire
     assert (len(found.bodies), found.absent) == (48, ["107", "140"])
     assert len(jira.asked) == 2
 
 
 def test_so_many_unknown_that_jiras_words_are_cut_off() -> None:
     jira = Jira({"105"})
-    found = named.read(jira, ids(*range(100, 150)))  # type: ignore[arg-type]  # a fake wire
+    found = by_ids.read(jira, ids(*range(100, 150)))  # type: ignore[arg-type]  # a fake wire
     assert found.bodies == [{"id": "105"}]
     assert len(found.absent) == 49
 
 
 def test_words_that_quote_no_id_are_met_by_halving() -> None:
     jira = Jira(set(ids(*range(100, 150))) - {"107"}, says="An issue does not exist.")
-    found = named.read(jira, ids(*range(100, 150)))  # type: ignore[arg-type]  # a fake wire
+    found = by_ids.read(jira, ids(*range(100, 150)))  # type: ignore[arg-type]  # a fake wire
     assert (len(found.bodies), found.absent) == (49, ["107"])
     assert len(jira.asked) <= 14
 
 
 def test_nothing_known_is_no_failure() -> None:
-    found = named.read(Jira(set()), ids(7, 8))  # type: ignore[arg-type]  # a fake wire
+    found = by_ids.read(Jira(set()), ids(7, 8))  # type: ignore[arg-type]  # a fake wire
     assert (found.bodies, found.absent) == ([], ["7", "8"])
 
 
 def test_nothing_asked_is_no_request() -> None:
     jira = Jira(set())
-    assert named.read(jira, []).bodies == []  # type: ignore[arg-type]  # a fake wire
+    assert by_ids.read(jira, []).bodies == []  # type: ignore[arg-type]  # a fake wire
     assert jira.asked == []
 
 
 def test_small_pages_are_walked() -> None:
     jira = Jira(set(ids(*range(100, 150))), page_size=20)
-    assert len(named.read(jira, ids(*range(100, 150))).bodies) == 50  # type: ignore[arg-type]  # a fake wire
+    assert len(by_ids.read(jira, ids(*range(100, 150))).bodies) == 50  # type: ignore[arg-type]  # a fake wire
     assert len(jira.asked) == 3
 
 
@@ -96,7 +96,7 @@ def test_another_failure_stays_one() -> None:
             raise JiraDown(f"no answer to {path} {body}")
 
     with pytest.raises(JiraDown):
-        named.read(Down(set()), ids(1))  # type: ignore[arg-type]  # a fake wire
+        by_ids.read(Down(set()), ids(1))  # type: ignore[arg-type]  # a fake wire
 
 
 def test_a_refusal_keeps_the_numbers_it_quotes_and_nothing_else() -> None:

@@ -8,84 +8,84 @@ from uuid import uuid4
 
 import pytest
 
-from app.ingest.portions import ENOUGH, FIRST, Portions
+from app.ingest.backfill.page_size import ENOUGH, FIRST, PageSizer
 from app.jira import pages
 
 TENANT, PROJECT = uuid4(), "10000"
 USUAL, HEAVY = 33_000, 620_000
 
 
-def size(portions: Portions, project: str = PROJECT, *, left: int | None = 1000) -> int:
-    return portions.size_for(TENANT, project, left)
+def size(page_sizer: PageSizer, project: str = PROJECT, *, left: int | None = 1000) -> int:
+    return page_sizer.size_for(TENANT, project, left)
 
 
-def read(portions: Portions, octets: int, *, times: int = 1) -> list[int]:
+def read(page_sizer: PageSizer, octets: int, *, times: int = 1) -> list[int]:
     """Read pages of issues of so many octets each. Returns their sizes."""
     sizes = []
     for _ in range(times):
-        sizes.append(size(portions))
-        portions.weigh(TENANT, PROJECT, issues=sizes[-1], octets=sizes[-1] * octets)
+        sizes.append(size(page_sizer))
+        page_sizer.weigh(TENANT, PROJECT, issues=sizes[-1], octets=sizes[-1] * octets)
     return sizes
 
 
 def test_usual_issues_come_in_full_pages_after_the_first() -> None:
-    assert read(Portions(), USUAL, times=4) == [FIRST, pages.FULL, pages.FULL, pages.FULL]
+    assert read(PageSizer(), USUAL, times=4) == [FIRST, pages.FULL, pages.FULL, pages.FULL]
 
 
 def test_large_issues_come_in_pages_that_are_small_enough() -> None:
-    sizes = read(Portions(), HEAVY, times=4)
+    sizes = read(PageSizer(), HEAVY, times=4)
     assert all(each * HEAVY <= 1.25 * ENOUGH for each in sizes[1:]), sizes
     assert all(each * HEAVY >= ENOUGH / 2 for each in sizes[1:]), sizes
 
 
 def test_an_issue_that_is_larger_than_a_page_comes_alone() -> None:
-    assert read(Portions(), 2 * ENOUGH, times=3) == [FIRST, 1, 1]
+    assert read(PageSizer(), 2 * ENOUGH, times=3) == [FIRST, 1, 1]
 
 
 def test_a_project_that_grows_heavy_is_noticed_with_the_first_page_and_forgotten_when_it_is_over() -> None:
-    portions = Portions()
-    read(portions, USUAL, times=5)
-    first, second, third, *_ = read(portions, HEAVY, times=5)
+    page_sizer = PageSizer()
+    read(page_sizer, USUAL, times=5)
+    first, second, third, *_ = read(page_sizer, HEAVY, times=5)
     assert (first, second < 15, third < 10) == (pages.FULL, True, True)
-    assert read(portions, USUAL, times=12)[-1] == pages.FULL
+    assert read(page_sizer, USUAL, times=12)[-1] == pages.FULL
 
 
 def test_one_strange_issue_changes_little() -> None:
-    portions = Portions()
-    read(portions, USUAL, times=5)
-    portions.weigh(TENANT, PROJECT, issues=pages.FULL, octets=pages.FULL * USUAL + 2_000_000)
-    assert size(portions) == pages.FULL
-    portions.weigh(TENANT, PROJECT, issues=0, octets=5000)
-    assert size(portions) == pages.FULL
+    page_sizer = PageSizer()
+    read(page_sizer, USUAL, times=5)
+    page_sizer.weigh(TENANT, PROJECT, issues=pages.FULL, octets=pages.FULL * USUAL + 2_000_000)
+    assert size(page_sizer) == pages.FULL
+    page_sizer.weigh(TENANT, PROJECT, issues=0, octets=5000)
+    assert size(page_sizer) == pages.FULL
 
 
 def test_small_differences_do_not_change_the_size_within_a_walk() -> None:
-    portions = Portions()
-    sizes = [read(portions, octets)[0] for octets in (HEAVY, HEAVY, HEAVY + 60_000, HEAVY - 60_000, HEAVY)]
+    page_sizer = PageSizer()
+    sizes = [read(page_sizer, octets)[0] for octets in (HEAVY, HEAVY, HEAVY + 60_000, HEAVY - 60_000, HEAVY)]
     assert len(set(sizes[1:])) == 1, sizes
 
 
 @pytest.mark.parametrize(("left", "asked"), [(3, 15), (15, 15), (16, FIRST), (None, FIRST)])
 def test_a_project_of_a_few_issues_is_asked_for_at_once(left: int | None, asked: int) -> None:
-    assert size(Portions(), left=left) == asked
+    assert size(PageSizer(), left=left) == asked
 
 
 def test_what_is_known_of_a_project_says_nothing_of_others() -> None:
-    portions = Portions()
-    read(portions, USUAL, times=3)
-    assert size(portions, "10001") == FIRST
-    assert portions.size_for(uuid4(), PROJECT, None) == FIRST
+    page_sizer = PageSizer()
+    read(page_sizer, USUAL, times=3)
+    assert size(page_sizer, "10001") == FIRST
+    assert page_sizer.size_for(uuid4(), PROJECT, None) == FIRST
 
 
 @pytest.mark.parametrize(("size", "at_once"), [(None, 20), (pages.FULL, 20), (50, 20), (49, 3), (FIRST, 3)])
 def test_pages_of_large_issues_take_turns(size: int | None, at_once: int) -> None:
-    portions, inside, most = Portions(), 0, 0
+    page_sizer, inside, most = PageSizer(), 0, 0
     gate = threading.Barrier(20)
 
     def read_one(_number: int) -> None:
         nonlocal inside, most
         gate.wait(5)
-        with portions.turn(size):
+        with page_sizer.turn(size):
             with lock:
                 inside += 1
                 most = max(most, inside)

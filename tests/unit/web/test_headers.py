@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from flask import Blueprint, Flask, abort, g
 
-from app.tenants.model import Arrival, State, Tenant
+from app.tenants.model import Caller, State, Tenant
 from app.web import headers
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def app() -> Flask:
 
         @routes.get("/proven", endpoint="proven")
         def proven() -> str:
-            g.arrival = Arrival(ACME, "admin-1", 1)
+            g.caller = Caller(ACME, "admin-1", 1)
             return "ok"
 
         @routes.get("/refused", endpoint="refused")

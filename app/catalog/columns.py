@@ -1,0 +1,105 @@
+"""Column constructors: a kind and a path make a column of an entity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.catalog.json_value import Json, account_of, ids_of
+from app.catalog.language import Column, Item, Kind
+from app.catalog.rich_text import plain_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def reading(path: str) -> Callable[[Item], Json]:
+    """A function that reads an object at a dotted path, None where any step is missing."""
+    first, *steps = path.split(".")
+
+    def take_first(item: Item) -> Json:
+        return item.body.get(first)
+
+    def take(item: Item) -> Json:
+        value = item.body.get(first)
+        for step in steps:
+            if not isinstance(value, dict):
+                return None
+            value = value.get(step)
+        return value
+
+    return take if steps else take_first
+
+
+def text(name: str, at: str, *, personal: bool = False) -> Column:
+    """A column of text read at a path."""
+    return Column(name, Kind.TEXT, reading(at), personal=personal)
+
+
+def texts(name: str, at: str) -> Column:
+    """A column of several strings read at a path."""
+    return Column(name, Kind.TEXTS, reading(at))
+
+
+def integer(name: str, at: str) -> Column:
+    """A column of whole numbers read at a path."""
+    return Column(name, Kind.INTEGER, reading(at))
+
+
+def number(name: str, at: str) -> Column:
+    """A column of numbers read at a path; Jira sometimes sends them as strings."""
+    return Column(name, Kind.NUMBER, reading(at))
+
+
+def boolean(name: str, at: str) -> Column:
+    """A column of truth values read at a path."""
+    return Column(name, Kind.BOOLEAN, reading(at))
+
+
+def moment(name: str, at: str) -> Column:
+    """A column of points in time read at a path: ISO with any offset, epoch seconds or milliseconds."""
+    return Column(name, Kind.MOMENT, reading(at))
+
+
+def date(name: str, at: str) -> Column:
+    """A column of calendar days read at a path."""
+    return Column(name, Kind.DATE, reading(at))
+
+
+def document(name: str, at: str, *, personal: bool = False) -> Column:
+    """A column that keeps Jira's JSON at a path as it is."""
+    return Column(name, Kind.JSON, reading(at), personal=personal)
+
+
+def ids(name: str, at: str) -> Column:
+    """The ids of the objects in the list at a path."""
+    take = reading(at)
+    return Column(name, Kind.TEXTS, lambda item: ids_of(take(item)))
+
+
+def account(name: str, at: str) -> Column:
+    """The account id of the user at a path."""
+    take = reading(at)
+    return Column(name, Kind.TEXT, lambda item: account_of(take(item)))
+
+
+def parent(name: str, otherwise: str = "") -> Column:
+    """The id of the object that this one was found in; where it came alone, what the body says at a path."""
+    take = reading(otherwise)
+    return Column(name, Kind.TEXT, lambda item: item.parent_id or take(item))
+
+
+def rich_text(name: str, at: str) -> tuple[Column, Column, Column]:
+    """Three columns for a rich text: Jira's document, its plain words, and their length in characters."""
+    take = reading(at)
+
+    def words(item: Item) -> str | None:
+        found = take(item)
+        if found is not item.words[0]:
+            item.words = (found, plain_text(found))
+        return item.words[1]
+
+    return (
+        Column(name, Kind.JSON, take, personal=True),
+        Column(f"{name}_text", Kind.TEXT, words, personal=True),
+        Column(f"{name}_length", Kind.INTEGER, lambda item: len(words(item) or "")),
+    )

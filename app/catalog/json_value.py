@@ -1,0 +1,42 @@
+"""Parsed JSON and the ways to read one value out of it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TypeAlias
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+"""One parsed JSON value."""
+
+
+def find(body: Json, path: str) -> Json:
+    """The value at a dotted path, or None where any step is missing; an empty path is the body."""
+    for step in _steps(path):
+        if not isinstance(body, dict):
+            return None
+        body = body.get(step)
+    return body
+
+
+@cache
+def _steps(path: str) -> tuple[str, ...]:
+    """The names along a path; all paths are our own, so there are few."""
+    return tuple(path.split(".")) if path else ()
+
+
+def account_of(user: Json) -> str | None:
+    """A user's id: `accountId` on Cloud, `key` or `name` on Data Center; Jira's blank strings count as absent."""
+    if not isinstance(user, dict):
+        return None
+    for name in ("accountId", "key", "name"):
+        known = user.get(name)
+        if isinstance(known, str) and known.strip():
+            return known
+    return None
+
+
+def ids_of(things: Json) -> Json:
+    """The ids of a list of objects, as strings, in Jira's order."""
+    if not isinstance(things, list):
+        return None
+    return [str(thing["id"]) for thing in things if isinstance(thing, dict) and thing.get("id") is not None]

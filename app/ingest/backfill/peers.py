@@ -1,0 +1,124 @@
+"""The hands that are at one site at this moment, on all machines, and the part of its walks that each may have.
+
+Hands say in Redis that they are there. One that joins lets the parts of the others shrink: who has more than his part
+gives a walk back after its page, and whoever joined goes on there. Without Redis a hand takes itself for alone; what all
+may walk together is held in PostgreSQL in any case.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, Self
+
+from redis.exceptions import RedisError
+
+from app import clock, ids, logs
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from redis import Redis
+
+    from app.ingest.backfill.time_slice import TimeSlice
+
+log = logs.get(__name__)
+
+_LIFE_MS = 10_000
+"""How long a hand that was killed is still counted."""
+_LOOK = timedelta(seconds=0.5)
+"""Between two looks at who is there."""
+
+# KEYS: the hands of a site · ARGV: one of them, ms until it is forgotten · Returns how many there are
+_THERE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
+redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[2]), ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return redis.call('ZCARD', KEYS[1])
+"""
+
+
+class Peers:
+    """Who is at a site besides this hand; entered for as long as the hand is there."""
+
+    def __init__(self, redis: Redis | None, tenant_id: UUID) -> None:
+        """Without `redis` a hand is alone."""
+        self._redis = redis
+        self._key = f"hands:{tenant_id}"
+        self._own = str(ids.new())
+        self._count = 1
+        self._look_at = clock.now()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._redis is not None:
+            try:
+                self._redis.zrem(self._key, self._own)
+            except RedisError as error:
+                log.warning("not said goodbye", problem=type(error).__name__)
+
+    def count(self) -> int:
+        """How many there are, this one included; as it was half a second ago at most."""
+        now = clock.now()
+        if self._redis is not None and now >= self._look_at:
+            self._look_at = now + _LOOK
+            try:
+                self._count = int(self._redis.eval(_THERE, 1, self._key, self._own, str(_LIFE_MS)))
+            except RedisError:
+                self._count = 1
+        return self._count
+
+
+class Share:
+    """How many of a site's walks this hand has, and how many it may have."""
+
+    def __init__(self, walks: int, peers: Peers) -> None:
+        self._walks = walks
+        self._company = peers
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    def take(self, deadline: TimeSlice) -> Slot | None:
+        """Leave to walk for one member; None where the others' parts begin."""
+        with self._lock:
+            if self._taken >= self._size():
+                return None
+            self._taken += 1
+        return Slot(self, deadline)
+
+    def give_back(self, *, if_too_many: bool = False) -> bool:
+        """One walk less. Returns whether it was given back: with `if_too_many` only what is beyond the part."""
+        with self._lock:
+            if if_too_many and self._taken <= self._size():
+                return False
+            self._taken -= 1
+            return True
+
+    def _size(self) -> int:
+        return max(1, -(-self._walks // self._company.count()))
+
+
+class Slot:
+    """One member's leave to walk; entered while it walks."""
+
+    def __init__(self, share: Share, deadline: TimeSlice) -> None:
+        self._part = share
+        self._given = deadline
+        self._is_given_back = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if not self._is_given_back:
+            self._part.give_back()
+
+    def is_over(self) -> bool:
+        """Whether to stop after this page: the slice is over, or this walk is one too many. Once it is, it stays so."""
+        if not self._is_given_back:
+            self._is_given_back = self._part.give_back(if_too_many=True)
+        return self._is_given_back or self._given.is_over()

@@ -1,0 +1,203 @@
+"""A hand works on a tenant's chunks for a while: a crew of threads that claim, walk, claim again.
+
+A hand is an RQ job that holds nothing: it may die at any point, and whoever comes next goes on at the last page. After
+its slice it goes to the back of the queue, and its slice ends early when others wait for a worker, so that a large site
+does not keep a small one waiting. While there is more to do and nobody waits for a worker, one hand more is put into the
+queue: a worker that has nothing to do, on whatever machine, takes it at once and has its part (`company`).
+
+More chunks are walked at once than requests may be under way (the limiter sees to those): while a page is stored, others
+are on the wire. Three of four members of a crew take top-ups first where there are any: those are all waiting, pages of
+issues are all work.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from app import clock, jobs
+from app.catalog.language import Fields
+from app.errors import JiraRefused
+from app.ingest.backfill.page_size import PageSizer
+from app.ingest.backfill.peers import Peers, Share
+from app.ingest.backfill.retry import tell
+from app.ingest.backfill.threads import LeaseRenewer, WorkerThreads, retry_while_unavailable
+from app.ingest.backfill.time_slice import TimeSlice
+from app.ingest.backfill.walk import Walker
+from app.ingest.planning import field_map, plan, tenant_schedule
+from app.integrations import ledger
+from app.integrations.model import State
+from app.jira.limits import Purpose
+from app.store import checkpoints, claims
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from app.config import Settings
+    from app.integrations.model import Integration
+    from app.store.checkpoints import Chunk
+    from app.store.session import Session, Store
+    from app.tenants.sites import Sites
+
+_TOGETHER = 8
+"""Short chunks that are walked together."""
+_NO_ROOM = timedelta(seconds=5)
+"""After which a hand that found everything taken comes back; where more is to do than is taken, one is called sooner."""
+_SMALLEST_CREW = 4
+_LEAST_PART = 2
+"""Walks for which one hand more is worth calling."""
+_LOOK = timedelta(seconds=0.5)
+"""Between two looks at whether one hand more would find a worker."""
+_PATIENCE, _PAUSE = timedelta(seconds=3), 0.1
+"""How long a hand waits for the others to leave it its part, and seconds between two looks."""
+
+
+def walk_limit(site_concurrency: int) -> int:
+    """How many chunks of a site are walked at once, for so many requests at once."""
+    return 2 * site_concurrency
+
+
+def thread_count(settings: Settings) -> int:
+    """Threads of a hand: the workers of one machine share a site's chunks; a few each even where there are many."""
+    walks = walk_limit(settings.site_concurrency)
+    return min(walks, max(_SMALLEST_CREW, -(-walks // settings.worker_concurrency)))
+
+
+def worker_count(settings: Settings) -> int:
+    """Hands that find something to do for one tenant at the same time."""
+    return -(-walk_limit(settings.site_concurrency) // thread_count(settings))
+
+
+@dataclass
+class BackfillWorker:
+    """What a hand works with."""
+
+    store: Store
+    sites: Sites
+    tenant_id: UUID
+    walks: int
+    """Chunks that all hands together may walk at once."""
+    thread_count: int
+    """Threads of this hand."""
+    queue_view: jobs.QueueView | None = None
+    """Who else waits for a worker; None, where a hand is not to ask."""
+    page_sizer: PageSizer = field(default_factory=PageSizer)
+    """What this process knows of the sizes of pages."""
+    walked: int = field(default=0, init=False)
+    """Chunks that were claimed so far."""
+    _fields: Fields | None = field(default=None, init=False)
+    _look_at: datetime = field(default_factory=clock.now, init=False)
+
+    def work(self, *, until: datetime) -> str:
+        """Work until the slice is over or nothing is claimable. Returns how it ended: `again`, `later` or `done`."""
+        deadline = TimeSlice(until, self._is_wanted_elsewhere)
+        try:
+            site = self.sites.open(self.tenant_id, Purpose.BACKFILL)
+        except JiraRefused as refused:
+            with self.store.bound_to(self.tenant_id) as session:
+                tell(session, str(refused))
+            return "later"
+        threads = WorkerThreads(self.thread_count)
+        walker = Walker(self.store, site, self.tenant_id, threads, self.page_sizer)
+        redis = self.queue_view.redis if self.queue_view else None
+        with LeaseRenewer(self.store, self.tenant_id) as renewer, Peers(redis, self.tenant_id) as peers:
+            share = Share(self.walks, peers)
+
+            def take_turn(member: int) -> bool:
+                slot = share.take(deadline)
+                if slot is None:
+                    return False
+                with slot:
+                    chunks, fields = retry_while_unavailable(
+                        lambda: self._claim(peers, least=plan.SHORT if member % 4 else 0)
+                    )
+                    if not chunks:
+                        return False
+                    self.walked += len(chunks)
+                    with renewer.holding(chunks[0]):
+                        walker.walk_all(chunks, fields, slot)
+                return True
+
+            self._wait_for_room(peers, deadline)
+            threads.run(take_turn, deadline)
+        return self._hand_on(is_time_up=deadline.is_over())
+
+    def _wait_for_room(self, peers: Peers, deadline: TimeSlice) -> None:
+        """Be counted, and wait until the others have given something back, where they hold all that may be held."""
+        until = clock.now() + _PATIENCE
+        while peers.count() > 1 and clock.now() < until and not deadline.is_over():
+            with self.store.bound_to(self.tenant_id) as session:
+                if claims.has_room(session, at_once=self.walks):
+                    return
+            threading.Event().wait(_PAUSE)
+
+    def _is_wanted_elsewhere(self) -> bool:
+        return self.queue_view is not None and self.queue_view.is_wanted_elsewhere(self.tenant_id)
+
+    def _waiting(self) -> int:
+        return self.queue_view.waiting(self.tenant_id) if self.queue_view else 0
+
+    def _claim(self, peers: Peers, *, least: int) -> tuple[list[Chunk], Fields]:
+        """What to walk next, under one lease; nothing where nothing is due, or nobody wants it any more."""
+        nothing: tuple[list[Chunk], Fields] = [], Fields()
+        with self.store.bound_to(self.tenant_id) as session:
+            integration = ledger.of_tenant(session)
+            if integration is None or not integration.is_served:
+                return nothing
+            chunks = claims.claim(session, at_once=self.walks, least=least, most=_TOGETHER)
+            if not chunks:
+                return nothing
+            fields = self._fields_for(session, integration, chunks[0])
+            if fields is None:
+                soon = clock.now() + timedelta(seconds=1)
+                for each in chunks:
+                    checkpoints.postpone(
+                        session, each, until=soon, problem="waiting for the site's fields", counts=False
+                    )
+                return nothing
+            self._call_for_another(session, peers)
+            return chunks, fields
+
+    def _call_for_another(self, session: Session, peers: Peers) -> None:
+        """Put one hand more into the queue while there is more to do, unless somebody waits there for a worker already."""
+        if self.queue_view is None or clock.now() < self._look_at:
+            return
+        self._look_at = clock.now() + _LOOK
+        has_enough = peers.count() * _LEAST_PART >= self.walks
+        if not has_enough and self.queue_view.is_empty() and claims.is_any_due(session):
+            plan.enqueue_workers(session, 1)
+
+    def _fields_for(self, session: Session, integration: Integration, chunk: Chunk) -> Fields | None:
+        """The site's field ids, as they are now for a walk of issues; None where it needs them and they are not there yet."""
+        if chunk.entity == "issue":
+            if not field_map.is_known(session):
+                return None
+            self._fields = field_map.load(session, integration)
+        return self._fields or field_map.load(session, integration)
+
+    def _hand_on(self, *, is_time_up: bool) -> str:
+        """Queue again, come back when something is due, or have everything checked."""
+        with self.store.bound_to(self.tenant_id) as session:
+            stand = claims.standing(session)
+            if stand.waiting == 0:
+                integration = ledger.of_tenant(session)
+                # What is healthy is verified by the clock: walks that an edit brought do not count the whole site.
+                if integration is not None and integration.state is State.BACKFILLING:
+                    session.enqueue(jobs.VERIFY, str(self.tenant_id), once_as=f"{self.tenant_id}-{clock.epoch() // 5}")
+                elif integration is not None and integration.state is State.NEEDS_ATTENTION:
+                    tenant_schedule.hasten(session, jobs.VERIFY.name)
+                return "done"
+            if is_time_up and stand.due:
+                # Surplus hands, which a sweep or a webhook lent meanwhile, go for good.
+                if self._waiting() * self.thread_count < self.walks:
+                    plan.enqueue_workers(session, 1)
+                return "again"
+            # Hands that wait for the same second are one.
+            due = stand.next_due if stand.next_due and not stand.due else clock.now() + _NO_ROOM
+            until = clock.whole_second(due)
+            name = f"{self.tenant_id}-{until.timestamp():.0f}"
+            session.park(jobs.BACKFILL, str(self.tenant_id), until=until, once_as=name)
+        return "later"

@@ -1,0 +1,22 @@
+"""Drift: finds and repairs differences that no webhook announced.
+
+Enters: the clock. Leaves: ids to re-read (`planning.inbox`), refreshed lists, absences and, once confirmed, tombstones.
+Invariants: a cursor moves in the transaction of what its page brought and only under its lease; a missing issue is
+never deleted on first sight; a project that is out of sight is frozen, not erased.
+"""
+
+from app.ingest.drift.absence_check import check_absences
+from app.ingest.drift.id_sweeps import sweep_ids, sweep_recent
+from app.ingest.drift.poll import poll_issues
+from app.ingest.drift.stale_lists import is_behind, refresh_stalest_lists
+from app.ingest.drift.worklog_feeds import follow_worklogs
+
+__all__ = [
+    "check_absences",
+    "follow_worklogs",
+    "is_behind",
+    "poll_issues",
+    "refresh_stalest_lists",
+    "sweep_ids",
+    "sweep_recent",
+]

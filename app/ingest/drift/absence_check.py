@@ -1,0 +1,172 @@
+"""The second look at issues that were not seen: what has become of them, and only then a tombstone (`absences`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select, update
+
+from app import clock, logs
+from app.catalog.json_value import find
+from app.catalog.registry import entity
+from app.errors import JiraFailure, JiraRefused
+from app.ingest.planning import field_map
+from app.ingest.writing import absences, project_access
+from app.ingest.writing.page import parse_page, write_page
+from app.integrations import ledger
+from app.sources import direct_read
+from app.store.sync_tables import ABSENCES
+from app.store.tables import table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from app.catalog.json_value import Json
+    from app.ingest.writing.absences import Absence
+    from app.jira.client import Site
+    from app.sources.direct_read import Read
+    from app.store.session import Session, Store
+
+log = logs.get(__name__)
+
+AT_ONCE = 200
+_ENOUGH = 2
+"""Sweeps in a row that did not see an issue before it is buried."""
+_AUDIT = "/rest/api/3/auditing/record"
+
+
+@dataclass
+class _Looked:
+    """What a second look saw."""
+
+    due: list[Absence]
+    lost: set[str] = field(default_factory=set)
+    """Projects out of sight."""
+    read: Read | None = None
+    audited: set[str] = field(default_factory=set)
+    """Keys that the site's audit log calls deleted."""
+
+
+def check_absences(store: Store, site: Site, tenant_id: UUID) -> str | None:
+    """Look at the absences that are due. Returns what was found; raises a JiraFailure."""
+    with store.bound_to(tenant_id) as session:
+        integration = ledger.of_tenant(session)
+        if integration is None or not integration.is_served:
+            return None
+        looked = _Looked(absences.due(session, AT_ONCE))
+    if not looked.due:
+        return None
+    projects = {each.project_id for each in looked.due if each.project_id}
+    looked.lost = projects - project_access.look_at(store, site, tenant_id, projects)
+    wanted = [each.issue_id for each in looked.due if each.project_id not in looked.lost]
+    looked.read = direct_read.issues(site, wanted) if wanted else None
+    if looked.read is not None and looked.read.gone:
+        looked.audited = _audited(site)
+    with store.bound_to(tenant_id) as session:
+        counted = _settle(session, looked)
+    log.info("second look", tenant_id=str(tenant_id), **counted)
+    return ", ".join(f"{count} {cause}" for cause, count in sorted(counted.items()))
+
+
+def _settle(session: Session, looked: _Looked) -> dict[str, int]:
+    """Say what has become of each, in one transaction. Returns how many by cause."""
+    counted: dict[str, int] = {}
+    integration = ledger.of_tenant(session)
+    lost = [each.issue_id for each in looked.due if each.project_id in looked.lost]
+    if lost:
+        absences.settle(session, lost, absences.PERMISSION_LOST, evidence="its project is out of sight")
+        counted[absences.PERMISSION_LOST] = len(lost)
+    if looked.read is None or integration is None:
+        return counted
+    by_id = {str(find(body, "id")): body for body in looked.read.bodies}
+    archived = [known for known, body in by_id.items() if direct_read.is_archived(body)]
+    bodies = [body for known, body in by_id.items() if known not in archived]
+    parsed = parse_page(entity("issue"), bodies, field_map.load(session, integration), None)
+    write_page(session, parsed, read_at=looked.read.sent_at)
+    if archived:
+        absences.bury(session, archived, absences.ARCHIVED, evidence="a direct read")
+        counted[absences.ARCHIVED] = len(archived)
+    gone = set(looked.read.gone)
+    for each in looked.due:
+        if each.issue_id in gone:
+            cause = _bury_or_wait(session, each, looked.audited)
+        elif each.issue_id in by_id and each.issue_id not in archived:
+            cause = _is_back(session, each, by_id[each.issue_id], looked.read)
+        else:
+            continue
+        counted[cause] = counted.get(cause, 0) + 1
+    return counted
+
+
+def _is_back(session: Session, absence: Absence, body: Json, read: Read) -> str:
+    """It answers: it was moved, or the index has not caught up yet."""
+    project_id = str(find(body, "fields.project.id"))
+    if absence.project_id not in {None, project_id}:
+        said = f"it is in project {project_id} now"
+        absences.settle(session, [absence.issue_id], absences.MOVED, evidence=said)
+        return absences.MOVED
+    if absence.issue_id not in read.unsearchable:
+        absences.seen_again(session, [absence.issue_id])
+    else:
+        _touch(session, absence, cause=absences.NOT_INDEXED)
+    return absences.NOT_INDEXED
+
+
+def _bury_or_wait(session: Session, absence: Absence, audited: set[str]) -> str:
+    """404, its project in sight: after the second time it is gone."""
+    if absence.sweeps + 1 < _ENOUGH:
+        _touch(session, absence, cause=absences.UNKNOWN)
+        return absences.UNKNOWN
+    cause, said = _cause(session, absence, audited)
+    absences.bury(session, [absence.issue_id], cause, evidence=said)
+    return cause
+
+
+def _touch(session: Session, absence: Absence, *, cause: str) -> None:
+    """It was looked for once more in vain."""
+    is_it = ABSENCES.c.issue_id == absence.issue_id
+    values = {"cause": cause, "sweeps": ABSENCES.c.sweeps + 1, "last_missed_at": clock.now()}
+    session.execute(update(ABSENCES).where(is_it).values(**values))
+
+
+def _cause(session: Session, absence: Absence, audited: set[str]) -> tuple[str, str]:
+    """Why an issue is not there for us, and what says so."""
+    said, _, words = (absence.evidence or "").partition(": ")
+    if said in {absences.DELETED, absences.HIDDEN, absences.MOVED}:
+        return said, words
+    issue, worklog = table_of(entity("issue")), table_of(entity("worklog"))
+    row = session.execute(select(issue.c.key, issue.c.read_at).where(issue.c.id == absence.issue_id)).one_or_none()
+    if row is not None and row.key in audited:
+        return absences.DELETED, "the audit log"
+    read_at = row.read_at if row is not None else absence.missed_at
+    worklogs = session.execute(
+        select(
+            func.count().filter(worklog.c.deleted_at.is_(None)).label("live"),
+            func.count().filter(worklog.c.deleted_at > read_at).label("gone"),
+        ).where(worklog.c.issue_id == absence.issue_id)
+    ).one()
+    if worklogs.gone and not worklogs.live:
+        return absences.DELETED, "Jira's list of deleted worklogs"
+    return absences.HIDDEN, "nothing says that it was deleted"
+
+
+def _audited(site: Site) -> set[str]:
+    """Keys of issues that the audit log calls deleted; empty where the app may not read it."""
+    try:
+        body = site.get(_AUDIT, {"filter": "ISSUE_DELETE", "limit": 1000}).body
+    except JiraRefused as refused:
+        if refused.is_credential:
+            raise
+        return set()
+    except JiraFailure:
+        return set()
+    records = find(body, "records")
+    return set(_deleted_keys(records if isinstance(records, list) else []))
+
+
+def _deleted_keys(records: Iterable[Json]) -> Iterable[str]:
+    for record in records:
+        if find(record, "objectItem.typeName") == "ISSUE_DELETE":
+            yield str(find(record, "objectItem.name"))

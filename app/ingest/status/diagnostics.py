@@ -1,0 +1,125 @@
+"""What held workers up at one site, and by the hour how much they read and how fast webhooks were stored.
+
+All of it reads in a session bound to the tenant and changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, or_, select
+
+from app import clock
+from app.catalog.language import Each
+from app.catalog.registry import entity
+from app.ingest.planning.inbox import WEBHOOK
+from app.store.schema import CHUNKS, INBOX
+from app.store.tables import table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Row
+
+    from app.store.session import Session
+
+_MOST = 50
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A part of the site that failed, or waits because something went wrong."""
+
+    entity: str
+    scope: str
+    """What it is read for: a project's or issue's key, a board's name; empty: the whole site."""
+    attempts: int
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Hour:
+    """One hour of a plot, UTC; what is None was not measured."""
+
+    start: datetime
+    value: float | None
+
+
+def troubles(session: Session) -> list[Trouble]:
+    """Parts that failed, or wait because something went wrong, the latest first; 50 at most."""
+    is_stopped = or_(CHUNKS.c.state == "failed", CHUNKS.c.problem.is_not(None))
+    order = func.coalesce(CHUNKS.c.finished_at, CHUNKS.c.due_at).desc()
+    return _named(session, session.execute(select(CHUNKS).where(is_stopped).order_by(order).limit(_MOST)).all())
+
+
+def _named(session: Session, rows: Sequence[Row[Any]]) -> list[Trouble]:
+    """Chunks with the names of what they were read for."""
+    wanted: dict[str, set[str]] = {}
+    for row in rows:
+        if row.scope_id:
+            wanted.setdefault(_kind(row.entity), set()).add(row.scope_id)
+    names = {kind: _names(session, kind, found) for kind, found in wanted.items()}
+    return [
+        Trouble(
+            entity=row.entity,
+            scope=names[_kind(row.entity)].get(row.scope_id, row.scope_id) if row.scope_id else "",
+            attempts=row.attempts,
+            problem=row.problem,
+        )
+        for row in rows
+    ]
+
+
+def _kind(name: str) -> str:
+    """The entity that an entity's walk is repeated for."""
+    walk = entity(name).walk
+    each = walk.each if walk else Each.SITE
+    return {Each.PROJECT: "project", Each.BOARD: "board", Each.SCRUM_BOARD: "board"}.get(each, "issue")
+
+
+def _names(session: Session, kind: str, wanted: set[str]) -> dict[str, str]:
+    table = table_of(entity(kind))
+    name = table.c.name if kind == "board" else table.c.key
+    return {
+        row.id: row.name
+        for row in session.execute(select(table.c.id, name.label("name")).where(table.c.id.in_(wanted)))
+    }
+
+
+def throughput(session: Session, *, hours: int) -> list[Hour]:
+    """Rows read an hour by walks, oldest hour first; hours without any are 0."""
+    hour = func.date_trunc("hour", CHUNKS.c.finished_at, "UTC")
+    first = _first(hours)
+    rows = session.execute(
+        select(hour.label("start"), func.sum(CHUNKS.c.seen).label("value"))
+        .where(CHUNKS.c.finished_at >= first)
+        .group_by(hour)
+    )
+    found = {row.start: float(row.value) for row in rows}
+    return [Hour(start, found.get(start, 0.0)) for start in _each_hour(first, hours)]
+
+
+def freshness(session: Session, *, hours: int) -> list[Hour]:
+    """Seconds from a webhook's arrival until its change was stored, the slowest of 20, an hour; None where none came."""
+    hour = func.date_trunc("hour", INBOX.c.received_at, "UTC")
+    first = _first(hours)
+    took = func.extract("epoch", INBOX.c.done_at - INBOX.c.received_at)
+    rows = session.execute(
+        select(hour.label("start"), func.percentile_cont(0.95).within_group(took).label("value"))
+        .where(INBOX.c.received_at >= first, INBOX.c.done_at.is_not(None), INBOX.c.origin == WEBHOOK)
+        .group_by(hour)
+    )
+    found = {row.start: float(row.value) for row in rows}
+    return [Hour(start, found.get(start)) for start in _each_hour(first, hours)]
+
+
+def _first(hours: int) -> datetime:
+    now = clock.now().replace(minute=0, second=0, microsecond=0)
+    return now - timedelta(hours=hours - 1)
+
+
+def _each_hour(first: datetime, hours: int) -> list[datetime]:
+    return [first + timedelta(hours=number) for number in range(hours)]

@@ -1,0 +1,174 @@
+"""Which projects the app may browse. One that it lost is frozen and told of, never erased.
+
+A search that returns nothing of a project looks the same whether the project is empty or closed to us, so nothing is
+concluded from a search before the project itself was asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app import clock, logs
+from app.catalog.json_value import find
+from app.catalog.registry import entity
+from app.ingest.planning.plan import enqueue_worker_once
+from app.ingest.writing import absences
+from app.store import checkpoints, records
+from app.store.schema import CHUNKS
+from app.store.sync_tables import FROZEN_PROJECTS
+from app.store.tables import table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from uuid import UUID
+
+    from app.jira.client import Site
+    from app.store.session import Session, Store
+
+log = logs.get(__name__)
+
+_ASKED = 50
+"""Projects that Jira takes by id in one search."""
+_BATCH = 500
+"""Issues that are buried in one transaction, with all that hangs on them."""
+_SEARCH = "/rest/api/3/project/search"
+
+
+def visible(site: Site, projects: Sequence[str]) -> set[str]:
+    """Those of the projects that the app may see, archived ones and those in the trash included. Raises a JiraFailure."""
+    found: set[str] = set()
+    for start in range(0, len(projects), _ASKED):
+        asked: dict[str, str | int | Sequence[str | int]] = {
+            "id": list(projects[start : start + _ASKED]),
+            "status": ["live", "archived", "deleted"],
+            "maxResults": _ASKED,
+        }
+        values = find(site.get(_SEARCH, asked).body, "values")
+        found |= {str(find(each, "id")) for each in values} if isinstance(values, list) else set()
+    return found
+
+
+def look_at(
+    store: Store, site: Site, tenant_id: UUID, projects: Collection[str], *, deleted: Collection[str] = ()
+) -> set[str]:
+    """Freeze those of the projects that are out of sight, thaw those that came back; returns those in sight.
+
+    `deleted` are those that Jira itself says were deleted: they are buried. Raises a JiraFailure.
+    """
+    asked = sorted(set(projects))
+    seen = visible(site, asked)
+    with store.bound_to(tenant_id) as session:
+        for each in asked:
+            if each in seen:
+                thaw(session, each)
+            elif each in deleted:
+                records.bury(session, entity("project"), [each], at=clock.now(), because="deleted")
+            else:
+                freeze(session, each)
+    return seen
+
+
+def freeze(session: Session, project_id: str) -> bool:
+    """Keep what is stored of a project as it is, from now on. Returns whether that is new."""
+    project = table_of(entity("project"))
+    row = session.execute(select(project.c.key, project.c.deleted_at).where(project.c.id == project_id)).one_or_none()
+    if row is not None and row.deleted_at is not None:
+        return False
+    named = row.key if row is not None and row.key else project_id
+    statement = insert(FROZEN_PROJECTS).values(
+        tenant_id=session.tenant_id,
+        project_id=project_id,
+        frozen_at=clock.now(),
+        reason=f"The app can no longer see {named}.",
+    )
+    fresh = {"frozen_at": clock.now(), "thawed_at": None, "reason": statement.excluded.reason}
+    is_new = bool(
+        session.changed(
+            statement.on_conflict_do_update(
+                index_elements=["tenant_id", "project_id"], set_=fresh, where=FROZEN_PROJECTS.c.thawed_at.is_not(None)
+            )
+        )
+    )
+    if is_new:
+        log.warning("project frozen", tenant_id=str(session.tenant_id), project=project_id)
+    return is_new
+
+
+def thaw(session: Session, project_id: str) -> bool:
+    """A project is in sight again: all of it is walked anew. Returns whether it had been frozen."""
+    is_thawed = session.changed(
+        update(FROZEN_PROJECTS)
+        .where(FROZEN_PROJECTS.c.project_id == project_id, FROZEN_PROJECTS.c.thawed_at.is_(None))
+        .values(thawed_at=clock.now())
+    )
+    if is_thawed:
+        walk_again(session, project_id)
+        log.info("project thawed", tenant_id=str(session.tenant_id), project=project_id)
+    return bool(is_thawed)
+
+
+def walk_again(session: Session, project_id: str) -> None:
+    """Have all of a project read once more."""
+    if checkpoints.walk_again(session, ("issue", "version", "component"), [project_id]):
+        enqueue_worker_once(session)
+
+
+def walk_issues_again(session: Session) -> None:
+    """Have the issues of all open projects read once more."""
+    project = table_of(entity("project"))
+    is_open = project.c.deleted_at.is_(None) & project.c.is_archived.is_not(True) & project.c.is_deleted.is_not(True)
+    found = session.execute(select(project.c.id).where(is_open)).scalars()
+    if checkpoints.walk_again(session, ("issue",), sorted(set(found) - frozen(session).keys())):
+        enqueue_worker_once(session)
+
+
+def frozen(session: Session) -> dict[str, str]:
+    """The frozen projects of the bound tenant and why, by id."""
+    query = select(FROZEN_PROJECTS.c.project_id, FROZEN_PROJECTS.c.reason).where(FROZEN_PROJECTS.c.thawed_at.is_(None))
+    return {row.project_id: row.reason for row in session.execute(query)}
+
+
+def known_projects(session: Session) -> list[str]:
+    """Every project of which issues are stored or planned, frozen ones included."""
+    planned = select(CHUNKS.c.scope_id).where(CHUNKS.c.entity == "issue")
+    project = table_of(entity("project"))
+    return sorted(session.execute(planned.union(select(project.c.id).where(project.c.deleted_at.is_(None)))).scalars())
+
+
+def bury_closed(store: Store, tenant_id: UUID) -> int:
+    """Bury the issues of projects that are archived, in the trash or deleted, in batches. Returns how many."""
+    buried = 0
+    while True:
+        with store.bound_to(tenant_id) as session:
+            closed = _closed(session)
+            done = sum(_bury_some(session, ids, because) for because, ids in closed.items())
+        buried += done
+        if not done:
+            return buried
+
+
+def _closed(session: Session) -> dict[str, list[str]]:
+    """Closed projects by what their issues are then."""
+    project = table_of(entity("project"))
+    rows = session.execute(
+        select(project.c.id, project.c.is_archived, project.c.deleted_at).where(
+            project.c.is_archived | project.c.is_deleted | project.c.deleted_at.is_not(None)
+        )
+    ).all()
+    kept = frozen(session)
+    archived = [row.id for row in rows if row.is_archived and row.deleted_at is None and row.id not in kept]
+    deleted = [row.id for row in rows if row.id not in archived and row.id not in kept]
+    return {"archived": archived, "deleted": deleted}
+
+
+def _bury_some(session: Session, projects: list[str], because: str) -> int:
+    if not projects:
+        return 0
+    issue = table_of(entity("issue"))
+    is_live = (issue.c.project_id.in_(projects), issue.c.deleted_at.is_(None))
+    found = session.execute(select(issue.c.id).where(*is_live).limit(_BATCH)).scalars().all()
+    said = f"its project is {because}"
+    return absences.bury(session, found, because, evidence=said) if found else 0

@@ -1,0 +1,1 @@
+"""Sources: one Jira, as ingest sees it."""

@@ -1,0 +1,103 @@
+"""Brings a database to the newest schema; safe to run from several machines at once."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import OperationalError
+
+from app import clock
+from app.errors import Unavailable
+from app.store.schema import POISON
+from app.store.session import make_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import Connection, Engine
+
+_LOCK = 0x5E1_C0
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Alembic's settings for one connection."""
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent))
+    settings.attributes["connection"] = connection
+    return settings
+
+
+@contextmanager
+def _answering(engine: Engine) -> Iterator[Connection]:
+    """A connection. Raises Unavailable when the database does not answer."""
+    try:
+        connection = engine.connect()
+    except OperationalError as error:
+        raise Unavailable("The database does not answer; check DATABASE_URL.") from error
+    with connection:
+        yield connection
+
+
+def upgrade(database_url: str) -> None:
+    """Apply every migration that is missing. Raises Unavailable."""
+    engine = make_engine(database_url)
+    with _answering(engine) as connection:
+        # Two releases at once would both create the same tables.
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+        connection.commit()
+        try:
+            command.upgrade(alembic_config(connection), "head")
+        finally:
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+            connection.commit()
+    engine.dispose()
+
+
+@dataclass(frozen=True)
+class DatabaseState:
+    """What an operator wants to know of a database."""
+
+    server_version: str
+    applied: str | None
+    newest: str | None
+    clock_difference: float
+    """Our clock minus the database's, seconds."""
+    is_exempt: bool
+    """Whether the user ignores row-level security, as superusers do."""
+    parked: int | None
+    """Records of all sites that could not be read; None where the schema is not the newest."""
+
+
+def examine(database_url: str) -> DatabaseState:
+    """Look at a database without changing it. Raises Unavailable."""
+    engine = make_engine(database_url)
+    try:
+        with _answering(engine) as connection:
+            row = connection.execute(
+                text(
+                    "SELECT current_setting('server_version') AS version, clock_timestamp() AS at,"
+                    " (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS exempt"
+                )
+            ).one()
+            applied = MigrationContext.configure(connection).get_current_revision()
+            newest = ScriptDirectory.from_config(alembic_config(connection)).get_current_head()
+            parked = select(func.count()).select_from(POISON)
+            return DatabaseState(
+                server_version=row.version,
+                applied=applied,
+                newest=newest,
+                clock_difference=(clock.now() - row.at).total_seconds(),
+                is_exempt=bool(row.exempt),
+                parked=connection.execute(parked).scalar_one() if applied == newest else None,
+            )
+    finally:
+        engine.dispose()
