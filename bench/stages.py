@@ -29,7 +29,7 @@ WATCHED = (
     ("turn", "app.jira.limits", "Limiter._enter"),
     ("wire", "app.jira.client", "Site._send"),
     ("parse", "app.jira.client", "parse"),
-    ("extract", "app.ingest.walk", "extract_page"),
+    ("extract", "app.ingest.backfill.walk", "parse_page"),
     ("store", "app.store.session", "Store.bound_to"),
 )
 """Stage, module and name; `turn` is the wait for the limiter, and a bound session counts as store from its begin to its commit."""

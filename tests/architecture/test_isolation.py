@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 UNRESTRICTED = {
     "app/integrations/accounts.py": "an API key is looked up before anybody knows whose it is",
     "app/tenants/keyring.py": "a client key is looked up before anybody knows whose it is; rotation is of all secrets",
-    "app/tenants/shelf.py": "install keys are Atlassian's, the same for all",
+    "app/tenants/install_key_cache.py": "install keys are Atlassian's, the same for all",
     "app/web/commands.py": "the operator's command line works for all tenants",
     "app/web/metrics.py": "the operator's metrics count over all tenants",
     "app/web/connect.py": "lifecycle hooks make and change install records themselves",

@@ -196,7 +196,7 @@ def test_a_paused_integration_stops_within_a_page(parts: Runtime, tenant_id: UUI
         nonlocal pages_seen
         pages_seen += path.endswith("/search/jql")
         if pages_seen == 3:
-            with parts.store.unrestricted_unsafe() as session:
+            with parts.store.bound_to(tenant_id) as session:
                 held = ledger.of_tenant(session)
                 assert held is not None
                 ledger.pause(session, held.id)
@@ -218,7 +218,7 @@ def test_an_erasure_while_jira_is_asked_leaves_no_findings_behind(
     backfill(parts, tenant_id, site)
 
     def counted_too_late(*_: object) -> int:
-        with parts.store.unrestricted_unsafe() as session:
+        with parts.store.bound_to(tenant_id) as session:
             integration = ledger.of_tenant(session)
             assert integration is not None
             ledger.move_to(session, integration.id, State.DELETING)

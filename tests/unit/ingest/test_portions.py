@@ -85,7 +85,7 @@ def test_pages_of_large_issues_take_turns(size: int | None, at_once: int) -> Non
     def read_one(_number: int) -> None:
         nonlocal inside, most
         gate.wait(5)
-        with page_sizer.turn(size):
+        with page_sizer.take_turn(size):
             with lock:
                 inside += 1
                 most = max(most, inside)
