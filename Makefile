@@ -38,7 +38,7 @@ soak: $(BIN)/.development browser ## what takes longer: hostile requests, a whol
 	$(BIN)/python -m tests.soak fairness
 
 audit: $(BIN)/.development ## ask the advisory databases about every locked version
-	$(BIN)/python -m tests.architecture.audit
+	$(BIN)/python -m tests.architecture.dependencies.audit
 
 browser: $(BIN)/.development
 	sh tests/browser.sh $(BIN)/playwright
@@ -47,7 +47,7 @@ words: $(BIN)/.development ## take marked words into the catalogues of the other
 	$(BIN)/python -m tests.words
 
 screenshots: $(BIN)/.development browser ## every page and state into docs/screens
-	$(BIN)/python -m pytest -q tests/story/take_screenshots.py
+	$(BIN)/python -m pytest -q tests/story/pages/take_screenshots.py
 
 lock: $(BIN)/.development ## resolve pyproject.toml into the two lock files
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

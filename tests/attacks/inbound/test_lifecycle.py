@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from app.web.pace import LIFECYCLE
-from tests.attacks import lifecycle_cases as rows
 from tests.attacks.cases import case, row
+from tests.attacks.inbound import lifecycle_cases as rows
 from tests.attacks.scene import BASE_PATH, SITE_HOSTS, Customer, Reply, Scene, Tables
 from tests.fakes.atlassian import raw_token
 from tests.fakes.cable import Cable, cable_to_postgres
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from _pytest.mark import ParameterSet
 
-    from tests.attacks.lifecycle_cases import Case
+    from tests.attacks.inbound.lifecycle_cases import Case
     from tests.fakes.atlassian import Atlassian
     from tests.fakes.key_host import HttpKeyHost
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from redis import Redis
 
 from tests.story.conftest import watched
-from tests.story.tour import PAGE, sign_in
+from tests.story.pages.tour import PAGE, sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.story.tour import Console, Jira, View
+from tests.story.pages.tour import Console, Jira, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

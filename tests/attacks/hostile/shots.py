@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from tests.attacks.hostile_tokens import KINDS
+from tests.attacks.hostile.tokens import KINDS
 from tests.story.processes import API_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from random import Random
 
-    from tests.attacks.hostile_tokens import Forger, Kind
+    from tests.attacks.hostile.tokens import Forger, Kind
 
     Headers = list[tuple[bytes, bytes]]
 

@@ -15,7 +15,7 @@ from app.errors import JiraNonsense
 from app.ingest.writing import memberships, page
 from app.store.tables import table_of
 from tests.fakes.jira import FakeSite
-from tests.integration.ingest.test_walks import backfill
+from tests.integration.ingest.backfill.test_walk import backfill
 from tests.story.processes import wait_for
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.attacks.hostile import FLAT, Field, Outcome, check_log, database_of_its_own, field_of_fire, hail
-from tests.attacks.hostile_tokens import Forger
+from tests.attacks.hostile.hail import FLAT, Field, Outcome, check_log, database_of_its_own, field_of_fire, hail
+from tests.attacks.hostile.tokens import Forger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

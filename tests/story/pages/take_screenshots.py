@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from tests.story.test_accessibility import THEMES, turn
-from tests.story.tour import Console, Jira, View
+from tests.story.pages.test_accessibility import THEMES, turn
+from tests.story.pages.tour import Console, Jira, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sandbox import Site
     from tests.story.processes import RunningApp
 
-SCREENS = Path(__file__).parents[2] / "docs" / "screens"
+SCREENS = Path(__file__).parents[3] / "docs" / "screens"
 WIDTHS = (1280, 400)
 COLOURS = 32
 
