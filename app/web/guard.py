@@ -101,12 +101,12 @@ def _server(runtime: Runtime, _pace: Pace) -> None:
 
 def _page(runtime: Runtime, pace: Pace) -> None:
     g.caller = runtime.connect_door.page(connect_request())
-    pace.keep(FRAME, f"{g.arrival.tenant.id}/{g.arrival.account_id}")
+    pace.keep(FRAME, f"{g.caller.tenant.id}/{g.caller.account_id}")
 
 
 def _page_api(runtime: Runtime, pace: Pace) -> None:
     g.caller = runtime.connect_door.context(connect_request())
-    pace.keep(FRAME, f"{g.arrival.tenant.id}/{g.arrival.account_id}")
+    pace.keep(FRAME, f"{g.caller.tenant.id}/{g.caller.account_id}")
 
 
 def _sei_key(runtime: Runtime, pace: Pace) -> None:
