@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sandbox import Site, SiteKey, serve
-from sandbox.tokens import Address, context_token, page_token, server_token
+from sandbox.connect.tokens import Address, context_token, page_token, server_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

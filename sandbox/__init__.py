@@ -3,10 +3,10 @@
 Imports nothing of the application and is imported by nothing of it: the two meet over HTTP only.
 """
 
-from sandbox.descriptor import InstallRefusedError
-from sandbox.identity import SiteKey
+from sandbox.connect.descriptor import InstallRefusedError
+from sandbox.connect.install_key import SiteKey
 from sandbox.options import Fault, Options
-from sandbox.server import serve
 from sandbox.site import Site
+from sandbox.web.server import serve
 
 __all__ = ["Fault", "InstallRefusedError", "Options", "Site", "SiteKey", "serve"]

@@ -7,11 +7,11 @@ import contextlib
 import json
 from pathlib import Path
 
-from sandbox.dataset import NAMES
-from sandbox.identity import SiteKey
+from sandbox.connect.install_key import SiteKey
+from sandbox.datasets import NAMES
 from sandbox.options import Options
-from sandbox.server import serve_forever
 from sandbox.site import Site
+from sandbox.web.server import serve_forever
 
 
 def main() -> None:

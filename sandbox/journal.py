@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from sandbox.descriptor import Descriptor
-from sandbox.installation import Installation
+from sandbox.connect.descriptor import Descriptor
+from sandbox.connect.installation import Installation
 from sandbox.world import Board, Catalogue, Issue, World
 
 if TYPE_CHECKING:

@@ -9,22 +9,23 @@ from random import Random
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sandbox import changes, truth
-from sandbox.dataset import open_dataset
-from sandbox.frame import frame_url
-from sandbox.identity import SiteKey
-from sandbox.index import Index
-from sandbox.installation import HookAnswer, Lifecycle
+from sandbox import changes
+from sandbox.connect.frame import frame_url
+from sandbox.connect.install_key import SiteKey
+from sandbox.connect.installation import HookAnswer, Lifecycle
+from sandbox.connect.tokens import Address, context_token, install_token, page_token, server_token
+from sandbox.datasets import open_dataset
+from sandbox.gate.rate_limits import Limiter
+from sandbox.gate.traffic import Traffic
 from sandbox.journal import Journal
-from sandbox.limits import Limiter
 from sandbox.moments import now_ms
 from sandbox.options import Options
 from sandbox.search import Search, View
+from sandbox.search.index import Index
 from sandbox.shapes import ORIGIN, JiraError, JsonObject, NotNowError
 from sandbox.storm import Storm, Wanted
-from sandbox.tokens import Address, context_token, install_token, page_token, server_token
-from sandbox.traffic import Traffic
 from sandbox.webhooks import Delivery, Webhooks
+from sandbox.world import truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -205,7 +206,7 @@ class Site:
         if self.last_storm is not None and not self.last_storm.is_over:
             raise NotNowError("a storm is on already")
         try:
-            self.last_storm = Storm(self, Wanted(**wanted))  # type: ignore[arg-type]  # a caller's JSON
+            self.last_storm = Storm(self.world, self.change, Wanted(**wanted))  # type: ignore[arg-type]  # a caller's JSON
         except TypeError as unknown:
             raise JiraError(400, str(unknown)) from unknown
         return self.last_storm.start()

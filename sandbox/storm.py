@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from sandbox.shapes import JiraError, JsonObject, NotNowError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sandbox.changes import Change
-    from sandbox.site import Site
+    from sandbox.world import World
 
 ISSUE_KINDS: Mapping[str, int] = {
     "update_issue": 24,
@@ -114,9 +114,10 @@ class Note:
 class Storm:
     """Runs once, in a thread of its own."""
 
-    def __init__(self, site: Site, wanted: Wanted) -> None:
-        """Draw everything from the storm's seed but what the site's own chance decides."""
-        self._site = site
+    def __init__(self, world: World, change: Callable[..., Change], wanted: Wanted) -> None:
+        """Change issues of `world` by calls of `change(kind, **parameters)`; draw kinds and issues from the storm's seed."""
+        self._world = world
+        self._change = change
         self._wanted = wanted
         self._chance = Random(wanted.seed)  # noqa: S311 - reproducible, not secret
         self._targets: list[str] = []
@@ -195,8 +196,8 @@ class Storm:
         return None
 
     def _make(self, kind: str, **asked: object) -> None:
-        change = self._site.change(kind, **asked)
-        self.notes.append(_note(self._site, change))
+        change = self._change(kind, **asked)
+        self.notes.append(_note(self._world, change))
 
     def _drawn(self, kinds: Mapping[str, int]) -> str:
         return self._chance.choices([*kinds], [*kinds.values()])[0]
@@ -205,10 +206,10 @@ class Storm:
         """Return an issue that was not changed yet; when all were, they take their turns again."""
         while True:
             if not self._targets:
-                self._targets = [each.id for each in self._site.world.searchable()]
+                self._targets = [each.id for each in self._world.searchable()]
                 self._chance.shuffle(self._targets)
             known = self._targets.pop()
-            issue = self._site.world.issues.get(known)
+            issue = self._world.issues.get(known)
             if issue is not None and issue.is_searchable:
                 return known
 
@@ -217,8 +218,8 @@ _OWN_TARGET = frozenset({"create_issue", "unlink_issues"})
 """What is not done to a given issue."""
 
 
-def _note(site: Site, change: Change) -> Note:
-    issue = site.world.issues.get(change.issue_id or "")
+def _note(world: World, change: Change) -> Note:
+    issue = world.issues.get(change.issue_id or "")
     events = tuple(each.name for each in change.events)
     updated = None if issue is None else issue.updated_ms
     return Note(change.made_at, change.kind, change.entity, change.id, change.issue_id, updated, events)

@@ -14,7 +14,7 @@ import pytest
 from app import embedded, runtime
 from app.config import Settings
 from app.store.migrations import runner
-from sandbox.dataset import DEFAULT_RECORDINGS
+from sandbox.datasets import DEFAULT_RECORDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sandbox.changes.desk import Change, Desk, Event
-from sandbox.changes.names import another_name
+from sandbox.changes.configuration import another_name
+from sandbox.changes.editor import Change, Desk, Event
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
 from sandbox.world import Board
 

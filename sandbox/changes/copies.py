@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sandbox.changes.desk import Desk
+    from sandbox.changes.editor import Desk
     from sandbox.shapes import JsonObject
     from sandbox.world import Entries, Issue
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from sandbox.changes.desk import EMBEDDED_PROJECT, Change, Desk, Event, edited, item, pair, public, updated, whole
-from sandbox.changes.relations import without_references
+from dataclasses import replace
+
+from sandbox.changes import copies
+from sandbox.changes.editor import EMBEDDED_PROJECT, Change, Desk, Event, edited, item, pair, public, updated, whole
+from sandbox.changes.links import without_references
 from sandbox.shapes import JiraError, JsonObject
 from sandbox.world import Issue
 
@@ -170,3 +173,39 @@ def delete(desk: Desk, asked: JsonObject) -> Change:
         "worklog": [each["id"] for each in issue.worklogs],
     }
     return Change("issue", issue.id, issue.id, detail, events)
+
+
+def move(desk: Desk, asked: JsonObject) -> Change:
+    """Move an issue to project `to`, or to any other: new key, the old one keeps resolving, one history.
+
+    Its sub-tasks go along. What refers to it shows the new key, untouched.
+    """
+    issue, author = desk.issue(asked), desk.person(asked)
+    others = [each for each in desk.world.catalogue.projects.values() if _may_take(desk, each, issue)]
+    target = desk.project(asked, "to") if "to" in asked else desk.one_of(others, "other project")
+    followers = [desk.world.issues.get(each["id"]) for each in issue.fields.get("subtasks") or ()]
+    keys, events, history_id = {}, [], ""
+    for each in (issue, *(one for one in followers if one is not None)):
+        moved, history = _moved(desk, each, author, target)
+        keys[each.id] = (each.key, moved.key)
+        events.append(updated(moved, author, "issue_moved", history))
+        history_id = history_id or history["id"]
+    copies.renew(desk, lambda each: copies.of_keys(each, keys))
+    detail = {"key": keys[issue.id][1], "former_key": issue.key, "changelog_id": history_id}
+    return Change("issue", issue.id, issue.id, detail, events)
+
+
+def _may_take(desk: Desk, project: JsonObject, issue: Issue) -> bool:
+    return project["id"] != issue.project_id and desk.world.is_open(project["id"])
+
+
+def _moved(desk: Desk, issue: Issue, author: JsonObject, target: JsonObject) -> tuple[Issue, JsonObject]:
+    before, key, status = issue.fields["project"], next_key(desk, target), first_status(desk, target["id"])
+    items = [
+        item("project", (before["id"], before["name"]), (target["id"], target["name"])),
+        item("Key", (None, issue.key), (None, key)),
+        item("status", pair(issue.fields["status"]), pair(status)),
+    ]
+    embedded = {name: target[name] for name in EMBEDDED_PROJECT if name in target}
+    moved = replace(issue, key=key, former_keys=(*issue.former_keys, issue.key))
+    return desk.changed(moved, author, items, project=embedded, status=status)

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sandbox.changes import copies
-from sandbox.changes.desk import EMBEDDED_PROJECT, Change, Desk, Event
-from sandbox.changes.names import another_name
-from sandbox.changes.relations import without_references
+from sandbox.changes.configuration import another_name
+from sandbox.changes.editor import EMBEDDED_PROJECT, Change, Desk, Event
+from sandbox.changes.links import without_references
 
 if TYPE_CHECKING:
     from sandbox.shapes import JsonObject

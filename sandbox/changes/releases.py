@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.changes import copies
-from sandbox.changes.desk import Change, Desk, Event, edited, item, pair
-from sandbox.changes.names import another_name, chosen
+from sandbox.changes.configuration import another_name, chosen
+from sandbox.changes.editor import Change, Desk, Event, edited, item, pair
 from sandbox.moments import day
 from sandbox.shapes import ORIGIN, JsonObject, NotNowError
 

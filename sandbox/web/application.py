@@ -9,7 +9,7 @@ import orjson
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from sandbox import gate
+from sandbox.gate import authentication
 from sandbox.options import Fault
 from sandbox.shapes import ORIGIN, JiraError
 from sandbox.site import APP_USER, Site
@@ -61,9 +61,9 @@ def _enter() -> Response | None:
     if site.options.latency_ms:
         time.sleep(site.options.latency_ms / 1000)
     path, query = _raw_target()
-    asked = gate.Request(request.method, path, query, request.headers.get("Authorization", ""))
+    asked = authentication.Request(request.method, path, query, request.headers.get("Authorization", ""))
     g.limit_headers = site.limiter.admit(g.template, g.in_flight, g.started)
-    g.caller = gate.admit(asked, site.lifecycle.state, site.options, site.traffic, site.base_path)
+    g.caller = authentication.admit(asked, site.lifecycle.state, site.options, site.traffic, site.base_path)
     if request.method == "GET" and request.get_data():
         raise JiraError(403, "A GET request must not have a body.")
     if request.url_rule is not None and request.blueprint != "restricted":

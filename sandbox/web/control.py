@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, jsonify, request
 
-from sandbox.descriptor import InstallRefusedError
+from sandbox.connect.descriptor import InstallRefusedError
 from sandbox.shapes import JiraError, JsonObject
 from sandbox.web.exchange import site
 
 if TYPE_CHECKING:
-    from sandbox.installation import HookAnswer
+    from sandbox.connect.installation import HookAnswer
     from sandbox.site import Site
     from sandbox.storm import Storm
 

@@ -13,7 +13,7 @@ from sandbox.shapes import ORIGIN, JiraError, JsonObject
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sandbox.gate import Caller
+    from sandbox.gate.authentication import Caller
     from sandbox.site import Site
     from sandbox.world import Issue
 

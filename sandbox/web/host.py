@@ -20,7 +20,7 @@ from flask import (
     url_for,
 )
 
-from sandbox.descriptor import InstallRefusedError
+from sandbox.connect.descriptor import InstallRefusedError
 from sandbox.web.control import perform
 from sandbox.web.exchange import site
 

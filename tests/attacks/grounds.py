@@ -22,7 +22,7 @@ from app.ingest.planning import plan
 from app.ingest.proof import parking
 from app.integrations import accounts
 from sandbox import Site, SiteKey, serve
-from sandbox.installation import Installation
+from sandbox.connect.installation import Installation
 from tests.attacks.scene import BASE_PATH, SITE_HOSTS, Customer, Reply
 from tests.conftest import a_settings
 

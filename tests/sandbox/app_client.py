@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import jwt
 import requests
 
-from sandbox.query_hash import query_hash
+from sandbox.connect.query_hash import query_hash
 from tests.sandbox.fake_app import APP_KEY
 
 if TYPE_CHECKING:

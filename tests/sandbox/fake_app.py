@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import jwt
 import requests
 
-from sandbox.query_hash import query_hash
+from sandbox.connect.query_hash import query_hash
 
 if TYPE_CHECKING:
     from sandbox import Site

@@ -12,7 +12,7 @@ import pytest
 
 from sandbox import Site
 from sandbox.changes import KINDS
-from sandbox.dataset import DEFAULT_RECORDINGS
+from sandbox.datasets import DEFAULT_RECORDINGS
 from sandbox.moments import parse_ms
 
 if TYPE_CHECKING:

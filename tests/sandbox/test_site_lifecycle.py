@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from sandbox import InstallRefusedError, Site, SiteKey, serve
-from sandbox.query_hash import CONTEXT, query_hash
+from sandbox.connect.query_hash import CONTEXT, query_hash
 from tests.sandbox.fake_app import APP_KEY, FakeApp
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import Options, Site
-from sandbox.postman import Postman
+from sandbox.webhooks.delay_queue import Postman
 
 if TYPE_CHECKING:
     from tests.sandbox.app_client import AppClient

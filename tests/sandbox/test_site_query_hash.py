@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.query_hash import accepted_hashes, canonical, query_hash
+from sandbox.connect.query_hash import accepted_hashes, canonical, query_hash
 
 VECTORS = json.loads((Path(__file__).parent / "query_hash_vectors.json").read_text("utf-8"))
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from sandbox import Fault, Site
-from sandbox.query_hash import CONTEXT
+from sandbox.connect.query_hash import CONTEXT
 
 if TYPE_CHECKING:
     from tests.sandbox.app_client import AppClient

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from bench.ingest import differences
-from sandbox.tokens import Address, server_token
+from sandbox.connect.tokens import Address, server_token
 from tests.soak.report import Bar, say
 from tests.soak.stand import Stand, pause, standing
 from tests.story.processes import wait_for

@@ -28,7 +28,7 @@ from app.jira.limits import Purpose
 from app.store.schema import CHUNKS
 from sandbox import Fault, serve
 from sandbox import Site as SandboxSite
-from sandbox.query_hash import query_hash
+from sandbox.connect.query_hash import query_hash
 from tests.attacks.cases import case, row
 from tests.attacks.grounds import API, CHECK, Workers, a_ground, a_runtime, next_second
 from tests.factories import an_installed_site

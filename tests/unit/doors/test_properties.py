@@ -21,7 +21,7 @@ from app.errors import Unproven
 from app.ids import new
 from app.tenants.keyring import Secrets
 from app.tenants.model import State, Tenant
-from sandbox.query_hash import accepted_hashes
+from sandbox.connect.query_hash import accepted_hashes
 from tests.conftest import a_settings
 from tests.fakes.atlassian import raw_token
 

@@ -1,0 +1,1 @@
+"""Atlassian Connect from the site's side: descriptor checks, lifecycle hooks, token signatures, page URLs."""

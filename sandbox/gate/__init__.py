@@ -1,0 +1,1 @@
+"""Admission of REST requests: authentication, rate limits, request counters."""
