@@ -1,7 +1,7 @@
-"""Seals secrets at rest (AES-256-GCM) and makes keyed hashes.
+"""Seals secrets at rest (AES-256-GCM) and computes keyed hashes.
 
-The tenant and the purpose are bound as associated data, so that a sealed value moved to another row or column does not
-open. The first key seals, every key opens: rotation is adding a key in front and running `keys rotate`.
+The tenant and the purpose are bound as associated data: a sealed value does not open after a move to another row or
+column. The first key seals, every key opens; to rotate, add a key in front and run `keys rotate`.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _KEY_BYTES = 32
 
 
 class SealBroken(AppError):
-    """A sealed value that no key opens: another key set, another tenant or purpose, or damage."""
+    """No key opens a sealed value: another key set, another tenant or purpose, or damage."""
 
 
 class Vault:
-    """Seals and opens with the keys it was given. Holds secrets: never print it."""
+    """Seals and opens with the configured keys. Holds secrets: never print it."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         if not keys:
@@ -50,25 +50,25 @@ class Vault:
         body = self._sealers[self._newest].encrypt(nonce, secret.encode(), _bound(owner, purpose))
         return f"{_FORMAT}.{self._newest}.{base64.urlsafe_b64encode(nonce + body).decode()}"
 
-    def open(self, sealed: str, *, owner: str, purpose: str) -> str:
+    def open(self, sealed_value: str, *, owner: str, purpose: str) -> str:
         """The secret. Raises SealBroken."""
-        version, _, rest = sealed.partition(".")
-        name, _, encoded = rest.partition(".")
+        version, _, remainder = sealed_value.partition(".")
+        name, _, payload = remainder.partition(".")
         sealer = self._sealers.get(name)
         if version != _FORMAT or sealer is None:
             raise SealBroken("No key of SECRET_KEYS sealed this value.")
         try:
-            raw = base64.urlsafe_b64decode(encoded)
+            raw = base64.urlsafe_b64decode(payload)
             return sealer.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _bound(owner, purpose)).decode()
         except (InvalidTag, ValueError) as error:
             raise SealBroken("The sealed value was altered or belongs elsewhere.") from error
 
-    def is_stale(self, sealed: str) -> bool:
-        """Whether an older key sealed it, so that `keys rotate` has work to do."""
-        return not sealed.startswith(f"{_FORMAT}.{self._newest}.")
+    def is_stale(self, sealed_value: str) -> bool:
+        """Whether an older key sealed the value; `keys rotate` seals it again."""
+        return not sealed_value.startswith(f"{_FORMAT}.{self._newest}.")
 
     def fingerprints(self, value: str, *, purpose: str) -> tuple[str, ...]:
-        """Keyed hashes of a value (HMAC-SHA-256, hex), one per key, the newest first: for look-up without keeping it."""
+        """Keyed hashes of a value (HMAC-SHA-256, hex), one per key, newest first: for look-up without storing the value."""
         message = f"{purpose}\x00{value}".encode()
         return tuple(hmac.new(key, message, hashlib.sha256).hexdigest() for key in self._hashers)
 
@@ -78,10 +78,10 @@ def _bound(owner: str, purpose: str) -> bytes:
 
 
 def _derive(key: bytes, use: bytes) -> bytes:
-    """A key of its own for each use, so that no two algorithms share one."""
+    """A separate key for each use: no two algorithms share one."""
     return HKDF(SHA256(), _KEY_BYTES, salt=None, info=b"sei-connect/" + use).derive(key)
 
 
 def _name(key: bytes) -> str:
-    """A short public name by which a sealed value says which key it needs."""
+    """A key's short public name, part of every value that it sealed."""
     return hashlib.sha256(b"sei-connect/name\x00" + key).hexdigest()[:8]

@@ -1,1 +1,1 @@
-"""The front doors: each proves who knocks and says it in one word, an Arrival. Doors know no web framework."""
+"""The front doors: each authenticates one kind of caller. Doors know no web framework."""

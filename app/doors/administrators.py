@@ -1,4 +1,4 @@
-"""Whether a person administers a Jira site, asked of Jira each time: a hidden menu entry is no permission."""
+"""The administrator check, made with Jira for every request: a hidden menu entry is no permission."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _OK = 200
 
 
 def require_administrator(site: Site, account_id: str | None) -> None:
-    """Raises Forbidden for everybody who is not an administrator now, Unavailable when Jira cannot say.
+    """Require that an account administers the site at this moment.
 
-    Without an account id Jira would answer for the app itself, so the question is not even asked.
+    Without an account id Jira would answer for the app itself, so no request is made then. Raises Forbidden for
+    everybody but administrators, Unavailable when Jira cannot tell.
     """
     if not account_id:
         raise Forbidden("Only Jira administrators can do this. Sign in to Jira with an administrator's account.")
@@ -28,11 +29,11 @@ def require_administrator(site: Site, account_id: str | None) -> None:
             {"accountId": account_id, "globalPermissions": [_PERMISSION]},
             timeout=INTERACTIVE,
         )
-    except JiraRefused as refused:
-        raise Forbidden("Jira does not let the app check permissions on this site.") from refused
-    except JiraRejected as rejected:
-        # Jira's word for an account that it does not know: whoever that is administers nothing.
-        raise Forbidden("Only Jira administrators can do this. Ask one to open this page.") from rejected
+    except JiraRefused as refusal:
+        raise Forbidden("Jira does not let the app check permissions on this site.") from refusal
+    except JiraRejected as rejection:
+        # Jira rejects an account id that it does not know. Such an account administers nothing.
+        raise Forbidden("Only Jira administrators can do this. Ask one to open this page.") from rejection
     except JiraFailure as failure:
         raise Unavailable("Jira cannot confirm right now that you are an administrator.") from failure
     if answer.status != _OK or find(answer.body, "globalPermissions") != [_PERMISSION]:

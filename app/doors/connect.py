@@ -1,12 +1,12 @@
-"""The Connect door: four classes of token, one function each, and none takes another's.
+"""The Connect door: four classes of token, one function each; none accepts the token of another.
 
     lifecycle   RS256, computed hash, `aud` is us     installed, uninstalled
     server      HS256, computed hash, header          enabled, disabled, webhooks
     page        HS256, computed hash, query, GET      pages in the frame
-    context     HS256, `context-qsh`, header          calls of our own page's script
+    context     HS256, `context-qsh`, header          calls from our own page's script
 
-What a token is: Atlassian, "Understanding JWT for Connect apps" and "Security for Connect apps". What else is checked
-and why: docs/security.md.
+Token format: Atlassian, "Understanding JWT for Connect apps" and "Security for Connect apps". Our additional checks and
+their reasons: docs/security.md.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from app.tenants.model import Caller
 if TYPE_CHECKING:
     from app.config import Settings
     from app.doors.install_keys import InstallKeys
-    from app.doors.tokens import Claims, Unverified
+    from app.doors.tokens import Claims, UnverifiedToken
     from app.tenants.keyring import Keyring
     from app.tenants.model import Tenant
 
@@ -34,7 +34,7 @@ _SCHEME = "jwt "
 
 @dataclass(frozen=True)
 class ConnectRequest:
-    """What a door needs to know of a request; web fills it in from the raw request line."""
+    """The parts of a request that a door checks; web takes them from the raw request line."""
 
     method: str
     target: str
@@ -46,7 +46,7 @@ class ConnectRequest:
 
 
 class ConnectDoor:
-    """Proves who knocks. Every refusal is Unproven; what went wrong is for the log only."""
+    """Authenticates callers. Every refusal is Unproven, with a reason for the log only."""
 
     def __init__(self, settings: Settings, keyring: Keyring, install_keys: InstallKeys) -> None:
         self._base_url = settings.base_url
@@ -55,9 +55,9 @@ class ConnectDoor:
         self._install_keys = install_keys
 
     def lifecycle(self, connect_request: ConnectRequest) -> tuple[Claims, str]:
-        """The claims of a token signed by Atlassian for this very address, and the raw token to be spent."""
+        """The claims of a token signed by Atlassian for this exact address, and the raw token for the replay guard."""
         token = tokens.read(_from_header(connect_request), algorithm="RS256", longest_life=_OTHER_LIFE)
-        # Free checks first: nobody makes us fetch a key with a token that could never do.
+        # Free checks first: a token that must fail anyway never makes us fetch a key.
         if not any(_is_same(audience.removesuffix("/"), self._base_url) for audience in token.claims.audience):
             raise Unproven("aud is not us")
         self._require_computed_hash(token, connect_request)
@@ -65,24 +65,24 @@ class ConnectDoor:
         return claims, token.raw
 
     def server(self, connect_request: ConnectRequest) -> Caller:
-        """The tenant whose site sent this request to this very address."""
+        """The tenant of a request that Jira's server sent to this exact address."""
         token = tokens.read(_from_header(connect_request), algorithm="HS256", longest_life=_OTHER_LIFE)
         return self._shared_secret(token, connect_request, is_context=False, needs_active=False)
 
     def page(self, connect_request: ConnectRequest) -> Caller:
-        """The tenant and person in whose frame this page is loaded."""
+        """The tenant and person of a page load in Jira's frame."""
         if connect_request.method != "GET":
             raise Unproven("a page is loaded by GET")
         token = tokens.read(_from_query(connect_request), algorithm="HS256", longest_life=_PAGE_LIFE)
         return self._shared_secret(token, connect_request, is_context=False, needs_active=True)
 
     def context(self, connect_request: ConnectRequest) -> Caller:
-        """The tenant and person whose page made this call."""
+        """The tenant and person of a call from our own page's script."""
         token = tokens.read(_from_header(connect_request), algorithm="HS256", longest_life=_OTHER_LIFE)
         return self._shared_secret(token, connect_request, is_context=True, needs_active=True)
 
     def _shared_secret(
-        self, token: Unverified, connect_request: ConnectRequest, *, is_context: bool, needs_active: bool
+        self, token: UnverifiedToken, connect_request: ConnectRequest, *, is_context: bool, needs_active: bool
     ) -> Caller:
         tenant, claims = self._verify(token)
         if is_context:
@@ -94,28 +94,28 @@ class ConnectDoor:
             raise Unproven("the app is disabled on this site")
         return Caller(tenant, claims.subject, claims.issued_at)
 
-    def _verify(self, token: Unverified) -> tuple[Tenant, Claims]:
-        found = self._keyring.find(token.claims.issuer)
-        if found is None:
-            # As much work as for a known site, so that time does not tell which sites are ours.
+    def _verify(self, token: UnverifiedToken) -> tuple[Tenant, Claims]:
+        entry = self._keyring.find(token.claims.issuer)
+        if entry is None:
+            # Constant work for unknown sites: the response time must not reveal our customers.
             tokens.verify(token, secrets.token_hex(32))
             raise Unproven("unknown site")
-        tenant, held = found
+        tenant, shared_secrets = entry
         try:
-            return tenant, tokens.verify(token, held.current)
+            return tenant, tokens.verify(token, shared_secrets.current)
         except Unproven:
-            if held.previous is None:
+            if shared_secrets.previous is None:
                 raise
-            return tenant, tokens.verify(token, held.previous)
+            return tenant, tokens.verify(token, shared_secrets.previous)
 
-    def _require_computed_hash(self, token: Unverified, connect_request: ConnectRequest) -> None:
-        expected = query_hash.hashes(connect_request.method, connect_request.target, self._base_path)
-        if not any(_is_same(token.claims.query_hash, each) for each in expected):
+    def _require_computed_hash(self, token: UnverifiedToken, connect_request: ConnectRequest) -> None:
+        request_hashes = query_hash.hashes(connect_request.method, connect_request.target, self._base_path)
+        if not any(_is_same(token.claims.query_hash, request_hash) for request_hash in request_hashes):
             raise Unproven("qsh is for another request")
 
 
 def _from_header(connect_request: ConnectRequest) -> str:
-    """The one token in the header; a second one anywhere is a refusal, not a choice."""
+    """The only token, from the header. A second token anywhere is refused rather than ignored."""
     if len(connect_request.authorizations) != 1 or connect_request.query_tokens:
         raise Unproven("not exactly one token")
     header = connect_request.authorizations[0]
@@ -130,5 +130,5 @@ def _from_query(connect_request: ConnectRequest) -> str:
     return connect_request.query_tokens[0]
 
 
-def _is_same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))
+def _is_same(first: str, second: str) -> bool:
+    return hmac.compare_digest(first.encode("utf-8", "surrogatepass"), second.encode("utf-8", "surrogatepass"))

@@ -1,7 +1,7 @@
-"""Atlassian's install keys: the RSA public keys that sign `installed` and `uninstalled`, fetched by `kid`.
+"""Atlassian's install keys: the RSA public keys for `installed` and `uninstalled`, fetched by `kid`.
 
-The host is pinned by the settings, never taken from the request. A key is cached for good (a rotation brings a new
-kid); an unknown kid is remembered for a minute, and look-ups are limited, since anybody can make us ask.
+The settings pin the host; a request never chooses it. A key is cached for good, since a rotation brings a new kid. An
+unknown kid is remembered for a minute, and look-ups are rate limited, since anybody can trigger them.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ log = logs.get(__name__)
 
 _KID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TIMEOUT = (3.0, 3.0)
-_PATIENCE = 8.0
-"""Seconds for a whole look-up: a host that drips its headers meets no time-out between two bytes."""
+_LOOK_UP_SECONDS = 8.0
+"""Limit of a whole look-up: a host that drips its headers never meets a time-out between two bytes."""
 _BODY_SECONDS = 5
-_ASKERS = 4
+_LOOK_UP_THREADS = 4
 _MAX_BYTES = 16_384
-_FEWEST_BITS = 2048
-_UNKNOWN_FOR = 60
+_MIN_BITS = 2048
+_UNKNOWN_SECONDS = 60
 _LOOK_UPS_A_MINUTE = 30
-_MOST_KEYS = 256
+_MAX_KEYS = 256
 
 
 class KeyCache(Protocol):
-    """Keeps keys for all processes (`tenants.shelf`)."""
+    """Shares keys between processes (`tenants.install_key_cache`)."""
 
     def find(self, kid: str) -> str | None:
         """The PEM of a kid."""
 
     def keep(self, kid: str, pem: str) -> None:
-        """Remember a key."""
+        """Store a key."""
 
 
 class InstallKeys:
-    """Fetches and keeps install keys. Safe for threads."""
+    """Fetches and caches install keys. Thread-safe."""
 
     def __init__(
         self,
@@ -67,34 +67,34 @@ class InstallKeys:
         self._unknown: OrderedDict[str, int] = OrderedDict()
         self._look_ups: list[int] = []
         self._lock = threading.Lock()
-        self._askers = ThreadPoolExecutor(_ASKERS, thread_name_prefix="install-key")
+        self._executor = ThreadPoolExecutor(_LOOK_UP_THREADS, thread_name_prefix="install-key")
 
     def key(self, key_id: str | None) -> RSAPublicKey:
-        """The key of a kid. Raises Unproven for a malformed or unknown kid, Unavailable when the hosts are in trouble."""
+        """The key of a kid. Raises Unproven for a malformed or unknown kid, Unavailable when the hosts fail."""
         if key_id is None or not _KID.fullmatch(key_id):
             raise Unproven("kid is not a UUID")
         with self._lock:
             if key_id in self._keys:
                 return self._keys[key_id]
-            if self._unknown.get(key_id, 0) > clock.epoch() - _UNKNOWN_FOR:
+            if self._unknown.get(key_id, 0) > clock.epoch() - _UNKNOWN_SECONDS:
                 raise Unproven("kid was unknown a moment ago")
         pem = self._key_cache.find(key_id) if self._key_cache else None
         key = _parse(pem.encode()) if pem else self._look_up(key_id)
         with self._lock:
             self._keys[key_id] = key
-            while len(self._keys) > _MOST_KEYS:
+            while len(self._keys) > _MAX_KEYS:
                 self._keys.popitem(last=False)
         return key
 
     def _look_up(self, key_id: str) -> RSAPublicKey:
-        """Ask the hosts in order; the first that knows the kid is believed."""
+        """Query the hosts in order and return the first key."""
         with self._lock:
             self._admit()
-        asked = self._askers.submit(self._ask, key_id)
+        future = self._executor.submit(self._ask, key_id)
         try:
-            return asked.result(_PATIENCE)
+            return future.result(_LOOK_UP_SECONDS)
         except TimeoutError as error:
-            asked.cancel()
+            future.cancel()
             raise Unavailable("The install-key host does not answer.") from error
 
     def _ask(self, key_id: str) -> RSAPublicKey:
@@ -116,7 +116,7 @@ class InstallKeys:
         raise Unproven("kid is unknown to the install-key hosts")
 
     def _admit(self) -> None:
-        """Refuse more look-ups a minute than Atlassian's rotations need."""
+        """Limit the look-ups a minute; Atlassian's rotations need far fewer. Raises Unproven."""
         now = clock.epoch()
         self._look_ups = [at for at in self._look_ups if at > now - 60]
         if len(self._look_ups) >= _LOOK_UPS_A_MINUTE:
@@ -124,7 +124,7 @@ class InstallKeys:
         self._look_ups.append(now)
 
     def _fetch(self, host: str, key_id: str) -> bytes | None:
-        """What a host says a kid is; None where it does not know it. Raises Unavailable."""
+        """The body of one host's answer; None for an unknown kid. Raises Unavailable."""
         try:
             with self._get(f"{host}/{key_id}", timeout=_TIMEOUT, allow_redirects=False, stream=True) as answer:
                 status = answer.status_code
@@ -140,16 +140,16 @@ class InstallKeys:
     def _remember_unknown(self, key_id: str) -> None:
         with self._lock:
             self._unknown[key_id] = clock.epoch()
-            while len(self._unknown) > _MOST_KEYS:
+            while len(self._unknown) > _MAX_KEYS:
                 self._unknown.popitem(last=False)
 
 
 def _capped(answer: requests.Response) -> bytes:
-    """The body, or Unavailable when it is larger than any key: read in pieces against a host that never ends."""
+    """The body, read in pieces. Raises Unavailable when it is larger than any key or does not end in time."""
     body = b""
     deadline = clock.epoch() + _BODY_SECONDS
     end_by(answer, _BODY_SECONDS)
-    # read1() returns what is there: a host that drips a byte a second must meet the deadline, not fill a buffer.
+    # read1() does not wait for a full buffer: a host that drips a byte a second must meet the deadline.
     while piece := answer.raw.read1(4096, decode_content=True):
         body += piece
         if len(body) > _MAX_BYTES or clock.epoch() > deadline:
@@ -158,11 +158,11 @@ def _capped(answer: requests.Response) -> bytes:
 
 
 def _parse(body: bytes) -> RSAPublicKey:
-    """An RSA key of at least 2048 bits; line ends and blanks around the PEM do not matter."""
+    """An RSA key of at least 2048 bits; line ends and blanks around the PEM are ignored."""
     try:
         key = load_pem_public_key(body.strip())
     except (ValueError, UnsupportedAlgorithm) as error:
         raise Unavailable("The install-key host sent something that is no key.") from error
-    if not isinstance(key, RSAPublicKey) or key.key_size < _FEWEST_BITS:
+    if not isinstance(key, RSAPublicKey) or key.key_size < _MIN_BITS:
         raise Unproven("install key is not RSA of 2048 bits or more")
     return key

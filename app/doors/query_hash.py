@@ -1,7 +1,7 @@
-"""The query-string hash (`qsh`) that binds a Connect token to one method and address.
+"""The query-string hash (`qsh`), which binds a Connect token to one method and address.
 
-Our own, held to the published vectors (tests/unit/doors): the `atlassian-jwt` package collapses leading and
-trailing slashes, which would let one token open two routes.
+Our own implementation, tested against the published vectors (tests/unit/doors): the `atlassian-jwt` package collapses
+leading and trailing slashes, which would let one token open two routes.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import hashlib
 from urllib.parse import quote, unquote_plus
 
 CONTEXT = "context-qsh"
-"""What a context token carries instead of a hash: good for our own page's calls, and for nothing else."""
+"""The `qsh` of a context token in place of a hash: valid for calls from our own page, and for nothing else."""
 
 
 def hashes(method: str, target: str, base_path: str = "") -> frozenset[str]:
-    """The hashes a token for this request may carry, lower-case hex.
+    """The valid hashes of this request, in lower-case hex.
 
-    `target` is the raw request target, still percent-encoded; `base_path` the path of our base URL. There are two where
-    a repeated parameter's values sort differently before and after encoding: the prose and the libraries disagree, and
-    both are hashes of this very request.
+    `target` is the raw request target, still percent-encoded; `base_path` is the path of our base URL. There are two
+    hashes where a repeated parameter's values sort differently before and after encoding: Atlassian's prose and its
+    libraries disagree, and both bind the token to this request.
     """
     path, _, query = target.partition("?")
     head = f"{method.upper()}&{_path(path, base_path)}&"
@@ -29,13 +29,13 @@ def hashes(method: str, target: str, base_path: str = "") -> frozenset[str]:
 
 
 def canonical(method: str, target: str, base_path: str = "") -> str:
-    """The canonical request that is hashed, values in the order Atlassian's libraries use."""
+    """The canonical request, the input of the hash, with values in the order of Atlassian's libraries."""
     path, _, query = target.partition("?")
     return f"{method.upper()}&{_path(path, base_path)}&{_query(query, by_encoded=False)}"
 
 
 def _path(path: str, base_path: str) -> str:
-    """Relative to our base, `&` escaped, one leading slash, one trailing slash dropped; nothing else is touched."""
+    """The path relative to our base: `&` escaped, one leading slash, one trailing slash dropped, nothing else changed."""
     if base_path and (path == base_path or path.startswith(f"{base_path}/")):
         path = path[len(base_path) :]
     path = path.replace("&", "%26")
@@ -45,28 +45,31 @@ def _path(path: str, base_path: str) -> str:
 
 
 def _query(query: str, *, by_encoded: bool) -> str:
-    """Sorted by encoded name; the values of one name sorted and joined with a literal comma; `jwt` left out."""
+    """The parameters sorted by encoded name, each name's values sorted and joined by a literal comma, without `jwt`."""
     values: dict[str, list[str]] = {}
     for piece in filter(None, query.split("&")):
         name, _, value = piece.partition("=")
-        decoded = unquote_plus(name)
-        if decoded != "jwt":
-            values.setdefault(decoded, []).append(unquote_plus(value))
-    pairs = sorted((_encode(name), _joined(found, by_encoded=by_encoded)) for name, found in values.items())
-    return "&".join(f"{name}={joined}" for name, joined in pairs)
+        parameter = unquote_plus(name)
+        if parameter != "jwt":
+            values.setdefault(parameter, []).append(unquote_plus(value))
+    pairs = sorted(
+        (_encode(name), _join_values(parameter_values, by_encoded=by_encoded))
+        for name, parameter_values in values.items()
+    )
+    return "&".join(f"{name}={joined_values}" for name, joined_values in pairs)
 
 
-def _joined(values: list[str], *, by_encoded: bool) -> str:
+def _join_values(values: list[str], *, by_encoded: bool) -> str:
     if by_encoded:
         return ",".join(sorted(_encode(value) for value in values))
     return ",".join(_encode(value) for value in sorted(values, key=_utf16))
 
 
 def _utf16(text: str) -> bytes:
-    """Sorts as Java and JavaScript compare strings: by UTF-16 code unit."""
+    """The sort key of Java and JavaScript strings: UTF-16 code units."""
     return text.encode("utf-16-be", "surrogatepass")
 
 
 def _encode(text: str) -> str:
-    """RFC 3986: unreserved characters stay, everything else is escaped in upper case."""
+    """Percent-encode by RFC 3986: unreserved characters stay, everything else is escaped in upper case."""
     return quote(text, safe="", errors="replace")

@@ -1,7 +1,7 @@
-"""Reads a Connect token strictly before anything is looked up, and verifies it for one class of route.
+"""Strict parsing of Connect tokens, before any look-up, and their verification for one class of route.
 
-PyJWT takes numeric strings as `exp`, lists as `iss`, and the last of two equal keys; each has been somebody's hole.
-What is unusual here is refused, and every refusal looks alike from outside.
+PyJWT accepts numeric strings as `exp`, lists as `iss`, and the last of two equal keys; each has been a vulnerability
+somewhere. Anything unusual is refused here, and every refusal looks the same from outside.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 LEEWAY = 30
-"""Seconds of clock difference we forgive."""
+"""Tolerated clock difference in seconds."""
 _MAX_TOKEN = 8192
 _MAX_ISS = 255
 _SEGMENTS = 3
@@ -33,7 +33,7 @@ _FORBIDDEN_HEADERS = frozenset({"crit", "b64", "jku", "jwk", "x5u", "x5c"})
 
 @dataclass(frozen=True)
 class Claims:
-    """What a token says, types checked; true only once the signature was verified."""
+    """The claims of a token, with checked types. Trust them only after verification."""
 
     issuer: str
     subject: str | None
@@ -44,8 +44,8 @@ class Claims:
 
 
 @dataclass(frozen=True)
-class Unverified:
-    """A token that has been read and not yet believed."""
+class UnverifiedToken:
+    """A parsed token before verification."""
 
     raw: str
     algorithm: str
@@ -53,8 +53,8 @@ class Unverified:
     claims: Claims
 
 
-def read(raw: str, *, algorithm: str, longest_life: int) -> Unverified:
-    """Read a token's header and claims. Raises Unproven for everything but the plain shape Atlassian sends."""
+def read(raw: str, *, algorithm: str, longest_life: int) -> UnverifiedToken:
+    """Parse a token's header and claims. Raises Unproven for any shape but Atlassian's plain one."""
     if len(raw) > _MAX_TOKEN or raw.count(".") != _SEGMENTS - 1 or not raw.isascii():
         raise Unproven("token size or segments")
     header_part, payload_part, signature = raw.split(".")
@@ -70,11 +70,11 @@ def read(raw: str, *, algorithm: str, longest_life: int) -> Unverified:
         raise Unproven("kid is not text")
     if algorithm == "HS256" and key_id is not None:
         raise Unproven("kid on a shared-secret token")
-    return Unverified(raw, algorithm, key_id, _claims(payload, longest_life))
+    return UnverifiedToken(raw, algorithm, key_id, _claims(payload, longest_life))
 
 
-def verify(token: Unverified, key: str | RSAPublicKey) -> Claims:
-    """The claims, once the signature and times hold. Raises Unproven."""
+def verify(token: UnverifiedToken, key: str | RSAPublicKey) -> Claims:
+    """Verify signature and times, and return the claims. Raises Unproven."""
     try:
         jwt.decode(
             token.raw,
@@ -89,7 +89,7 @@ def verify(token: Unverified, key: str | RSAPublicKey) -> Claims:
 
 
 def _is_canonical(segment: str) -> bool:
-    """Whether a segment is spelled in the one way that JWT allows: a token with a second spelling would be good twice."""
+    """Whether a segment has JWT's only valid spelling; a second spelling would make one token usable twice."""
     try:
         raw = base64.b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -97,25 +97,25 @@ def _is_canonical(segment: str) -> bool:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == segment
 
 
-def _object(segment: str, what: str) -> Mapping[str, object]:
+def _object(segment: str, part: str) -> Mapping[str, object]:
     try:
         raw = base64.b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
-        found = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_repeats, parse_constant=_no_constant)
+        document = json.loads(raw.decode("utf-8"), object_pairs_hook=_reject_repeats, parse_constant=_reject_constant)
     except (binascii.Error, ValueError, RecursionError) as error:
-        raise Unproven(f"{what} is not readable") from error
-    if not isinstance(found, dict):
-        raise Unproven(f"{what} is not an object")
-    return found
+        raise Unproven(f"{part} is not readable") from error
+    if not isinstance(document, dict):
+        raise Unproven(f"{part} is not an object")
+    return document
 
 
-def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _reject_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError("repeated key")
-    return found
+    return members
 
 
-def _no_constant(name: str) -> object:
+def _reject_constant(name: str) -> object:
     raise ValueError(name)
 
 
@@ -147,7 +147,7 @@ def _time(payload: Mapping[str, object], name: str) -> int:
 
 
 def _audience(value: object) -> tuple[str, ...]:
-    found = [value] if isinstance(value, str) else value
-    if not isinstance(found, list):
+    audiences = [value] if isinstance(value, str) else value
+    if not isinstance(audiences, list):
         return ()
-    return tuple(each for each in found if isinstance(each, str))
+    return tuple(audience for audience in audiences if isinstance(audience, str))

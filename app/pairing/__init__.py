@@ -1,1 +1,1 @@
-"""The one-time password: minted in SEI, pasted in Jira, good once within ten minutes."""
+"""The one-time password: minted in SEI, pasted in Jira, valid once and for ten minutes."""

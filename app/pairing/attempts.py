@@ -1,6 +1,7 @@
-"""How often a password may be tried: per user of a site, per site, and per Atlassian account across sites.
+"""Rate limits on passwords: per user of a site, per site, and per Atlassian account across sites.
 
-Every try counts before it is looked at, so that parallel guesses cannot slip through together; a success forgives.
+Every attempt counts before its password is checked, since parallel guesses could slip through together otherwise. A
+success clears the counters of the user.
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ _PER_ACCOUNT = RateLimitItemPerMinute(10, 15, "otp-account")
 _PER_MINTER = RateLimitItemPerMinute(60, 15, "otp-mint")
 _PER_KEY = RateLimitItemPerMinute(10, 5, "console-login")
 _PER_ADDRESS = RateLimitItemPerMinute(200, 5, "console-address")
-"""Wide, since whoever comes through the operator's proxy comes from its address."""
+"""Wide, since everybody behind the operator's proxy shares its address."""
 
 
 class Attempts:
-    """Counts tries in Redis, for all processes."""
+    """Counts attempts in Redis, for all processes."""
 
     def __init__(self, redis: Redis) -> None:
         storage = RedisStorage("redis://", connection_pool=redis.connection_pool)
         self._limiter = MovingWindowRateLimiter(storage)
 
     def count_redemption(self, tenant_id: UUID, account_id: str) -> None:
-        """Count a try. Raises TooMany with the seconds to wait, Unavailable."""
+        """Count an attempt to redeem. Raises TooMany with the seconds to wait, Unavailable."""
         try:
             for limit, key in self._of(tenant_id, account_id):
                 self._require(limit, key, "Too many tries.")
@@ -46,7 +47,7 @@ class Attempts:
             raise Unavailable("Redis does not answer.") from error
 
     def forgive(self, tenant_id: UUID, account_id: str) -> None:
-        """Forget the tries of somebody who got it right."""
+        """Forget a user's attempts after a success. Raises Unavailable."""
         try:
             for limit, key in self._of(tenant_id, account_id):
                 if limit is not _PER_SITE:
@@ -55,14 +56,14 @@ class Attempts:
             raise Unavailable("Redis does not answer.") from error
 
     def count_mint(self, account_id: UUID) -> None:
-        """Count a minted password of an SEI account. Raises TooMany, Unavailable."""
+        """Count a password minted for an SEI account. Raises TooMany, Unavailable."""
         try:
             self._require(_PER_MINTER, str(account_id), "Too many one-time passwords were generated.")
         except RedisError as error:
             raise Unavailable("Redis does not answer.") from error
 
     def count_login(self, address: str, prefix: str) -> None:
-        """Count a try to sign in to the console, by the address it comes from and the key it tries. Raises TooMany, Unavailable."""
+        """Count an attempt to sign in to the console, by client address and key prefix. Raises TooMany, Unavailable."""
         try:
             self._require(_PER_ADDRESS, address, "Too many tries to sign in.")
             self._require(_PER_KEY, f"{address}/{prefix}", "Too many tries to sign in.")

@@ -1,4 +1,4 @@
-"""An SEI admin generates the password of an integration; a new one revokes the old."""
+"""Mints an integration's password for an SEI admin; a new password revokes the old one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Minted:
+class MintedPassword:
     """A password, shown once. Never log it."""
 
     otp: str
@@ -31,11 +31,11 @@ class Minted:
     expires_in: int
 
     def __repr__(self) -> str:
-        return f"Minted(…, {self.expires_at})"
+        return f"MintedPassword(…, {self.expires_at})"
 
 
 class Mint:
-    """Makes passwords."""
+    """Mints passwords."""
 
     def __init__(
         self, store: Store, vault: Vault, otp_store: OtpStore, attempts: Attempts, *, ttl_seconds: int
@@ -46,19 +46,19 @@ class Mint:
         self._attempts = attempts
         self._ttl = ttl_seconds
 
-    def mint(self, account_id: UUID, integration_id: UUID) -> Minted:
-        """A password for one of the account's integrations. Raises Missing, Conflicting, TooMany, Unavailable."""
+    def mint(self, account_id: UUID, integration_id: UUID) -> MintedPassword:
+        """Mint a password for one of the account's integrations. Raises Missing, Conflicting, TooMany, Unavailable."""
         with self._store.bound_to_account(account_id) as session:
-            held = ledger.get(session, integration_id)
-        if held.method is not Method.CONNECT_APP:
+            integration = ledger.get(session, integration_id)
+        if integration.method is not Method.CONNECT_APP:
             raise Conflicting(
                 "This integration does not connect through the Jira app, so it needs no one-time password."
             )
-        if held.state is State.DELETING:
+        if integration.state is State.DELETING:
             raise Conflicting("This integration is being deleted.")
         self._attempts.count_mint(account_id)
         otp = password.make()
         digest = password.digests(self._vault, password.normal(otp) or "")[0]
         expires_at = clock.now() + timedelta(seconds=self._ttl)
         self._otp_store.put(digest, integration_id=integration_id, account_id=account_id, ttl_seconds=self._ttl)
-        return Minted(otp, expires_at, self._ttl)
+        return MintedPassword(otp, expires_at, self._ttl)

@@ -1,7 +1,8 @@
-"""Where minted passwords lie in Redis: only their keyed hash, for as long as they are good.
+"""Minted passwords in Redis: their keyed hashes only, until they expire.
 
-Taking one is a claim for a few seconds, not a removal: if the taker dies before PostgreSQL has paired, the claim runs
-out and the password is good again; if it dies after, PostgreSQL remembers the redemption and the password is spent.
+A redemption claims a password for a few seconds instead of removing it. If the process dies before PostgreSQL has
+paired, the claim expires and the password is valid again; if it dies afterwards, PostgreSQL remembers the redemption
+and the password is spent.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from redis import Redis
 
 CLAIM_MS = 5000
-"""How long a redemption may take before the password is free again."""
+"""Milliseconds until the claim of an unfinished redemption expires."""
 
 # KEYS: of-integration, new password · ARGV: integration id, account id, ttl in ms, password key prefix, new digest
-_PUT = """
+_PUT_SCRIPT = """
 local old = redis.call('GET', KEYS[1])
 if old then redis.call('DEL', ARGV[4] .. old) end
 redis.call('HSET', KEYS[2], 'integration', ARGV[1], 'account', ARGV[2])
@@ -32,7 +33,7 @@ return 1
 """
 
 # KEYS: one per digest · ARGV: claim id, claim ms · Returns {position, integration, account} or nothing
-_CLAIM = """
+_CLAIM_SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 for position, key in ipairs(KEYS) do
@@ -47,13 +48,13 @@ return {}
 """
 
 # KEYS: password · ARGV: claim id
-_RELEASE = """
+_RELEASE_SCRIPT = """
 if redis.call('HGET', KEYS[1], 'claim') == ARGV[1] then redis.call('HDEL', KEYS[1], 'claim', 'until') end
 return 1
 """
 
 # KEYS: password, of-integration · ARGV: digest. A newer password of the integration keeps its pointer.
-_BURN = """
+_BURN_SCRIPT = """
 redis.call('DEL', KEYS[1])
 if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
 return 1
@@ -65,7 +66,7 @@ _OF = "otp-of:"
 
 @dataclass(frozen=True)
 class Claim:
-    """A password held for a few seconds by one redemption."""
+    """The hold of one redemption on a password, for a few seconds."""
 
     id: str
     digest: str
@@ -74,17 +75,17 @@ class Claim:
 
 
 class OtpStore:
-    """Puts, claims, releases and burns passwords. Every failure of Redis is Unavailable."""
+    """Stores, claims, releases and burns passwords. Every failure of Redis is Unavailable."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._put = redis.register_script(_PUT)
-        self._claim = redis.register_script(_CLAIM)
-        self._release = redis.register_script(_RELEASE)
-        self._burn = redis.register_script(_BURN)
+        self._put = redis.register_script(_PUT_SCRIPT)
+        self._claim = redis.register_script(_CLAIM_SCRIPT)
+        self._release = redis.register_script(_RELEASE_SCRIPT)
+        self._burn = redis.register_script(_BURN_SCRIPT)
 
     def put(self, digest: str, *, integration_id: UUID, account_id: UUID, ttl_seconds: int) -> None:
-        """Lay a password in; the integration's previous one is revoked in the same step."""
+        """Store a password, and revoke the integration's previous one in the same step."""
         try:
             self._put(
                 keys=[f"{_OF}{integration_id}", f"{_PASSWORD}{digest}"],
@@ -94,41 +95,41 @@ class OtpStore:
             raise Unavailable("Redis does not answer.") from error
 
     def claim(self, digests: tuple[str, ...]) -> Claim | None:
-        """Hold the password of any of the digests; None where there is none or somebody holds it."""
+        """Claim the password of any of the digests; None where there is none or it is claimed already."""
         claim_id = str(ids.new())
         try:
-            found = self._claim(keys=[f"{_PASSWORD}{digest}" for digest in digests], args=[claim_id, CLAIM_MS])
+            answer = self._claim(keys=[f"{_PASSWORD}{digest}" for digest in digests], args=[claim_id, CLAIM_MS])
         except RedisError as error:
             raise Unavailable("Redis does not answer.") from error
-        if not found:
+        if not answer:
             return None
-        position, integration_id, account_id = found
+        position, integration_id, account_id = answer
         return Claim(claim_id, digests[int(position) - 1], UUID(_text(integration_id)), UUID(_text(account_id)))
 
     def release(self, claim: Claim) -> None:
-        """Make the password good again at once; if Redis is away, the claim runs out by itself."""
+        """Make the password valid again at once. If Redis is away, the claim expires by itself."""
         try:
             self._release(keys=[f"{_PASSWORD}{claim.digest}"], args=[claim.id])
         except RedisError as error:
             raise Unavailable("Redis does not answer.") from error
 
     def burn(self, claim: Claim) -> None:
-        """The password is spent; PostgreSQL knows it already, so a failure here is no harm."""
+        """Delete a spent password. PostgreSQL has recorded the redemption, so a failure here does no harm."""
         try:
             self._burn(keys=[f"{_PASSWORD}{claim.digest}", f"{_OF}{claim.integration_id}"], args=[claim.digest])
         except RedisError as error:
             raise Unavailable("Redis does not answer.") from error
 
     def good_for(self, integration_id: UUID) -> int:
-        """Whole seconds for which an integration's password is still good; 0 where there is none."""
+        """Remaining validity of an integration's password in whole seconds; 0 where there is none."""
         try:
-            left = self._redis.pttl(f"{_OF}{integration_id}")
+            remaining_ms = self._redis.pttl(f"{_OF}{integration_id}")
         except RedisError as error:
             raise Unavailable("Redis does not answer.") from error
-        return max(0, int(left) // 1000)
+        return max(0, int(remaining_ms) // 1000)
 
     def revoke(self, integration_id: UUID) -> None:
-        """Make an integration's password worthless, as when the integration is deleted."""
+        """Revoke an integration's password, for instance when the integration is deleted."""
         try:
             digest = self._redis.getdel(f"{_OF}{integration_id}")
             if digest:

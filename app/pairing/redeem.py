@@ -1,11 +1,11 @@
-"""A Jira admin pastes the password: one atomic claim in Redis, one transaction in PostgreSQL.
+"""The redemption of a pasted password: one atomic claim in Redis, one transaction in PostgreSQL.
 
     claim ──► transaction ──► burn
       │            │            └ died here: PostgreSQL has the redemption, the password is spent
-      │            └ died here: rolled back; the claim runs out, the password is good again
+      │            └ died here: rolled back; the claim expires, the password is valid again
       └ died here: likewise
 
-PostgreSQL's unique `otp_digest` is what makes it once, even if Redis loses or repeats everything.
+PostgreSQL's unique `otp_digest` guarantees a single redemption, even if Redis loses or repeats everything.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 REFUSAL = "This key is wrong, was used already, or has expired. Ask your SEI admin for a new one."
-"""One answer for all three, so that it tells a guesser nothing."""
+"""One answer for all three cases: a guesser learns nothing from it."""
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """Which integration a site is paired with now."""
+    """The result of a redemption."""
 
     integration: Integration
 
 
 class Redemption:
-    """Pairs a site with the integration whose password is pasted."""
+    """Pairs a site with the integration of a pasted password."""
 
     def __init__(self, store: Store, vault: Vault, otp_store: OtpStore, attempts: Attempts) -> None:
         self._store = store
@@ -55,14 +55,14 @@ class Redemption:
         self._otp_store = otp_store
         self._attempts = attempts
 
-    def redeem(self, tenant_id: UUID, account_id: str, typed: str, *, replace: bool) -> Pairing:
-        """Pair. The caller has proven to administer the site.
+    def redeem(self, tenant_id: UUID, account_id: str, pasted_text: str, *, replace: bool) -> Pairing:
+        """Pair the site. The caller has proven to administer it.
 
         Raises Gone (wrong, used, expired), Conflicting (paired elsewhere and not `replace`), TooMany, Unavailable.
         """
         self._attempts.count_redemption(tenant_id, account_id)
-        known = password.normal(typed)
-        claim = self._otp_store.claim(password.digests(self._vault, known)) if known else None
+        otp = password.normal(pasted_text)
+        claim = self._otp_store.claim(password.digests(self._vault, otp)) if otp else None
         if claim is None:
             raise Gone(REFUSAL)
         try:
@@ -81,7 +81,7 @@ class Redemption:
     def _pair(self, claim: Claim, tenant_id: UUID, account_id: str, *, replace: bool) -> Pairing:
         with self._store.bound_to(tenant_id, account_id=claim.account_id) as session:
             _require_active(session)
-            integration = _still_wanted(session, claim)
+            integration = _lock_integration(session, claim)
             _spend(session, claim)
             _make_room(session, integration, replace=replace)
             ledger.move_to(
@@ -98,15 +98,15 @@ class Redemption:
             return Pairing(ledger.get(session, integration.id))
 
     def _tidy(self, act: object, claim: Claim) -> None:
-        """What is only tidying must not undo what is durable."""
+        """Clean up in Redis. A failure must not undo the durable pairing."""
         try:
-            act(claim)  # type: ignore[operator]  # bound methods of the drawer
+            act(claim)  # type: ignore[operator]  # bound methods of the store
         except Unavailable:
             log.warning("redis was away after a redemption", integration_id=str(claim.integration_id))
 
 
 def _require_active(session: Session) -> None:
-    """The site must still have the app when the pairing commits; the row lock holds an uninstall back until then."""
+    """Require that the site has the app; the row lock delays an uninstall until the pairing commits. Raises Unproven."""
     state = session.execute(
         select(TENANTS.c.state).where(TENANTS.c.id == session.tenant_id).with_for_update(key_share=True)
     ).scalar_one_or_none()
@@ -114,8 +114,8 @@ def _require_active(session: Session) -> None:
         raise Unproven("the app is not active on this site")
 
 
-def _still_wanted(session: Session, claim: Claim) -> Integration:
-    """The password's integration, locked. Raises Gone where it was deleted since."""
+def _lock_integration(session: Session, claim: Claim) -> Integration:
+    """The password's integration, locked. Raises Gone if it was deleted meanwhile."""
     try:
         integration = ledger.get(session, claim.integration_id, lock=True)
     except Missing:
@@ -136,14 +136,14 @@ def _spend(session: Session, claim: Claim) -> None:
 
 
 def _make_room(session: Session, integration: Integration, *, replace: bool) -> None:
-    """Both ends must be free, or the admin has said that the old pairing may go."""
-    held = ledger.of_tenant(session, lock=True)
-    if held is not None and held.id != integration.id:
-        if held.state is State.DELETING:
+    """Free both ends of the pairing. Raises Conflicting where the admin has not agreed to replace the old one."""
+    site_integration = ledger.of_tenant(session, lock=True)
+    if site_integration is not None and site_integration.id != integration.id:
+        if site_integration.state is State.DELETING:
             raise Conflicting("The site's former connection is being erased. Try again in a few minutes.")
-        if held.state is not State.DISCONNECTED and not replace:
-            raise Conflicting(f"This site is already paired with “{held.name}”. Confirm to replace it.")
-        let_go(session, held, reason="A Jira admin paired the site with another integration.")
+        if site_integration.state is not State.DISCONNECTED and not replace:
+            raise Conflicting(f"This site is already paired with “{site_integration.name}”. Confirm to replace it.")
+        let_go(session, site_integration, reason="A Jira admin paired the site with another integration.")
     if (
         integration.tenant_id not in (None, session.tenant_id)
         and integration.state is not State.DISCONNECTED

@@ -1,4 +1,4 @@
-"""The end of a pairing: a Jira admin disconnects, or the site itself goes."""
+"""The end of a pairing: a Jira admin disconnects the site, or the site uninstalls the app."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ BY_ADMIN = "A Jira admin disconnected the site. Generate a new key to connect it
 DISABLED = "A Jira admin disabled the app. Work goes on when it is enabled again in Manage apps."
 UNINSTALLED = "The app was uninstalled from Jira. Install it again and generate a new key."
 
-_UNPARKED = {"state_before": None, "parked_until": None, "parked_because": None}
+_NO_PARKING = {"state_before": None, "parked_until": None, "parked_because": None}
 
 
 def unpair(session: Session, *, reason: str) -> bool:
-    """End the tenant's pairing: pulling stops at once, the data waits out the grace period. Returns whether there was one."""
-    # The tenant first, as everybody locks: an uninstall at this moment must not lose.
+    """End the tenant's pairing: reading stops at once, erasure waits for the grace period. Returns whether there was one."""
+    # Lock order: the tenant first. A concurrent uninstall must not be lost.
     session.execute(select(TENANTS.c.id).where(TENANTS.c.id == session.tenant_id).with_for_update(key_share=True))
-    held = ledger.of_tenant(session, lock=True)
-    if held is None:
+    integration = ledger.of_tenant(session, lock=True)
+    if integration is None:
         return False
-    let_go(session, held, reason=reason)
+    let_go(session, integration, reason=reason)
     session.execute(update(TENANTS).where(TENANTS.c.id == session.tenant_id).values(purge_after=clock.now() + GRACE))
     return True
 
 
-def let_go(session: Session, held: Integration, *, reason: str) -> None:
-    """Take an integration from the tenant it was paired with; it stays its account's."""
-    with session.with_account(held.account_id):
-        ledger.move_to(session, held.id, State.DISCONNECTED, reason=reason, tenant_id=None, **_UNPARKED)
+def let_go(session: Session, integration: Integration, *, reason: str) -> None:
+    """Disconnect an integration from its tenant; it stays with its account."""
+    with session.with_account(integration.account_id):
+        ledger.move_to(session, integration.id, State.DISCONNECTED, reason=reason, tenant_id=None, **_NO_PARKING)
 
 
 def mark_departed(session: Session) -> None:
-    """The site uninstalled the app: the pairing stays visible as disconnected until somebody pairs anew."""
-    held = ledger.of_tenant(session, lock=True)
-    if held is not None:
-        ledger.move_to(session, held.id, State.DISCONNECTED, reason=UNINSTALLED, state_before=None)
+    """Mark the pairing of an uninstalled site as disconnected; it stays visible until somebody pairs again."""
+    integration = ledger.of_tenant(session, lock=True)
+    if integration is not None:
+        ledger.move_to(session, integration.id, State.DISCONNECTED, reason=UNINSTALLED, state_before=None)

@@ -1,1 +1,1 @@
-"""Chapter 1: somebody installs us. The tenant is the install record; the protocol that brought it is a column."""
+"""Tenants: the records of installed apps. The protocol of an install is a column."""

@@ -1,6 +1,6 @@
-"""Somebody installs us, or Jira tells us of an upgrade, a rename, a rotated secret: all are `installed`.
+"""Applies `installed`: a first install, an upgrade, a rename or a rotated secret.
 
-Everything happens in one transaction that is committed before Jira is answered, keyed by the client key: a site import
+Everything happens in one transaction, committed before Jira gets its answer and keyed by the client key: a site import
 brings a new client key under an old address and gets a new, empty tenant.
 """
 
@@ -32,11 +32,11 @@ PRODUCT = "jira_cloud"
 def arrive(session: Session, keyring: Keyring, install: Install) -> UUID:
     """Create or refresh the tenant of a proven `installed` call. Returns its id.
 
-    A call that was signed before the newest one applied changes nothing: Jira retries, and retries may come late.
+    A call signed before the newest applied one changes nothing: Jira retries, and retries may arrive late.
     """
     tenant_id = _tenant_for(session, install)
-    held = lock_installation(session, tenant_id)
-    if held is None or install.issued_at < held.lifecycle_at:
+    installation = lock_installation(session, tenant_id)
+    if installation is None or install.issued_at < installation.lifecycle_at:
         return tenant_id
     session.execute(
         update(TENANTS)
@@ -60,7 +60,7 @@ def arrive(session: Session, keyring: Keyring, install: Install) -> UUID:
 
 
 def lock_installation(session: Session, tenant_id: UUID) -> Row[tuple[object, ...]] | None:
-    """The tenant's Connect installation, locked, so that lifecycle calls are applied one after the other."""
+    """The tenant's Connect installation, locked: lifecycle calls are applied one after the other."""
     return session.execute(
         select(INSTALLATIONS)
         .where(INSTALLATIONS.c.tenant_id == tenant_id, INSTALLATIONS.c.protocol == Protocol.CONNECT.value)
@@ -68,14 +68,14 @@ def lock_installation(session: Session, tenant_id: UUID) -> Row[tuple[object, ..
     ).one_or_none()
 
 
-def _claim_installation_id(session: Session, tenant_id: UUID, claimed: str) -> None:
-    """Note the Forge installation id that the body names, unless another tenant has it: bodies are not signed."""
+def _claim_installation_id(session: Session, tenant_id: UUID, installation_id: str) -> None:
+    """Store the Forge installation id of the body unless another tenant has it: bodies are not signed."""
     attempt = session.connection.begin_nested()
     try:
         session.execute(
             update(INSTALLATIONS)
             .where(INSTALLATIONS.c.tenant_id == tenant_id, INSTALLATIONS.c.protocol == Protocol.CONNECT.value)
-            .values(installation_id=claimed)
+            .values(installation_id=installation_id)
         )
         attempt.commit()
     except IntegrityError:
@@ -84,18 +84,18 @@ def _claim_installation_id(session: Session, tenant_id: UUID, claimed: str) -> N
 
 
 def _tenant_for(session: Session, install: Install) -> UUID:
-    """The id of the client key's tenant, made if it is new; two installs at one moment agree on one."""
-    found = session.execute(
+    """The id of the client key's tenant, created if it is new; concurrent installs agree on one."""
+    existing_id = session.execute(
         select(INSTALLATIONS.c.tenant_id).where(INSTALLATIONS.c.client_key == install.client_key)
     ).scalar_one_or_none()
-    if found is not None:
-        return found  # type: ignore[no-any-return]  # the column's type is Uuid
+    if existing_id is not None:
+        return existing_id  # type: ignore[no-any-return]  # the column's type is Uuid
     with session.connection.begin_nested() as attempt:
         tenant_id = ids.new()
         session.execute(
             TENANTS.insert().values(id=tenant_id, product=PRODUCT, base_url=install.base_url, state=State.ACTIVE.value)
         )
-        made = session.changed(
+        is_new = session.changed(
             insert(INSTALLATIONS)
             .values(
                 tenant_id=tenant_id,
@@ -106,7 +106,7 @@ def _tenant_for(session: Session, install: Install) -> UUID:
             )
             .on_conflict_do_nothing(index_elements=["client_key"])
         )
-        if made:
+        if is_new:
             return tenant_id
         attempt.rollback()
     return session.execute(  # type: ignore[no-any-return]  # the column's type is Uuid

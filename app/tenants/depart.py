@@ -1,8 +1,8 @@
-"""A site disables, enables or uninstalls us.
+"""Applies `enabled`, `disabled` and `uninstalled`.
 
-Jira fires `disabled` and `uninstalled` in parallel. Whatever arrives last, the final state is the same: `uninstalled`
-ends the install that it was signed after, and holds until a later one; the others are ordered by the token's `iat`, ties
-by rank.
+Jira fires `disabled` and `uninstalled` in parallel, and the final state does not depend on their order of arrival:
+`uninstalled` ends the install that was signed before it, and holds until a later one; the others are ordered by the
+token's `iat`, ties by rank.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from app.tenants.keyring import Keyring
 
 GRACE = timedelta(days=30)
-"""How long data waits for the same client key to come back before it is erased."""
+"""Time for the same client key to come back before its data is erased."""
 _STATE = {Hook.ENABLED: State.ACTIVE, Hook.DISABLED: State.DISABLED, Hook.UNINSTALLED: State.UNINSTALLED}
 
 
 def switch(session: Session, tenant_id: UUID, hook: Hook, *, issued_at: int) -> bool:
-    """Apply `enabled` or `disabled`. Returns whether it changed anything: not on a site that has left, not if late."""
+    """Apply `enabled` or `disabled`. Returns False for a late call or an uninstalled site, both left unchanged."""
     return _move(session, tenant_id, hook, issued_at)
 
 
 def uninstall(session: Session, keyring: Keyring, client_key: str, *, issued_at: int) -> UUID | None:
-    """Apply `uninstalled`: the secret is destroyed at once, the data after the grace period.
+    """Apply `uninstalled`: destroy the secret at once, and the data after the grace period.
 
-    Returns the tenant's id, or None where it is unknown or the call is older than a later install.
+    Returns the tenant's id, or None where the tenant is unknown or was installed again after the call was signed.
     """
     tenant_id = session.execute(
         select(INSTALLATIONS.c.tenant_id).where(INSTALLATIONS.c.client_key == client_key)
@@ -48,23 +48,23 @@ def uninstall(session: Session, keyring: Keyring, client_key: str, *, issued_at:
 
 
 def _move(session: Session, tenant_id: UUID, hook: Hook, issued_at: int) -> bool:
-    held = lock_installation(session, tenant_id)
-    if held is None or held.lifecycle_rank == Hook.UNINSTALLED.rank:
+    installation = lock_installation(session, tenant_id)
+    if installation is None or installation.lifecycle_rank == Hook.UNINSTALLED.rank:
         return False
     is_late = (
-        issued_at < held.installed_at
+        issued_at < installation.installed_at
         if hook is Hook.UNINSTALLED
-        else (issued_at, hook.rank) < (held.lifecycle_at, held.lifecycle_rank)
+        else (issued_at, hook.rank) < (installation.lifecycle_at, installation.lifecycle_rank)
     )
     if is_late:
         return False
     state = _STATE[hook]
-    # Only a new pairing takes a promised erasure back.
+    # Only a new pairing cancels a scheduled erasure.
     grace = {"purge_after": clock.now() + GRACE} if state is State.UNINSTALLED else {}
     session.execute(update(TENANTS).where(TENANTS.c.id == tenant_id).values(state=state.value, **grace))
     session.execute(
         update(INSTALLATIONS)
         .where(INSTALLATIONS.c.tenant_id == tenant_id, INSTALLATIONS.c.protocol == Protocol.CONNECT.value)
-        .values(lifecycle_at=max(issued_at, held.lifecycle_at), lifecycle_rank=hook.rank)
+        .values(lifecycle_at=max(issued_at, installation.lifecycle_at), lifecycle_rank=hook.rank)
     )
     return True

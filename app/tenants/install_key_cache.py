@@ -1,4 +1,4 @@
-"""Install keys that have verified once, for all processes: a flood of invented kids cannot keep a known one from verifying."""
+"""Known install keys, shared by all processes: a flood of invented kids cannot block a known one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class InstallKeyCache:
-    """Public keys by kid, in PostgreSQL: whoever can write there needs no forged install."""
+    """Public keys by kid, in PostgreSQL: an attacker with write access there needs no forged install."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -25,6 +25,6 @@ class InstallKeyCache:
             return session.execute(select(INSTALL_KEYS.c.pem).where(INSTALL_KEYS.c.kid == kid)).scalar_one_or_none()
 
     def keep(self, kid: str, pem: str) -> None:
-        """Remember a key. Raises Unavailable."""
+        """Store a key. Raises Unavailable."""
         with self._store.unrestricted_unsafe() as session:
             session.execute(insert(INSTALL_KEYS).values(kid=kid, pem=pem).on_conflict_do_nothing())

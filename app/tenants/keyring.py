@@ -1,4 +1,4 @@
-"""The secrets of tenants: sealed at rest, opened only here, for the tenant they belong to."""
+"""The secrets of tenants: sealed at rest, and opened only here, for their own tenant."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ log = logs.get(__name__)
 
 SHARED_SECRET = "shared_secret"  # noqa: S105 - the purpose's name, not the secret
 OVERLAP = timedelta(minutes=15)
-"""How long a rotated secret still opens what was signed before: the life of a context token."""
+"""Validity of the previous secret after a rotation: the life of a context token."""
 
 
 class Secrets(NamedTuple):
-    """A tenant's secret and, shortly after a rotation, the one before. Never log it."""
+    """A tenant's secret and, shortly after a rotation, the previous one. Never log it."""
 
     current: str
     previous: str | None
@@ -39,14 +39,14 @@ class Secrets(NamedTuple):
 
 
 class Keyring:
-    """Opens what the vault sealed, tenant by tenant."""
+    """Stores and opens sealed secrets, tenant by tenant."""
 
     def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
         self._vault = vault
 
     def find(self, client_key: str) -> tuple[Tenant, Secrets] | None:
-        """The tenant of a Connect client key and its secrets; None where there is none or it has left."""
+        """The tenant of a Connect client key and its secrets; None where the key is unknown or the tenant has left."""
         with self._store.unrestricted_unsafe() as session:
             row = session.execute(
                 _tenants()
@@ -66,30 +66,30 @@ class Keyring:
             return None
 
     def open_for(self, session: Session, tenant_id: UUID) -> Secrets | None:
-        """The secrets of a tenant, in a session bound to it; None when it has none (any more)."""
+        """The secrets of a tenant, in a session bound to it; None after an uninstall. Raises SealBroken."""
         row = session.execute(
             select(CREDENTIALS).where(CREDENTIALS.c.tenant_id == tenant_id, CREDENTIALS.c.purpose == SHARED_SECRET)
         ).one_or_none()
         return None if row is None else self._open(tenant_id, row)
 
     def keep(self, session: Session, tenant_id: UUID, secret: str) -> None:
-        """Seal a secret for a tenant; one that it replaces stays good for the overlap."""
+        """Seal a secret for a tenant; the replaced one stays valid for the overlap."""
         try:
-            held = self.open_for(session, tenant_id)
+            stored_secrets = self.open_for(session, tenant_id)
         except SealBroken:
             self.destroy(session, tenant_id)
-            held = None
-        if held is not None and held.current == secret:
+            stored_secrets = None
+        if stored_secrets is not None and stored_secrets.current == secret:
             return
         now = clock.now()
-        sealed = self._vault.seal(secret, owner=str(tenant_id), purpose=SHARED_SECRET)
+        sealed_secret = self._vault.seal(secret, owner=str(tenant_id), purpose=SHARED_SECRET)
         session.execute(
             insert(CREDENTIALS)
-            .values(tenant_id=tenant_id, purpose=SHARED_SECRET, sealed=sealed, updated_at=now)
+            .values(tenant_id=tenant_id, purpose=SHARED_SECRET, sealed=sealed_secret, updated_at=now)
             .on_conflict_do_update(
                 index_elements=["tenant_id", "purpose"],
                 set_={
-                    "sealed": sealed,
+                    "sealed": sealed_secret,
                     "previous_sealed": CREDENTIALS.c.sealed,
                     "previous_until": now + OVERLAP,
                     "updated_at": now,
@@ -98,31 +98,31 @@ class Keyring:
         )
 
     def destroy(self, session: Session, tenant_id: UUID) -> None:
-        """Forget every secret of a tenant, at once."""
+        """Delete every secret of a tenant at once."""
         session.execute(delete(CREDENTIALS).where(CREDENTIALS.c.tenant_id == tenant_id))
 
     def rotate(self) -> int:
-        """Seal again with the newest key whatever an older one sealed. Returns how many; safe to run at any time."""
-        changed = 0
+        """Reseal with the newest key every secret sealed with an older one. Returns their number; safe at any time."""
+        resealed_count = 0
         with self._store.unrestricted_unsafe() as session:
-            # One row at a time under its lock: a secret that Jira rotates meanwhile is not overwritten.
+            # Under row locks: a secret that Jira rotates meanwhile is not overwritten.
             for row in session.execute(select(CREDENTIALS).with_for_update()).all():
-                changed += self._reseal(session, row)
-        return changed
+                resealed_count += self._reseal(session, row)
+        return resealed_count
 
     def _reseal(self, session: Session, row: Row[tuple[object, ...]]) -> int:
         fresh = {
-            name: self._again(row.tenant_id, row.purpose, sealed)
+            name: self._seal_again(row.tenant_id, row.purpose, sealed_secret)
             for name in ("sealed", "previous_sealed")
-            if (sealed := getattr(row, name)) is not None and self._vault.is_stale(sealed)
+            if (sealed_secret := getattr(row, name)) is not None and self._vault.is_stale(sealed_secret)
         }
         if fresh:
             at = (CREDENTIALS.c.tenant_id == row.tenant_id, CREDENTIALS.c.purpose == row.purpose)
             session.execute(update(CREDENTIALS).where(*at).values(**fresh))
         return len(fresh)
 
-    def _again(self, tenant_id: UUID, purpose: str, sealed: str) -> str:
-        secret = self._vault.open(sealed, owner=str(tenant_id), purpose=purpose)
+    def _seal_again(self, tenant_id: UUID, purpose: str, sealed_secret: str) -> str:
+        secret = self._vault.open(sealed_secret, owner=str(tenant_id), purpose=purpose)
         return self._vault.seal(secret, owner=str(tenant_id), purpose=purpose)
 
     def _open(self, tenant_id: UUID, row: Row[tuple[object, ...]]) -> Secrets:
@@ -135,7 +135,7 @@ class Keyring:
 
 
 def tenant_by_id(session: Session, tenant_id: UUID) -> Tenant | None:
-    """A tenant by our own id."""
+    """A tenant by its id; None where there is none."""
     row = session.execute(_tenants().where(TENANTS.c.id == tenant_id)).one_or_none()
     return None if row is None else tenant_from(row)
 

@@ -1,4 +1,4 @@
-"""A tenant: one Jira site as it installed us. Never matched by its address."""
+"""A tenant: one installation of the app on a Jira site. Never matched by its address."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """Whether a site may be worked for."""
+    """Whether the app may work for a site."""
 
     ACTIVE = "active"
     DISABLED = "disabled"
@@ -19,13 +19,13 @@ class State(StrEnum):
 
 
 class Protocol(StrEnum):
-    """What brought a tenant."""
+    """The protocol of a tenant's install."""
 
     CONNECT = "connect"
 
 
 class Hook(StrEnum):
-    """Jira's lifecycle hooks, weakest first: of two in one second the stronger one stands."""
+    """Jira's lifecycle hooks, weakest first: of two in one second the stronger one wins."""
 
     INSTALLED = "installed"
     ENABLED = "enabled"
@@ -34,7 +34,7 @@ class Hook(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Breaks ties of `iat`, since Jira fires `disabled` and `uninstalled` milliseconds apart in any order."""
+        """Tie-breaker for equal `iat`: Jira fires `disabled` and `uninstalled` milliseconds apart in any order."""
         return list(Hook).index(self)
 
 
@@ -51,18 +51,18 @@ class Tenant:
 
     @property
     def is_active(self) -> bool:
-        """Whether its tokens are taken and its data is pulled."""
+        """Whether its tokens are accepted and its data is read."""
         return self.state is State.ACTIVE
 
     @property
     def site_url(self) -> str:
-        """The address people know it by; for links only."""
+        """The address known to people; for links only."""
         return self.display_url or self.base_url
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who knocked, as a door proved it: the tenant, and the person where the token names one."""
+    """An authenticated caller: the tenant, and the person if the token names one."""
 
     tenant: Tenant
     account_id: str | None

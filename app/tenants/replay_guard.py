@@ -1,4 +1,4 @@
-"""Lifecycle tokens are good once: their signature covers the address, not the body, so a captured token could bring another."""
+"""One-time use of lifecycle tokens: they sign the address but not the body, so a captured one could bring another body."""
 
 from __future__ import annotations
 
@@ -16,32 +16,36 @@ from app.store.schema import SPENT_TOKENS
 if TYPE_CHECKING:
     from app.store.session import Session
 
-OUTLIVES = timedelta(minutes=5)
-"""The record outlives the token's expiry by more than the leeway: a record that dies first lets a replay in."""
+RECORD_MARGIN = timedelta(minutes=5)
+"""Life of a record after its token's expiry, longer than the leeway: a record that expires first lets a replay in."""
 
 
 def spend(session: Session, token: str, body: bytes, *, expires_at: int) -> bool:
-    """Use a token up, in the transaction of its effect. Returns False for the same call again: answer it alike, do nothing.
+    """Use up a token in the transaction of its effect. Returns False for a repeated call: answer it alike, do nothing.
 
-    Raises Unproven where the token comes back with another body.
+    Raises Unproven for a repeated token with another body.
     """
-    # What is signed names the token, not how its signature is spelled: base64 has more than one spelling.
+    # The digest covers the signed part alone: base64 has more than one spelling of the signature.
     digest, body_digest = _digest(token.rpartition(".")[0].encode()), _digest(body)
     is_first = session.changed(
         insert(SPENT_TOKENS)
-        .values(digest=digest, body_digest=body_digest, expires_at=datetime.fromtimestamp(expires_at, UTC) + OUTLIVES)
+        .values(
+            digest=digest, body_digest=body_digest, expires_at=datetime.fromtimestamp(expires_at, UTC) + RECORD_MARGIN
+        )
         .on_conflict_do_nothing()
     )
     if is_first:
         return True
-    held = session.execute(select(SPENT_TOKENS.c.body_digest).where(SPENT_TOKENS.c.digest == digest)).scalar_one()
-    if held != body_digest:
+    stored_digest = session.execute(
+        select(SPENT_TOKENS.c.body_digest).where(SPENT_TOKENS.c.digest == digest)
+    ).scalar_one()
+    if stored_digest != body_digest:
         raise Unproven("lifecycle token replayed with another body")
     return False
 
 
 def forget_expired(session: Session) -> int:
-    """Drop records that no token can match any more."""
+    """Delete records of expired tokens. Returns their number."""
     return session.changed(delete(SPENT_TOKENS).where(SPENT_TOKENS.c.expires_at < clock.now()))
 
 

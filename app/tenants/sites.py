@@ -1,4 +1,4 @@
-"""Opens a tenant's Jira: its address, signed in its name."""
+"""Opens a tenant's Jira site, with requests signed in the tenant's name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Sites:
-    """Makes a `Site` for a tenant as it stands now: after a rename or a rotation the next one is right."""
+    """Creates a `Site` from a tenant's current record: after a rename or a rotation the next one is right."""
 
     def __init__(self, settings: Settings, store: Store, keyring: Keyring, limiter: Limiter) -> None:
         self._settings = settings
@@ -29,7 +29,7 @@ class Sites:
         self._connections = Connections(f"sei-connect-jira {settings.app_key}", settings.site_hosts)
 
     def open(self, tenant_id: UUID, purpose: Purpose = Purpose.READ_THROUGH) -> Site:
-        """The tenant's site, for a purpose. Raises JiraRefused when it has left, is disabled or has no secret."""
+        """The tenant's site for a purpose. Raises JiraRefused when the tenant has left, is disabled or has no secret."""
         with self._store.bound_to(tenant_id) as session:
             tenant = tenant_by_id(session, tenant_id)
             secrets = self._keyring.open_for(session, tenant_id)
