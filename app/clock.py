@@ -1,4 +1,4 @@
-"""The only place that asks what time it is."""
+"""The only source of the current time."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def epoch() -> int:
 
 
 def whole_second(moment: datetime) -> datetime:
-    """The first whole second not before a moment: what waits until then comes not too soon, and together."""
+    """Round a moment up to a whole second: deferred work then starts together, and never too early."""
     return datetime.fromtimestamp(math.ceil(moment.timestamp()), UTC)
 
 
 def rfc3339(moment: datetime) -> str:
-    """A moment as the API writes it: UTC, milliseconds kept, `Z`."""
+    """A moment in the API's format: UTC, milliseconds, `Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

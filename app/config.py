@@ -1,4 +1,4 @@
-"""Settings: one attribute a variable, and what is unsafe about it. README lists them; a test compares."""
+"""Settings, one attribute a variable, and their safety checks. README lists them; a test compares."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.errors import UnsafeSettings
 
 ATLASSIAN_INSTALL_KEYS = "https://asap-distribution.us-west-2.prod.atl-asap.net"
 ATLASSIAN_INSTALL_KEYS_OLD = "https://connect-install-keys.atlassian.com"
-"""Atlassian's production key hosts: today's, and the one that older documents name."""
+"""Atlassian's production key hosts: the current one, and the one in older documents."""
 API_KEY_SHAPE = re.compile(r"sei_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{32,128}")
 KEY_BYTES = 32
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - names to recognise, nothing binds here
@@ -61,12 +61,12 @@ class Settings(BaseSettings):
     @field_validator("base_url", "install_keys_url", "oidc_issuer")
     @classmethod
     def _without_slash(cls, value: str | None) -> str | None:
-        """One spelling of a base, so that it can be compared and joined."""
+        """Strip trailing slashes: an address needs one spelling for comparison and joining."""
         return value.rstrip("/") if value else value
 
     @property
     def is_production(self) -> bool:
-        """Whether unsafe settings stop the start."""
+        """Whether unsafe settings prevent the start."""
         return self.environment == "production"
 
     @property
@@ -82,24 +82,24 @@ class Settings(BaseSettings):
 
     @property
     def install_key_hosts(self) -> tuple[str, ...]:
-        """Where install keys are asked for, in order; a configured host stands alone."""
+        """The hosts of install keys, in order of look-up; a configured host stands alone."""
         if self.install_keys_url == ATLASSIAN_INSTALL_KEYS:
             return (ATLASSIAN_INSTALL_KEYS, ATLASSIAN_INSTALL_KEYS_OLD)
         return (self.install_keys_url,)
 
     @property
     def keys(self) -> tuple[bytes, ...]:
-        """The sealing keys, newest first; in development a fixed key stands in."""
-        encoded = self.secret_keys or (() if self.is_production else (_DEVELOPMENT_KEY,))
-        return tuple(base64.b64decode(key, validate=True) for key in encoded)
+        """The sealing keys, newest first; a fixed key by default in development."""
+        encoded_keys = self.secret_keys or (() if self.is_production else (_DEVELOPMENT_KEY,))
+        return tuple(base64.b64decode(key, validate=True) for key in encoded_keys)
 
 
 def load() -> Settings:
-    """The process's settings. Raises UnsafeSettings naming every variable at fault and what to do."""
+    """Load the process's settings. Raises UnsafeSettings, which names every variable at fault and its remedy."""
     try:
         settings = Settings()
     except ValidationError as error:
-        raise UnsafeSettings([_explain(each) for each in error.errors()]) from None
+        raise UnsafeSettings([_explain(finding) for finding in error.errors()]) from None
     problems = unsafe(settings)
     if problems:
         raise UnsafeSettings(problems)
@@ -107,7 +107,7 @@ def load() -> Settings:
 
 
 def unsafe(settings: Settings) -> list[str]:
-    """What forbids a start: malformed keys and addresses anywhere, missing or weak settings in production."""
+    """Reasons against a start: malformed keys and addresses anywhere, missing or weak settings in production."""
     problems = [*_bad_keys(settings), *_bad_addresses(settings), *_bad_bootstrap(settings), *_bad_oidc(settings)]
     if settings.is_production:
         problems += _not_for_production(settings)
@@ -115,14 +115,16 @@ def unsafe(settings: Settings) -> list[str]:
 
 
 def _explain(error: object) -> str:
-    """One of pydantic's findings without the value, which may be a secret."""
+    """One finding of pydantic, without the value, which may be a secret."""
     location = ".".join(str(step) for step in error["loc"]) if isinstance(error, dict) else "?"
     message = error["msg"] if isinstance(error, dict) else str(error)
     return f"{location.upper()}: {message}"
 
 
 def _bad_keys(settings: Settings) -> list[str]:
-    how = "make one with: python -c 'import secrets,base64; print(base64.b64encode(secrets.token_bytes(32)).decode())'"
+    remedy = (
+        "make one with: python -c 'import secrets,base64; print(base64.b64encode(secrets.token_bytes(32)).decode())'"
+    )
     problems = []
     for position, key in enumerate(settings.secret_keys, 1):
         try:
@@ -130,11 +132,11 @@ def _bad_keys(settings: Settings) -> list[str]:
         except (binascii.Error, ValueError):
             is_right = False
         if not is_right:
-            problems.append(f"SECRET_KEYS: key {position} is not 32 bytes in base64; {how}")
+            problems.append(f"SECRET_KEYS: key {position} is not 32 bytes in base64; {remedy}")
     if settings.is_production and not settings.secret_keys:
-        problems.append(f"SECRET_KEYS: required in production; {how}")
+        problems.append(f"SECRET_KEYS: required in production; {remedy}")
     if settings.is_production and _DEVELOPMENT_KEY in settings.secret_keys:
-        problems.append(f"SECRET_KEYS: the development key is public; {how}")
+        problems.append(f"SECRET_KEYS: the development key is public; {remedy}")
     return problems
 
 
@@ -160,7 +162,7 @@ def _bad_addresses(settings: Settings) -> list[str]:
 
 
 def _bad_bootstrap(settings: Settings) -> list[str]:
-    """Both or neither, and a key that the API would take."""
+    """Problems of the bootstrap account: both variables or neither, and a key of the API's format."""
     account, key = settings.bootstrap_account, settings.bootstrap_api_key
     if (account is None) != (key is None):
         return ["BOOTSTRAP_ACCOUNT and BOOTSTRAP_API_KEY: set both or neither"]
@@ -170,20 +172,20 @@ def _bad_bootstrap(settings: Settings) -> list[str]:
 
 
 def _bad_oidc(settings: Settings) -> list[str]:
-    """All of it or nothing."""
-    given = {
+    """Problems of the sign-in provider: all variables or none."""
+    variables = {
         "OIDC_ISSUER": settings.oidc_issuer,
         "OIDC_CLIENT_ID": settings.oidc_client_id,
         "OIDC_CLIENT_SECRET": settings.oidc_client_secret,
     }
-    missing = [name for name, value in given.items() if value is None]
-    if missing and len(missing) < len(given):
-        return [f"{', '.join(missing)}: set all of {', '.join(given)} or none"]
+    missing_names = [name for name, value in variables.items() if value is None]
+    if missing_names and len(missing_names) < len(variables):
+        return [f"{', '.join(missing_names)}: set all of {', '.join(variables)} or none"]
     return []
 
 
 def _split(url: str) -> SplitResult | None:
-    """An address in parts; None where it has none (an unclosed bracket, a port that is no number)."""
+    """An address in parts; None where it does not parse (an unclosed bracket, a port that is no number)."""
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -215,8 +217,8 @@ def _not_for_production(settings: Settings) -> list[str]:
 
 def is_loose(pattern: str) -> bool:
     """Whether a SITE_HOSTS pattern names http, another port, an address or a bare wildcard."""
-    scheme, _, rest = pattern.rpartition("://")
-    host, _, port = rest.partition(":")
+    scheme, _, address = pattern.rpartition("://")
+    host, _, port = address.partition(":")
     labels = host.split(".")
     return (
         scheme not in {"", "https"}
@@ -225,5 +227,5 @@ def is_loose(pattern: str) -> bool:
         or len(labels) < 3  # noqa: PLR2004 - `*.example.org` is the widest pattern that still names an owner
         or labels[-1].isdigit()
         or "*" in "".join(labels[1:])
-        or ":" in rest.replace(f":{port}", "", 1)
+        or ":" in address.replace(f":{port}", "", 1)
     )

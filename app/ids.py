@@ -1,4 +1,4 @@
-"""Our own identifiers: UUID version 7, so that rows made together lie together in an index; and what stands for another's."""
+"""Identifiers: UUID version 7, for locality in indexes, and opaque substitutes for foreign ids."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def new() -> UUID:
 
 
 def parse(text: str) -> UUID | None:
-    """The UUID in a caller's text, or None where it is none."""
+    """The UUID in a caller's text; None where it does not parse."""
     try:
         return UUID(text)
     except ValueError:
@@ -27,6 +27,6 @@ def parse(text: str) -> UUID | None:
 
 
 def opaque(*parts: object) -> str:
-    """What stands for somebody in a key of Redis, which is no place for accounts and addresses: the same for the same."""
+    """A stable substitute for accounts and addresses, which have no place in Redis keys."""
     text = "/".join(map(str, parts))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -1,7 +1,7 @@
-"""Structured logs, one JSON object a line, with everything that looks like a secret taken out.
+"""Structured logs, one JSON object a line, with secrets redacted.
 
-Redaction is the last step before writing and looks at values as well as names, since a stranger's error text may carry
-a token. Standard-library loggers (gunicorn, rq, alembic, urllib3) go through the same pipe.
+Redaction is the last step before writing. It matches values as well as names, since a foreign error message may carry a
+token. Standard-library loggers (gunicorn, rq, alembic, urllib3) go through the same pipeline.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
 
     from structlog.typing import Processor
 
-REDACTED = "[redacted]"
+REDACTION = "[redacted]"
 _SECRET_NAME = re.compile(
     r"secret|token|password|passwd|authorization|api_?key|\botp\b|\bjwt\b|cookie|credential", re.IGNORECASE
 )
 _SECRET_VALUES = (
-    (re.compile(r"(?i)jwt=[^&\s\"']+"), f"jwt={REDACTED}"),
-    (re.compile(r"(?i)(jwt|bearer|basic)\s+[A-Za-z0-9+/_=.~-]{8,}"), rf"\1 {REDACTED}"),
-    (re.compile(r"(?<![\w-])(?=[\w-]*?eyJ)[\w-]++\.[\w.-]*"), REDACTED),
-    (re.compile(r"sei_[A-Za-z0-9]{8}_[A-Za-z0-9_-]*"), REDACTED),
+    (re.compile(r"(?i)jwt=[^&\s\"']+"), f"jwt={REDACTION}"),
+    (re.compile(r"(?i)(jwt|bearer|basic)\s+[A-Za-z0-9+/_=.~-]{8,}"), rf"\1 {REDACTION}"),
+    (re.compile(r"(?<![\w-])(?=[\w-]*?eyJ)[\w-]++\.[\w.-]*"), REDACTION),
+    (re.compile(r"sei_[A-Za-z0-9]{8}_[A-Za-z0-9_-]*"), REDACTION),
     (
         re.compile(
             r"(?<![0-9A-Za-z-])[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{4}(-[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{4}){3}(?![0-9A-Za-z-])"
         ),
-        REDACTED,
+        REDACTION,
     ),
-    (re.compile(r"(?<=://)[^/\s:@]*:[^/\s]*(?=@)"), REDACTED),
-    (re.compile(r"(?<![\w.%+-])[\w.%+-]+@[\w-]+(\.[\w-]+)+"), REDACTED),
+    (re.compile(r"(?<=://)[^/\s:@]*:[^/\s]*(?=@)"), REDACTION),
+    (re.compile(r"(?<![\w.%+-])[\w.%+-]+@[\w-]+(\.[\w-]+)+"), REDACTION),
 )
 _DEPTH = 6
 
 
 def configure(*, is_production: bool, level: int = logging.INFO) -> None:
     """Send all logs of this process to standard error: JSON in production, readable lines in development."""
-    shared: list[Processor] = [
+    processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -49,7 +49,7 @@ def configure(*, is_production: bool, level: int = logging.INFO) -> None:
         structlog.processors.format_exc_info,
         redact,
     ]
-    last: Processor = (
+    renderer: Processor = (
         structlog.processors.JSONRenderer(default=str)
         if is_production
         else structlog.dev.ConsoleRenderer(
@@ -57,15 +57,15 @@ def configure(*, is_production: bool, level: int = logging.INFO) -> None:
         )
     )
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            foreign_pre_chain=processors,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
     root = logging.getLogger()
@@ -78,12 +78,12 @@ def configure(*, is_production: bool, level: int = logging.INFO) -> None:
 def redact(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
     """Replace secrets by name and by shape, at any depth."""
     for name, value in event.items():
-        event[name] = REDACTED if _SECRET_NAME.search(name) else scrub(value)
+        event[name] = REDACTION if _SECRET_NAME.search(name) else scrub(value)
     return event
 
 
 def scrub(value: object, depth: int = 0) -> object:
-    """A value without anything that looks like a token, a password in a URL or an e-mail address."""
+    """A value with tokens, passwords in URLs and e-mail addresses replaced."""
     if isinstance(value, str):
         for pattern, replacement in _SECRET_VALUES:
             value = pattern.sub(replacement, value)
@@ -92,7 +92,7 @@ def scrub(value: object, depth: int = 0) -> object:
         return "[too deep]"
     if isinstance(value, dict):
         return {
-            str(scrub(str(name))): REDACTED if _SECRET_NAME.search(str(name)) else scrub(child, depth + 1)
+            str(scrub(str(name))): REDACTION if _SECRET_NAME.search(str(name)) else scrub(child, depth + 1)
             for name, child in value.items()
         }
     if isinstance(value, list | tuple | set):

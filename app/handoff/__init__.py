@@ -1,1 +1,1 @@
-"""Chapter 6: SEI takes the rows through a change feed it can resume."""
+"""Hand-off to SEI: a resumable change feed."""

@@ -1,8 +1,8 @@
-"""The change feed: every row's newest version once, deletions too, in the order in which they became visible.
+"""The change feed: the newest version of every row, deletions included, in order of visibility.
 
-Versions are drawn under the tenant's write lock (`store.records`), so a reader that has seen version n never misses one
-below it. A row that changes twice between two reads is sent once, as it is now: the feed is a log, compacted. The
-cursor is the version reached; it is opaque to readers.
+Versions are allocated under the tenant's write lock (`store.records`), so a reader that has seen version n never misses
+a lower one. The feed is a compacted log: a row that changes twice between two reads is sent once, in its present form.
+The cursor is the last version sent; it is opaque to readers.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     from app.catalog.language import Entity
     from app.store.session import Session
 
-MOST = 5000
-"""Changes a call hands out at most."""
+MAX_CHANGES = 5000
+"""Limit of changes a call."""
 _LARGEST = 2**63 - 1
 
 
 class Changes(NamedTuple):
-    """One call's changes, oldest first, and where the next call goes on."""
+    """The changes of one call, oldest first, and the cursor of the next call."""
 
     lines: list[dict[str, Any]]
     next_cursor: str
     has_more: bool
 
 
-def changes(session: Session, *, cursor: str | None, limit: int, wanted: Iterable[str] = ()) -> Changes:
-    """The bound tenant's changes after a cursor, of all entities or the wanted ones. Raises Malformed."""
+def changes(session: Session, *, cursor: str | None, limit: int, entity_names: Iterable[str] = ()) -> Changes:
+    """The bound tenant's changes after a cursor, of all entities or the named ones. Raises Malformed."""
     after = _position(cursor)
-    names = _names(wanted)
+    names = _names(entity_names)
     heads = _heads(session, names, after, limit)
     lines = _lines(session, heads)
-    reached = str(heads[-1].version) if heads else str(after)
-    return Changes(lines, reached, has_more=len(heads) == limit)
+    next_cursor = str(heads[-1].version) if heads else str(after)
+    return Changes(lines, next_cursor, has_more=len(heads) == limit)
 
 
 def _position(cursor: str | None) -> int:
@@ -56,17 +56,17 @@ def _position(cursor: str | None) -> int:
     return int(cursor)
 
 
-def _names(wanted: Iterable[str]) -> list[str]:
-    names = list(dict.fromkeys(wanted))
+def _names(entity_names: Iterable[str]) -> list[str]:
+    names = list(dict.fromkeys(entity_names))
     unknown = [name for name in names if name not in all_entities()]
     if unknown:
-        known = ", ".join(all_entities())
-        raise Malformed(f"There is no entity {unknown[0]!r}. There are: {known}.")
+        listing = ", ".join(all_entities())
+        raise Malformed(f"There is no entity {unknown[0]!r}. There are: {listing}.")
     return names or list(all_entities())
 
 
 def _heads(session: Session, names: list[str], after: int, limit: int) -> list[Row[Any]]:
-    """Which rows come next, over all tables: each is asked for its first few, and the merge keeps the lowest."""
+    """The next rows of all tables: each table contributes its first few, and the merge keeps the lowest versions."""
     parts = [
         select(literal(name).label("entity"), table.c.id, table.c.version)
         .where(table.c.version > after)
@@ -76,31 +76,31 @@ def _heads(session: Session, names: list[str], after: int, limit: int) -> list[R
         .select()
         for name, table in ((name, table_of(entity(name))) for name in names)
     ]
-    merged = union_all(*parts).subquery()
-    return list(session.execute(select(merged).order_by(merged.c.version).limit(limit)).all())
+    merged_heads = union_all(*parts).subquery()
+    return list(session.execute(select(merged_heads).order_by(merged_heads.c.version).limit(limit)).all())
 
 
 def _lines(session: Session, heads: list[Row[Any]]) -> list[dict[str, Any]]:
     by_entity: dict[str, list[str]] = {}
     for head in heads:
         by_entity.setdefault(head.entity, []).append(head.id)
-    found: dict[tuple[str, str], RowMapping] = {}
+    rows: dict[tuple[str, str], RowMapping] = {}
     for name, ids in by_entity.items():
         table = table_of(entity(name))
         for row in session.execute(select(table).where(table.c.id.in_(ids))).mappings():
-            found[name, row["id"]] = row
-    return [_line(entity(head.entity), found[head.entity, head.id], head.version) for head in heads]
+            rows[name, row["id"]] = row
+    return [_line(entity(head.entity), rows[head.entity, head.id], head.version) for head in heads]
 
 
-def _line(of: Entity, row: RowMapping, version: int) -> dict[str, Any]:
+def _line(declaration: Entity, row: RowMapping, version: int) -> dict[str, Any]:
     is_deleted = row["deleted_at"] is not None
     data = (
         {"deleted_at": clock.rfc3339(row["deleted_at"]), "reason": row["deleted_because"]}
         if is_deleted
-        else {column.name: plain(row[column.name]) for column in of.columns}
+        else {column.name: plain(row[column.name]) for column in declaration.columns}
     )
     return {
-        "entity": of.name,
+        "entity": declaration.name,
         "id": row["id"],
         "op": "delete" if is_deleted else "upsert",
         "version": version,
@@ -109,7 +109,7 @@ def _line(of: Entity, row: RowMapping, version: int) -> dict[str, Any]:
 
 
 def plain(value: object) -> object:
-    """A value as JSON carries it: moments in RFC 3339 with milliseconds, days as they are."""
+    """A value in JSON: moments in RFC 3339 with milliseconds, days in ISO 8601."""
     if isinstance(value, datetime):
         return clock.rfc3339(value)
     return value.isoformat() if isinstance(value, date) else value

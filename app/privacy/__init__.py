@@ -1,1 +1,1 @@
-"""What must be forgotten: a tenant's data when its integration is deleted or its grace period is over."""
+"""Erasure of a tenant's data after its integration is deleted or its grace period is over."""

@@ -1,4 +1,4 @@
-"""Erases a tenant's data in batches, each a transaction: stopped anywhere, it goes on where it was."""
+"""Erases a tenant's data in batches of one transaction each: an interrupted run resumes where it stopped."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ if TYPE_CHECKING:
     from app.store.session import Session, Store
 
 BATCH = 5000
-KEPT = (INSTALLATIONS, CREDENTIALS, REDEMPTIONS)
-"""What belongs to the install record, not to the data: the app stays installed when an integration is deleted."""
+INSTALL_RECORD_TABLES = (INSTALLATIONS, CREDENTIALS, REDEMPTIONS)
+"""Tables of the install record, not of the data: the app stays installed when an integration is deleted."""
 
 
 def erase_tenant_data(store: Store, tenant_id: UUID, *, is_purge: bool = False) -> int:
-    """Erase every row taken from the tenant's site. Returns how many.
+    """Erase every row read from the tenant's site. Returns their number.
 
-    A purge stops where somebody has paired the site again meanwhile.
+    A purge stops when somebody pairs the site again meanwhile.
     """
-    erased = 0
+    erased_count = 0
     for table in tenant_owned():
-        if table in KEPT:
+        if table in INSTALL_RECORD_TABLES:
             continue
         while True:
             with store.bound_to(tenant_id) as session:
                 if is_purge and not _is_due(session):
-                    return erased
+                    return erased_count
                 keys = list(table.primary_key.columns)
                 batch = select(*keys).where(table.c.tenant_id == tenant_id).limit(BATCH).cte("batch")
                 matches = [column == batch.c[column.name] for column in keys]
-                gone = session.changed(delete(table).where(*matches))
-            erased += gone
-            if gone < BATCH:
+                batch_count = session.changed(delete(table).where(*matches))
+            erased_count += batch_count
+            if batch_count < BATCH:
                 break
-    return erased
+    return erased_count
 
 
 def _is_due(session: Session) -> bool:
-    """Whether the grace period is over, held so until the transaction ends."""
-    found = session.execute(
+    """Whether the grace period is over; the row lock keeps it over until the transaction ends."""
+    due_tenant = session.execute(
         select(TENANTS.c.id)
         .where(TENANTS.c.id == session.tenant_id, TENANTS.c.purge_after < clock.now())
         .with_for_update(key_share=True)
     )
-    return found.one_or_none() is not None
+    return due_tenant.one_or_none() is not None
 
 
 def drop_purged_tenant(session: Session, tenant_id: UUID) -> None:
-    """Forget an install record that left for good; a site that still has the app only lost its data."""
+    """Delete the install record of an uninstalled site; a site with the app has only lost its data."""
     is_over = (TENANTS.c.id == tenant_id, TENANTS.c.purge_after < clock.now())
     session.execute(delete(TENANTS).where(*is_over, TENANTS.c.state == State.UNINSTALLED.value))
     session.execute(update(TENANTS).where(*is_over).values(purge_after=None))
 
 
 def drop_integration(session: Session, integration_id: UUID) -> None:
-    """The last step of a deletion."""
+    """Delete the integration itself, the last step of its deletion."""
     session.execute(delete(INTEGRATIONS).where(INTEGRATIONS.c.id == integration_id))

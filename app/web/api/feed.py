@@ -27,7 +27,7 @@ class ChangesQuery(BaseModel):
     cursor: Annotated[str, StringConstraints(pattern=r"^[0-9]{0,19}$")] | None = Field(
         None, description="The last answer's; absent: from the beginning"
     )
-    limit: int = Field(1000, ge=1, le=feed.MOST)
+    limit: int = Field(1000, ge=1, le=feed.MAX_CHANGES)
     entity: list[Annotated[str, StringConstraints(max_length=64)]] = Field(
         default_factory=list, max_length=50, description="Only these; repeat the parameter"
     )
@@ -59,7 +59,7 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
         if held.tenant_id is None:
             return _ndjson([], query.cursor or "0", has_more=False)
         with runtime.store.bound_to(held.tenant_id) as session:
-            found = feed.changes(session, cursor=query.cursor, limit=query.limit, wanted=query.entity)
+            found = feed.changes(session, cursor=query.cursor, limit=query.limit, entity_names=query.entity)
         return _ndjson(found.lines, found.next_cursor, has_more=found.has_more)
 
 

@@ -143,7 +143,7 @@ def test_a_reader_never_misses_a_version_below_one_it_has_seen(parts: Runtime, t
         while True:
             is_last = stop.is_set()
             with parts.store.bound_to(tenant_id) as session:
-                found = feed.changes(session, cursor=cursor, limit=50, wanted=["issue"])
+                found = feed.changes(session, cursor=cursor, limit=50, entity_names=["issue"])
             seen.update((line["id"], line["version"]) for line in found.lines)
             cursor = found.next_cursor
             if is_last and not found.has_more:

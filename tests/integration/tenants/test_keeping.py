@@ -86,7 +86,7 @@ def site_with_data(parts: Runtime) -> tuple[UUID, str]:
 
 def rows_of(parts: Runtime, tenant_id: UUID) -> int:
     with parts.store.bound_to(tenant_id) as session:
-        kept = [table for table in tenant_owned() if table not in erase.KEPT]
+        kept = [table for table in tenant_owned() if table not in erase.INSTALL_RECORD_TABLES]
         return sum(session.execute(select(func.count()).select_from(table)).scalar_one() for table in kept)
 
 
