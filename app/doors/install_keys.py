@@ -64,7 +64,7 @@ class InstallKeys:
         self._key_cache = key_cache
         self._get = get or OneHop().get
         self._keys: OrderedDict[str, RSAPublicKey] = OrderedDict()
-        self._unknown: OrderedDict[str, int] = OrderedDict()
+        self._unknown_kids: OrderedDict[str, int] = OrderedDict()
         self._look_ups: list[int] = []
         self._lock = threading.Lock()
         self._executor = ThreadPoolExecutor(_LOOK_UP_THREADS, thread_name_prefix="install-key")
@@ -76,7 +76,7 @@ class InstallKeys:
         with self._lock:
             if key_id in self._keys:
                 return self._keys[key_id]
-            if self._unknown.get(key_id, 0) > clock.epoch() - _UNKNOWN_SECONDS:
+            if self._unknown_kids.get(key_id, 0) > clock.epoch() - _UNKNOWN_SECONDS:
                 raise Unproven("kid was unknown a moment ago")
         pem = self._key_cache.find(key_id) if self._key_cache else None
         key = _parse(pem.encode()) if pem else self._look_up(key_id)
@@ -139,9 +139,9 @@ class InstallKeys:
 
     def _remember_unknown(self, key_id: str) -> None:
         with self._lock:
-            self._unknown[key_id] = clock.epoch()
-            while len(self._unknown) > _MAX_KEYS:
-                self._unknown.popitem(last=False)
+            self._unknown_kids[key_id] = clock.epoch()
+            while len(self._unknown_kids) > _MAX_KEYS:
+                self._unknown_kids.popitem(last=False)
 
 
 def _capped(answer: requests.Response) -> bytes:

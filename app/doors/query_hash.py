@@ -23,15 +23,15 @@ def hashes(method: str, target: str, base_path: str = "") -> frozenset[str]:
     path, _, query = target.partition("?")
     head = f"{method.upper()}&{_path(path, base_path)}&"
     return frozenset(
-        hashlib.sha256(f"{head}{_query(query, by_encoded=by_encoded)}".encode()).hexdigest()
-        for by_encoded in (False, True)
+        hashlib.sha256(f"{head}{_query(query, by_encoding=by_encoding)}".encode()).hexdigest()
+        for by_encoding in (False, True)
     )
 
 
 def canonical(method: str, target: str, base_path: str = "") -> str:
     """The canonical request, the input of the hash, with values in the order of Atlassian's libraries."""
     path, _, query = target.partition("?")
-    return f"{method.upper()}&{_path(path, base_path)}&{_query(query, by_encoded=False)}"
+    return f"{method.upper()}&{_path(path, base_path)}&{_query(query, by_encoding=False)}"
 
 
 def _path(path: str, base_path: str) -> str:
@@ -44,7 +44,7 @@ def _path(path: str, base_path: str) -> str:
     return path[:-1] if path != "/" and path.endswith("/") else path
 
 
-def _query(query: str, *, by_encoded: bool) -> str:
+def _query(query: str, *, by_encoding: bool) -> str:
     """The parameters sorted by encoded name, each name's values sorted and joined by a literal comma, without `jwt`."""
     values: dict[str, list[str]] = {}
     for piece in filter(None, query.split("&")):
@@ -53,14 +53,14 @@ def _query(query: str, *, by_encoded: bool) -> str:
         if parameter != "jwt":
             values.setdefault(parameter, []).append(unquote_plus(value))
     pairs = sorted(
-        (_encode(name), _join_values(parameter_values, by_encoded=by_encoded))
+        (_encode(name), _join_values(parameter_values, by_encoding=by_encoding))
         for name, parameter_values in values.items()
     )
     return "&".join(f"{name}={joined_values}" for name, joined_values in pairs)
 
 
-def _join_values(values: list[str], *, by_encoded: bool) -> str:
-    if by_encoded:
+def _join_values(values: list[str], *, by_encoding: bool) -> str:
+    if by_encoding:
         return ",".join(sorted(_encode(value) for value in values))
     return ",".join(_encode(value) for value in sorted(values, key=_utf16))
 

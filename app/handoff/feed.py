@@ -58,10 +58,10 @@ def _position(cursor: str | None) -> int:
 
 def _names(entity_names: Iterable[str]) -> list[str]:
     names = list(dict.fromkeys(entity_names))
-    unknown = [name for name in names if name not in all_entities()]
-    if unknown:
+    unknown_names = [name for name in names if name not in all_entities()]
+    if unknown_names:
         listing = ", ".join(all_entities())
-        raise Malformed(f"There is no entity {unknown[0]!r}. There are: {listing}.")
+        raise Malformed(f"There is no entity {unknown_names[0]!r}. There are: {listing}.")
     return names or list(all_entities())
 
 

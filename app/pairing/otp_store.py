@@ -79,15 +79,15 @@ class OtpStore:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._put = redis.register_script(_PUT_SCRIPT)
-        self._claim = redis.register_script(_CLAIM_SCRIPT)
-        self._release = redis.register_script(_RELEASE_SCRIPT)
-        self._burn = redis.register_script(_BURN_SCRIPT)
+        self._put_script = redis.register_script(_PUT_SCRIPT)
+        self._claim_script = redis.register_script(_CLAIM_SCRIPT)
+        self._release_script = redis.register_script(_RELEASE_SCRIPT)
+        self._burn_script = redis.register_script(_BURN_SCRIPT)
 
     def put(self, digest: str, *, integration_id: UUID, account_id: UUID, ttl_seconds: int) -> None:
         """Store a password, and revoke the integration's previous one in the same step."""
         try:
-            self._put(
+            self._put_script(
                 keys=[f"{_OF}{integration_id}", f"{_PASSWORD}{digest}"],
                 args=[str(integration_id), str(account_id), ttl_seconds * 1000, _PASSWORD, digest],
             )
@@ -98,7 +98,7 @@ class OtpStore:
         """Claim the password of any of the digests; None where there is none or it is claimed already."""
         claim_id = str(ids.new())
         try:
-            answer = self._claim(keys=[f"{_PASSWORD}{digest}" for digest in digests], args=[claim_id, CLAIM_MS])
+            answer = self._claim_script(keys=[f"{_PASSWORD}{digest}" for digest in digests], args=[claim_id, CLAIM_MS])
         except RedisError as error:
             raise Unavailable("Redis does not answer.") from error
         if not answer:
@@ -109,14 +109,14 @@ class OtpStore:
     def release(self, claim: Claim) -> None:
         """Make the password valid again at once. If Redis is away, the claim expires by itself."""
         try:
-            self._release(keys=[f"{_PASSWORD}{claim.digest}"], args=[claim.id])
+            self._release_script(keys=[f"{_PASSWORD}{claim.digest}"], args=[claim.id])
         except RedisError as error:
             raise Unavailable("Redis does not answer.") from error
 
     def burn(self, claim: Claim) -> None:
         """Delete a spent password. PostgreSQL has recorded the redemption, so a failure here does no harm."""
         try:
-            self._burn(keys=[f"{_PASSWORD}{claim.digest}", f"{_OF}{claim.integration_id}"], args=[claim.digest])
+            self._burn_script(keys=[f"{_PASSWORD}{claim.digest}", f"{_OF}{claim.integration_id}"], args=[claim.digest])
         except RedisError as error:
             raise Unavailable("Redis does not answer.") from error
 
