@@ -1,7 +1,7 @@
-"""Asks one Jira site: builds the address once, sends it signed, never follows a redirect, reads JSON within a size.
+"""The client of one Jira site: builds each address once, signs it, follows no redirect, reads JSON of limited size.
 
-Connections are pooled per site and process. Proxies and certificate bundles come from the usual variables, as
-operators expect (`HTTPS_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE`).
+Connections are pooled per site and process. Proxies and certificate bundles come from the usual environment variables
+(`HTTPS_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Timeouts(NamedTuple):
-    """Seconds to connect, for the head of an answer and between two octets of its body, and for the whole body."""
+    """Seconds to connect, to wait for an answer's head or the next octet of its body, and to read the whole body."""
 
     connect: float
     head: float
@@ -45,28 +45,28 @@ class Timeouts(NamedTuple):
 
 
 _TIMEOUT = Timeouts(5.0, 25.0, 60.0)
-"""Longer than a chunk's lease, which is renewed meanwhile (`ingest.crew`)."""
+"""Longer than a chunk's lease, which is renewed meanwhile (`ingest.backfill.threads`)."""
 _PAGE = 100
-"""Objects that Jira sends a page at most, whatever is asked for."""
+"""Jira's own limit of objects a page, even where a request names more."""
 INTERACTIVE = Timeouts(3.0, 5.0, 5.0)
-"""For questions of a web request: a site that hangs must not hold our threads."""
+"""For calls within a web request: a hanging site must not hold our threads."""
 _PIECE = 1 << 18
 _PAGE_OF_OCTETS = msgspec.json.Decoder(dict[str, list[msgspec.Raw] | dict[str, Any] | str | int | float | bool | None])
 _MAX_BYTES = 128 * 1024 * 1024
-"""More than 5,000 issues' worth of fields; an answer beyond it is not one of Jira's."""
+"""More than the fields of 5,000 issues; a larger answer is not one of Jira's."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A success: the parsed body, when the request for it was sent, and which success."""
+    """A successful answer: the parsed body, the time of the request, and the status."""
 
     body: Json
     sent_at: datetime
     status: int = 200
     site_time: datetime | None = None
-    """What time the site had, to the second, where it said so."""
+    """The site's clock, to the second, if the answer names it."""
     size: int = 0
-    """Octets of the body, unpacked."""
+    """Octets of the body, after decompression."""
 
 
 class Connections:
@@ -78,13 +78,13 @@ class Connections:
         self._sessions: dict[str, requests.Session] = {}
 
     def to(self, base_url: str) -> requests.Session:
-        """The site's session, made at first use."""
+        """The site's session, created on first use."""
         if base_url not in self._sessions:
             session = OneHop()
             session.headers.update({"User-Agent": self._user_agent, "Accept": "application/json"})
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             origin = hosts.origin_of(base_url)
-            # Named by its very host, as development does; production refuses such patterns (`config.is_loose`).
+            # A pattern names this exact host, as in development; production refuses such patterns (`config.is_loose`).
             is_named = origin is not None and hosts.is_private_ok(origin.host, self._site_hosts)
             adapter = Prompt if is_named else PublicOnly
             session.mount(base_url, adapter(pool_connections=2, pool_maxsize=32))
@@ -94,7 +94,7 @@ class Connections:
 
 @dataclass(frozen=True)
 class Gate:
-    """Who lets requests through, for which site, and what they are for."""
+    """The limiter for a site's requests, and their purpose."""
 
     limiter: Limiter
     site: str
@@ -102,7 +102,7 @@ class Gate:
 
 
 class Site:
-    """One Jira site as one credential sees it."""
+    """One Jira site, as seen with one credential."""
 
     def __init__(
         self, base_url: str, credential: AuthBase, connections: Connections, site_hosts: Sequence[str], gate: Gate
@@ -116,11 +116,11 @@ class Site:
     def get(
         self, path: str, params: Mapping[str, str | int | Sequence[str | int]] | None = None, *, is_page: bool = False
     ) -> Answer:
-        """GET; parameters in the order given, lists repeated; a page is `cut`. Raises a JiraFailure."""
+        """Send a GET; parameters keep their order, lists repeat; a page is `cut`. Raises a JiraFailure."""
         return self._send("GET", path, params or {}, None, cut if is_page else parse)
 
     def post(self, path: str, body: Json, *, timeout: Timeouts = _TIMEOUT) -> Answer:
-        """POST of JSON. Raises a JiraFailure."""
+        """Send a POST with JSON. Raises a JiraFailure."""
         return self._send("POST", path, {}, body, parse, timeout)
 
     def _send(
@@ -129,14 +129,14 @@ class Site:
         path: str,
         params: Mapping[str, str | int | Sequence[str | int]],
         body: Json,
-        read: Callable[[bytearray], Json],
+        parser: Callable[[bytearray], Json],
         timeout: Timeouts = _TIMEOUT,
     ) -> Answer:
         self._require_allowed()
         data: dict[str, Any] = {}
         if method == "POST":
             data = {"data": orjson.dumps(body), "headers": {"Content-Type": "application/json"}}
-        with self._admitted(method, path, params if method == "GET" else body) as permit:
+        with self._admit(method, path, params if method == "GET" else body) as permit:
             sent_at = clock.now()
             try:
                 with self._session.request(
@@ -148,21 +148,21 @@ class Site:
                     stream=True,
                     **data,
                 ) as response:
-                    body, size = _read(response, permit, timeout.body, read)
+                    body, size = _read(response, permit, timeout.body, parser)
                     return Answer(body, sent_at, response.status_code, _site_time(response), size)
             except (requests.RequestException, HTTPError) as error:
                 raise JiraDown(f"No answer from the site: {type(error).__name__}.") from error
 
-    def _admitted(self, method: str, path: str, asked: Any) -> AbstractContextManager[Permit]:  # noqa: ANN401 - parameters or JSON
-        """A permit for one request. Raises JiraBusy with when to come back."""
+    def _admit(self, method: str, path: str, payload: Any) -> AbstractContextManager[Permit]:  # noqa: ANN401 - parameters or JSON
+        """A permit for one request. Raises JiraBusy with the time to come back."""
         endpoint = endpoint_of(method, path)
-        size = asked.get("maxResults") if isinstance(asked, dict) else None
+        size = payload.get("maxResults") if isinstance(payload, dict) else None
         points = endpoint.expected_points(min(size, _PAGE) if isinstance(size, int) else _PAGE)
         gate = self._gate
         return gate.limiter.admit(gate.site, endpoint, purpose=gate.purpose, expected_points=points)
 
     def _require_allowed(self) -> None:
-        """Nothing leaves for an address off the list; whether the name leads to a private one, the wire finds out."""
+        """Refuse addresses off the list; the connection itself rejects names of private addresses (`wire`)."""
         if not hosts.is_allowed(self.base_url, self._site_hosts):
             raise JiraRefused("The site's address is not on SITE_HOSTS.")
 
@@ -175,24 +175,24 @@ def _site_time(response: requests.Response) -> datetime | None:
 
 
 def query_of(params: Mapping[str, str | int | Sequence[str | int]]) -> str:
-    """A query string as it is signed and sent: spaces as %20, never as a plus."""
+    """The query string, for the signature and the request alike: spaces as %20, never as a plus."""
     pairs = [
         f"{quote(name, safe='')}={quote(str(value), safe='')}"
-        for name, given in params.items()
-        for value in ([given] if isinstance(given, str | int) else given)
+        for name, argument in params.items()
+        for value in ([argument] if isinstance(argument, str | int) else argument)
     ]
     return "?" + "&".join(pairs) if pairs else ""
 
 
 def _read(
-    response: requests.Response, permit: Permit, longest: float, read: Callable[[bytearray], Json]
+    response: requests.Response, permit: Permit, max_seconds: float, parser: Callable[[bytearray], Json]
 ) -> tuple[Json, int]:
-    """The parsed body and its octets; the limiter learns from the answer, whatever it is. Raises a JiraFailure."""
+    """The parsed body and its size in octets; every answer settles the permit. Raises a JiraFailure."""
     body = bytearray()
-    deadline = clock.epoch() + longest
-    end_by(response, longest)
+    deadline = clock.epoch() + max_seconds
+    end_by(response, max_seconds)
     try:
-        # read1() returns what is there: an answer that drips must meet the deadline, not fill a buffer.
+        # read1() does not wait for a full buffer: an answer that drips must meet the deadline.
         while piece := response.raw.read1(_PIECE, decode_content=True):
             body += piece
             if len(body) > _MAX_BYTES:
@@ -201,35 +201,35 @@ def _read(
                 raise JiraDown("The answer does not end.")
     finally:
         if not 200 <= response.status_code < 300:  # noqa: PLR2004 - HTTP's own classes
-            # What a refusal says of limits stands in its head: it holds even where its body does not end.
+            # A refusal names its limits in the head, which is valid even if the body does not end.
             permit.settle(response.status_code, response.headers)
     failure = failure_of(response.status_code, response.headers, body[:2000].decode("utf-8", "replace"))
     if failure is not None:
         raise failure
-    parsed = read(body)
-    permit.settle(response.status_code, response.headers, parsed)
-    return parsed, len(body)
+    document = parser(body)
+    permit.settle(response.status_code, response.headers, document)
+    return document, len(body)
 
 
 def cut(body: bytearray) -> Json:
-    """A page as `parse` reads it, but that what is in its lists stays octets, to be read by `whole` when its turn comes.
+    """Parse a page but not the members of its lists; these stay octets until `whole` parses them one by one.
 
-    Objects take ten times their octets: one after the other they stay where the processor has them at hand. Raises
+    Parsed objects take ten times the memory of their octets; one at a time, they stay in the processor's cache. Raises
     JiraNonsense.
     """
     try:
-        return _PAGE_OF_OCTETS.decode(body)  # type: ignore[return-value]  # lists of octets are what it is for
+        return _PAGE_OF_OCTETS.decode(body)  # type: ignore[return-value]  # lists of octets in place of JSON
     except msgspec.MsgspecError:
         return parse(body)
 
 
 def whole(item: Json | msgspec.Raw) -> Json:
-    """An object of a page that was `cut`; it may have been read already. Raises JiraNonsense."""
+    """An object of a `cut` page, parsed if necessary. Raises JiraNonsense."""
     return parse(memoryview(item)) if isinstance(item, msgspec.Raw) else item
 
 
 def parse(body: bytes | bytearray | memoryview) -> Json:
-    """JSON as Jira writes it. orjson first; the slower parser takes lone surrogates, which users do type. Raises JiraNonsense."""
+    """Parse Jira's JSON: orjson first; the slower parser accepts lone surrogates, which users do type. Raises JiraNonsense."""
     if not body:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Jira's endpoints as its limits see them: one bucket a method and path template, and points for what is returned.
+"""Jira's endpoints in terms of its limits: one bucket a method and path template, and points for the objects returned.
 
 Figures: Atlassian, "Rate limiting".
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from app.catalog.json_value import Json
 
 _SHARE = 0.6
-"""Of a published burst that we take at most: it is shared by all apps and tokens of the tenant."""
+"""Our limit as a share of a published burst, since all apps and tokens of the tenant share the burst."""
 _BURSTS = {"GET": 100, "POST": 100, "PUT": 50, "DELETE": 50}
 _OWN_BURSTS = {
     "GET issue/{}": 150,
@@ -29,7 +29,7 @@ _OWN_BURSTS = {
     "GET project/{}/role/{}": 200,
 }
 _CORE, _IDENTITY = 1, 2
-_CHARGED: dict[str, tuple[int, tuple[str, ...]]] = {
+_LIST_PRICES: dict[str, tuple[int, tuple[str, ...]]] = {
     "search/jql": (_CORE, ("issues",)),
     "issue/bulkfetch": (_CORE, ("issues",)),
     "board/{}/issue": (_CORE, ("issues",)),
@@ -42,24 +42,24 @@ _CHARGED: dict[str, tuple[int, tuple[str, ...]]] = {
     "permissions/check": (_IDENTITY, ("globalPermissions", "projectPermissions")),
     "mypermissions": (_IDENTITY, ("permissions",)),
 }
-"""Points for each object in the lists named. Measured: what is missing here (versions, user/search) costs its call alone."""
-_CHARGED_ALONE = {
+"""Points an object, and the lists that hold the objects. Measured: other endpoints (versions, user/search) cost one point."""
+_OBJECT_PRICES = {
     "issue/{}": _CORE,
     "project/{}": _CORE,
     "myself": _IDENTITY,
     "user": _IDENTITY,
     "user/email": _IDENTITY,
 }
-"""Points for the one object that is the answer."""
+"""Points for an answer of a single object."""
 _PREFIX = re.compile(r"^/rest/(?:api|agile)/[0-9.]+/")
 _WORD = re.compile(r"[a-z][A-Za-z_-]*")
-_UNASKED = 50
-"""Objects in a page where the caller names no number."""
+_DEFAULT_PAGE = 50
+"""Objects in a page if the request names no number."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A method and a path in which every id is `{}`."""
+    """A method and a path template with `{}` for every id."""
 
     method: str
     template: str
@@ -69,35 +69,35 @@ class Endpoint:
 
     @property
     def ceiling(self) -> float:
-        """Requests a second that we never exceed."""
+        """Upper limit of our requests a second."""
         return _SHARE * _OWN_BURSTS.get(f"{self.method} {self._name}", _BURSTS.get(self.method, min(_BURSTS.values())))
 
     @property
     def _name(self) -> str:
         return _PREFIX.sub("", self.template)
 
-    def expected_points(self, asked: int = _UNASKED) -> int:
-        """What an answer may cost when it holds as many objects as were asked for (`maxResults`)."""
-        if self._name in _CHARGED:
-            price, lists = _CHARGED[self._name]
-            return 1 + price * asked * len(lists)
-        return 1 + _CHARGED_ALONE.get(self._name, 0)
+    def expected_points(self, object_count: int = _DEFAULT_PAGE) -> int:
+        """The cost of an answer with the full number of objects (`maxResults`)."""
+        if self._name in _LIST_PRICES:
+            price, lists = _LIST_PRICES[self._name]
+            return 1 + price * object_count * len(lists)
+        return 1 + _OBJECT_PRICES.get(self._name, 0)
 
     def points_of(self, body: Json) -> int:
-        """What a successful answer costs: one point, and the objects in it by their kind."""
-        if self._name in _CHARGED:
-            price, lists = _CHARGED[self._name]
-            return 1 + price * sum(_length(find(body, each)) for each in lists)
-        return 1 + _CHARGED_ALONE.get(self._name, 0)
+        """The cost of a successful answer: one point, and the price of its objects."""
+        if self._name in _LIST_PRICES:
+            price, lists = _LIST_PRICES[self._name]
+            return 1 + price * sum(_length(find(body, path)) for path in lists)
+        return 1 + _OBJECT_PRICES.get(self._name, 0)
 
 
 def endpoint_of(method: str, path: str) -> Endpoint:
-    """The endpoint of a path, whether its ids are filled in or are placeholders."""
+    """The endpoint of a path, with ids or with placeholders."""
     prefix = _PREFIX.match(path)
     start = prefix.end() if prefix else 1
     steps = [step if _WORD.fullmatch(step) else "{}" for step in path[start:].partition("?")[0].split("/")]
     return Endpoint(method, path[:start] + "/".join(steps))
 
 
-def _length(found: Json) -> int:
-    return len(found) if isinstance(found, list | dict) else 0
+def _length(value: Json) -> int:
+    return len(value) if isinstance(value, list | dict) else 0

@@ -1,4 +1,4 @@
-"""Jira's answers, mapped once to what a worker does about them (the tree is in `errors`)."""
+"""Maps Jira's answers to failures, by the action that a worker takes (the tree is in `errors`)."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from app.errors import (
     JiraRejected,
     TokenExpired,
 )
-from app.jira import headers as spoken
+from app.jira import headers as limit_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-_QUOTED = re.compile(r"'([1-9][0-9]{0,17})'")
+_QUOTED_ID = re.compile(r"'([1-9][0-9]{0,17})'")
 _TOKEN_WORDS = ("nextpagetoken", "page token")
 
 
 def failure_of(status: int, headers: Mapping[str, str], text: str) -> JiraFailure | None:
-    """The failure in an answer, or None where it is a success. `text` is the body's beginning, for telling 400s apart."""
+    """The failure in an answer; None for a success. `text` is the beginning of the body, to tell 400s apart."""
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own classes
         return None
-    if spoken.is_pause(status, headers):
+    if limit_headers.is_pause(status, headers):
         reason = headers.get("RateLimit-Reason", "no reason given")
         return JiraBusy(f"Jira answered {status} ({reason}).", retry_at(headers))
     if status >= requests.codes.server_error:
@@ -53,11 +53,11 @@ def _caller_failure(status: int, text: str) -> JiraFailure:
         return JiraDown(f"Jira answered {status}.")
     if status < requests.codes.bad_request:
         return JiraNonsense(f"Jira answered {status}; redirects are not followed.")
-    return JiraRejected(f"Jira answered {status}.", frozenset(_QUOTED.findall(text)))
+    return JiraRejected(f"Jira answered {status}.", frozenset(_QUOTED_ID.findall(text)))
 
 
 def retry_at(headers: Mapping[str, str]) -> datetime:
-    """When to come back: what the headers ask for (`headers.wait_of`), and a little jitter on top."""
+    """The time to come back: the headers' wait (`headers.wait_of`) plus a little jitter."""
     now = clock.now()
     jitter = random.uniform(0, 2)  # noqa: S311 - spreads retries, protects nothing
-    return now + timedelta(seconds=spoken.wait_of(headers, now) + jitter)
+    return now + timedelta(seconds=limit_headers.wait_of(headers, now) + jitter)

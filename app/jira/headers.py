@@ -1,7 +1,7 @@
-"""What an answer says about limits, in every form that Jira has used (Atlassian, "Rate limiting").
+"""Rate-limit headers, in every form that Jira has used (Atlassian, "Rate limiting").
 
-`lesson_of` says what the limiter learns; `wait_of` says how long a refused caller stays away. Both the limiter and
-`failures` ask here, so that they never disagree about when to come back.
+`lesson_of` is for the limiter; `wait_of` is the wait of a refused caller. The limiter and `failures` share this module
+and therefore never disagree about the time to come back.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-UNSAID = 30.0
-"""Seconds to wait where a 429 names none, as the gateway's form does."""
-LONGEST = 2 * 3600.0
-"""Quotas are hourly: whatever asks for more is a mistake, and would park a site for ever."""
+DEFAULT_WAIT = 30.0
+"""Seconds to wait after a 429 without a time, such as the gateway's."""
+MAX_WAIT = 2 * 3600.0
+"""Seconds. Quotas are hourly, so a longer wait is a mistake and would park a site for ever."""
 _HOUR = 3600
-_TOO_MANY, _UNAVAILABLE, _SERVER_ERROR = 429, 503, 500
+_TOO_MANY_REQUESTS, _UNAVAILABLE, _SERVER_ERROR = 429, 503, 500
 _NEAR = 0.2
-"""Jira's own bound: `X-RateLimit-NearLimit` is true below 20 %."""
-_LARGEST_BURST = 10_000
+"""Jira's own threshold: `X-RateLimit-NearLimit` is true below 20 %."""
+_MAX_BURST = 10_000
 """An `X-RateLimit-Limit` beyond it counts an hour (65,000 points, 360,000 units), not a second (350 at most)."""
-_LARGEST_QUOTA = 500_000
-"""Points an hour that no app of Atlassian's tiers exceeds."""
+_MAX_QUOTA = 500_000
+"""Points an hour, above every tier of Atlassian's."""
 _APP_QUOTA, _SITE_QUOTA, _BURST = "global-app-quota", "tenant-app-quota", "jira-burst-based"
 
 
 class Scope(StrEnum):
-    """What has to pause."""
+    """The extent of a pause."""
 
     ENDPOINT = "endpoint"
     SITE = "site"
@@ -40,15 +40,15 @@ class Scope(StrEnum):
 
 
 class Effect(StrEnum):
-    """What an answer does to the pace."""
+    """The effect of an answer on the pace."""
 
     CLEAN = "clean"
     """Counts towards one more request a second."""
     NONE = "none"
     SLOWER = "slower"
-    """Half the pace of this endpoint."""
+    """Halves the pace of this endpoint."""
     ALL_SLOWER = "all-slower"
-    """Half the pace of every endpoint of the site."""
+    """Halves the pace of every endpoint of the site."""
 
 
 _REASONS = {
@@ -57,104 +57,106 @@ _REASONS = {
     "jira-burst-based": (Effect.SLOWER, Scope.ENDPOINT),
     "jira-per-issue-on-write": (Effect.SLOWER, Scope.ENDPOINT),
 }
-_UNKNOWN = (Effect.ALL_SLOWER, Scope.SITE)
-"""`jira-cost-based`, the limit on threads, the gateway without a reason: a burst of the whole tenant."""
+_UNKNOWN_REASON = (Effect.ALL_SLOWER, Scope.SITE)
+"""`jira-cost-based`, the limit on threads, the gateway without a reason: a burst limit of the whole tenant."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """One member of `RateLimit-Policy` and `RateLimit`: what is allowed in a window, and what is left of it."""
+    """One member of `RateLimit-Policy` and `RateLimit`: the quota of a window, and its balance."""
 
     quota: int | None = None
     window: int | None = None
-    left: int | None = None
+    balance: int | None = None
     resets_in: int | None = None
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What the limiter learns from an answer. `wait` is in seconds, without jitter; the quotas are points an hour."""
+    """An answer's information for the limiter. `wait` is in seconds, without jitter; quotas are points an hour."""
 
     effect: Effect
     scope: Scope | None = None
     wait: float = 0.0
     reason: str = ""
     app_quota: int | None = None
-    app_left: int | None = None
+    app_balance: int | None = None
     site_quota: int | None = None
-    site_left: int | None = None
+    site_balance: int | None = None
 
 
 def lesson_of(status: int, headers: Mapping[str, str], now: datetime) -> Lesson:
-    """Read an answer's status and headers; garbage among them is passed over."""
-    given = _by_lower_name(headers)
-    policies = _policies(given)
+    """Read an answer's status and headers; malformed values are ignored."""
+    fields = _by_lower_name(headers)
+    policies = _policies(fields)
     app, site = policies.get(_APP_QUOTA, Policy()), policies.get(_SITE_QUOTA, Policy())
-    effect, scope = _pause(status, given)
+    effect, scope = _pause(status, fields)
     if scope is None and status < _SERVER_ERROR:
-        effect = Effect.SLOWER if _is_near(given, policies) else Effect.CLEAN
+        effect = Effect.SLOWER if _is_near(fields, policies) else Effect.CLEAN
     return Lesson(
         effect=effect,
         scope=scope,
         wait=wait_of(headers, now) if scope else 0.0,
-        reason=given.get("ratelimit-reason", "") or f"{status}",
+        reason=fields.get("ratelimit-reason", "") or f"{status}",
         app_quota=_hourly(app),
-        app_left=app.left,
+        app_balance=app.balance,
         site_quota=_hourly(site),
-        site_left=site.left,
+        site_balance=site.balance,
     )
 
 
 def is_pause(status: int, headers: Mapping[str, str]) -> bool:
-    """Whether an answer tells us to come back later: 429, or 503 with a time."""
+    """Whether an answer asks us to come back later: 429, or 503 with a time."""
     return _pause(status, _by_lower_name(headers))[1] is not None
 
 
 def wait_of(headers: Mapping[str, str], now: datetime) -> float:
-    """Seconds until a refused request may come again: never before `Retry-After`, nor before a quota's own reset."""
-    given = _by_lower_name(headers)
-    after, reset = _after(given.get("retry-after"), now), _moment(given.get("x-ratelimit-reset"))
-    waits = [float(each.resets_in) for each in _policies(given).values() if each.left == 0 and each.resets_in]
+    """Seconds until a refused request may be repeated: never before `Retry-After`, nor before a quota's own reset."""
+    fields = _by_lower_name(headers)
+    after, reset = _after(fields.get("retry-after"), now), _moment(fields.get("x-ratelimit-reset"))
+    waits = [
+        float(policy.resets_in) for policy in _policies(fields).values() if policy.balance == 0 and policy.resets_in
+    ]
     if after is not None:
         waits.append(after)
     if reset is not None:
         waits.append((reset - now).total_seconds())
-    if not waits and "quota" in given.get("ratelimit-reason", ""):
+    if not waits and "quota" in fields.get("ratelimit-reason", ""):
         waits.append(_HOUR - now.timestamp() % _HOUR)
-    return min(max(0.0, *waits), LONGEST) if waits else UNSAID
+    return min(max(0.0, *waits), MAX_WAIT) if waits else DEFAULT_WAIT
 
 
-def _pause(status: int, given: Mapping[str, str]) -> tuple[Effect, Scope | None]:
-    if status == _TOO_MANY:
-        return _REASONS.get(given.get("ratelimit-reason", "").strip(), _UNKNOWN)
-    if status == _UNAVAILABLE and "retry-after" in given:
+def _pause(status: int, fields: Mapping[str, str]) -> tuple[Effect, Scope | None]:
+    if status == _TOO_MANY_REQUESTS:
+        return _REASONS.get(fields.get("ratelimit-reason", "").strip(), _UNKNOWN_REASON)
+    if status == _UNAVAILABLE and "retry-after" in fields:
         return Effect.NONE, Scope.SITE
     return Effect.NONE, None
 
 
-def _is_near(given: Mapping[str, str], policies: Mapping[str, Policy]) -> bool:
-    """Whether the bucket of this endpoint is nearly empty. That the hour is nearly used up is no reason to go slower."""
+def _is_near(fields: Mapping[str, str], policies: Mapping[str, Policy]) -> bool:
+    """Whether this endpoint's bucket is nearly empty. An hour that is nearly used up is no reason to slow down."""
     burst = policies.get(_BURST)
-    if burst is not None and burst.left is not None and burst.left < _NEAR * (burst.quota or _LARGEST_BURST):
+    if burst is not None and burst.balance is not None and burst.balance < _NEAR * (burst.quota or _MAX_BURST):
         return True
-    limit, left = _number(given.get("x-ratelimit-limit")), _number(given.get("x-ratelimit-remaining"))
+    limit, balance = _number(fields.get("x-ratelimit-limit")), _number(fields.get("x-ratelimit-remaining"))
     if limit is None:
-        is_about_the_hour = any(each.left is not None for each in policies.values())
+        is_about_the_hour = any(policy.balance is not None for policy in policies.values())
     else:
-        is_about_the_hour = limit >= _LARGEST_BURST
+        is_about_the_hour = limit >= _MAX_BURST
     if is_about_the_hour:
         return False
-    is_said = given.get("x-ratelimit-nearlimit", "").strip().lower() == "true"
-    return is_said or (limit is not None and left is not None and left < _NEAR * limit)
+    has_flag = fields.get("x-ratelimit-nearlimit", "").strip().lower() == "true"
+    return has_flag or (limit is not None and balance is not None and balance < _NEAR * limit)
 
 
 def _hourly(policy: Policy) -> int | None:
     if not policy.quota or policy.window not in {None, _HOUR}:
         return None
-    return min(policy.quota, _LARGEST_QUOTA)
+    return min(policy.quota, _MAX_QUOTA)
 
 
-# -- reading
+# -- parsing
 
 
 def _by_lower_name(headers: Mapping[str, str]) -> dict[str, str]:
@@ -166,17 +168,20 @@ _NAME = re.compile(r'\s*"?([^";]+?)"?\s*(?:;|$)')
 _PARAMETER = re.compile(r";\s*([a-z]+)\s*=\s*\"?(\d{1,12})(?=[\s;\".]|$)")
 
 
-def _policies(given: Mapping[str, str]) -> dict[str, Policy]:
-    """Policies by name: what is enforced comes before what is only announced as `Beta-`."""
-    found: dict[str, dict[str, int]] = {}
+def _policies(fields: Mapping[str, str]) -> dict[str, Policy]:
+    """Policies by name: enforced headers override the `Beta-` ones, which are only announced."""
+    parameters_by_name: dict[str, dict[str, int]] = {}
     for header in ("beta-ratelimit-policy", "beta-ratelimit", "ratelimit-policy", "ratelimit"):
-        for member in _MEMBER.findall(given.get(header, "")):
+        for member in _MEMBER.findall(fields.get(header, "")):
             name = _NAME.match(member)
             if name:
-                found.setdefault(name[1].lower(), {}).update(
+                parameters_by_name.setdefault(name[1].lower(), {}).update(
                     {parameter: int(value) for parameter, value in _PARAMETER.findall(member)}
                 )
-    return {name: Policy(each.get("q"), each.get("w"), each.get("r"), each.get("t")) for name, each in found.items()}
+    return {
+        name: Policy(parameters.get("q"), parameters.get("w"), parameters.get("r"), parameters.get("t"))
+        for name, parameters in parameters_by_name.items()
+    }
 
 
 def _number(value: str | None) -> int | None:
@@ -189,7 +194,7 @@ def _after(value: str | None, now: datetime) -> float | None:
     if not value:
         return None
     try:
-        return min(max(0.0, float(value)), LONGEST)
+        return min(max(0.0, float(value)), MAX_WAIT)
     except ValueError:
         pass
     try:
@@ -199,7 +204,7 @@ def _after(value: str | None, now: datetime) -> float | None:
 
 
 def _moment(value: str | None) -> datetime | None:
-    """ISO time with or without seconds, as Atlassian's examples show both."""
+    """ISO time with or without seconds; Atlassian's examples show both."""
     try:
         return _in_utc(datetime.fromisoformat(value)) if value else None
     except ValueError:

@@ -1,7 +1,7 @@
-"""Which addresses a Jira site may have (`SITE_HOSTS`), and that nothing is sent anywhere else.
+"""The allow-list of site addresses (`SITE_HOSTS`); nothing is sent anywhere else.
 
-A site's address comes from an unsigned body, so it is held against the list when it arrives and again whenever a
-request leaves.
+A site's address comes from an unsigned body, so it is checked against the list on arrival and again before every
+request.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Origin:
 
 def origin_of(url: str) -> Origin | None:
     """The origin of a plain site address, or None: no user, no path, no query, no fragment, no odd characters."""
-    if len(url) > _MAX_LENGTH or not url.isascii() or any(sign in url for sign in "\\@#?% \t\r\n"):
+    if len(url) > _MAX_LENGTH or not url.isascii() or any(character in url for character in "\\@#?% \t\r\n"):
         return None
     try:
         parts = urlsplit(url)
@@ -54,9 +54,9 @@ def is_allowed(url: str, patterns: Sequence[str]) -> bool:
 
 
 def _matches(origin: Origin, pattern: str, *, has_port: bool) -> bool:
-    scheme, _, rest = pattern.rpartition("://")
+    scheme, _, authority = pattern.rpartition("://")
     scheme = scheme or "https"
-    host, port = _host_and_port(rest)
+    host, port = _host_and_port(authority)
     if has_port and not port:
         return False
     if origin.scheme != scheme or not _is_host(origin.host, host.lower()):
@@ -64,19 +64,20 @@ def _matches(origin: Origin, pattern: str, *, has_port: bool) -> bool:
     return port == "*" or origin.port == (int(port) if port.isdigit() else _PORTS[scheme])
 
 
-def _host_and_port(rest: str) -> tuple[str, str]:
-    if rest.startswith("["):
-        host, _, tail = rest[1:].partition("]")
+def _host_and_port(authority: str) -> tuple[str, str]:
+    if authority.startswith("["):
+        host, _, tail = authority[1:].partition("]")
         return host, tail.removeprefix(":")
-    host, _, port = rest.partition(":")
+    host, _, port = authority.partition(":")
     return host, port
 
 
 def _is_host(host: str, pattern: str) -> bool:
-    """`*` stands for exactly one label, so that `*.atlassian.net` is no suffix match."""
-    labels, wanted = host.split("."), pattern.split(".")
-    return len(labels) == len(wanted) and all(
-        want in ("*", label) and (want != "*" or _is_label(label)) for label, want in zip(labels, wanted, strict=True)
+    """Whether a host matches; `*` stands for exactly one label, so `*.atlassian.net` is no suffix match."""
+    labels, pattern_labels = host.split("."), pattern.split(".")
+    return len(labels) == len(pattern_labels) and all(
+        pattern_label in ("*", label) and (pattern_label != "*" or _is_label(label))
+        for label, pattern_label in zip(labels, pattern_labels, strict=True)
     )
 
 
@@ -85,11 +86,11 @@ def _is_label(label: str) -> bool:
 
 
 def is_name(host: str) -> bool:
-    """Whether a host is a plain name on the internet, fit to stand in a header: no wildcard, no address, no signs."""
+    """Whether a host is a plain internet name, safe in a header: no wildcard, no address, no special characters."""
     labels = host.split(".")
     return len(labels) > 1 and all(map(_is_label, labels)) and not labels[-1].isdigit()
 
 
 def is_private_ok(host: str, patterns: Sequence[str]) -> bool:
-    """Whether a pattern names this very private address, as development does."""
+    """Whether a pattern names this exact private address, as in development."""
     return any(_host_and_port(pattern.rpartition("://")[2])[0].lower() == host for pattern in patterns)

@@ -1,6 +1,6 @@
-"""Renews the leases of requests under way, from one thread a process.
+"""Renews the leases of requests in flight, from one thread a process.
 
-So a lease may be short: a request may take its time, and the room of a worker that was killed is free again soon.
+Leases can therefore be short: a request may take long, and the slot of a killed worker is soon free again.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 
 class Leases:
-    """The leases of this process by site. The thread ends at a beat at which there are none."""
+    """The leases of this process by site. The thread ends when it finds none."""
 
-    def __init__(self, renew: Callable[[str, Sequence[str]], object], *, every: float) -> None:
-        """`renew` is told a site and its leases, every so many seconds; it never raises."""
+    def __init__(self, renew: Callable[[str, Sequence[str]], object], *, interval: float) -> None:
+        """Call `renew` with a site and its leases every `interval` seconds; it must never raise."""
         self._renew = renew
-        self._every = every
-        self._held: dict[str, str] = {}
+        self._interval = interval
+        self._sites: dict[str, str] = {}
         self._is_kept = False
         self._lock = threading.Lock()
-        self._never = threading.Event()
+        self._timer = threading.Event()
 
     @contextmanager
     def holding(self, site: str, lease: str) -> Iterator[None]:
-        """Have a lease renewed while the body runs."""
+        """Keep a lease renewed while the body runs."""
         with self._lock:
-            self._held[lease] = site
+            self._sites[lease] = site
             if not self._is_kept:
                 self._is_kept = True
                 threading.Thread(target=self._keep, name="leases", daemon=True).start()
@@ -38,13 +38,13 @@ class Leases:
             yield
         finally:
             with self._lock:
-                del self._held[lease]
+                del self._sites[lease]
 
     def _keep(self) -> None:
-        while not self._never.wait(self._every):
+        while not self._timer.wait(self._interval):
             by_site: defaultdict[str, list[str]] = defaultdict(list)
             with self._lock:
-                for lease, site in self._held.items():
+                for lease, site in self._sites.items():
                     by_site[site].append(lease)
                 self._is_kept = bool(by_site)
             if not by_site:

@@ -1,18 +1,19 @@
-"""One limiter for all workers of all machines: who may ask Jira now, and what every answer teaches.
+"""The rate limiter, shared by all workers of all machines: admits requests to Jira and learns from every answer.
 
 A request is admitted when nothing is parked, the hour has points left for its purpose, the site has fewer requests in
-flight than allowed, and it is the endpoint's turn; all of it is decided in one step in Redis. The pace of an endpoint
-starts at 10 requests a second and gains one with every second clean answer, until Jira first says that it is too fast.
-That halves it, and from then on it gains one for every 50 clean answers, or for those of five seconds where they are fewer.
+flight than allowed, and it is the endpoint's turn; one script in Redis decides all of it. The pace of an endpoint
+starts at 10 requests a second and gains one with every second clean answer, until Jira first calls it too fast. Then it
+is halved, and gains one for every 50 clean answers, or for those of five seconds where they are fewer.
 
     with limiter.admit(site, endpoint, purpose=Purpose.BACKFILL, expected_points=101) as permit:
         answer = ...
         permit.settle(answer.status_code, answer.headers, body)
 
-Shares of the app's hourly points: read-through may fill the hour to 100 %, polling to 80 %, backfill to 60 %. What backfill
-may still spend is divided evenly between the sites that want it; a site that has had its share waits a minute, during
-which those that want no more drop out and shares grow; in the last quarter of the hour, what is left goes to whoever asks.
-Where there are more sites than pages in an hour, new sites have their first page first, then those that have had least.
+Shares of the app's hourly points: read-through may fill the hour to 100 %, polling to 80 %, backfill to 60 %. The
+remaining points of backfill are divided evenly between the sites with a backfill. A site that has used its share waits
+a minute; meanwhile sites without further demand drop out and the shares grow. In the last quarter of the hour, the
+remainder goes to any site. If an hour has fewer pages than sites, new sites get their first page first, then those with
+the fewest points so far.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from redis.exceptions import RedisError
 
 from app import clock, ids, logs
 from app.errors import JiraBusy
-from app.jira import headers as spoken
+from app.jira import headers as limit_headers
 from app.jira.leases import Leases
 from app.jira.limit_scripts import ADMIT, KEEP, SETTLE
 from app.jira.room import Room
@@ -48,28 +49,28 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 LEASE_MS = 15_000
-"""How long a request counts as in flight when its worker was killed; a living one renews it every third of that."""
+"""Life of a lease without renewal, as after a kill; a living worker renews it every third of that."""
 START, FLOOR = 10.0, 0.5
 """Requests a second at first and at least."""
 FIRST_CLIMB, CLIMB = 2, 50
-"""Clean answers to one more request a second: until Jira first says that it is too fast, and from then on."""
+"""Clean answers for one more request a second: before Jira first calls the pace too fast, and afterwards."""
 CLIMB_WITHIN = 5
-"""Seconds: where fewer than `CLIMB` answers come in them, all of these clean are enough."""
-_WAITING, _TURNS = "jira:waiting", "jira:turns"
+"""Seconds. At a slow pace, the clean answers of this time suffice in place of `CLIMB`."""
+_WAITING_SITES, _TURNS = "jira:waiting", "jira:turns"
 _BAD_REQUEST = 400
 
 
 class Purpose(StrEnum):
-    """What a request is for; decides how much of the hour's points it may use up."""
+    """The purpose of a request, which decides its part of the hour's points."""
 
     READ_THROUGH = "read-through"
-    """A webhook names something, or a person waits for the answer."""
+    """For an object named by a webhook, or for a person who waits for the answer."""
     POLL = "poll"
     BACKFILL = "backfill"
 
 
 PARTS = {Purpose.READ_THROUGH: 1.0, Purpose.POLL: 0.8, Purpose.BACKFILL: 0.6}
-_WHY = {
+_CAUSES = {
     "app": "Jira has stopped the app until its hour of points is over",
     "site": "Jira asked us to leave this site alone",
     "endpoint": "Jira asked us to leave {endpoint} alone",
@@ -81,7 +82,7 @@ _WHY = {
 
 
 class Limiter:
-    """Admits requests. Where Redis does not answer, nothing is admitted: callers come back in a few seconds."""
+    """Admits requests. While Redis does not answer, nothing is admitted, and callers come back in a few seconds."""
 
     def __init__(
         self,
@@ -92,7 +93,7 @@ class Limiter:
         patience: float = 2.0,
         pause: Callable[[float], object] | None = None,
     ) -> None:
-        """`patience` is how many seconds `admit` itself waits for a turn before it says JiraBusy."""
+        """Create a limiter; `admit` waits up to `patience` seconds for a turn before it raises JiraBusy."""
         self._redis = redis
         self._concurrency = site_concurrency
         self._app_points = app_points_per_hour
@@ -101,22 +102,22 @@ class Limiter:
         self._admit = redis.register_script(ADMIT)
         self._settle = redis.register_script(SETTLE)
         self._keep = redis.register_script(KEEP)
-        self._parked: dict[str, float] = {}
+        self._pauses: dict[str, float] = {}
         self._room = Room()
-        self._leases = Leases(self._renew, every=LEASE_MS / 3000)
+        self._leases = Leases(self._renew, interval=LEASE_MS / 3000)
         self.offset_ms = 0
-        """Shifts Redis's clock; tests move it."""
+        """Offset from Redis's clock, for tests."""
 
     @property
     def accounts(self) -> Accounts:
-        """What was spent, and how each site stands."""
+        """Points spent, and the state of each site."""
         return Accounts(self._redis, self.offset_ms)
 
     @contextmanager
     def admit(
         self, site: str, endpoint: Endpoint, *, purpose: Purpose, expected_points: int, is_metered: bool = True
     ) -> Iterator[Permit]:
-        """Let one request through; it counts as in flight until the block is left. Raises JiraBusy with when to come back.
+        """Admit one request; it is in flight until the block ends. Raises JiraBusy with the time to come back.
 
         `expected_points` are booked at once and corrected by `settle`. `is_metered` is False for API tokens, which
         cost no points.
@@ -128,110 +129,116 @@ class Limiter:
                 yield permit
             finally:
                 if not permit.is_settled:
-                    self._report(permit, spoken.Lesson(spoken.Effect.NONE), permit.expected)
+                    self._report(permit, limit_headers.Lesson(limit_headers.Effect.NONE), permit.expected_points)
 
     def _enter(self, permit: Permit) -> None:
-        """Wait for the permit's turn, but not for long."""
-        waited, slot, given = 0.0, 0, 0
+        """Wait for the permit's turn, within the limiter's patience. Raises JiraBusy."""
+        waiting_time, slot, slot_set_at = 0.0, 0, 0
         while True:
-            freed = self._room.count
-            is_in, *found = self._ask(permit, slot, given, self._patience - waited)
+            release_count = self._room.count
+            is_in, *details = self._ask(permit, slot, slot_set_at, self._patience - waiting_time)
             if is_in:
-                permit.admitted, permit.hour, permit.shares_app = found[0], found[1], bool(found[2])
+                permit.admission_ms, permit.hour, permit.shares_app = details[0], details[1], bool(details[2])
                 return
-            why, wait = _text(found[0]), max(0.001, found[1] / 1000)
-            if found[2] != slot:
-                slot, given = found[2], found[3]
-            if why == "concurrency":
+            cause, wait = _text(details[0]), max(0.001, details[1] / 1000)
+            if details[2] != slot:
+                slot, slot_set_at = details[2], details[3]
+            if cause == "concurrency":
                 wait *= random.uniform(1, 2)  # noqa: S311 - spreads retries, protects nothing
-            if waited + wait > self._patience:
-                raise self._busy(permit, why, wait)
-            waited += self._rest(wait, why, freed)
+            if waiting_time + wait > self._patience:
+                raise self._busy(permit, cause, wait)
+            waiting_time += self._rest(wait, cause, release_count)
 
-    def _rest(self, wait: float, why: str, freed: int) -> float:
-        """Wait so many seconds; for room at the site only until a lease is given back. Returns how long it was."""
-        if why == "concurrency":
-            return self._room.wait(wait, since=freed)
+    def _rest(self, wait: float, cause: str, release_count: int) -> float:
+        """Wait; a wait for room at the site ends early when a lease is released. Returns the seconds waited."""
+        if cause == "concurrency":
+            return self._room.wait(wait, since=release_count)
         self._pause(wait)
         return wait
 
-    def _ask(self, permit: Permit, slot: int, given: int, patience: float) -> Any:  # noqa: ANN401 - Redis's answer
-        known = self._known_pause(permit)
-        if known is not None:
-            return [0, *known, 0, 0]
+    def _ask(self, permit: Permit, slot: int, slot_set_at: int, patience: float) -> Any:  # noqa: ANN401 - Redis's answer
+        pause = self._local_pause(permit)
+        if pause is not None:
+            return [0, *pause, 0, 0]
         try:
             return self._admit(
-                keys=[APP, site_of(permit.site), leases_of(permit.site), _WAITING, _TURNS],
+                keys=[APP, site_of(permit.site), leases_of(permit.site), _WAITING_SITES, _TURNS],
                 args=[
                     orjson.dumps(
                         self._facts(permit)
                         | {
                             "lease_ms": LEASE_MS,
                             "concurrency": self._concurrency,
-                            "points": permit.expected,
+                            "points": permit.expected_points,
                             "part": PARTS[permit.purpose],
                             "patience": int(patience * 1000),
                             "slot": slot,
-                            "given": given,
+                            "slot_set_at": slot_set_at,
                         }
                     )
                 ],
             )
         except RedisError as error:
             log.warning("limiter away", problem=type(error).__name__)
-            soon = clock.now() + timedelta(seconds=random.uniform(3, 8))  # noqa: S311 - spreads retries
-            raise JiraBusy("The limiter's Redis does not answer.", soon) from error
+            retry_at = clock.now() + timedelta(seconds=random.uniform(3, 8))  # noqa: S311 - spreads retries
+            raise JiraBusy("The limiter's Redis does not answer.", retry_at) from error
 
-    def _known_pause(self, permit: Permit) -> tuple[str, float] | None:
-        """What Jira told this very process holds even when Redis has lost it."""
-        for why, key in permit.pausable.items():
-            left = self._parked.get(key, 0.0) - self._now()
-            if left > 0 and (why != "app" or permit.is_metered):
-                return why, left * 1000
+    def _local_pause(self, permit: Permit) -> tuple[str, float] | None:
+        """The cause and milliseconds of a pause that Jira imposed on this process, valid even if Redis has lost it."""
+        for cause, key in permit.pausable.items():
+            seconds = self._pauses.get(key, 0.0) - self._now()
+            if seconds > 0 and (cause != "app" or permit.is_metered):
+                return cause, seconds * 1000
         return None
 
     def _now(self) -> float:
         return clock.now().timestamp() + self.offset_ms / 1000
 
     @staticmethod
-    def _busy(permit: Permit, why: str, wait: float) -> JiraBusy:
-        """Later, with jitter: a minute at most, so that a site that waits for the full hour keeps its share."""
+    def _busy(permit: Permit, cause: str, wait: float) -> JiraBusy:
+        """A refusal until later, with jitter of a minute at most: a site waiting for the full hour keeps its share."""
         at = clock.now() + timedelta(seconds=wait + random.uniform(0, min(60.0, 1 + wait / 50)))  # noqa: S311 - spreads retries
-        said = _WHY[why].format(endpoint=permit.endpoint, purpose=permit.purpose)
-        return JiraBusy(f"Held back: {said}.", at)
+        explanation = _CAUSES[cause].format(endpoint=permit.endpoint, purpose=permit.purpose)
+        return JiraBusy(f"Held back: {explanation}.", at)
 
-    def _report(self, permit: Permit, lesson: spoken.Lesson, points: int) -> None:
-        """Give the lease back and pass the lesson on. Without Redis the lease runs out; this process remembers a pause."""
+    def _report(self, permit: Permit, lesson: limit_headers.Lesson, points: int) -> None:
+        """Release the lease and report the lesson. Without Redis the lease expires; this process remembers a pause."""
         permit.is_settled = True
-        scope = lesson.scope if permit.is_metered or lesson.scope is not spoken.Scope.APP else spoken.Scope.SITE
+        scope = (
+            lesson.scope
+            if permit.is_metered or lesson.scope is not limit_headers.Scope.APP
+            else limit_headers.Scope.SITE
+        )
         if scope:
-            self._parked[permit.pausable[scope]] = self._now() + lesson.wait
+            self._pauses[permit.pausable[scope]] = self._now() + lesson.wait
             log.warning("told to wait", site=permit.site, scope=scope, reason=lesson.reason, seconds=lesson.wait)
-        learned = {
+        facts = {
             "floor": FLOOR,
             "first_climb": FIRST_CLIMB,
             "climb": CLIMB,
             "climb_within": CLIMB_WITHIN,
             "shares_app": permit.shares_app,
-            "admitted": permit.admitted,
+            "admitted": permit.admission_ms,
             "hour": permit.hour,
-            "expected": permit.expected,
+            "expected": permit.expected_points,
             "points": points,
             "effect": lesson.effect,
             "scope": scope,
             "wait": int(lesson.wait * 1000) + 1,
             "why": lesson.reason[:100],
             "app_quota": lesson.app_quota,
-            "app_left": lesson.app_left,
+            "app_balance": lesson.app_balance,
             "site_quota": lesson.site_quota,
-            "site_left": lesson.site_left,
+            "site_balance": lesson.site_balance,
         }
-        said = {name: value for name, value in learned.items() if value is not None}
-        self._say(self._settle, [APP, site_of(permit.site), leases_of(permit.site), _TURNS], self._facts(permit) | said)
+        arguments = {name: value for name, value in facts.items() if value is not None}
+        self._send(
+            self._settle, [APP, site_of(permit.site), leases_of(permit.site), _TURNS], self._facts(permit) | arguments
+        )
         self._room.free()
 
     def _facts(self, permit: Permit) -> dict[str, object]:
-        """What both steps in Redis are told."""
+        """The arguments common to both scripts."""
         return {
             "offset": self.offset_ms,
             "ledger": LEDGER,
@@ -246,14 +253,14 @@ class Limiter:
         }
 
     def _renew(self, site: str, leases: Sequence[str]) -> None:
-        said = {"offset": self.offset_ms, "leases": leases, "lease_ms": LEASE_MS}
-        self._say(self._keep, [leases_of(site)], said)
+        arguments = {"offset": self.offset_ms, "leases": leases, "lease_ms": LEASE_MS}
+        self._send(self._keep, [leases_of(site)], arguments)
 
     @staticmethod
-    def _say(script: Script, keys: list[str], said: dict[str, object]) -> None:
-        """Tell Redis something that its absence must not turn into a failure."""
+    def _send(script: Script, keys: list[str], arguments: dict[str, object]) -> None:
+        """Run a script for its effect; an outage of Redis is only logged."""
         try:
-            script(keys=keys, args=[orjson.dumps(said)])
+            script(keys=keys, args=[orjson.dumps(arguments)])
         except RedisError as error:
             log.warning("limiter away", problem=type(error).__name__)
 
@@ -266,26 +273,26 @@ class Permit:
     site: str
     endpoint: Endpoint
     purpose: Purpose
-    expected: int
+    expected_points: int
     is_metered: bool
     lease: str = field(default_factory=lambda: str(ids.new()))
-    admitted: int = 0
+    admission_ms: int = 0
     """Epoch ms by Redis's clock."""
     hour: int = 0
     shares_app: bool = True
-    """Whether its points come out of the app's own pool; a site whose answers name only a quota of its own has left it."""
+    """Whether its points come out of the app's pool; a site with only a quota of its own in its answers has left it."""
     is_settled: bool = False
 
     def settle(self, status: int, headers: Mapping[str, str], body: Json = None) -> None:
-        """Say how it ended: gives the lease back, books what it really cost, learns from the headers. Never raises."""
+        """Report the answer: releases the lease, books the actual cost, learns from the headers. Never raises."""
         if self.is_settled:
             return
         points = 1 if status >= _BAD_REQUEST else self.endpoint.points_of(body)
-        self._limiter._report(self, spoken.lesson_of(status, headers, clock.now()), points)  # noqa: SLF001 - its other half
+        self._limiter._report(self, limit_headers.lesson_of(status, headers, clock.now()), points)  # noqa: SLF001 - its other half
 
     @property
     def pausable(self) -> dict[str, str]:
-        """What may be parked around this request, by scope."""
+        """Keys of the pauses that apply to this request, by scope."""
         return {"app": "", "site": self.site, "endpoint": f"{self.site} {self.endpoint}"}
 
 

@@ -1,7 +1,7 @@
-"""One page of a walk, whatever way the endpoint pages, with the guards that every walk needs.
+"""One page of a walk in any style of paging.
 
-Jira's token walks have ended early, repeated a token and sent empty pages with tokens: a repeated token and a run of
-empty pages are failures here, and the count of a finished walk is checked by whoever walked.
+Jira's token walks have ended early, repeated a token and sent empty pages with tokens. A repeated token is a failure
+here; the caller checks for runs of empty pages and compares the count of a finished walk.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 FULL = 100
-"""Issues that Jira sends a page when all their fields are asked for, whatever is asked."""
+"""Jira's own limit of issues a page when all their fields are requested."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a walk stands: a token or an offset."""
+    """The position of a walk: a token or an offset."""
 
     token: str | None = None
     offset: int = 0
@@ -36,7 +36,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Page:
-    """One page and the place of the next; `next` is None at the end. Its items are read one by one (`client.whole`)."""
+    """One page and the place of the next; `next` is None at the end. Its items are parsed one by one (`client.whole`)."""
 
     items: list[Json | Raw]
     next: Place | None
@@ -46,7 +46,7 @@ class Page:
     """Octets of the answer."""
 
     def drained(self) -> Iterator[Json | Raw]:
-        """The items, each forgotten with the next: octets that were read are not kept until they are stored."""
+        """The items, each released with the next: parsed octets need not stay in memory until they are stored."""
         for at, item in enumerate(self.items):
             self.items[at] = None
             yield item
@@ -61,18 +61,18 @@ def fetch(
     params: Mapping[str, str | int | Sequence[str | int]],
     size: int | None = None,
 ) -> Page:
-    """Fetch the page at a place. `path` is the walk's with its ids filled in; `params` come on top of the walk's.
+    """Fetch the page at a place. `path` is the walk's path with its ids filled in; `params` extend the walk's own.
 
-    `size` is how many objects it may have; the walk's own where there is none.
+    `size` is the limit of objects, by default the walk's own.
     """
-    asked: dict[str, str | int | Sequence[str | int]] = {**walk.params, **params}
+    query: dict[str, str | int | Sequence[str | int]] = {**walk.params, **params}
     if walk.paging is not Paging.WHOLE:
-        asked["maxResults"] = size or walk.page_size
+        query["maxResults"] = size or walk.page_size
     if walk.paging is Paging.OFFSET:
-        asked["startAt"] = place.offset
+        query["startAt"] = place.offset
     elif place.token:
-        asked["nextPageToken"] = place.token
-    answer = site.get(path, asked, is_page=bool(walk.items))
+        query["nextPageToken"] = place.token
+    answer = site.get(path, query, is_page=bool(walk.items))
     items = find(answer.body, walk.items)
     if walk.paging is Paging.WHOLE and not walk.items and isinstance(items, dict):
         items = [items]
@@ -104,11 +104,11 @@ def _next_token(place: Place, body: Json) -> Place | None:
 
 
 def _next_offset(place: Place, body: Json, length: int) -> Place | None:
-    """`isLast` where Jira says so, else `total`; the offset moves by what came, since Jira caps pages as it likes."""
+    """Trust `isLast` where Jira sends it, else `total`. The offset moves by the actual length: Jira may cap pages."""
     total, is_last = find(body, "total"), find(body, "isLast")
-    reached = place.offset + length
+    next_offset = place.offset + length
     if length == 0 or is_last is True:
         return None
-    if is_last is None and isinstance(total, int) and reached >= total:
+    if is_last is None and isinstance(total, int) and next_offset >= total:
         return None
-    return Place(offset=reached)
+    return Place(offset=next_offset)

@@ -1,4 +1,4 @@
-"""Whether an address answers at all; for the operator's doctor."""
+"""Reachability of an address, for the operator's doctor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _TIMEOUT = 5
 
 
 def problem_with(url: str) -> str | None:
-    """What keeps us from an address, or None where anything answers."""
+    """The obstacle between us and an address; None where anything answers."""
     try:
         requests.get(url, timeout=_TIMEOUT, allow_redirects=False).close()
     except requests.RequestException as error:

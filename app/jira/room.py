@@ -1,4 +1,4 @@
-"""Where threads of one process wait for room at a site: woken when this process gives a lease back, not by asking again."""
+"""Waiting for room at a site: threads wake when their process releases a lease, without polling."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import time
 
 
 class Room:
-    """Counts the leases that this process has given back."""
+    """Counts the leases released by this process."""
 
     def __init__(self) -> None:
-        self._freed = threading.Condition()
+        self._condition = threading.Condition()
         self.count = 0
 
     def free(self) -> None:
-        """A lease was given back: wake who has waited longest."""
-        with self._freed:
+        """Count a released lease and wake the longest waiting thread."""
+        with self._condition:
             self.count += 1
-            self._freed.notify()
+            self._condition.notify()
 
     def wait(self, seconds: float, *, since: int) -> float:
-        """Wait until a lease is given back after the `since`th, so many seconds at most. Returns how long it took."""
-        began = time.monotonic()
-        with self._freed:
-            self._freed.wait_for(lambda: self.count != since, seconds)
-        return time.monotonic() - began
+        """Wait for a release after the `since`th, at most `seconds`. Returns the seconds waited."""
+        start = time.monotonic()
+        with self._condition:
+            self._condition.wait_for(lambda: self.count != since, seconds)
+        return time.monotonic() - start

@@ -1,4 +1,4 @@
-"""How a site stands with the limiter: for people and for metrics. Reads what `limit_scripts` writes."""
+"""The limiter's state of a site, for people and for metrics. `limit_scripts` writes it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HOUR = 3600
 
 
 def site_of(site: str) -> str:
-    """The key of what is known of a site."""
+    """The key of a site's state."""
     return f"jira:site:{site}"
 
 
@@ -36,13 +36,13 @@ class Accounts:
     offset_ms: int = 0
 
     def spent(self, site: str, hour: datetime) -> int:
-        """Points that a site has used in the UTC hour of a moment; kept for two days."""
-        return int(self._asked("hget", f"{LEDGER}{int(hour.timestamp()) // _HOUR}", f"site {site}") or 0)
+        """Points used by a site in the UTC hour of a moment; stored for two days."""
+        return int(self._ask("hget", f"{LEDGER}{int(hour.timestamp()) // _HOUR}", f"site {site}") or 0)
 
     def spent_by_app(self, hour: datetime) -> dict[str, int]:
-        """Points that the app has used in an hour: `total` (of its own pool), and by purpose."""
-        found = self._asked("hgetall", f"{LEDGER}{int(hour.timestamp()) // _HOUR}")
-        books = {_text(name): int(value) for name, value in found.items()}
+        """Points used by the app in an hour: `total` (of its own pool), and by purpose."""
+        entries = self._ask("hgetall", f"{LEDGER}{int(hour.timestamp()) // _HOUR}")
+        books = {_text(name): int(value) for name, value in entries.items()}
         purposes = {
             name.removeprefix("purpose "): value for name, value in books.items() if name.startswith("purpose ")
         }
@@ -50,40 +50,42 @@ class Accounts:
 
     def traffic(self, hour: datetime) -> dict[str, int]:
         """Answers of all sites in an hour: `requests`, and refusals (429, 503 with a time) by `app`, `site`, `endpoint`."""
-        found = self._asked("hgetall", f"{LEDGER}{int(hour.timestamp()) // _HOUR}")
-        books = {_text(name): int(value) for name, value in found.items()}
-        refused = {name.removeprefix("refused "): value for name, value in books.items() if name.startswith("refused ")}
-        return {"requests": books.get("requests", 0)} | refused
+        entries = self._ask("hgetall", f"{LEDGER}{int(hour.timestamp()) // _HOUR}")
+        books = {_text(name): int(value) for name, value in entries.items()}
+        refusals = {
+            name.removeprefix("refused "): value for name, value in books.items() if name.startswith("refused ")
+        }
+        return {"requests": books.get("requests", 0)} | refusals
 
     def standing(self, site: str) -> dict[str, Any]:
-        """A site at this moment, ready for JSON: points of this hour, quotas learned, what is parked, paces, in flight."""
-        seconds, micros = self._asked("time")
+        """A site's present state, ready for JSON: this hour's points, quotas, pauses, paces, requests in flight."""
+        seconds, micros = self._ask("time")
         now_ms = seconds * 1000 + micros // 1000 + self.offset_ms
         hour = datetime.fromtimestamp(now_ms / 1000, UTC)
-        known, app = self._hash(site_of(site)), self._hash(APP)
+        site_entries, app_entries = self._hash(site_of(site)), self._hash(APP)
         return {
             "points_this_hour": self.spent(site, hour),
             "app_points_this_hour": self.spent_by_app(hour)["total"],
-            "app_quota": _whole(app.get("quota")),
-            "site_quota": _whole(known.get("quota")),
-            "app_blocked_until": _until(app.get("blocked_until"), now_ms),
-            "blocked_until": _until(known.get("blocked_until"), now_ms),
-            "why": known.get("why") if _until(known.get("blocked_until"), now_ms) else None,
-            "in_flight": int(self._asked("zcount", leases_of(site), f"({now_ms}", "+inf")),
+            "app_quota": _whole(app_entries.get("quota")),
+            "site_quota": _whole(site_entries.get("quota")),
+            "app_blocked_until": _until(app_entries.get("blocked_until"), now_ms),
+            "blocked_until": _until(site_entries.get("blocked_until"), now_ms),
+            "why": site_entries.get("why") if _until(site_entries.get("blocked_until"), now_ms) else None,
+            "in_flight": int(self._ask("zcount", leases_of(site), f"({now_ms}", "+inf")),
             "endpoints": {
                 name.removesuffix(" rate"): {
                     "rate": float(value),
-                    "blocked_until": _until(known.get(f"{name.removesuffix(' rate')} blocked_until"), now_ms),
+                    "blocked_until": _until(site_entries.get(f"{name.removesuffix(' rate')} blocked_until"), now_ms),
                 }
-                for name, value in sorted(known.items())
+                for name, value in sorted(site_entries.items())
                 if name.endswith(" rate")
             },
         }
 
     def _hash(self, key: str) -> dict[str, str]:
-        return {_text(name): _text(value) for name, value in self._asked("hgetall", key).items()}
+        return {_text(name): _text(value) for name, value in self._ask("hgetall", key).items()}
 
-    def _asked(self, command: str, *args: object) -> Any:  # noqa: ANN401 - Redis's answer
+    def _ask(self, command: str, *args: object) -> Any:  # noqa: ANN401 - Redis's answer
         try:
             return getattr(self.redis, command)(*args)
         except RedisError as error:
@@ -91,7 +93,7 @@ class Accounts:
 
 
 def _until(value: str | None, now_ms: int) -> str | None:
-    """A pause's end as RFC 3339, None where it is over."""
+    """The end of a pause in RFC 3339; None if it is over."""
     if value is None or int(value) <= now_ms:
         return None
     return datetime.fromtimestamp(int(value) / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,8 +1,8 @@
-"""Connections that look at whom they reached before a word is sent, and do not listen for ever.
+"""Connections that check their peer's address before they send, and limit the time of an answer.
 
-A name on `SITE_HOSTS` may still resolve to a private address, and may resolve differently each time it is asked: so the
-address is judged on the connection itself. Through a proxy the proxy resolves, as operators expect. A time-out between
-two octets ends nothing that drips, so the head of an answer must be whole within it, and `end_by` bounds a body.
+A name on `SITE_HOSTS` may still resolve to a private address, and may resolve differently each time, so the check is made
+on the connection itself. Through a proxy the proxy resolves, as operators expect. A time-out between two octets never
+ends an answer that drips, so the whole head must arrive within it, and `end_by` bounds the body.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     import urllib3
 
 
-_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "fec0::/10")))
-"""IPv6 forms that lead to IPv4 addresses, or to a site's own, and that Python calls global."""
+_TRANSLATION_NETWORKS = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "fec0::/10")))
+"""IPv6 networks that Python calls global, but that map to IPv4 addresses or to site-local ones."""
 
 
 class PrivatePeerError(OSError):
-    """The name led to an address that is not public."""
+    """The site's name resolved to an address that is not public."""
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is out on the internet; an IPv4 address in IPv6 clothes is judged as what it is."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if found.version == 6 and any(found in network for network in _TRANSLATED):  # noqa: PLR2004 - IPv6
+    """Whether an address is on the public internet; an IPv4 address in IPv6 form is judged as IPv4."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if ip.version == 6 and any(ip in network for network in _TRANSLATION_NETWORKS):  # noqa: PLR2004 - IPv6
         return False
-    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    return (mapped or found).is_global and not found.is_multicast
+    ipv4 = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
+    return (ipv4 or ip).is_global and not ip.is_multicast
 
 
 def _require_public(connection: HTTPConnection) -> None:
@@ -49,8 +49,8 @@ def _require_public(connection: HTTPConnection) -> None:
         raise PrivatePeerError("the site's name leads to a private address")
 
 
-class _Until(io.RawIOBase):
-    """A socket's octets, until a deadline on the monotonic clock while there is one."""
+class _DeadlineReader(io.RawIOBase):
+    """A socket's octets, with an optional deadline on the monotonic clock."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw, self._sock, self.patience = raw, sock, sock.gettimeout()
@@ -59,26 +59,26 @@ class _Until(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, into: Any) -> int | None:  # noqa: ANN401 - whatever buffer reads
-        """Some octets. Raises TimeoutError."""
+    def readinto(self, into: Any) -> int | None:  # noqa: ANN401 - any writable buffer
+        """Read some octets. Raises TimeoutError."""
         if self.deadline is not None:
             self._sock.settimeout(max(0.001, self.deadline - time.monotonic()))
         return self._raw.readinto(into)
 
     def close(self) -> None:
-        """Give the socket back as it was."""
+        """Restore the socket's time-out and close."""
         with suppress(OSError):
             self._sock.settimeout(self.patience)
         self._raw.close()
         super().close()
 
 
-class _Prompt(HTTPResponse):
-    """An answer whose head comes within the time that is given to one octet."""
+class _PromptResponse(HTTPResponse):
+    """An answer with a limit on its head: the time-out of a single octet."""
 
-    def __init__(self, sock: socket.socket, *args: Any, **given: Any) -> None:  # noqa: ANN401 - http.client's own
-        super().__init__(sock, *args, **given)
-        self.until = _Until(self.fp.detach(), sock)
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - http.client's own
+        super().__init__(sock, *args, **kwargs)
+        self.until = _DeadlineReader(self.fp.detach(), sock)
         self.fp = io.BufferedReader(self.until)
 
     def begin(self) -> None:
@@ -89,66 +89,66 @@ class _Prompt(HTTPResponse):
 
 
 def end_by(response: requests.Response, seconds: float) -> None:
-    """Let the rest of an answer take so long, however it is cut: what is late is a time-out to whoever reads."""
+    """Limit the seconds for the rest of an answer; a late read raises a time-out."""
     until = getattr(getattr(response.raw, "_original_response", None), "until", None)
     if until is not None:
         until.deadline = time.monotonic() + seconds
 
 
-class _Plain(HTTPConnection):
-    response_class = _Prompt  # type: ignore[mutable-override]  # http.client's own place for it
+class _PlainConnection(HTTPConnection):
+    response_class = _PromptResponse  # type: ignore[mutable-override]  # http.client's own place for it
 
 
-class _Encrypted(HTTPSConnection):
-    response_class = _Prompt  # type: ignore[mutable-override]  # http.client's own place for it
+class _TlsConnection(HTTPSConnection):
+    response_class = _PromptResponse  # type: ignore[mutable-override]  # http.client's own place for it
 
 
-class _PlainPublic(_Plain):
+class _PublicPlainConnection(_PlainConnection):
     def connect(self) -> None:
         super().connect()
         _require_public(self)
 
 
-class _EncryptedPublic(_Encrypted):
+class _PublicTlsConnection(_TlsConnection):
     def connect(self) -> None:
         super().connect()
         _require_public(self)
 
 
-def _pools(plain: type[HTTPConnection], encrypted: type[HTTPSConnection]) -> dict[str, type[HTTPConnectionPool]]:
+def _pools(plain_type: type[HTTPConnection], tls_type: type[HTTPSConnection]) -> dict[str, type[HTTPConnectionPool]]:
     return {
-        "http": type("Pool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-        "https": type("Pool", (HTTPSConnectionPool,), {"ConnectionCls": encrypted}),
+        "http": type("Pool", (HTTPConnectionPool,), {"ConnectionCls": plain_type}),
+        "https": type("Pool", (HTTPSConnectionPool,), {"ConnectionCls": tls_type}),
     }
 
 
 class Prompt(HTTPAdapter):
-    """A `requests` adapter that waits for the head of an answer as long as for an octet, directly or through a proxy."""
+    """A `requests` adapter with a limit on an answer's head, directly or through a proxy."""
 
-    pools = _pools(_Plain, _Encrypted)
+    pools = _pools(_PlainConnection, _TlsConnection)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - requests' own signature
-        """Give the pools our connections."""
+        """Use our connections in the pools."""
         super().init_poolmanager(*args, **kwargs)
         manager: urllib3.PoolManager = self.poolmanager
         manager.pool_classes_by_scheme = self.pools
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> urllib3.PoolManager:  # noqa: ANN401 - requests' own signature
-        """Likewise."""
+        """Use our connections behind a proxy as well."""
         manager: urllib3.PoolManager = super().proxy_manager_for(proxy, **kwargs)
-        if not proxy.lower().startswith("socks"):  # which brings connections of its own, to go another way
+        if not proxy.lower().startswith("socks"):  # SOCKS needs connections of its own
             manager.pool_classes_by_scheme = self.pools
         return manager
 
 
 class PublicOnly(Prompt):
-    """Speaks to public addresses only."""
+    """Connects to public addresses only."""
 
-    pools = _pools(_PlainPublic, _EncryptedPublic)
+    pools = _pools(_PublicPlainConnection, _PublicTlsConnection)
 
 
 class OneHop(requests.Session):
-    """A session that does not look where a redirect points: `requests` reads its whole body first, however long, to find out."""
+    """A session that ignores redirects: to follow one, `requests` would first read its whole body, of any length."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -156,4 +156,4 @@ class OneHop(requests.Session):
             self.mount(scheme, Prompt())
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere."""
+        """Return no target."""

@@ -1,1 +1,1 @@
-"""How a request proves that it is ours: one file a kind, interchangeable, each a `requests` auth object."""
+"""Credentials: one file a kind, each an interchangeable `requests` auth object."""

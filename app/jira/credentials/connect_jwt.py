@@ -1,4 +1,4 @@
-"""Signs each request as the Connect app: a token for exactly the address that is sent."""
+"""Signs requests as the Connect app, each token for the exact address of its request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ConnectJwt(AuthBase):
         return f"ConnectJwt({self._client_key!r})"
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the header; refuses to sign for any other origin than the site's."""
+        """Add the header. Raises InvalidURL for any other origin than the site's."""
         parts = urlsplit(request.url or "")
         if (parts.scheme, parts.netloc) != (self._base.scheme, self._base.netloc):
             raise requests.exceptions.InvalidURL("a token is only for the site it belongs to")

@@ -61,7 +61,7 @@ def ask(redis: Redis, limiter: Limiter, site: str, endpoint: Endpoint, wanted: i
     while redis.llen(f"arrived {endpoint}") < wanted:
         try:
             with limiter.admit(site, endpoint, purpose=Purpose.READ_THROUGH, expected_points=2) as permit:
-                arrive(keys=[], args=[str(endpoint), permit.admitted])
+                arrive(keys=[], args=[str(endpoint), permit.admission_ms])
                 time.sleep(0.03)
                 redis.decr("flying")
                 permit.settle(200, {}, {})

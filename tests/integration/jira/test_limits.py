@@ -54,7 +54,7 @@ def ask(
     """One request and its answer; a search brings as many issues as were expected."""
     with limiter.admit(site, endpoint, purpose=purpose, expected_points=points, is_metered=is_metered) as permit:
         permit.settle(*answer, {"issues": [{}] * (points - 1)} if endpoint == SEARCH else {})
-        return permit.admitted
+        return permit.admission_ms
 
 
 def refusal(limiter: Limiter, endpoint: Endpoint = ISSUE, **given: Any) -> timedelta:
@@ -223,7 +223,7 @@ def test_settling_twice_counts_once(limiter: Patient) -> None:
 
 def test_a_long_answer_keeps_its_lease(redis: Redis) -> None:
     limiter = Patient(redis, site_concurrency=1)
-    limiter._leases = Leases(limiter._renew, every=0.02)
+    limiter._leases = Leases(limiter._renew, interval=0.02)
     with limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101):
         for _ in range(10):
             limiter.move(LEASE_MS / 1000 - 1)
@@ -242,7 +242,7 @@ def test_a_lease_that_was_given_back_is_not_renewed(redis: Redis) -> None:
 
 def test_the_thread_that_renews_ends_when_nothing_is_under_way(redis: Redis) -> None:
     limiter = Patient(redis)
-    limiter._leases = Leases(limiter._renew, every=0.02)
+    limiter._leases = Leases(limiter._renew, interval=0.02)
 
     def renewing() -> list[threading.Thread]:
         return [each for each in threading.enumerate() if each.name == "leases" and each not in before]
@@ -268,7 +268,9 @@ def pushed_back(redis: Redis, endpoint: Endpoint = ISSUE, pace: float = 10) -> N
 def test_turns_lie_a_tenth_of_a_second_apart_at_first(limiter: Patient, redis: Redis) -> None:
     with ExitStack() as unanswered:
         turns = [
-            unanswered.enter_context(limiter.admit(SITE, ISSUE, purpose=Purpose.BACKFILL, expected_points=2)).admitted
+            unanswered.enter_context(
+                limiter.admit(SITE, ISSUE, purpose=Purpose.BACKFILL, expected_points=2)
+            ).admission_ms
             for _ in range(8)
         ]
     assert turns[-1] - turns[0] >= 600, "a turn may be taken up to 100 ms late, the next is not put off by it"
@@ -371,13 +373,13 @@ def test_the_first_climb_ends_before_the_site_has_to_refuse(limiter: Patient, ca
             permit = in_flight.enter_context(
                 limiter.admit(SITE, SEARCH, purpose=Purpose.READ_THROUGH, expected_points=101)
             )
-            tokens = min(capacity, tokens + (permit.admitted - last) * capacity / 1000) - 1
-            last = permit.admitted
+            tokens = min(capacity, tokens + (permit.admission_ms - last) * capacity / 1000) - 1
+            last = permit.admission_ms
             levels.append(tokens)
-            flying.append((permit.admitted + 80, permit, tokens))
-            while flying and (flying[0][0] <= permit.admitted or len(flying) == 8):
+            flying.append((permit.admission_ms + 80, permit, tokens))
+            while flying and (flying[0][0] <= permit.admission_ms or len(flying) == 8):
                 due, earlier, left = flying.pop(0)
-                limiter.move(max(0, due - permit.admitted) / 1000)
+                limiter.move(max(0, due - permit.admission_ms) / 1000)
                 is_near = left < 0.2 * capacity
                 earlier.settle(200, {"X-RateLimit-NearLimit": str(is_near).lower()}, {"issues": [{}] * 100})
     assert min(levels) >= 0, "a refusal"
@@ -391,7 +393,7 @@ def test_who_waits_for_room_is_woken_by_the_next_answer_of_its_own_process(redis
         with limiter.admit(SITE, COUNT, purpose=Purpose.READ_THROUGH, expected_points=1) as held:
             waiting = other.submit(ask, limiter, COUNT)
             limiter._admit.refused.wait(30)
-        assert waiting.result() - held.admitted < 10_000, "not after the 20 seconds that it was told to wait"
+        assert waiting.result() - held.admission_ms < 10_000, "not after the 20 seconds that it was told to wait"
 
 
 class Refusing:
@@ -425,7 +427,7 @@ def test_the_pace_is_halved_down_to_a_floor(limiter: Patient, answer: tuple[int,
     for _ in range(6):
         ask(limiter, answer=answer)
         seen.append(rate(limiter))
-        limiter._parked.clear()
+        limiter._pauses.clear()
         limiter.move(31)
     assert seen == [5, 2.5, 1.25, 0.625, 0.5, 0.5]
     ask(limiter, COUNT)

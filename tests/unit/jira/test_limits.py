@@ -58,7 +58,7 @@ ANSWERS: dict[str, tuple[int, dict[str, str], dict[str, Any]]] = {
             "RateLimit": '"global-app-quota";r=9000;t=1800',
             "X-RateLimit-NearLimit": "true",
         },
-        {"effect": Effect.CLEAN, "app_quota": 65000, "app_left": 9000},
+        {"effect": Effect.CLEAN, "app_quota": 65000, "app_balance": 9000},
     ),
     "what is left of the second": (
         200,
@@ -81,7 +81,7 @@ ANSWERS: dict[str, tuple[int, dict[str, str], dict[str, Any]]] = {
             "RateLimit-Policy": '"jira-burst-based" ; w=1; q=100 , "tenant-app-quota";w=3600;q=150000',
             "Beta-RateLimit": '"tenant-app-quota";t=60;r=5, "jira-burst-based";t=1;r=99',
         },
-        {"effect": Effect.CLEAN, "site_quota": 150000, "site_left": 5},
+        {"effect": Effect.CLEAN, "site_quota": 150000, "site_balance": 5},
     ),
     "without quotation marks": (
         200,
@@ -121,7 +121,7 @@ ANSWERS: dict[str, tuple[int, dict[str, str], dict[str, Any]]] = {
     "429: points, the time in the structured header": (
         429,
         {"RateLimit-Reason": "jira-quota-global-based", "RateLimit": '"global-app-quota";r=0;t=2800'},
-        {"effect": Effect.NONE, "scope": Scope.APP, "wait": 2800, "app_left": 0},
+        {"effect": Effect.NONE, "scope": Scope.APP, "wait": 2800, "app_balance": 0},
     ),
     "429: burst": (
         429,
