@@ -1,1 +1,1 @@
-"""Chapter 5: PostgreSQL. The schema, sessions bound to one tenant, rows as the catalog declares them, progress."""
+"""PostgreSQL: the schema, sessions bound to one tenant, rows of the catalogue's entities, and progress."""

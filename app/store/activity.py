@@ -1,7 +1,7 @@
-"""What the workers did for a tenant, a line a run: when, how long, how often tried, how it ended.
+"""The activity log of a tenant, one line a run of a job: start, duration, retries, result.
 
-A line is written when a run begins and completed when it ends, so that one whose worker was killed is seen as that.
-Runs that found nothing to do leave no line.
+A line is written at the start of a run and completed at its end, so the run of a killed worker is visible as such.
+Runs without work leave no line.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from app.store.session import Session
 
-KEPT = timedelta(days=14)
-_LONGEST = timedelta(minutes=16)
-"""No job may take longer (`app.jobs`); one that says so still was killed."""
-_LONGEST_TEXT = 500
-MOST = 200
-"""Lines a page has at most."""
-_UNFINISHED = ("put off", "failed", "killed")
+RETENTION = timedelta(days=14)
+_MAX_DURATION = timedelta(minutes=16)
+"""No job may take longer (`app.jobs`); a run beyond it was killed."""
+_MAX_TEXT = 500
+MAX_RUNS = 200
+"""Limit of runs a page."""
+_BAD_RESULTS = ("put off", "failed", "killed")
 
 
 @dataclass(frozen=True)
@@ -40,61 +40,61 @@ class Run:
     started_at: datetime
     finished_at: datetime | None
     retries: int
-    """Runs of the same job before this one that did not end well, in a row."""
+    """Consecutive unsuccessful runs of the same job before this one."""
     result: str
-    """`running`, `done`, `put off` (Jira or one of our servers asked us to come later), `failed`, `killed`."""
+    """`running`, `done`, `put off` (Jira or one of our servers asked us to come back later), `failed`, `killed`."""
     detail: str | None
     error: str | None
 
 
 def begin(session: Session, job: str) -> UUID:
-    """A run begins. Returns its id."""
-    known = ids.new()
+    """Record the start of a run. Returns its id."""
+    run_id = ids.new()
     last = session.execute(
         select(ACTIVITY.c.result, ACTIVITY.c.retries)
         .where(ACTIVITY.c.job == job, ACTIVITY.c.result != "running")
         .order_by(ACTIVITY.c.started_at.desc())
         .limit(1)
     ).one_or_none()
-    retries = last.retries + 1 if last is not None and last.result in _UNFINISHED else 0
-    line = {"tenant_id": session.tenant_id, "id": known, "job": job, "started_at": clock.now(), "retries": retries}
-    # Nothing is written behind an erasure, nor of a site that nobody is paired with.
+    retries = last.retries + 1 if last is not None and last.result in _BAD_RESULTS else 0
+    line = {"tenant_id": session.tenant_id, "id": run_id, "job": job, "started_at": clock.now(), "retries": retries}
+    # Nothing is written after an erasure, nor for a site without a pairing.
     is_paired = select(INTEGRATIONS.c.id).where(
         INTEGRATIONS.c.tenant_id == session.tenant_id, INTEGRATIONS.c.state != "deleting"
     )
     columns = {**line, "result": "running"}
     values = [literal(value, ACTIVITY.c[name].type) for name, value in columns.items()]
     session.execute(ACTIVITY.insert().from_select(list(columns), select(*values).where(is_paired.exists())))
-    return known
+    return run_id
 
 
-def end(session: Session, known: UUID, result: str, *, detail: str | None = None, error: str | None = None) -> None:
-    """A run ends, with what it did or why it did not."""
+def end(session: Session, run_id: UUID, result: str, *, detail: str | None = None, error: str | None = None) -> None:
+    """Record the end of a run, with its outcome or its error."""
     session.execute(
         update(ACTIVITY)
-        .where(ACTIVITY.c.id == known)
+        .where(ACTIVITY.c.id == run_id)
         .values(finished_at=clock.now(), result=result, detail=_short(detail), error=_short(error))
     )
 
 
-def forget(session: Session, known: UUID) -> None:
-    """A run found nothing to do."""
-    session.execute(delete(ACTIVITY).where(ACTIVITY.c.id == known))
+def forget(session: Session, run_id: UUID) -> None:
+    """Delete the line of a run without work."""
+    session.execute(delete(ACTIVITY).where(ACTIVITY.c.id == run_id))
 
 
 def tidy(session: Session) -> None:
-    """Name the runs whose workers were killed; forget what is old. An unrestricted session's business."""
+    """Mark the runs of killed workers and delete old ones. Needs an unrestricted session."""
     now = clock.now()
     session.execute(
         update(ACTIVITY)
-        .where(ACTIVITY.c.result == "running", ACTIVITY.c.started_at < now - _LONGEST)
-        .values(result="killed", finished_at=ACTIVITY.c.started_at + _LONGEST, error="The worker was killed.")
+        .where(ACTIVITY.c.result == "running", ACTIVITY.c.started_at < now - _MAX_DURATION)
+        .values(result="killed", finished_at=ACTIVITY.c.started_at + _MAX_DURATION, error="The worker was killed.")
     )
-    session.execute(delete(ACTIVITY).where(ACTIVITY.c.started_at < now - KEPT))
+    session.execute(delete(ACTIVITY).where(ACTIVITY.c.started_at < now - RETENTION))
 
 
 def listed(session: Session, *, limit: int, before: datetime | None = None, job: str | None = None) -> list[Run]:
-    """The bound tenant's runs, newest first, those that began before a moment."""
+    """The bound tenant's runs, newest first, optionally those before a moment or of one job."""
     query = select(*(ACTIVITY.c[name] for name in Run.__dataclass_fields__)).order_by(
         ACTIVITY.c.started_at.desc(), ACTIVITY.c.id.desc()
     )
@@ -102,11 +102,11 @@ def listed(session: Session, *, limit: int, before: datetime | None = None, job:
         query = query.where(ACTIVITY.c.started_at < before)
     if job is not None:
         query = query.where(ACTIVITY.c.job == job)
-    return [Run(**row._asdict()) for row in session.execute(query.limit(min(limit, MOST)))]
+    return [Run(**row._asdict()) for row in session.execute(query.limit(min(limit, MAX_RUNS)))]
 
 
 def counted(session: Session) -> dict[str, int]:
-    """Runs of the last day by result, over all tenants, for metrics; an unrestricted session's business."""
+    """Runs of the last day by result, over all tenants, for metrics. Needs an unrestricted session."""
     rows = session.execute(
         select(ACTIVITY.c.result, func.count().label("runs"))
         .where(ACTIVITY.c.started_at > clock.now() - timedelta(days=1))
@@ -116,4 +116,4 @@ def counted(session: Session) -> dict[str, int]:
 
 
 def _short(text: str | None) -> str | None:
-    return text[:_LONGEST_TEXT] if text else None
+    return text[:_MAX_TEXT] if text else None

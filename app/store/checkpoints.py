@@ -1,8 +1,8 @@
-"""The plan as rows: which chunks there are, who holds one, how far it is.
+"""The plan as rows: the chunks, their leases and their checkpoints.
 
-A chunk is one walk of one endpoint. Claiming it draws a lease; every page commits its rows and its new place in one
-transaction and only under that lease, so a worker that was thought dead cannot write over its successor. A lease that is
-not renewed runs out, and the chunk is anybody's again at its last page.
+A chunk is one walk of one endpoint. A claim gives it a lease; every page commits its rows and its checkpoint in one
+transaction and only under that lease, so a worker that was presumed dead cannot overwrite its successor. A lease
+expires without renewal, and the chunk can be claimed again at its last page.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 LEASE = timedelta(seconds=15)
-"""How long a silent worker keeps a chunk; a living one renews it every third of that, however slow Jira is."""
+"""Life of a lease without renewal; a living worker renews it every third of that, however slow Jira is."""
 
 
 class LeaseLost(AppError):
-    """Somebody else holds the chunk now; nothing of this page was written."""
+    """Another worker holds the chunk now; nothing of this page was written."""
 
 
 _FRESH: dict[str, object] = {
@@ -41,19 +41,19 @@ _FRESH: dict[str, object] = {
     **dict.fromkeys(("seen", "reached", "page_offset", "attempts"), 0),
     **dict.fromkeys(("page_token", "expected", "problem", "started_at", "finished_at", "lease", "leased_until")),
 }
-"""A chunk as it was planned."""
+"""The values of a chunk that has not been started."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A chunk to plan: the entity, what its walk is repeated for, and how soon."""
+    """A chunk to plan: the entity, the scope of its walk, and its priority."""
 
     entity: str
     scope_id: str = ""
     priority: int = 50
     lower: int = 0
     upper: int = OPEN_END
-    """Only what was created in [lower, upper), epoch ms; a whole walk by default."""
+    """Range of creation [lower, upper), epoch ms; a whole walk by default."""
 
 
 @dataclass(frozen=True)
@@ -70,28 +70,28 @@ class Chunk:
     page_offset: int
     seen: int
     reached: int
-    """The most that any walk of it has seen: only beyond that attempts begin anew, or a walk that is begun again each
-    time would never run out of them."""
+    """The maximum of objects seen by any walk of it. Attempts are reset only beyond it; otherwise a walk that restarts
+    every time would never run out of attempts."""
     expected: int | None
     attempts: int
     lease: UUID
 
 
-def plan(session: Session, wanted: Iterable[Wanted], *, again: bool = False) -> int:
-    """Add chunks that are not there yet; `again` restarts those that are done. Returns how many wait because of it."""
+def plan(session: Session, chunks: Iterable[Wanted], *, again: bool = False) -> int:
+    """Add missing chunks; `again` restarts finished ones. Returns the number of chunks that wait because of it."""
     rows = [
         {
             "tenant_id": session.tenant_id,
             "id": ids.new(),
-            "entity": each.entity,
-            "scope_id": each.scope_id,
-            "lower": each.lower,
-            "upper": each.upper,
-            "priority": each.priority,
+            "entity": chunk.entity,
+            "scope_id": chunk.scope_id,
+            "lower": chunk.lower,
+            "upper": chunk.upper,
+            "priority": chunk.priority,
             "state": "waiting",
             "due_at": clock.now(),
         }
-        for each in {(each.entity, each.scope_id, each.lower): each for each in wanted}.values()
+        for chunk in {(chunk.entity, chunk.scope_id, chunk.lower): chunk for chunk in chunks}.values()
     ]
     if not rows:
         return 0
@@ -109,65 +109,72 @@ def plan(session: Session, wanted: Iterable[Wanted], *, again: bool = False) -> 
 def advance(
     session: Session, chunk: Chunk, *, token: str | None, offset: int, seen: int, expected: int | None
 ) -> Chunk:
-    """Move the checkpoint past a page, in the transaction of its rows. Returns the chunk there. Raises LeaseLost."""
-    moved = _past(chunk, token=token, offset=offset, seen=seen, expected=expected)
-    changed = {name: getattr(moved, name) for name in _MOVING}
-    _change(session, chunk, **changed, leased_until=clock.now() + LEASE, problem=None)
-    return moved
+    """Move the checkpoint past a page, in the transaction of its rows. Returns the updated chunk. Raises LeaseLost."""
+    next_chunk = _next_checkpoint(chunk, token=token, offset=offset, object_count=seen, expected_count=expected)
+    values = {name: getattr(next_chunk, name) for name in _CHECKPOINT_COLUMNS}
+    _change(session, chunk, **values, leased_until=clock.now() + LEASE, problem=None)
+    return next_chunk
 
 
-def _past(chunk: Chunk, *, seen: int, token: str | None, offset: int, expected: int | None) -> Chunk:
-    total = chunk.seen + seen
+def _next_checkpoint(
+    chunk: Chunk, *, object_count: int, token: str | None, offset: int, expected_count: int | None
+) -> Chunk:
+    total = chunk.seen + object_count
     return replace(
         chunk,
         page_token=token,
         page_offset=offset,
         seen=total,
         reached=max(chunk.reached, total),
-        expected=expected,
+        expected=expected_count,
         attempts=0 if total > chunk.reached else chunk.attempts,
     )
 
 
-_MOVING = ("page_token", "page_offset", "seen", "reached", "expected", "attempts")
+_CHECKPOINT_COLUMNS = ("page_token", "page_offset", "seen", "reached", "expected", "attempts")
 
 
 def renew(session: Session, leases: Collection[UUID]) -> None:
-    """The holder of these is alive; what was lost meanwhile stays lost."""
+    """Renew leases; a lease lost meanwhile stays lost."""
     session.execute(update(CHUNKS).where(CHUNKS.c.lease.in_(leases)).values(leased_until=clock.now() + LEASE))
 
 
 def finish(
     session: Session, chunk: Chunk, *, seen: int = 0, expected: int | None = None, problem: str | None = None
 ) -> None:
-    """The walk came to its end with the last `seen` objects; `problem` where Jira counts otherwise. Raises LeaseLost."""
+    """Finish a walk with the last `seen` objects; `problem` if Jira's own count differs. Raises LeaseLost."""
     finish_all(session, [(chunk, seen, expected, problem)])
 
 
-def finish_all(session: Session, ended: Sequence[tuple[Chunk, int, int | None, str | None]]) -> None:
-    """Several walks came to their ends: chunk, objects of its last page, expected, problem. Raises LeaseLost."""
+def finish_all(session: Session, walks: Sequence[tuple[Chunk, int, int | None, str | None]]) -> None:
+    """Finish several walks: chunk, objects of its last page, expected count, problem. Raises LeaseLost."""
     now = clock.now()
     rows = [
         {
             **{
-                name: getattr(_past(chunk, token=None, offset=0, seen=seen, expected=expected), name)
-                for name in _MOVING
+                name: getattr(
+                    _next_checkpoint(
+                        chunk, token=None, offset=0, object_count=object_count, expected_count=expected_count
+                    ),
+                    name,
+                )
+                for name in _CHECKPOINT_COLUMNS
             },
             "of": chunk.id,
             "under": chunk.lease,
             "problem": problem,
             "finished_at": now,
         }
-        for chunk, seen, expected, problem in ended
+        for chunk, object_count, expected_count, problem in walks
     ]
-    done = session.execute(_finishing(), rows)
-    if done.rowcount != len(rows):
-        raise LeaseLost(", ".join(f"chunk {chunk.id}" for chunk, *_ in ended))
+    result = session.execute(_finish_statement(), rows)
+    if result.rowcount != len(rows):
+        raise LeaseLost(", ".join(f"chunk {chunk.id}" for chunk, *_ in walks))
 
 
 @cache
-def _finishing() -> Update:
-    values: dict[str, object] = {name: bindparam(name) for name in (*_MOVING, "problem", "finished_at")}
+def _finish_statement() -> Update:
+    values: dict[str, object] = {name: bindparam(name) for name in (*_CHECKPOINT_COLUMNS, "problem", "finished_at")}
     return (
         update(CHUNKS)
         .where(CHUNKS.c.id == bindparam("of"), CHUNKS.c.lease == bindparam("under"))
@@ -176,36 +183,36 @@ def _finishing() -> Update:
 
 
 def split(session: Session, chunk: Chunk, at: int) -> None:
-    """Halve a chunk at a moment of creation, epoch ms: it keeps what came before, a new one takes the rest."""
+    """Split a chunk at a moment of creation, epoch ms: it keeps the older part, a new chunk takes the other."""
     plan(session, [Wanted(chunk.entity, chunk.scope_id, chunk.priority, at, chunk.upper)], again=True)
     _change(session, chunk, **{**_FRESH, "upper": at, "due_at": clock.now()})
 
 
 def walk_again(session: Session, entities: Collection[str], scope_ids: Collection[str] | None = None) -> int:
-    """Walk what is done or under way of these scopes (None: all) once more, all their ranges. Returns how many wait."""
+    """Restart the started and finished chunks of these scopes (None: all). Returns the number of chunks that wait."""
     is_begun = (CHUNKS.c.state != "waiting") | CHUNKS.c.lease.is_not(None) | CHUNKS.c.page_token.is_not(None)
     is_meant = CHUNKS.c.entity.in_(entities) & (true() if scope_ids is None else CHUNKS.c.scope_id.in_(scope_ids))
     return session.changed(update(CHUNKS).where(is_meant, is_begun).values(**_FRESH, due_at=clock.now()))
 
 
 def make_due(session: Session) -> None:
-    """Let the bound tenant's chunks that wait for a later moment be taken now."""
+    """Make the bound tenant's postponed chunks due at once."""
     now = clock.now()
     session.execute(update(CHUNKS).where(CHUNKS.c.state == "waiting", CHUNKS.c.due_at > now).values(due_at=now))
 
 
 def forget(session: Session) -> None:
-    """Drop the bound tenant's plan; whoever holds a chunk finds its lease lost."""
+    """Delete the bound tenant's plan; holders of chunks lose their leases."""
     session.execute(delete(CHUNKS))
 
 
 def release(session: Session, chunk: Chunk) -> None:
-    """Give the chunk back at its checkpoint, for whoever comes next."""
+    """Release the chunk at its checkpoint, for the next claim. Raises LeaseLost."""
     _change(session, chunk, lease=None, leased_until=None)
 
 
 def postpone(session: Session, chunk: Chunk, *, until: datetime, problem: str, counts: bool) -> None:
-    """Give the chunk back until later, saying why; `counts` where it was a failed attempt."""
+    """Release the chunk until later, with the problem; `counts` if this was a failed attempt. Raises LeaseLost."""
     _change(
         session,
         chunk,
@@ -218,7 +225,7 @@ def postpone(session: Session, chunk: Chunk, *, until: datetime, problem: str, c
 
 
 def restart(session: Session, chunk: Chunk, *, until: datetime, problem: str) -> None:
-    """Begin the walk again from its first page, at that time: upserts make the repeat harmless."""
+    """Restart the walk at its first page, at that time; upserts make the repetition harmless. Raises LeaseLost."""
     _change(
         session, chunk, lease=None, leased_until=None, page_token=None, page_offset=0, seen=0, problem=problem,
         attempts=CHUNKS.c.attempts + 1, due_at=until,
@@ -226,13 +233,13 @@ def restart(session: Session, chunk: Chunk, *, until: datetime, problem: str) ->
 
 
 def fail(session: Session, chunk: Chunk, *, problem: str) -> None:
-    """Give the chunk up, saying why. Raises LeaseLost."""
+    """Give the chunk up, with the problem. Raises LeaseLost."""
     _change(session, chunk, state="failed", finished_at=clock.now(), lease=None, leased_until=None, problem=problem)
 
 
 def _change(session: Session, chunk: Chunk, **values: object) -> None:
-    changed = session.changed(
+    row_count = session.changed(
         update(CHUNKS).where(CHUNKS.c.id == chunk.id, CHUNKS.c.lease == chunk.lease).values(**values)
     )
-    if changed != 1:
+    if row_count != 1:
         raise LeaseLost(f"chunk {chunk.id}")

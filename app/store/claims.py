@@ -1,4 +1,4 @@
-"""Who takes which chunk next, and how a plan stands."""
+"""Claims of chunks, and the state of a plan."""
 
 from __future__ import annotations
 
@@ -22,41 +22,41 @@ if TYPE_CHECKING:
 
 
 def claim(session: Session, *, at_once: int, least: int = 0, most: int = 1) -> list[Chunk]:
-    """Take the most urgent chunk that is due and free; none when there is none or `at_once` are held already.
+    """Claim the most urgent chunk, due and free; none if there is none or `at_once` claims are live already.
 
-    With `least`, what is no more urgent than that priority goes first, and up to `most` such chunks come together, under
-    one lease that counts as one.
+    With `least`, chunks of that priority number or above go first, up to `most` of them together under one lease, which
+    counts as one claim.
     """
     now = clock.now()
-    # One claimer at a time a tenant, or two could both see room for one more.
+    # One claimer at a time a tenant; otherwise two could both see room for one more.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"claim {session.tenant_id}", 0))))
-    of = {"now": now, "until": now + LEASE, "lease": ids.new(), "at_once": at_once}
-    found = session.execute(_claiming(), of | {"least": least, "most": most if least else 1}).all()
-    if not found and least:
-        found = session.execute(_claiming(), of | {"least": 0, "most": 1}).all()
-    return [Chunk(**{each.name: getattr(row, each.name) for each in fields(Chunk)}) for row in found]
+    parameters = {"now": now, "until": now + LEASE, "lease": ids.new(), "at_once": at_once}
+    rows = session.execute(_claim_statement(), parameters | {"least": least, "most": most if least else 1}).all()
+    if not rows and least:
+        rows = session.execute(_claim_statement(), parameters | {"least": 0, "most": 1}).all()
+    return [Chunk(**{field.name: getattr(row, field.name) for field in fields(Chunk)}) for row in rows]
 
 
 def has_room(session: Session, *, at_once: int) -> bool:
-    """Whether fewer than `at_once` are held."""
-    return bool(session.execute(select(_held(clock.now()) < at_once)).scalar_one())
+    """Whether fewer than `at_once` claims are live."""
+    return bool(session.execute(select(_live_claims(clock.now()) < at_once)).scalar_one())
 
 
 def is_any_due(session: Session) -> bool:
-    """Whether something could be claimed, were there room."""
+    """Whether a chunk could be claimed, given room."""
     return session.execute(select(CHUNKS.c.id).where(is_claimable(clock.now())).limit(1)).one_or_none() is not None
 
 
-def _held(now: datetime | BindParameter[datetime]) -> ScalarSelect[int]:
-    """How many claims live; several chunks under one lease are one."""
+def _live_claims(now: datetime | BindParameter[datetime]) -> ScalarSelect[int]:
+    """The number of live claims; several chunks under one lease are one claim."""
     return select(func.count(CHUNKS.c.lease.distinct())).where(CHUNKS.c.leased_until > now).scalar_subquery()
 
 
 @cache
-def _claiming() -> Update:
-    """Built once: it runs for every list of every issue that is topped up."""
+def _claim_statement() -> Update:
+    """The statement of a claim, built once: it runs for every top-up of an issue."""
     now = bindparam("now", type_=DateTime(timezone=True))
-    held = _held(now)
+    live_claims = _live_claims(now)
     urgent = (
         select(CHUNKS.c.id)
         .where(is_claimable(now), CHUNKS.c.priority >= bindparam("least", type_=Integer))
@@ -65,10 +65,10 @@ def _claiming() -> Update:
     )
     return (
         update(CHUNKS)
-        .where(CHUNKS.c.id.in_(urgent), held < bindparam("at_once", type_=Integer))
+        .where(CHUNKS.c.id.in_(urgent), live_claims < bindparam("at_once", type_=Integer))
         .values(
             lease=bindparam("lease", type_=Uuid),
-            # A lease that ran out was a worker that died.
+            # An expired lease means that a worker died.
             attempts=CHUNKS.c.attempts + case((CHUNKS.c.leased_until.is_not(None), 1), else_=0),
             leased_until=bindparam("until", type_=DateTime(timezone=True)),
             started_at=func.coalesce(CHUNKS.c.started_at, now),
@@ -78,7 +78,7 @@ def _claiming() -> Update:
 
 
 def is_claimable(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
-    """Waiting, due, and held by nobody alive."""
+    """The condition of a free chunk: waiting, due, without a live lease."""
     return and_(
         CHUNKS.c.state == "waiting",
         CHUNKS.c.due_at <= now,
@@ -88,7 +88,7 @@ def is_claimable(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]
 
 @dataclass(frozen=True)
 class Standing:
-    """How a tenant's plan stands."""
+    """The state of a tenant's plan."""
 
     waiting: int
     due: int
@@ -98,7 +98,7 @@ class Standing:
 
 
 def standing(session: Session) -> Standing:
-    """Counts over the bound tenant's chunks."""
+    """Count the bound tenant's chunks by state."""
     now = clock.now()
     row: Sequence[Any] = session.execute(
         select(
@@ -116,7 +116,7 @@ def standing(session: Session) -> Standing:
 
 @dataclass(frozen=True)
 class Problem:
-    """A chunk that waits because of something, stayed short, or was given up."""
+    """The problem of a chunk: postponed, incomplete or given up."""
 
     entity: str
     scope_id: str
@@ -125,16 +125,16 @@ class Problem:
 
 
 def problems(session: Session, limit: int) -> list[Problem]:
-    """The bound tenant's, what was given up first."""
-    columns = [CHUNKS.c[each.name] for each in fields(Problem)]
-    ordered = (CHUNKS.c.state != "failed", CHUNKS.c.entity, CHUNKS.c.scope_id, CHUNKS.c.lower)
-    query = select(*columns).where(CHUNKS.c.problem.is_not(None)).order_by(*ordered).limit(limit)
+    """The bound tenant's problems, given-up chunks first."""
+    columns = [CHUNKS.c[field.name] for field in fields(Problem)]
+    order = (CHUNKS.c.state != "failed", CHUNKS.c.entity, CHUNKS.c.scope_id, CHUNKS.c.lower)
+    query = select(*columns).where(CHUNKS.c.problem.is_not(None)).order_by(*order).limit(limit)
     return [Problem(**row._mapping) for row in session.execute(query)]  # noqa: SLF001 - SQLAlchemy's public accessor
 
 
 def is_counted(session: Session) -> bool:
-    """Whether Jira has counted every part of the bound tenant's issues that is still to be walked."""
-    uncounted = select(CHUNKS.c.id).where(
+    """Whether every waiting chunk of the bound tenant's issues has Jira's count."""
+    uncounted_chunks = select(CHUNKS.c.id).where(
         CHUNKS.c.entity == "issue", CHUNKS.c.state == "waiting", CHUNKS.c.expected.is_(None)
     )
-    return session.execute(uncounted.limit(1)).one_or_none() is None
+    return session.execute(uncounted_chunks.limit(1)).one_or_none() is None

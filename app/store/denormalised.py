@@ -1,7 +1,7 @@
-"""Columns that repeat what another entity's row says: names of statuses on issues and the like, kept equal to it.
+"""Denormalised columns, such as the status name on issues, updated when their source is renamed.
 
-Jira shows a new name on every issue at once and moves no issue's `updated`, so neither webhooks nor polls tell of it.
-What was read later wins: an issue that was read after the status is not put back to an older name.
+Jira shows a new name on every issue at once without bumping any issue's `updated`, so neither webhooks nor polls report
+it. The later read wins: an issue read after the status does not get an older name back.
 """
 
 from __future__ import annotations
@@ -25,24 +25,26 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 
-def renew_from(session: Session, named: Entity, ids: Collection[str]) -> int:
-    """Repeat what these rows say now wherever it is repeated. Call it under the write lock; returns how many rows changed."""
-    return sum(_run(session, _sql(named, copy, "named"), ids) for _, copy in copied_from(named.name))
+def renew_from(session: Session, source: Entity, ids: Collection[str]) -> int:
+    """Propagate these rows to their copies. Call it under the write lock. Returns the number of changed rows."""
+    return sum(_run(session, _sql(source, copy, "source"), ids) for _, copy in copied_from(source.name))
 
 
-def renew_on(session: Session, holder: Entity, ids: Collection[str], *, read_at: datetime) -> int:
-    """Repeat on these rows what changed after they were read: a page may be stored behind the list that renamed.
+def renew_on(session: Session, target: Entity, ids: Collection[str], *, read_at: datetime) -> int:
+    """Update the copies on these rows from sources with a later read: a page may be stored after a list with new names.
 
-    Call it under the write lock; returns how many rows changed.
+    Call it under the write lock. Returns the number of changed rows.
     """
-    named = [each for each, _ in copied_to(holder.name)]
-    newest = session.execute(select(*(select(func.max(table_of(each).c.read_at)).scalar_subquery() for each in named)))
+    sources = [source for source, _ in copied_to(target.name)]
+    newest = session.execute(
+        select(*(select(func.max(table_of(source).c.read_at)).scalar_subquery() for source in sources))
+    )
     late = [
-        (each, copy)
-        for (each, copy), latest in zip(copied_to(holder.name), newest.one(), strict=True)
+        (source, copy)
+        for (source, copy), latest in zip(copied_to(target.name), newest.one(), strict=True)
         if latest is not None and latest > read_at
     ]
-    return sum(_run(session, _sql(each, copy, "held"), ids) for each, copy in late)
+    return sum(_run(session, _sql(source, copy, "target"), ids) for source, copy in late)
 
 
 def _run(session: Session, statement: TextClause, ids: Collection[str]) -> int:
@@ -50,14 +52,14 @@ def _run(session: Session, statement: TextClause, ids: Collection[str]) -> int:
 
 
 @cache
-def _sql(of: Entity, copy: Copy, side: str) -> TextClause:
-    ours = ", ".join(f'held."{name}"' for name in copy.columns)
-    theirs = ", ".join(f'named."{name}"' for name in copy.columns.values())
-    sets = ", ".join(f'"{name}" = named."{other}"' for name, other in copy.columns.items())
+def _sql(source: Entity, copy: Copy, side: str) -> TextClause:
+    old_values = ", ".join(f'target."{name}"' for name in copy.columns)
+    new_values = ", ".join(f'source."{name}"' for name in copy.columns.values())
+    sets = ", ".join(f'"{name}" = source."{source_column}"' for name, source_column in copy.columns.items())
     return text(
-        f"UPDATE {table_of(entity(copy.on)).name} AS held SET {sets}, version = nextval('{ROW_VERSION.name}')"  # noqa: S608 - our own names
-        f" FROM {table_of(of).name} AS named"
-        f" WHERE held.tenant_id = :tenant_id AND named.tenant_id = :tenant_id AND held.{copy.by} = named.id"
-        " AND held.deleted_at IS NULL AND named.deleted_at IS NULL AND named.read_at > held.read_at"
-        f" AND ({ours}) IS DISTINCT FROM ({theirs}) AND {side}.id = ANY (CAST(:ids AS text[]))"
+        f"UPDATE {table_of(entity(copy.on)).name} AS target SET {sets}, version = nextval('{ROW_VERSION.name}')"  # noqa: S608 - our own names
+        f" FROM {table_of(source).name} AS source"
+        f" WHERE target.tenant_id = :tenant_id AND source.tenant_id = :tenant_id AND target.{copy.by} = source.id"
+        " AND target.deleted_at IS NULL AND source.deleted_at IS NULL AND source.read_at > target.read_at"
+        f" AND ({old_values}) IS DISTINCT FROM ({new_values}) AND {side}.id = ANY (CAST(:ids AS text[]))"
     )

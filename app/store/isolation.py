@@ -1,7 +1,7 @@
-"""Row-level security as SQL, for migrations: who sees which rows of a table.
+"""Row-level security as SQL, for migrations.
 
-The app's role sees the tenant or account that its session is bound to. The owner, under which migrations and the few
-unrestricted sessions work, has a policy of its own, since FORCE subjects it as well.
+The app's role sees only its session's tenant or account. The owner, used by migrations and the few unrestricted
+sessions, has a policy of its own, since FORCE applies to it as well.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ END $$
 
 
 def isolate(table: str, condition: str, *, may: str = "SELECT, INSERT, UPDATE, DELETE") -> list[str]:
-    """The statements that let the app's role do what it `may` to the rows that meet the condition, and to no others."""
+    """The statements that grant `may` to the app's role on the rows that meet the condition, and on no others."""
     return [
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
@@ -58,7 +58,7 @@ CREATE FUNCTION guard_pairing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   RETURN NEW;
 END $$
 """
-"""An integration is visible from both its sides; this keeps each side from writing the other one's."""
+"""An integration is visible to its account and to its tenant; the trigger keeps each from writing the other's side."""
 
 GUARD_INTEGRATIONS = (
     "CREATE TRIGGER guard_pairing BEFORE INSERT OR UPDATE ON integrations FOR EACH ROW EXECUTE FUNCTION guard_pairing()"

@@ -1,4 +1,4 @@
-"""How everything stands, over all tenants, for the operator's metrics; counts only, nobody's data."""
+"""A snapshot over all tenants, for the operator's metrics: counts only, no tenant's data."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Pulse:
-    """Counts, and the age in seconds of the oldest thing that waits; 0 where nothing does."""
+class Snapshot:
+    """Counts, and the age in seconds of the oldest waiting work; 0 where nothing waits."""
 
     integrations: dict[str, int]
     chunks: dict[str, int]
@@ -32,26 +32,26 @@ class Pulse:
     oldest_chunk: float
     oldest_delivery: float
     stalest_integration: float
-    """Seconds since the healthy integration that was fed longest ago."""
+    """Seconds since the last rows of the healthy integration with the oldest ones."""
     completeness: Completeness
 
 
 @dataclass(frozen=True)
 class Completeness:
-    """What the last verification of each integration that workers pull for found."""
+    """Results of the last verification of each working integration."""
 
     integrations: dict[str, int]
-    """How many were found `complete`, how many `incomplete`."""
-    missing: dict[str, int]
-    """Rows that the sites have and we have not, by entity."""
-    surplus: dict[str, int]
-    """Rows that we have and the sites have not, by entity; without those that wait for a second look."""
+    """Integrations by result, `complete` or `incomplete`."""
+    missing_rows: dict[str, int]
+    """Rows on the sites that are missing here, by entity."""
+    surplus_rows: dict[str, int]
+    """Rows here that the sites lack, by entity, without those that wait for a second look."""
     oldest: float
-    """Seconds since the verification that is longest ago."""
+    """Seconds since the oldest of these verifications."""
 
 
-def take(session: Session, *, working: Collection[str]) -> Pulse:
-    """Take the pulse; an unrestricted session's business."""
+def take(session: Session, *, states: Collection[str]) -> Snapshot:
+    """Take a snapshot; `states` are those of working integrations. Needs an unrestricted session."""
     now = clock.now()
 
     def age(moment: datetime | None) -> float:
@@ -62,7 +62,7 @@ def take(session: Session, *, working: Collection[str]) -> Pulse:
     ).one()
     oldest_chunk = select(func.min(CHUNKS.c.due_at)).where(CHUNKS.c.state == "waiting", CHUNKS.c.due_at <= now)
     stalest = select(func.min(INTEGRATIONS.c.last_ingested_at)).where(INTEGRATIONS.c.state == "healthy")
-    return Pulse(
+    return Snapshot(
         integrations=_counted(session, INTEGRATIONS.c.state),
         chunks=_counted(session, CHUNKS.c.state),
         rows=_by_name(session.execute(select(TALLIES.c.entity, func.sum(TALLIES.c.live)).group_by(TALLIES.c.entity))),
@@ -71,13 +71,15 @@ def take(session: Session, *, working: Collection[str]) -> Pulse:
         oldest_chunk=age(session.execute(oldest_chunk).scalar_one()),
         oldest_delivery=age(deliveries[1]),
         stalest_integration=age(session.execute(stalest).scalar_one()),
-        completeness=_completeness(session, working, age),
+        completeness=_completeness(session, states, age),
     )
 
 
-def _completeness(session: Session, working: Collection[str], age: Callable[[datetime | None], float]) -> Completeness:
-    of_it = COMPLETENESS.c.tenant_id == INTEGRATIONS.c.tenant_id
-    last = select(func.max(COMPLETENESS.c.verified_at).label("at")).where(of_it).correlate(INTEGRATIONS).lateral()
+def _completeness(session: Session, states: Collection[str], age: Callable[[datetime | None], float]) -> Completeness:
+    matches_tenant = COMPLETENESS.c.tenant_id == INTEGRATIONS.c.tenant_id
+    last = (
+        select(func.max(COMPLETENESS.c.verified_at).label("at")).where(matches_tenant).correlate(INTEGRATIONS).lateral()
+    )
     difference = COMPLETENESS.c.stored - COMPLETENESS.c.suspected - COMPLETENESS.c.expected
     rows: Any = session.execute(
         select(
@@ -90,20 +92,20 @@ def _completeness(session: Session, working: Collection[str], age: Callable[[dat
         )
         .select_from(INTEGRATIONS)
         .join(last, true())
-        .join(COMPLETENESS, of_it & (COMPLETENESS.c.verified_at == last.c.at))
-        .where(INTEGRATIONS.c.state.in_(working))
+        .join(COMPLETENESS, matches_tenant & (COMPLETENESS.c.verified_at == last.c.at))
+        .where(INTEGRATIONS.c.state.in_(states))
         .group_by(INTEGRATIONS.c.tenant_id, COMPLETENESS.c.entity)
     ).all()
-    verified = {row.tenant_id for row in rows}
-    incomplete = {row.tenant_id for row in rows if not row.is_complete}
-    missing, surplus = Counter[str](), Counter[str]()
+    verified_tenants = {row.tenant_id for row in rows}
+    incomplete_tenants = {row.tenant_id for row in rows if not row.is_complete}
+    missing_rows, surplus_rows = Counter[str](), Counter[str]()
     for row in rows:
-        missing[row.entity] += int(row.missing)
-        surplus[row.entity] += int(row.surplus)
+        missing_rows[row.entity] += int(row.missing)
+        surplus_rows[row.entity] += int(row.surplus)
     return Completeness(
-        integrations={"complete": len(verified - incomplete), "incomplete": len(incomplete)},
-        missing=missing,
-        surplus=surplus,
+        integrations={"complete": len(verified_tenants - incomplete_tenants), "incomplete": len(incomplete_tenants)},
+        missing_rows=missing_rows,
+        surplus_rows=surplus_rows,
         oldest=age(min((row.at for row in rows), default=None)),
     )
 

@@ -1,4 +1,4 @@
-"""Records that could not be read or kept: what they are of, why, and their hash; never what was in them."""
+"""Poison records, which could not be read or stored: their entity, the reason and a hash, never their content."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parked:
-    """One record: the entity, the reason in words for people, and the SHA-256 of the record as hexadecimal text."""
+    """A poison record: its entity, the reason in words for people, and the record's SHA-256 in hexadecimal."""
 
     entity: str
     reason: str
@@ -28,35 +28,35 @@ class Parked:
     seen_at: datetime | None = None
 
 
-def park(session: Session, found: Iterable[Parked]) -> None:
-    """Keep them, each once."""
+def park(session: Session, records: Iterable[Parked]) -> None:
+    """Store poison records, each once."""
     rows = [
         {
             "tenant_id": session.tenant_id,
             "id": ids.new(),
-            "entity": each.entity,
-            "reason": each.reason,
-            "digest": each.digest,
+            "entity": record.entity,
+            "reason": record.reason,
+            "digest": record.digest,
         }
-        for each in found
+        for record in records
     ]
     if rows:
         session.execute(insert(POISON).on_conflict_do_nothing(), rows)
 
 
 def newest(session: Session, limit: int) -> list[Parked]:
-    """The bound tenant's, newest first."""
+    """The bound tenant's poison records, newest first."""
     columns = (POISON.c.entity, POISON.c.reason, POISON.c.digest, POISON.c.seen_at)
     rows = session.execute(select(*columns).order_by(POISON.c.seen_at.desc(), POISON.c.id).limit(limit))
     return [Parked(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public accessor has this name
 
 
 def count(session: Session, entity: str | None = None) -> int:
-    """How many the bound tenant has, of one entity or of all."""
+    """The number of the bound tenant's poison records, of one entity or of all."""
     query = select(func.count()).select_from(POISON)
     return int(session.execute(query.where(POISON.c.entity == entity) if entity else query).scalar_one())
 
 
 def forget(session: Session) -> None:
-    """Drop the bound tenant's: everything is about to be read again."""
+    """Delete the bound tenant's poison records, before everything is read again."""
     session.execute(delete(POISON))

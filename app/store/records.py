@@ -1,8 +1,8 @@
-"""Writes rows as the catalog declares them, reads them back for the feed.
+"""Writes rows of the catalogue's entities, and their tombstones.
 
-A page goes in as `COPY` into a temporary table and one `INSERT … ON CONFLICT … WHERE newer` an entity. All writers of
-one tenant take its write lock before they draw versions, so that versions become visible in their own order: a reader
-that has seen version n never misses one below it.
+A page is copied (`COPY`) into a temporary table and merged by one `INSERT … ON CONFLICT … WHERE newer` an entity. All
+writers of a tenant take its write lock before they allocate versions, so versions become visible in order: a reader
+that has seen version n never misses a lower one.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 
-_STAGED = 8
-"""Pages that a staging table takes before it is emptied."""
+_STAGED_PAGES = 8
+"""Pages in a staging table before it is emptied."""
 
 
 class Applied(NamedTuple):
-    """What a write changed."""
+    """The effect of a write on one entity."""
 
     offered: int
     changed: int
@@ -43,37 +43,37 @@ class Applied(NamedTuple):
 
 
 def lock_for_writing(session: Session) -> None:
-    """Wait for the tenant's write lock, held until the transaction ends."""
+    """Take the tenant's write lock until the transaction ends."""
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(session.tenant_id), 0))))
 
 
 def apply(session: Session, rows: Iterable[Row], *, read_at: datetime) -> dict[str, Applied]:
     """Upsert rows of any entities; the newer version of each wins, an equal one changes nothing.
 
-    `read_at` is when the request that brought them was sent. Returns what changed by entity name.
+    `read_at` is the time of the request for these rows. Returns the effect by entity name.
     """
     by_entity: dict[Entity, dict[str, Row]] = {}
     for row in rows:
-        kept = by_entity.setdefault(row.entity, {})
-        kept[row.id] = _merge(kept[row.id], row) if row.id in kept else row
+        entity_rows = by_entity.setdefault(row.entity, {})
+        entity_rows[row.id] = _merge(entity_rows[row.id], row) if row.id in entity_rows else row
     if not by_entity:
         lock_for_writing(session)
         return {}
-    # COPY first, lock after: two writers wait for each other only while they draw versions. And one statement for all,
-    # the lock's included: every answer that a writer waits for under the lock is waited for by all writers.
-    turns = {f"{entity.name}_turn": _copy_in(session, entity, found.values()) for entity, found in by_entity.items()}
-    of = {"tenant_id": session.tenant_id, "read_at": read_at, **turns}
-    # One order for all pages: each order would be a statement of its own, kept and planned by everybody on the way.
-    known = tuple(sorted(by_entity, key=lambda entity: entity.name))
-    written: Sequence[Any] = session.execute(_upsert_of(known), of).all()
-    return {name: Applied(len(by_entity[entity_of(name)]), changed, added) for name, changed, added in written}
+    # COPY first, lock after: two writers wait for each other only while they allocate versions. One statement takes the
+    # lock and writes all entities: each further round trip under the lock would delay every writer.
+    turns = {f"{entity.name}_turn": _copy_in(session, entity, by_id.values()) for entity, by_id in by_entity.items()}
+    parameters = {"tenant_id": session.tenant_id, "read_at": read_at, **turns}
+    # One order for all pages: each order would be a statement of its own, to be compiled, cached and planned.
+    entities = tuple(sorted(by_entity, key=lambda entity: entity.name))
+    results: Sequence[Any] = session.execute(_upsert_of(entities), parameters).all()
+    return {name: Applied(len(by_entity[entity_of(name)]), changes, additions) for name, changes, additions in results}
 
 
-def tally(session: Session, added: Mapping[str, int]) -> None:
-    """Book rows that came (or went, negative) by entity, in the transaction that brings them, under the write lock."""
-    if not added:
+def tally(session: Session, differences: Mapping[str, int]) -> None:
+    """Book added (or, negative, buried) rows by entity, in the transaction of the rows, under the write lock."""
+    if not differences:
         return
-    rows = [{"tenant_id": session.tenant_id, "entity": name, "live": count} for name, count in added.items()]
+    rows = [{"tenant_id": session.tenant_id, "entity": name, "live": count} for name, count in differences.items()]
     statement = insert(TALLIES).values(rows)
     session.execute(
         statement.on_conflict_do_update(
@@ -83,41 +83,41 @@ def tally(session: Session, added: Mapping[str, int]) -> None:
 
 
 def tallies(session: Session) -> dict[str, int]:
-    """Live rows of the bound tenant by entity, as they are booked."""
+    """Booked live rows of the bound tenant by entity."""
     return {row.entity: row.live for row in session.execute(select(TALLIES.c.entity, TALLIES.c.live))}
 
 
 def _merge(first: Row, second: Row) -> Row:
-    """Two sightings of one object in a page: fragments complete each other, else the newer or later one stands."""
+    """Merge two versions of one object in a page: fragments complete each other, else the newer or later one wins."""
     if first.entity.partial:
-        filled = {name: value if value is not None else first.values[name] for name, value in second.values.items()}
-        return Row(second.entity, second.id, filled)
-    ordered_by = first.entity.updated
-    if ordered_by and _older(second.values[ordered_by], first.values[ordered_by]):
+        values = {name: value if value is not None else first.values[name] for name, value in second.values.items()}
+        return Row(second.entity, second.id, values)
+    order_column = first.entity.updated
+    if order_column and _is_older(second.values[order_column], first.values[order_column]):
         return first
     return second
 
 
-def _older(one: object, other: object) -> bool:
-    return one is None or (other is not None and one < other)  # type: ignore[operator]  # both are datetimes by declaration
+def _is_older(first: object, second: object) -> bool:
+    return first is None or (second is not None and first < second)  # type: ignore[operator]  # both are datetimes by declaration
 
 
 def _copy_in(session: Session, entity: Entity, rows: Iterable[Row]) -> int:
-    """Put rows into the entity's staging table of this connection. Returns the turn under which they are there.
+    """Copy rows into the entity's staging table of this connection. Returns the turn that marks them.
 
-    The table is emptied now and then, at the beginning of a transaction: emptying it at each one's end, as PostgreSQL
-    would by itself, takes longer than storing a page, and under the lock.
+    The table is emptied now and then, at the beginning of a transaction. Emptying it at the end of each, as PostgreSQL
+    would do itself, takes longer than storing a page, and happens under the lock.
     """
     statements, info = _statements(entity), session.connection.info
     turn: int = next(info.setdefault("turns", count(1)))
-    # What is undone may take the table along: nobody counts on it until this transaction is durable.
+    # A rollback may drop the table as well, so it counts as existing only after the commit.
     pages: dict[str, int] = info.setdefault("staged pages", {})
-    staged = pages.pop(entity.name, 0)
-    if not staged:
+    page_count = pages.pop(entity.name, 0)
+    if not page_count:
         session.execute(statements.stage)
-    elif staged % _STAGED == 0:
+    elif page_count % _STAGED_PAGES == 0:
         session.execute(statements.clear)
-    session.after_commit(lambda: pages.update({entity.name: staged + 1}))
+    session.after_commit(lambda: pages.update({entity.name: page_count + 1}))
     names = [column.name for column in entity.columns]
     driver = session.connection.connection.driver_connection
     if driver is None:  # pragma: no cover - a checked-out connection has one
@@ -137,26 +137,26 @@ class _Statements(NamedTuple):
 
 @cache
 def _statements(entity: Entity) -> _Statements:
-    """The SQL of an entity, built once from its declaration; no value of a stranger's is in it."""
+    """The SQL of an entity, built once from its declaration; it contains no foreign values."""
     table = table_of(entity)
     names = [column.name for column in entity.columns]
-    staging, listed = f"incoming_{entity.name}", ", ".join(f'"{name}"' for name in ("id", *names))
+    staging_table, column_list = f"incoming_{entity.name}", ", ".join(f'"{name}"' for name in ("id", *names))
     return _Statements(
         stage=text(
-            f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging} AS"  # noqa: S608 - our own names
-            f" SELECT 0 AS turn, {listed} FROM {table.name} WITH NO DATA"
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging_table} AS"  # noqa: S608 - our own names
+            f" SELECT 0 AS turn, {column_list} FROM {table.name} WITH NO DATA"
         ),
-        clear=text(f"TRUNCATE {staging}"),
-        copy=f"COPY {staging} (turn, {listed}) FROM STDIN",
-        upsert=_upsert_sql(entity, table, staging, names, listed),
+        clear=text(f"TRUNCATE {staging_table}"),
+        copy=f"COPY {staging_table} (turn, {column_list}) FROM STDIN",
+        upsert=_upsert_sql(entity, table, staging_table, names, column_list),
     )
 
 
 @cache
 def _upsert_of(entities: tuple[Entity, ...]) -> TextClause:
-    """Bring the staged rows of these entities into their tables and book what came; entity, changed and added of each."""
-    written = ", ".join(f"{entity.name}_written AS ({_statements(entity).upsert})" for entity in entities)
-    counted = " UNION ALL ".join(
+    """Merge the staged rows of these entities and book the added ones. Returns entity, changed and added of each."""
+    upserts = ", ".join(f"{entity.name}_written AS ({_statements(entity).upsert})" for entity in entities)
+    counts = " UNION ALL ".join(
         f"SELECT '{entity.name}' AS entity, count(*) AS changed, count(*) FILTER (WHERE is_new) AS added"  # noqa: S608 - our own names
         f" FROM {entity.name}_written"
         for entity in entities
@@ -164,7 +164,7 @@ def _upsert_of(entities: tuple[Entity, ...]) -> TextClause:
     return text(
         "WITH locked AS MATERIALIZED"  # noqa: S608 - our own names
         " (SELECT pg_advisory_xact_lock(hashtextextended(CAST(CAST(:tenant_id AS uuid) AS text), 0))),"
-        f" {written}, counted AS ({counted}), booked AS ("
+        f" {upserts}, counted AS ({counts}), booked AS ("
         f" INSERT INTO {TALLIES.name} AS kept (tenant_id, entity, live)"
         " SELECT CAST(:tenant_id AS uuid), entity, added FROM counted WHERE added > 0"
         " ON CONFLICT (tenant_id, entity) DO UPDATE SET live = kept.live + excluded.live)"
@@ -172,7 +172,7 @@ def _upsert_of(entities: tuple[Entity, ...]) -> TextClause:
     )
 
 
-def _upsert_sql(entity: Entity, table: Table, staging: str, names: Sequence[str], listed: str) -> str:
+def _upsert_sql(entity: Entity, table: Table, staging_table: str, names: Sequence[str], column_list: str) -> str:
     new = {
         name: f'COALESCE(excluded."{name}", kept."{name}")' if entity.partial else f'excluded."{name}"'
         for name in names
@@ -182,19 +182,19 @@ def _upsert_sql(entity: Entity, table: Table, staging: str, names: Sequence[str]
     differs = f"({old}) IS DISTINCT FROM ({', '.join(new.values())})"
     next_version = f"nextval('{ROW_VERSION.name}')"
     return (
-        f"INSERT INTO {table.name} AS kept (tenant_id, {listed}, read_at, version)"  # noqa: S608 - our own names
-        f" SELECT CAST(:tenant_id AS uuid), {listed}, CAST(:read_at AS timestamptz), {next_version}"
-        f" FROM locked, {staging} WHERE turn = CAST(:{entity.name}_turn AS integer) ORDER BY id"
+        f"INSERT INTO {table.name} AS kept (tenant_id, {column_list}, read_at, version)"  # noqa: S608 - our own names
+        f" SELECT CAST(:tenant_id AS uuid), {column_list}, CAST(:read_at AS timestamptz), {next_version}"
+        f" FROM locked, {staging_table} WHERE turn = CAST(:{entity.name}_turn AS integer) ORDER BY id"
         f" ON CONFLICT (tenant_id, id) DO UPDATE SET {changes}, read_at = excluded.read_at,"
         f" version = {next_version}, deleted_at = NULL, deleted_because = NULL"
         f" WHERE {_is_newer(entity)} AND (kept.deleted_at IS NOT NULL OR {differs})"
-        # A row that this statement inserted has no earlier version to have been locked.
+        # xmax is 0 for an inserted row: it has no earlier version that could have been locked.
         " RETURNING (xmax = 0) AS is_new"
     )
 
 
 def _is_newer(entity: Entity) -> str:
-    """A later edit wins; of two reads of one edit the later one; a tombstone yields only to a read after it."""
+    """The later edit wins; of two reads of one edit, the later read; a tombstone yields only to a later read."""
     newest = "excluded.read_at >= kept.read_at"
     if entity.updated:
         by = f'"{entity.updated}"'
@@ -206,82 +206,84 @@ def _is_newer(entity: Entity) -> str:
 
 
 _WITH = {"issue": (("issue_link", "destination_issue_id"), ("board_issue", "issue_id"))}
-"""What goes with a thing besides its own: a link with either end, a board's membership with the issue too."""
+"""Rows buried with another entity besides its own: a link with either end, a board's membership with the issue too."""
 
 
-def bury(session: Session, entity: Entity, found: Collection[str], *, at: datetime, because: str) -> int:
-    """Put tombstones on rows and on all rows that belong to them. Returns how many issues, or what it was, went."""
+def bury(session: Session, entity: Entity, ids: Collection[str], *, at: datetime, because: str) -> int:
+    """Put tombstones on rows and on all rows that belong to them. Returns the number of buried rows of `entity`."""
     lock_for_writing(session)
     grave = {"deleted_at": at, "deleted_because": because, "version": ROW_VERSION.next_value()}
-    gone = {entity.name: _bury_where(session, entity, "id", found, grave)}
+    counts = {entity.name: _bury_where(session, entity, "id", ids, grave)}
     for child in all_entities().values():
         if child.belongs_to == entity.name:
-            gone[child.name] = _bury_where(session, child, f"{entity.name}_id", found, grave)
+            counts[child.name] = _bury_where(session, child, f"{entity.name}_id", ids, grave)
     for name, column in _WITH.get(entity.name, ()):
-        gone[name] = gone.get(name, 0) + _bury_where(session, entity_of(name), column, found, grave)
-    tally(session, {name: -count for name, count in gone.items() if count})
-    return gone[entity.name]
+        counts[name] = counts.get(name, 0) + _bury_where(session, entity_of(name), column, ids, grave)
+    tally(session, {name: -count for name, count in counts.items() if count})
+    return counts[entity.name]
 
 
-def _bury_where(session: Session, entity: Entity, by: str, found: Collection[str], grave: Mapping[str, object]) -> int:
+def _bury_where(
+    session: Session, entity: Entity, column: str, values: Collection[str], grave: Mapping[str, object]
+) -> int:
     table = table_of(entity)
-    is_due = table.c[by].in_(found) & table.c.deleted_at.is_(None) & (table.c.read_at < grave["deleted_at"])
+    is_due = table.c[column].in_(values) & table.c.deleted_at.is_(None) & (table.c.read_at < grave["deleted_at"])
     return session.changed(table.update().where(is_due).values(**grave))
 
 
 def bury_rest(
     session: Session,
     entity: Entity,
-    asked: Mapping[str, Collection[str]],
-    kept: Collection[str],
+    scope: Mapping[str, Collection[str]],
+    live_ids: Collection[str],
     *,
     at: datetime,
 ) -> int:
-    """Put tombstones on rows whose columns are all among those asked about and that are not among the kept ones.
+    """Put tombstones on the rows within a scope (values by column) except the live ones.
 
-    Call it under the write lock. Returns how many were buried.
+    Call it under the write lock. Returns the number of buried rows.
     """
     table = table_of(entity)
     grave = {"deleted_at": at, "deleted_because": "deleted", "version": ROW_VERSION.next_value()}
-    is_due = table.c.deleted_at.is_(None) & (table.c.read_at < at) & table.c.id.not_in(kept)
-    for name, values in asked.items():
+    is_due = table.c.deleted_at.is_(None) & (table.c.read_at < at) & table.c.id.not_in(live_ids)
+    for name, values in scope.items():
         is_due &= table.c[name].in_(values)
-    gone = session.changed(table.update().where(is_due).values(**grave))
-    tally(session, {entity.name: -gone} if gone else {})
-    return gone
+    buried_count = session.changed(table.update().where(is_due).values(**grave))
+    tally(session, {entity.name: -buried_count} if buried_count else {})
+    return buried_count
 
 
 def bury_missing(
     session: Session,
     child: Entity,
-    seen: Mapping[str, Collection[str]],
+    children: Mapping[str, Collection[str]],
     *,
     parent: Entity,
     updated: Mapping[str, object],
     at: datetime,
 ) -> int:
-    """Put tombstones on children that a complete list of their parent no longer holds.
+    """Put tombstones on children missing from a complete list of their parent.
 
-    `seen` is by parent id. A parent counts only where the version that was read is the one that is stored: a lagging
-    search index must not bury what a fresher read brought. Call it under the write lock. Returns how many were buried.
+    `children` holds the listed ids by parent id. A parent counts only if its listed version is the stored one: a lagging
+    search index must not bury rows of a fresher read. Call it under the write lock. Returns the number of buried rows.
     """
-    if not seen:
+    if not children:
         return 0
-    gone = session.changed(
+    buried_count = session.changed(
         text(_bury_missing_sql(child, parent)).bindparams(
-            parents=list(seen),
-            updated=[updated.get(parent_id) for parent_id in seen],
-            kept=[known for ids in seen.values() for known in ids],
+            parents=list(children),
+            updated=[updated.get(parent_id) for parent_id in children],
+            kept=[child_id for ids in children.values() for child_id in ids],
             at=at,
         )
     )
-    tally(session, {child.name: -gone} if gone else {})
-    return gone
+    tally(session, {child.name: -buried_count} if buried_count else {})
+    return buried_count
 
 
 @cache
 def _bury_missing_sql(child: Entity, parent: Entity) -> str:
-    """One statement for a page's parents; a child's id is its own across parents, so one list of kept ids will do."""
+    """One statement for all parents of a page; child ids are unique across parents, so one list of kept ids suffices."""
     pointer = f"{parent.name}_id"
     return (
         f"UPDATE {table_of(child).name} AS gone"  # noqa: S608 - our own names

@@ -1,7 +1,7 @@
-"""The tables that are not Jira's: who installed us, who pairs with whom, and how far the work is.
+"""The tables besides Jira's entities: installs, accounts, pairings, and the progress of work.
 
-Tables of Jira's entities are made from the catalog in `tables`. `TENANT_OWNED` tables carry `tenant_id` first in their
-primary key and are isolated by row-level security; a test lists them from the metadata, so that none can be forgotten.
+Tables of Jira's entities are built from the catalogue in `tables`. `TENANT_TABLES` carry `tenant_id` first in their
+primary key and are isolated by row-level security; a test derives them from the metadata, so none can be forgotten.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 APP_ROLE = "sei_connect_app"
-"""The role that bound sessions work under: owns nothing, sees one tenant."""
+"""The role of bound sessions: owns nothing, sees one tenant."""
 
 METADATA = MetaData(
     naming_convention={
@@ -41,17 +41,17 @@ METADATA = MetaData(
 )
 
 OPEN_END = 2**62
-"""A chunk's upper end where it takes whatever is created from its lower end on, epoch ms."""
+"""The upper end of an open chunk, epoch ms."""
 
 ROW_VERSION = Sequence("row_version", data_type=BigInteger, metadata=METADATA)
-"""Orders all changes of a tenant; drawn under the tenant's write lock, so that commits follow it."""
+"""The order of a tenant's changes, equal to the order of commits: versions are allocated under the tenant's write lock."""
 
 
-def _moment(name: str, *, required: bool = False) -> Column[object]:
-    return Column(name, DateTime(timezone=True), nullable=not required)
+def _moment(name: str, *, is_required: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=not is_required)
 
 
-def _made() -> Column[object]:
+def _created_at() -> Column[object]:
     return Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()"))
 
 
@@ -64,7 +64,7 @@ ACCOUNTS = Table(
     METADATA,
     Column("id", Uuid, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
-    _made(),
+    _created_at(),
     comment="SEI accounts: whose integrations are whose",
 )
 
@@ -75,7 +75,7 @@ API_KEYS = Table(
     Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("prefix", Text, nullable=False, unique=True),
     Column("digest", Text, nullable=False, comment="SHA-256 of the key, hex; the key is random, so no salt is needed"),
-    _made(),
+    _created_at(),
     _moment("revoked_at"),
 )
 
@@ -87,7 +87,7 @@ TENANTS = Table(
     Column("base_url", Text, nullable=False, comment="the only address that is called; changes when a site is renamed"),
     Column("display_url", Text, comment="for links only"),
     Column("state", Text, nullable=False),
-    _made(),
+    _created_at(),
     _moment("purge_after"),
     CheckConstraint("state IN ('active', 'disabled', 'uninstalled')", name="state"),
     comment="one install record; never matched by address",
@@ -110,7 +110,7 @@ INSTALLATIONS = Table(
         comment="iat of the newest installed: an older uninstalled is of an install before it",
     ),
     Column("account_id", Text, comment="the Atlassian account behind the last lifecycle call"),
-    _made(),
+    _created_at(),
     comment="how a tenant reached us; the protocol is a column",
 )
 
@@ -122,7 +122,7 @@ CREDENTIALS = Table(
     Column("sealed", Text, nullable=False),
     Column("previous_sealed", Text, comment="still opens what was signed before a rotation"),
     _moment("previous_until"),
-    _moment("updated_at", required=True),
+    _moment("updated_at", is_required=True),
 )
 
 SPENT_TOKENS = Table(
@@ -130,7 +130,7 @@ SPENT_TOKENS = Table(
     METADATA,
     Column("digest", Text, primary_key=True, comment="SHA-256 of a lifecycle token"),
     Column("body_digest", Text, nullable=False),
-    _moment("expires_at", required=True),
+    _moment("expires_at", is_required=True),
     Index("ix_spent_tokens_expires_at", "expires_at"),
     comment="lifecycle tokens are good once: their body is not signed",
 )
@@ -158,7 +158,7 @@ INTEGRATIONS = Table(
     Column("state_before", Text, comment="what it was before the site disabled the app, and will be again"),
     _moment("parked_until"),
     Column("parked_because", Text, comment="credential or licence: nothing is asked but one probe an hour"),
-    _made(),
+    _created_at(),
     UniqueConstraint("tenant_id"),
     Index("ix_integrations_account_id_created_at", "account_id", "created_at"),
     CheckConstraint(
@@ -197,7 +197,7 @@ CHUNKS = Table(
     Column("expected", Integer),
     Column("attempts", Integer, nullable=False, server_default="0", comment="since it last got further than ever"),
     Column("problem", Text, comment="why it waits or failed, in words for people"),
-    _moment("due_at", required=True),
+    _moment("due_at", is_required=True),
     Column("lease", Uuid, comment="drawn by the worker that holds the chunk; a page commits only under its own"),
     _moment("leased_until"),
     _moment("started_at"),
@@ -275,7 +275,7 @@ INSTALL_KEYS = Table(
     METADATA,
     Column("kid", Text, primary_key=True),
     Column("pem", Text, nullable=False),
-    _made(),
+    _created_at(),
     comment="Atlassian's public keys that have signed an install; a rotation brings a new kid",
 )
 
@@ -289,5 +289,5 @@ TALLIES = Table(
     " it tells. `verify` counts anew",
 )
 
-TENANT_OWNED = (INSTALLATIONS, CREDENTIALS, REDEMPTIONS, CHUNKS, INBOX, POISON, COMPLETENESS, TALLIES)
-"""Isolated by `tenant_id`. `tenants` is by its id, `integrations` by tenant or account; the catalog's tables join in `tables`."""
+TENANT_TABLES = (INSTALLATIONS, CREDENTIALS, REDEMPTIONS, CHUNKS, INBOX, POISON, COMPLETENESS, TALLIES)
+"""Tables isolated by `tenant_id`. `tenants` is by its id, `integrations` by tenant or account; `tables` adds the entities'."""

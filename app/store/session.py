@@ -1,8 +1,8 @@
 """Database sessions: bound to one tenant or one SEI account by default, unbound only under an ugly name.
 
-A bound session works under a role that owns nothing, with row-level security forced, so that a forgotten WHERE sees
-nothing of anybody else's. Role and binding are set for the transaction only (`set_config(..., true)`): a pooled
-connection carries nothing over. Jobs named in a session are enqueued after its commit, and not at all if it fails.
+A bound session works under a role that owns nothing, with row-level security forced: a forgotten WHERE still sees only
+the session's own rows. Role and binding are set for the transaction only (`set_config(..., true)`), so a pooled
+connection carries nothing over. Jobs of a session are enqueued after its commit, and not at all if it fails.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ log = logs.get(__name__)
 
 
 class StoreFault(AppError):
-    """The database refused rows that we made; its class is all that is said, since its words quote values."""
+    """The database refused our rows. Only the error's class is reported, since its message quotes values."""
 
 
 class UnboundSession(AppError):
-    """A session without a tenant was asked for its tenant: a mistake of ours, and the transaction ends."""
+    """The tenant of an unbound session was requested: a programming error, which ends the transaction."""
 
 
 _BIND = text(
@@ -47,7 +47,7 @@ _BIND_ACCOUNT = text("SELECT set_config('app.account_id', :account, true)")
 
 
 class Session:
-    """One transaction. `after_commit` and `enqueue` wait for it to succeed."""
+    """One transaction. `after_commit` and `enqueue` wait for its commit."""
 
     def __init__(self, connection: Connection, redis: Redis, tenant_id: UUID | None = None) -> None:
         self.connection = connection
@@ -70,7 +70,7 @@ class Session:
 
     @contextmanager
     def narrowed_to(self, tenant_id: UUID) -> Iterator[None]:
-        """Bind an unrestricted session to one tenant for a while: a lifecycle hook has just proved which one it is about.
+        """Bind an unrestricted session to one tenant within a block, once a lifecycle hook has proven its tenant.
 
         Row-level security holds until the end of the block, as in `Store.bound_to`.
         """
@@ -83,7 +83,7 @@ class Session:
 
     @contextmanager
     def with_account(self, account_id: UUID) -> Iterator[None]:
-        """Bind an SEI account besides the tenant for a while: an integration that a tenant lets go stays its account's."""
+        """Bind an SEI account besides the tenant within a block: a disconnected integration stays with its account."""
         before = self.execute(text("SELECT current_setting('app.account_id', true)")).scalar_one()
         self.execute(_BIND_ACCOUNT, {"account": str(account_id)})
         # No `finally`: an exception ends the transaction, and the binding with it.
@@ -91,26 +91,26 @@ class Session:
         self.execute(_BIND_ACCOUNT, {"account": before or ""})
 
     def changed(self, statement: Executable) -> int:
-        """Run one statement that writes. Returns how many rows it touched: SQLAlchemy does not keep that for an INSERT."""
+        """Run one writing statement. Returns the number of rows, which SQLAlchemy does not preserve for an INSERT."""
         result = self.connection.execute(statement, execution_options={"preserve_rowcount": True})
         if result.rowcount < 0:
             raise RuntimeError("the driver did not count")
         return int(result.rowcount)
 
     def after_commit(self, act: Callable[[], object]) -> None:
-        """Do something once the transaction is durable."""
+        """Call `act` after the commit."""
         self._after.append(act)
 
     def enqueue(self, spec: jobs.JobSpec, *args: str | int, once_as: str | None = None, is_first: bool = False) -> None:
-        """Enqueue a job once the transaction is durable. If Redis is away, the sweep finds the work later."""
+        """Enqueue a job after the commit. If Redis is away, the sweep finds the work later."""
         self.after_commit(lambda: jobs.enqueue(self._redis, spec, *args, once_as=once_as, is_first=is_first))
 
     def park(self, spec: jobs.JobSpec, *args: str | int, until: datetime, once_as: str | None = None) -> None:
-        """Schedule a job for later once the transaction is durable."""
+        """Schedule a job for later, after the commit."""
         self.after_commit(lambda: jobs.park(self._redis, spec, *args, until=until, once_as=once_as))
 
     def run_after_commit(self) -> None:
-        """Run what waited; a failure here loses no data, since the work stands in the database."""
+        """Run the actions that waited. A failure here loses no data, since the work is recorded in the database."""
         for act in self._after:
             try:
                 act()
@@ -129,7 +129,7 @@ class Store:
     def bound_to(self, tenant_id: UUID, *, account_id: UUID | None = None) -> Iterator[Session]:
         """A transaction that sees one tenant. Raises Unavailable when the database does not answer.
 
-        Pairing binds the SEI account as well, whose integration it joins to the tenant.
+        Pairing also binds the SEI account of the integration.
         """
         account = str(account_id) if account_id else ""
         with self._transaction({"role": APP_ROLE, "tenant": str(tenant_id), "account": account}, tenant_id) as session:
@@ -143,12 +143,12 @@ class Store:
 
     @contextmanager
     def unrestricted_unsafe(self) -> Iterator[Session]:
-        """A transaction that sees everything: only where no tenant is known yet or all are meant (a test lists them)."""
+        """A transaction that sees everything: only before the tenant is known, or for all tenants (a test lists the uses)."""
         with self._transaction(None) as session:
             yield session
 
     def ping(self) -> None:
-        """Ask the database whether it answers. Raises Unavailable."""
+        """Check that the database answers. Raises Unavailable."""
         with self._transaction(None) as session:
             session.execute(text("SELECT 1"))
 
@@ -164,7 +164,7 @@ class Store:
 
 @contextmanager
 def _available() -> Iterator[None]:
-    """Turns a database that does not answer into Unavailable and values that it refuses into StoreFault."""
+    """Turn failures of the database into Unavailable, and refused values into StoreFault."""
     try:
         yield
     except PoolTimeout as error:
@@ -176,14 +176,14 @@ def _available() -> Iterator[None]:
             raise Unavailable("The database does not answer.") from error
         raise
     except psycopg.Error as error:
-        # COPY goes past SQLAlchemy, and psycopg's words quote the value that did not fit.
+        # COPY bypasses SQLAlchemy, and psycopg's message quotes the value that did not fit.
         if isinstance(error, psycopg.OperationalError) and not _is_about_values(error):
             raise Unavailable("The database connection was lost.") from error
         raise StoreFault(type(error).__name__) from None
 
 
 def _is_about_values(error: BaseException | None) -> bool:
-    """Whether it is the values that the database refuses: SQLSTATE classes 22, data, and 54, larger than a limit."""
+    """Whether the database refuses the values themselves: SQLSTATE classes 22 (data) and 54 (program limits)."""
     return isinstance(error, psycopg.Error) and (error.sqlstate or "")[:2] in {"22", "54"}
 
 
@@ -199,7 +199,7 @@ def make_engine(database_url: str, *, pool_size: int = 10) -> Engine:
         pool_timeout=5,
         pool_pre_ping=True,
         pool_recycle=1800,
-        # An error's text goes to a log, and parameters hold sealed secrets and people's words.
+        # Error messages are logged, and parameters contain sealed secrets and people's text.
         hide_parameters=True,
         connect_args={"connect_timeout": 5, "application_name": "sei-connect", "options": "-c lock_timeout=15s"},
     )

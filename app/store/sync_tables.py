@@ -1,6 +1,6 @@
-"""The tables behind freshness: what is due when, how far polls and sweeps are, what was not seen, what was done.
+"""The tables of ongoing synchronisation: schedules, cursors, absences, frozen projects, validities, activity.
 
-All are a tenant's own, with `tenant_id` first in their primary key (`schema` says why).
+All belong to a tenant, with `tenant_id` first in their primary key (`schema` has the reason).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from app.store.schema import METADATA
 
 
-def _moment(name: str, *, required: bool = False) -> Column[object]:
-    return Column(name, DateTime(timezone=True), nullable=not required)
+def _moment(name: str, *, is_required: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=not is_required)
 
 
 def _tenant() -> Column[object]:
@@ -36,7 +36,7 @@ SCHEDULES = Table(
     METADATA,
     _tenant(),
     Column("duty", Text, primary_key=True, comment="a name on the list of `ingest.rota`"),
-    _moment("due_at", required=True),
+    _moment("due_at", is_required=True),
     _moment("asked_at"),
     _moment("ran_at"),
     Index("ix_schedules_due_at", "due_at"),
@@ -69,8 +69,8 @@ ABSENCES = Table(
     Column("cause", Text, nullable=False),
     Column("evidence", Text, comment="what says so"),
     Column("sweeps", Integer, nullable=False, server_default="1", comment="how many in a row did not see it"),
-    _moment("missed_at", required=True),
-    _moment("last_missed_at", required=True),
+    _moment("missed_at", is_required=True),
+    _moment("last_missed_at", is_required=True),
     _moment("settled_at"),
     Index("ix_absences_open", "tenant_id", "last_missed_at", postgresql_where=text("settled_at IS NULL")),
     CheckConstraint(
@@ -86,7 +86,7 @@ FROZEN_PROJECTS = Table(
     _tenant(),
     Column("project_id", Text, primary_key=True),
     Column("reason", Text, nullable=False),
-    _moment("frozen_at", required=True),
+    _moment("frozen_at", is_required=True),
     _moment("thawed_at"),
     comment="projects that the app may no longer browse: what is stored of them stays as it was",
 )
@@ -109,7 +109,7 @@ ACTIVITY = Table(
     _tenant(),
     Column("id", Uuid, primary_key=True),
     Column("job", Text, nullable=False),
-    _moment("started_at", required=True),
+    _moment("started_at", is_required=True),
     _moment("finished_at"),
     Column("retries", Integer, nullable=False, server_default="0"),
     Column("result", Text, nullable=False),
@@ -121,5 +121,5 @@ ACTIVITY = Table(
     comment="what the workers did for a tenant",
 )
 
-TENANT_OWNED = (SCHEDULES, CURSORS, ABSENCES, FROZEN_PROJECTS, VALIDITIES, ACTIVITY)
-"""Isolated by `tenant_id`."""
+TENANT_TABLES = (SCHEDULES, CURSORS, ABSENCES, FROZEN_PROJECTS, VALIDITIES, ACTIVITY)
+"""Tables isolated by `tenant_id`."""

@@ -1,4 +1,4 @@
-"""One table an entity, made from its declaration: its columns, and the book-keeping every row carries."""
+"""One table an entity, built from its declaration: its own columns, and the book-keeping of every row."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from app.catalog.language import Kind
 from app.catalog.registry import all_entities
 from app.store import sync_tables
-from app.store.schema import METADATA, TENANT_OWNED
+from app.store.schema import METADATA, TENANT_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ _TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.JSON: JSONB(none_as_null=True),
 }
 _POINTERS = ("issue_id", "project_id", "board_id")
-"""Columns that rows are looked up by, from their parent."""
+"""Indexed columns, for look-ups from a parent."""
 
 
 @cache
@@ -54,8 +54,8 @@ def entity_tables() -> Mapping[str, Table]:
 
 
 def tenant_owned() -> tuple[Table, ...]:
-    """Every table whose rows belong to one tenant."""
-    return (*TENANT_OWNED, *sync_tables.TENANT_OWNED, *entity_tables().values())
+    """All tables of tenants' own rows."""
+    return (*TENANT_TABLES, *sync_tables.TENANT_TABLES, *entity_tables().values())
 
 
 def table_of(entity: Entity) -> Table:

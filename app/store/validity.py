@@ -1,7 +1,7 @@
-"""What a status was called, and in which category it was, from when to when.
+"""Spans of validity of a status's name and category.
 
-A trigger keeps it, whoever writes the row: a report of last year must not be told in this year's words. The first span
-of a row begins when the row was first read; Jira does not say since when a status has its name.
+A trigger records them for every writer: a report about last year must use last year's names. The first span of a row
+begins with its first read; Jira does not tell the age of a status's name.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ WATCH_STATUS = (
 
 
 def spans(session: Session, entity: str) -> list[dict[str, Any]]:
-    """Every span of an entity's rows of the bound tenant, oldest first; `valid_to` is None for what holds now."""
+    """All spans of an entity's rows of the bound tenant, oldest first; `valid_to` is None for the current one."""
     query = (
         select(VALIDITIES).where(VALIDITIES.c.entity == entity).order_by(VALIDITIES.c.row_id, VALIDITIES.c.valid_from)
     )

@@ -54,14 +54,18 @@ def _database(database_url: str) -> Iterator[Finding]:
         return
     yield Finding("database", ok=True, detail=f"PostgreSQL {state.server_version}")
     yield Finding("clock", ok=abs(state.clock_difference) < _SECONDS, detail=_clock_words(state.clock_difference))
-    is_current = state.applied == state.newest
+    is_current = state.applied_revision == state.newest_revision
     todo = "" if is_current else "; run: python -m app release"
-    yield Finding("schema", ok=is_current, detail=f"at {state.applied or 'nothing'}, newest {state.newest}{todo}")
-    if state.parked:
+    yield Finding(
+        "schema",
+        ok=is_current,
+        detail=f"at {state.applied_revision or 'nothing'}, newest {state.newest_revision}{todo}",
+    )
+    if state.poison_count:
         yield Finding(
             "parked records",
             ok=True,
-            detail=f"{state.parked} records of Jira's could not be read and were left out; GET …/progress lists them by"
+            detail=f"{state.poison_count} records of Jira's could not be read and were left out; GET …/progress lists them by"
             " integration with reason and hash: report the reasons to whoever maintains this app",
         )
     if state.is_exempt:

@@ -34,7 +34,7 @@ class _Pulse(Collector):
         """The families; `sei_up` alone where the database does not answer."""
         try:
             with self._store.unrestricted_unsafe() as session:
-                found = metrics_snapshot.take(session, working=ledger.WORKING)
+                found = metrics_snapshot.take(session, states=ledger.WORKING)
         except Unavailable:
             yield _gauge("sei_up", "Whether the database answers", 0)
             return
@@ -77,8 +77,10 @@ def _completeness(found: Completeness) -> Iterator[GaugeMetricFamily]:
         "result",
         found.integrations,
     )
-    yield _by("sei_rows_missing", "Rows that the last verifications missed here, by entity", "entity", found.missing)
-    yield _by("sei_rows_surplus", "Rows that the last verifications found too many here", "entity", found.surplus)
+    yield _by(
+        "sei_rows_missing", "Rows that the last verifications missed here, by entity", "entity", found.missing_rows
+    )
+    yield _by("sei_rows_surplus", "Rows that the last verifications found too many here", "entity", found.surplus_rows)
     yield _gauge("sei_oldest_verification_seconds", "Age of the last verification that is longest ago", found.oldest)
 
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: the connection it is handed, or DATABASE_URL from the command line."""
+"""Alembic's entry point, on a connection of `runner` or, from the command line, on DATABASE_URL."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ entity_tables()  # puts the catalog's tables into METADATA
 
 
 def run(connection: object) -> None:
-    """Migrate on one connection, each migration a transaction."""
+    """Migrate on one connection, with one transaction for each migration."""
     context.configure(
-        connection=connection,  # type: ignore[arg-type]  # a SQLAlchemy connection, whichever way it came
+        connection=connection,  # type: ignore[arg-type]  # a SQLAlchemy connection in both cases
         target_metadata=METADATA,
         compare_type=True,
         compare_server_default=False,
@@ -25,9 +25,9 @@ def run(connection: object) -> None:
         context.run_migrations()
 
 
-handed = context.config.attributes.get("connection")
-if handed is not None:
-    run(handed)
+shared_connection = context.config.attributes.get("connection")
+if shared_connection is not None:
+    run(shared_connection)
 else:
-    with make_engine(config.load().database_url or "postgresql:///").connect() as own:
-        run(own)
+    with make_engine(config.load().database_url or "postgresql:///").connect() as connection:
+        run(connection)

@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema; safe to run from several machines at once."""
+"""Migrates a database to the newest schema; safe to run from several machines at once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def alembic_config(connection: Connection) -> Config:
 
 
 @contextmanager
-def _answering(engine: Engine) -> Iterator[Connection]:
+def _connect(engine: Engine) -> Iterator[Connection]:
     """A connection. Raises Unavailable when the database does not answer."""
     try:
         connection = engine.connect()
@@ -47,9 +47,9 @@ def _answering(engine: Engine) -> Iterator[Connection]:
 
 
 def upgrade(database_url: str) -> None:
-    """Apply every migration that is missing. Raises Unavailable."""
+    """Apply every missing migration. Raises Unavailable."""
     engine = make_engine(database_url)
-    with _answering(engine) as connection:
+    with _connect(engine) as connection:
         # Two releases at once would both create the same tables.
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
         connection.commit()
@@ -64,40 +64,42 @@ def upgrade(database_url: str) -> None:
 
 @dataclass(frozen=True)
 class DatabaseState:
-    """What an operator wants to know of a database."""
+    """The state of a database, for the operator."""
 
     server_version: str
-    applied: str | None
-    newest: str | None
+    applied_revision: str | None
+    newest_revision: str | None
     clock_difference: float
     """Our clock minus the database's, seconds."""
     is_exempt: bool
     """Whether the user ignores row-level security, as superusers do."""
-    parked: int | None
-    """Records of all sites that could not be read; None where the schema is not the newest."""
+    poison_count: int | None
+    """Unreadable records of all sites; None if the schema is not the newest."""
 
 
 def examine(database_url: str) -> DatabaseState:
-    """Look at a database without changing it. Raises Unavailable."""
+    """Examine a database without changing it. Raises Unavailable."""
     engine = make_engine(database_url)
     try:
-        with _answering(engine) as connection:
+        with _connect(engine) as connection:
             row = connection.execute(
                 text(
                     "SELECT current_setting('server_version') AS version, clock_timestamp() AS at,"
                     " (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS exempt"
                 )
             ).one()
-            applied = MigrationContext.configure(connection).get_current_revision()
-            newest = ScriptDirectory.from_config(alembic_config(connection)).get_current_head()
-            parked = select(func.count()).select_from(POISON)
+            applied_revision = MigrationContext.configure(connection).get_current_revision()
+            newest_revision = ScriptDirectory.from_config(alembic_config(connection)).get_current_head()
+            poison_query = select(func.count()).select_from(POISON)
             return DatabaseState(
                 server_version=row.version,
-                applied=applied,
-                newest=newest,
+                applied_revision=applied_revision,
+                newest_revision=newest_revision,
                 clock_difference=(clock.now() - row.at).total_seconds(),
                 is_exempt=bool(row.exempt),
-                parked=connection.execute(parked).scalar_one() if applied == newest else None,
+                poison_count=connection.execute(poison_query).scalar_one()
+                if applied_revision == newest_revision
+                else None,
             )
     finally:
         engine.dispose()

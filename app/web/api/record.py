@@ -64,7 +64,7 @@ class Findings(BaseModel):
 class ActivityQuery(BaseModel):
     """Which runs."""
 
-    limit: int = Field(50, ge=1, le=activity.MOST)
+    limit: int = Field(50, ge=1, le=activity.MAX_RUNS)
     before: AwareDatetime | None = Field(None, description="Only what began before; the last answer's `next_before`")
     job: Short | None = Field(None, description="Only this job")
 

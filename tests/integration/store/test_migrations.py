@@ -50,7 +50,7 @@ def test_a_second_upgrade_changes_nothing(empty_database_url: str) -> None:
     runner.upgrade(empty_database_url)
     runner.upgrade(empty_database_url)
     state = runner.examine(empty_database_url)
-    assert state.applied == state.newest
+    assert state.applied_revision == state.newest_revision
     assert not state.is_exempt
 
 
@@ -71,6 +71,6 @@ def plain_owner(servers: Servers) -> Iterator[str]:
 def test_an_owner_who_was_granted_the_role_needs_no_right_to_grant_it(database_url: str, plain_owner: str) -> None:
     runner.upgrade(plain_owner)
     state = runner.examine(plain_owner)
-    assert (state.applied, state.is_exempt) == (state.newest, False)
+    assert (state.applied_revision, state.is_exempt) == (state.newest_revision, False)
     with psycopg.connect(plain_owner) as connection:
         connection.execute(f"SET ROLE {APP_ROLE}")

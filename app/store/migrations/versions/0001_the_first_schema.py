@@ -1,4 +1,4 @@
-"""The first schema: who installed us, who pairs with whom, how far the work is, and a table an entity."""
+"""The first schema: installs, pairings, progress, and a table for each entity."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ branch_labels = None
 depends_on = None
 
 
-TENANT_OWNED = (
+TENANT_TABLES = (
     "jira_attachment",
     "jira_board",
     "jira_board_issue",
@@ -797,11 +797,11 @@ def upgrade() -> None:
 
 def _isolate() -> None:
     op.execute(isolation.MAKE_ROLE)
-    for table in TENANT_OWNED:
+    for table in TENANT_TABLES:
         for statement in isolation.isolate(table, isolation.BY_TENANT):
             op.execute(statement)
-    by_either = f"({isolation.BY_TENANT}) OR ({isolation.BY_ACCOUNT})"
-    for statement in isolation.isolate("integrations", by_either):
+    by_tenant_or_account = f"({isolation.BY_TENANT}) OR ({isolation.BY_ACCOUNT})"
+    for statement in isolation.isolate("integrations", by_tenant_or_account):
         op.execute(statement)
     op.execute(isolation.GUARD_PAIRING)
     op.execute(isolation.GUARD_INTEGRATIONS)

@@ -1,4 +1,4 @@
-"""Attempts of a chunk count until it gets further than ever: how far that was."""
+"""The maximum of objects seen by any walk of a chunk; attempts count until a walk exceeds it."""
 
 from __future__ import annotations
 

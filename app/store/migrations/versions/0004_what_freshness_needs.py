@@ -1,4 +1,4 @@
-"""What freshness needs: schedules, cursors, absences, frozen projects, spans of validity, activity; retries of deliveries."""
+"""Freshness: schedules, cursors, absences, frozen projects, spans of validity, activity; retries of deliveries."""
 
 from __future__ import annotations
 

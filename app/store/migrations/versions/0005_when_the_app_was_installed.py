@@ -1,4 +1,4 @@
-"""When the app was installed last, so that an `uninstalled` of the install before it ends nothing."""
+"""Time of the last install: an `uninstalled` of an earlier install ends nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Large tables are vacuumed at two dead rows in a hundred, not at twenty: a table of 100 million would first grow by a fifth."""
+"""Vacuum large tables at 2 % dead rows rather than 20 %: a table of 100 million rows would first grow by a fifth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each tenant's last verification found, by an index: the history is kept for months and asked with every scrape."""
+"""An index for each tenant's last verification: the history spans months and is queried with every scrape."""
 
 from __future__ import annotations
 
