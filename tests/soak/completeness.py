@@ -15,7 +15,7 @@ from tests.story.processes import running_app
 
 
 def completeness(issues: int, latency_ms: int) -> int:
-    """Returns how many entities differ."""
+    """Backfill a site and compare it. Returns the number of entities that differ."""
     key = SiteKey.generate()
     site = Site(dataset="seeded", seed=20, issues=issues, projects=12, key=key, options=Options(latency_ms=latency_ms))
     with contextlib.ExitStack() as stack:
@@ -31,15 +31,15 @@ def completeness(issues: int, latency_ms: int) -> int:
             )
         )
         site.lifecycle.app_url = app.url
-        began = time.monotonic()
+        start = time.monotonic()
         app.wait_until_verified(app.pair(site), patience=1800)
-        took = time.monotonic() - began
-        shown = site.traffic.shown()
-        points = shown["points"] / issues
-        say(f"{issues} issues in {took:.1f} s, {issues / took:.0f} a second, {shown['requests']} requests,")
-        say(f"{points:.3f} points an issue with top-ups, at most {shown['max_concurrency']} requests at once")
-        found = differences(str(servers.database_url), site)
-    for each in found:
-        say(each)
-    say("equal to the site's truth" if not found else "DIFFERENT")
-    return len(found)
+        seconds = time.monotonic() - start
+        traffic = site.traffic.shown()
+        points = traffic["points"] / issues
+        say(f"{issues} issues in {seconds:.1f} s, {issues / seconds:.0f} a second, {traffic['requests']} requests,")
+        say(f"{points:.3f} points an issue with top-ups, at most {traffic['max_concurrency']} requests at once")
+        problems = differences(str(servers.database_url), site)
+    for problem in problems:
+        say(problem)
+    say("equal to the site's truth" if not problems else "DIFFERENT")
+    return len(problems)

@@ -1,6 +1,6 @@
 """A site that answers one request in five wrongly, in every documented way: the backfill ends equal to its truth.
 
-And it is never asked before the time that it named, in the scope that the refusal was about.
+It never gets a request in the scope of a refusal before the time that the refusal named.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bench.ingest import differences
 from bench.site.faults import FORMS
 from tests.soak.report import Bar, say
-from tests.soak.stand import pause, standing
+from tests.soak.stand import pause, running_stand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,30 +29,30 @@ RATES = {
     "drop": 0.004,
     **dict.fromkeys(("repeat", "early_end", "expired", "empty"), 0.04),
 }
-"""A fifth of all requests together. The last four befall pages alone; to other requests the others happen more often."""
-ALL = tuple(form.name for form in FORMS)
+"""A fifth of all requests together. The last four concern pages only; other requests get the others more often."""
+ALL_FORMS = tuple(form.name for form in FORMS)
 RETRY_AFTER = 3
 PATIENCE = 1800.0
 
 
 @dataclass
 class Result:
-    """How a backfill ended, and what the site saw."""
+    """The end of a backfill and the site's counters."""
 
     seconds: float
     state: str
-    wrong: list[str]
-    counted: dict[str, Any]
+    problems: list[str]
+    counters: dict[str, Any]
 
     @property
     def kinds(self) -> dict[str, int]:
-        found: dict[str, int] = self.counted["faults"]
-        return {kind: found.get(kind, 0) for kind in RATES}
+        counts: dict[str, int] = self.counters["faults"]
+        return {kind: counts.get(kind, 0) for kind in RATES}
 
     @property
     def forms(self) -> dict[str, int]:
-        found: dict[str, int] = self.counted["faults"]
-        return {form.name: found.get(f"busy: {form.name}", 0) for form in FORMS}
+        counts: dict[str, int] = self.counters["faults"]
+        return {form.name: counts.get(f"busy: {form.name}", 0) for form in FORMS}
 
 
 def faults(
@@ -61,37 +61,40 @@ def faults(
     share: float = 1.0,
     retry_after: int = RETRY_AFTER,
     hang_seconds: float = 30.0,
-    forms: Sequence[str] = ALL,
+    forms: Sequence[str] = ALL_FORMS,
     seed: int = 1,
 ) -> Result:
-    """One backfill of a site that is like that all the time, or, with `share`, at so much of the rates."""
+    """Backfill a site that fails at these rates, multiplied by `share`."""
     rates = {kind: share * rate for kind, rate in RATES.items()}
     site.reset(rates=rates, retry_after=retry_after, hang_seconds=hang_seconds, forms=forms, seed=seed)
-    with standing("worker", "clock") as stand, Bar("issues", site.issues) as bar:
-        installed, integration = stand.pair(site.url)
-        began, shown = time.monotonic(), 0
-        stand.begin(installed.tenant_id)
-        while not stand.is_verified(integration) and time.monotonic() < began + PATIENCE:
+    with running_stand("worker", "clock") as stand, Bar("issues", site.issues) as bar:
+        installation, integration = stand.pair(site.url)
+        start, count_on_bar = time.monotonic(), 0
+        stand.begin(installation.tenant_id)
+        while not stand.is_verified(integration) and time.monotonic() < start + PATIENCE:
             pause(0.5)
-            done = stand.stored_of(installed.tenant_id)
-            if done - shown >= site.issues / 10:
-                bar.advance(f"{done} issues after {time.monotonic() - began:.0f} s", done - shown)
-                shown = done
-        seconds, counted = time.monotonic() - began, site.counters()
-        state, is_verified, reason = stand.standing(integration)
-        wrong = [] if is_verified else [f"not verified complete: {state}: {reason}"]
-        return Result(seconds, state, wrong + differences(stand.database_url, site), counted)
+            count = stand.stored_of(installation.tenant_id)
+            if count - count_on_bar >= site.issues / 10:
+                bar.advance(f"{count} issues after {time.monotonic() - start:.0f} s", count - count_on_bar)
+                count_on_bar = count
+        seconds, counters = time.monotonic() - start, site.counters()
+        state, is_verified, reason = stand.status(integration)
+        problems = [] if is_verified else [f"not verified complete: {state}: {reason}"]
+        return Result(seconds, state, problems + differences(stand.database_url, site), counters)
 
 
-def told(result: Result) -> int:
-    """Say how it went. Returns 0 where all is as it must be."""
-    faulty, requests = sum(result.kinds.values()), result.counted["requests"] + result.counted["faults"].get("hang", 0)
+def report(result: Result) -> int:
+    """Print the counters and differences. Returns the exit status."""
+    faulty, requests = (
+        sum(result.kinds.values()),
+        result.counters["requests"] + result.counters["faults"].get("hang", 0),
+    )
     say(", ".join(f"{kind} {count}" for kind, count in result.kinds.items()))
     say("429: " + ", ".join(f"{form} {count}" for form, count in result.forms.items()))
     say(f"{faulty} of {requests} requests were answered wrongly ({100 * faulty / requests:.1f} %)")
-    say("; ".join([f"{len(result.counted['early'])} requests were sent before their time", *result.counted["early"]]))
-    for each in result.wrong:
-        say(each)
-    end = "equal to the site's truth" if not result.wrong else "DIFFERENT"
+    say("; ".join([f"{len(result.counters['early'])} requests were sent before their time", *result.counters["early"]]))
+    for difference in result.problems:
+        say(difference)
+    end = "equal to the site's truth" if not result.problems else "DIFFERENT"
     say(f"verified after {result.seconds:.0f} s, {end}")
-    return 1 if result.wrong or result.counted["early"] else 0
+    return 1 if result.problems or result.counters["early"] else 0

@@ -17,45 +17,45 @@ if TYPE_CHECKING:
 
     from tests.soak.storm import Stage, Weather
 
-KILLED = ("web", "worker", "clock", "valkey")
+VICTIMS = ("web", "worker", "clock", "valkey")
 
 
 class Killer(Aside):
     """Kills each role at seeded moments of the storm and starts it again a moment later."""
 
-    def __init__(self, weather: Weather, here: Stage) -> None:
+    def __init__(self, weather: Weather, stage: Stage) -> None:
         super().__init__("killer")
-        self._here = here
+        self._stage = stage
         chance = random.Random(weather.seed)
         length = weather.changes / weather.rate
-        moments = [(chance.uniform(0.02, 0.98) * length, role) for role in KILLED for _ in range(weather.kills)]
+        moments = [(chance.uniform(0.02, 0.98) * length, role) for role in VICTIMS for _ in range(weather.kills)]
         self._moments = sorted(moments)
         self._pause = chance
-        self.done: list[str] = []
-        self.ended: list[str] = []
+        self.kills: list[str] = []
+        self.failures: list[str] = []
 
     def work(self) -> None:
-        began = time.monotonic()
+        start = time.monotonic()
         for moment, role in self._moments:
-            time.sleep(max(0.0, began + moment - time.monotonic()))
+            time.sleep(max(0.0, start + moment - time.monotonic()))
             self._kill(role)
-            self.done.append(f"{role} after {time.monotonic() - began:.1f} s")
+            self.kills.append(f"{role} after {time.monotonic() - start:.1f} s")
 
     def _kill(self, role: str) -> None:
         if role == "valkey":
-            kill_valkey(self._here.folder / "var")
+            kill_valkey(self._stage.folder / "var")
             return
-        if self._here.app.processes[role].poll() is not None:
-            self.ended.append(f"{role} before it was killed")
-        self._here.app.kill(role)
+        if self._stage.app.processes[role].poll() is not None:
+            self.failures.append(f"{role} before it was killed")
+        self._stage.app.kill(role)
         time.sleep(self._pause.uniform(0.1, 0.5))
-        self._here.app.start(role)
+        self._stage.app.start(role)
 
 
 def kill_valkey(var: Path) -> None:
-    """SIGKILL, wipe what it kept, start it again empty at the same address."""
+    """Send SIGKILL, delete the data, start it again empty at the same address."""
     os.kill(int((var / "valkey" / "server.pid").read_text(encoding="utf-8")), signal.SIGKILL)
     time.sleep(0.1)
     shutil.rmtree(var / "valkey" / "appendonlydir", ignore_errors=True)
     with embedded.running(var, postgres=False, valkey=True):
-        pass  # we are a member already, so it stays up
+        pass  # this process is a member already: the server stays up

@@ -1,4 +1,4 @@
-"""How soaks speak: a progress bar, a line an event, a sentence at the end."""
+"""Output of soaks: a progress bar and one line per event."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def say(words: str) -> None:
 
 
 class Bar:
-    """A bar below the lines that are noted; on no terminal, the lines alone."""
+    """A progress bar below the noted lines; without a terminal, the lines alone."""
 
     def __init__(self, name: str, total: int) -> None:
         columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())

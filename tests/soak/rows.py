@@ -1,7 +1,7 @@
-"""What the tables must hold, row by row and field by field: the site's own REST answers, read whole, through the catalogue.
+"""The rows that the tables must hold, field by field: the site's own REST answers, read whole, through the catalogue.
 
-Read as a person with an API token, who sees all that the app may see; the product's walks, checkpoints and deltas have
-no part in it, its declarations of columns do.
+They are read with a person's API token, which sees everything that the app may see. The product's walks, checkpoints
+and deltas have no part in it; its declarations of columns do.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _EPIC_LINK = "com.pyxis.greenhopper.jira:gh-epic-link"
 
 @dataclass
 class Reader:
-    """Reads a site as a person does; has what `pages.fetch` needs of a site."""
+    """Reads a site with a person's token; implements the part of a site that `pages.fetch` calls."""
 
     base_url: str
     session: requests.Session = field(default_factory=requests.Session)
@@ -56,7 +56,7 @@ class Reader:
         assert walk is not None
         path = walk.path.format(**dict.fromkeys(("project_id", "board_id", "issue_id"), scope_id))
         params = {"jql": f"project = {scope_id} ORDER BY created ASC, key ASC", "fields": "*all", "expand": "changelog"}
-        found: list[Any] = []
+        bodies: list[Any] = []
         place: pages.Place | None = pages.Place()
         while place is not None:
             page = pages.fetch(
@@ -66,13 +66,13 @@ class Reader:
                 path=path,
                 params=params if walk.paging is Paging.TOKEN else {},
             )
-            found += map(whole, page.items)
+            bodies += map(whole, page.items)
             place = page.next
-        return found
+        return bodies
 
 
 def true_rows(base_url: str) -> Rows:
-    """All that the site shows."""
+    """Every row that the site shows."""
     reader = Reader(base_url)
     try:
         return _Truth(reader).read()
@@ -87,15 +87,15 @@ class _Truth:
         self.rows: Rows = {name: {} for name in all_entities()}
 
     def read(self) -> Rows:
-        for each in walked(Each.SITE):
-            self._take(each, self._reader.every(each))
-        closed = {k for k, row in self.rows["project"].items() if row["is_archived"] or row["is_deleted"]}
-        for project_id in self.rows["project"].keys() - closed:
-            for each in walked(Each.PROJECT):
-                self._take(each, self._reader.every(each, project_id), project_id)
+        for listing in walked(Each.SITE):
+            self._take(listing, self._reader.every(listing))
+        closed_ids = {k for k, row in self.rows["project"].items() if row["is_archived"] or row["is_deleted"]}
+        for project_id in self.rows["project"].keys() - closed_ids:
+            for listing in walked(Each.PROJECT):
+                self._take(listing, self._reader.every(listing, project_id), project_id)
         for board_id, row in self.rows["board"].items():
-            for each in (*walked(Each.BOARD), *(walked(Each.SCRUM_BOARD) if row["type"] == "scrum" else ())):
-                self._take(each, self._reader.every(each, board_id), board_id)
+            for listing in (*walked(Each.BOARD), *(walked(Each.SCRUM_BOARD) if row["type"] == "scrum" else ())):
+                self._take(listing, self._reader.every(listing, board_id), board_id)
             self._members(board_id)
         for body in self._reader.get("/rest/api/3/users/search", {"maxResults": 1000}).body:  # type: ignore[union-attr]  # a list
             self._take(entity("user"), [body])
@@ -107,7 +107,7 @@ class _Truth:
             path = f"/rest/agile/1.0/board/{board_id}/issue"
             body: Any = self._reader.get(path, {"fields": "id", "startAt": start, "maxResults": 1000}).body
             start, total = start + len(body["issues"]), body["total"]
-            members = [{"boardId": board_id, "issueId": each["id"]} for each in body["issues"]]
+            members = [{"boardId": board_id, "issueId": issue["id"]} for issue in body["issues"]]
             self._take(entity("board_issue"), members)
 
     def _take(self, of: Entity, bodies: Iterable[Json], parent_id: str | None = None) -> None:
@@ -117,106 +117,110 @@ class _Truth:
             extract_all(of, body, page, scope)
             for row in page.rows:
                 self._put(row)
-            for needed in page.top_ups:
-                self._top_up(needed)
+            for top_up in page.top_ups:
+                self._top_up(top_up)
 
-    def _top_up(self, needed: TopUp) -> None:
-        if needed.entity.walk is not None:
-            self._take(needed.entity, self._reader.every(needed.entity, needed.parent_id), needed.parent_id)
+    def _top_up(self, top_up: TopUp) -> None:
+        if top_up.entity.walk is not None:
+            self._take(top_up.entity, self._reader.every(top_up.entity, top_up.parent_id), top_up.parent_id)
 
     def _put(self, row: Row) -> None:
-        known = self.rows[row.entity.name].setdefault(row.id, {})
+        stored_values = self.rows[row.entity.name].setdefault(row.id, {})
         kinds = {column.name: column.kind for column in row.entity.columns}
-        read = {
+        values = {
             name: orjson.loads(str(value)) if value and kinds[name] is Kind.JSON else value
             for name, value in row.values.items()
         }
-        known |= {name: value for name, value in read.items() if not (row.entity.partial and value is None)}
+        stored_values |= {name: value for name, value in values.items() if not (row.entity.partial and value is None)}
 
 
-def _fields_of(found: list[Any]) -> Fields:
-    by_schema = {str(find(each, "schema.custom")): str(each["id"]) for each in found}
-    points = tuple(sorted(str(e["id"]) for e in found if e["name"].lower() in {"story points", "story point estimate"}))
+def _fields_of(fields: list[Any]) -> Fields:
+    by_schema = {str(find(body, "schema.custom")): str(body["id"]) for body in fields}
+    points = tuple(
+        sorted(str(e["id"]) for e in fields if e["name"].lower() in {"story points", "story point estimate"})
+    )
     return Fields(story_points=points, sprint=by_schema.get(_SPRINT), epic_link=by_schema.get(_EPIC_LINK))
 
 
 def stored_rows(database_url: str, client_key: str) -> Rows:
     """All live rows of a tenant."""
-    found: Rows = {}
+    rows_of: Rows = {}
     with psycopg.connect(database_url, row_factory=dict_row) as connection:
         tenant = connection.execute(
             "SELECT tenant_id FROM installations WHERE client_key = %s", (client_key,)
         ).fetchone()
         assert tenant is not None
-        for name, each in all_entities().items():
+        for name, declaration in all_entities().items():
             rows = connection.execute(
-                f"SELECT * FROM {table_of(each).name} WHERE tenant_id = %(tenant_id)s AND deleted_at IS NULL", tenant
+                f"SELECT * FROM {table_of(declaration).name} WHERE tenant_id = %(tenant_id)s AND deleted_at IS NULL",
+                tenant,
             )
-            found[name] = {row["id"]: {k: v for k, v in row.items() if k not in _BOOK_KEEPING} for row in rows}
-    return found
+            rows_of[name] = {row["id"]: {k: v for k, v in row.items() if k not in _BOOK_KEEPING} for row in rows}
+    return rows_of
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One way in which the tables are not the site."""
+    """One difference between the tables and the site."""
 
     entity: str
     id: str
-    what: str
+    aspect: str
     """`missing`, `extra`, or the column."""
-    stored: object = None
-    """What the column holds; of an extra row, the row."""
-    true: object = None
+    stored_value: object = None
+    """The column's value; the whole row, if the row is extra."""
+    true_value: object = None
 
     def is_about(self, issues: Collection[str]) -> bool:
-        """Whether it is a row of one of the issues, or names one."""
-        named = self.stored.values() if isinstance(self.stored, dict) else [self.stored]
-        return any(each in issues for each in (self.id, *named) if isinstance(each, str))
+        """Whether the row belongs to one of the issues, or refers to one."""
+        values = self.stored_value.values() if isinstance(self.stored_value, dict) else [self.stored_value]
+        return any(value in issues for value in (self.id, *values) if isinstance(value, str))
 
     def __str__(self) -> str:
-        values = "" if self.what in {"missing", "extra"} else f": stored {self.stored!r}, true {self.true!r}"
-        return f"{self.entity} {self.id} {self.what}{values}"[:400]
+        is_row = self.aspect in {"missing", "extra"}
+        values = "" if is_row else f": stored {self.stored_value!r}, true {self.true_value!r}"
+        return f"{self.entity} {self.id} {self.aspect}{values}"[:400]
 
 
-def compare(stored: Rows, true: Rows) -> list[Difference]:
-    """Every difference. Of people only those count who are stored, and those who must be: whom some row names."""
-    found: list[Difference] = []
-    named = _people_named(true)
-    for name, rows in true.items():
-        held = stored[name]
-        required = named & rows.keys() if name == "user" else rows.keys()
-        found += [Difference(name, known, "missing") for known in sorted(required - held.keys())]
-        found += [Difference(name, known, "extra", held[known]) for known in sorted(held.keys() - rows.keys())]
-        for known in sorted(held.keys() & rows.keys()):
-            found += [
-                Difference(name, known, column, held[known][column], value)
-                for column, value in rows[known].items()
-                if held[known][column] != value
+def compare(tables: Rows, site: Rows) -> list[Difference]:
+    """List every difference. A user may be absent from the tables unless a row refers to it."""
+    result: list[Difference] = []
+    named_people = _people_named(site)
+    for name, rows in site.items():
+        table = tables[name]
+        required_ids = named_people & rows.keys() if name == "user" else rows.keys()
+        result += [Difference(name, row_id, "missing") for row_id in sorted(required_ids - table.keys())]
+        result += [Difference(name, row_id, "extra", table[row_id]) for row_id in sorted(table.keys() - rows.keys())]
+        for row_id in sorted(table.keys() & rows.keys()):
+            result += [
+                Difference(name, row_id, column, table[row_id][column], value)
+                for column, value in rows[row_id].items()
+                if table[row_id][column] != value
             ]
-    return found
+    return result
 
 
 def differences(database_url: str, base_url: str, client_key: str) -> list[Difference]:
-    """What is stored against what is true, now."""
+    """Compare the tables with the site as both are now."""
     return compare(stored_rows(database_url, client_key), true_rows(base_url))
 
 
 def _people_named(rows: Rows) -> set[str]:
-    """Whom the rows of issues and what hangs on them name."""
+    """People that issues and their children refer to."""
     columns = ("assignee_id", "reporter_id", "creator_id", "author_id", "update_author_id", "lead_id")
     return {
         str(row[column])
-        for name, held in rows.items()
+        for name, rows_of_entity in rows.items()
         if name != "user"
-        for row in held.values()
+        for row in rows_of_entity.values()
         for column in columns
         if row.get(column)
     }
 
 
-def summary(found: list[Difference]) -> str:
-    """How many of each kind, and one example of each."""
+def summary(items: list[Difference]) -> str:
+    """The count of each kind of difference, with one example each."""
     kinds: dict[tuple[str, str], list[Difference]] = {}
-    for each in found:
-        kinds.setdefault((each.entity, each.what), []).append(each)
-    return "\n".join(f"  {len(same):5} × {same[0]}" for same in kinds.values())
+    for difference in items:
+        kinds.setdefault((difference.entity, difference.aspect), []).append(difference)
+    return "\n".join(f"  {len(alike):5} × {alike[0]}" for alike in kinds.values())

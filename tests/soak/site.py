@@ -1,4 +1,4 @@
-"""A sandbox site in a process of its own, so that what is measured does not share an interpreter with what measures."""
+"""A sandbox site in its own process: a shared interpreter would distort measurements."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PERSON = ("truth@site.example", "truth")
-"""A person with an API token, who reads the site past the app's scopes and limits."""
+"""A person's API token, exempt from the app's scopes and limits."""
 
 
 @dataclass
 class SiteProcess:
-    """The site's controls, over HTTP; has what `RunningApp.pair` needs of a site."""
+    """The site's controls over HTTP; implements the part of a site that `RunningApp.pair` calls."""
 
     base_url: str
     command: list[str]
     log: Path
     app_port: int
-    """Where the site looks for the app."""
+    """Port at which the site expects the app."""
     session: requests.Session = field(default_factory=requests.Session)
     process: subprocess.Popen[bytes] | None = None
 
@@ -42,8 +42,8 @@ class SiteProcess:
 
     @property
     def state(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.control("GET", "state")
-        return found
+        state: dict[str, Any] = self.control("GET", "state")
+        return state
 
     @property
     def client_key(self) -> str:
@@ -63,17 +63,17 @@ class SiteProcess:
     def context_token(self, account_id: str) -> str:
         return str(self.control("POST", "context-token", json={"accountId": account_id})["token"])
 
-    def control(self, method: str, path: str, **given: Any) -> Any:
-        answer = self.session.request(method, f"{self.base_url}/sandbox/{path}", timeout=120, **given)
+    def control(self, method: str, path: str, **arguments: Any) -> Any:
+        answer = self.session.request(method, f"{self.base_url}/sandbox/{path}", timeout=120, **arguments)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
     def options(self, **changes: Any) -> None:
         self.control("POST", "options", json=changes)
 
-    def mutate(self, kind: str, **asked: Any) -> dict[str, Any]:
-        made: dict[str, Any] = self.control("POST", "mutate", json={"kind": kind, **asked})
-        return made
+    def mutate(self, kind: str, **details: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self.control("POST", "mutate", json={"kind": kind, **details})
+        return answer
 
     def start(self) -> None:
         with self.log.open("ab") as output:
@@ -98,7 +98,7 @@ class SiteProcess:
 
 @contextlib.contextmanager
 def site_process(folder: Path, *, issues: int, projects: int, seed: int, **options: Any) -> Iterator[SiteProcess]:
-    """A seeded site that looks for the app at `app_port`."""
+    """Run a seeded site that expects the app at `app_port`."""
     port, app_port = free_port(), free_port()
     command = [sys.executable, "-m", "sandbox", "--dataset", "seeded", "--issues", str(issues), "--seed", str(seed)]
     command += ["--projects", str(projects), "--port", str(port), "--key-file", str(folder / "site.key")]

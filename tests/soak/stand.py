@@ -1,4 +1,4 @@
-"""What soaks are run on: real servers, the product's processes as operators run them, and sites that count."""
+"""The test stand of soaks: real servers, the product's processes as operators run them, and sites that count."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from tests.story.processes import RunningApp
 
 QUOTA = 100_000_000
-"""Points an hour: the sites here count none, and with 65,000 a large one would wait for the next hour, rightly."""
+"""Points an hour. These sites have no quota; with 65,000 a large backfill would rightly wait for the next hour."""
 WORKERS = 2
 
 
 @dataclass
 class Stand:
-    """Servers and processes, each of which may be killed."""
+    """Servers and processes that tests may kill."""
 
     folder: Path
     app: RunningApp
@@ -50,10 +50,10 @@ class Stand:
     def database_url(self) -> str:
         return self.app.env["DATABASE_URL"]
 
-    # -- sites
+    # Sites
 
     def pair(self, site_url: str) -> tuple[InstalledSite, Integration]:
-        """A site paired with an integration, by the product's own use cases."""
+        """Pair a site with a new integration."""
         site = an_installed_site(self.parts, base_url=site_url)
         integration = an_integration(self.parts, an_account(self.parts)[0])
         with self.parts.store.unrestricted_unsafe() as session:
@@ -61,37 +61,37 @@ class Stand:
         return site, integration
 
     def begin(self, tenant_id: UUID) -> None:
-        """Plan the site, as pairing does once it has committed."""
+        """Enqueue the plan of the site, as pairing does after its commit."""
         jobs.enqueue(self.parts.redis, jobs.PLAN, str(tenant_id))
 
-    def standing(self, integration: Integration) -> tuple[str, bool, str | None]:
-        """State, whether it was verified complete, and the state's reason; also while servers are away."""
+    def status(self, integration: Integration) -> tuple[str, bool, str | None]:
+        """State, whether it was verified complete, and the state's reason; `unknown` while the database is down."""
         with contextlib.suppress(psycopg.Error), psycopg.connect(self.database_url) as connection:
-            found = connection.execute(
+            row = connection.execute(
                 "SELECT state, verified_at IS NOT NULL, state_reason FROM integrations WHERE id = %s",
                 [integration.id],
             ).fetchone()
-            return found or ("gone", False, None)
+            return row or ("gone", False, None)
         return "unknown", False, None
 
     def is_verified(self, integration: Integration) -> bool:
-        return self.standing(integration)[:2] == ("healthy", True)
+        return self.status(integration)[:2] == ("healthy", True)
 
     def stored_of(self, tenant_id: UUID, entity: str = "issue") -> int:
-        """Rows of an entity, by the tally that is kept with them."""
+        """Stored rows of an entity, from its tally."""
         with psycopg.connect(self.database_url) as connection:
             query = "SELECT live FROM tallies WHERE tenant_id = %s AND entity = %s"
-            found = connection.execute(query, [tenant_id, entity]).fetchone()
-        return int(found[0]) if found else 0
+            row = connection.execute(query, [tenant_id, entity]).fetchone()
+        return int(row[0]) if row else 0
 
     def waiting_deliveries(self) -> int:
-        """Webhooks that were taken and are not handled yet."""
+        """Webhooks that are accepted but not yet handled."""
         with psycopg.connect(self.database_url) as connection:
-            found = connection.execute("SELECT count(*) FROM inbox WHERE done_at IS NULL").fetchone()
-        return int(found[0]) if found else 0
+            row = connection.execute("SELECT count(*) FROM inbox WHERE done_at IS NULL").fetchone()
+        return int(row[0]) if row else 0
 
     def clear(self) -> None:
-        """Forget all tenants and their rows; paces that the limiter has learned stay."""
+        """Delete all tenants and their rows; the limiter keeps its learned rates."""
         tables = ", ".join(["tenants", "accounts", "integrations", *(table.name for table in tenant_owned())])
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             while True:
@@ -99,15 +99,15 @@ class Stand:
                     connection.execute(f"TRUNCATE {tables} CASCADE".encode())
                     return
 
-    # -- deaths
+    # Failures
 
     def kill_worker(self, lot: float) -> None:
-        """One worker process of the pool, by lot in [0, 1); the pool starts another."""
-        below = usage.descendants(self.app.processes["worker"].pid)[1:]
-        os.kill(below[int(lot * len(below))], signal.SIGKILL)
+        """Kill one worker process of the pool, chosen by `lot` in [0, 1); the pool starts another."""
+        workers = usage.descendants(self.app.processes["worker"].pid)[1:]
+        os.kill(workers[int(lot * len(workers))], signal.SIGKILL)
 
     def kill_server(self, server: str, *, loses_data: bool = False) -> None:
-        """`postgres` or `valkey`; returns when it is dead."""
+        """Kill `postgres` or `valkey` and wait for its end."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid_of(self.folder, server), signal.SIGKILL)
         wait_for(lambda: not is_alive(self.folder, server), 30)
@@ -122,13 +122,13 @@ class Stand:
         self.app.start(role)
 
     def dead(self) -> list[str]:
-        """Processes that have ended by themselves."""
+        """Processes that ended by themselves."""
         return [role for role, process in self.app.processes.items() if process.poll() is not None]
 
 
 @contextlib.contextmanager
-def standing(*roles: str, **env: object) -> Iterator[Stand]:
-    """A stand with these processes, until the body ends."""
+def running_stand(*roles: str, **env: object) -> Iterator[Stand]:
+    """Run a stand with these processes."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
         servers = stack.enter_context(embedded.running(folder, postgres=True, valkey=True))
@@ -142,8 +142,8 @@ def standing(*roles: str, **env: object) -> Iterator[Stand]:
                 roles=(),
             )
         )
-        given = {"APP_POINTS_PER_HOUR": QUOTA, "WORKER_CONCURRENCY": WORKERS} | env
-        app.env |= {name: str(value) for name, value in given.items()}
+        settings = {"APP_POINTS_PER_HOUR": QUOTA, "WORKER_CONCURRENCY": WORKERS} | env
+        app.env |= {name: str(value) for name, value in settings.items()}
         parts = runtime.assemble(a_settings(), database_url=database_url, redis_url=redis_url)
         stack.callback(parts.store.engine.dispose)
         app.start(*roles)
@@ -152,7 +152,7 @@ def standing(*roles: str, **env: object) -> Iterator[Stand]:
 
 
 def _is_up(app: RunningApp, roles: tuple[str, ...]) -> bool:
-    """Whether web answers and the pool has its workers."""
+    """Whether the web process answers and the pool has its workers."""
     if "worker" in roles and len(usage.descendants(app.processes["worker"].pid)) < 2:
         return False
     return "web" not in roles or is_ready(app.url)

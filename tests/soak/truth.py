@@ -1,4 +1,4 @@
-"""Compares what is stored for a sandbox site with the site's own truth: ids, times of edit, and field by field for issues."""
+"""Compares the stored rows of a sandbox site with its truth: ids, edit times, and the fields of issues."""
 
 from __future__ import annotations
 
@@ -13,25 +13,29 @@ if TYPE_CHECKING:
 
     from sandbox import Site
 
-_TIMED = {"issue": "updated", "changelog": "created", "comment": "updated", "worklog": "updated"}
+_TIME_COLUMNS = {"issue": "updated", "changelog": "created", "comment": "updated", "worklog": "updated"}
 
 
 def differences(database_url: str, site: Site) -> list[str]:
-    """What is stored and what is true, where the two differ; empty when an ingest was complete."""
+    """Differences between stored and true rows; empty after a complete ingest."""
     truth = site.truth()
-    found: list[str] = []
+    problems: list[str] = []
     with psycopg.connect(database_url) as connection:
-        for entity, known in truth["entities"].items():
-            stored = _stored(connection, site, entity)
-            true = _true_times(site, entity) if entity in _TIMED else {str(each): None for each in known["ids"]}
-            if _checksum(stored.items()) != _checksum(true.items()):
-                found.append(_explain(entity, stored, true))
-        found += _issue_facts(connection, site, truth["issues"])
-    return found
+        for entity, truth_of_entity in truth["entities"].items():
+            stored_times = _stored(connection, site, entity)
+            true = (
+                _true_times(site, entity)
+                if entity in _TIME_COLUMNS
+                else {str(row_id): None for row_id in truth_of_entity["ids"]}
+            )
+            if _checksum(stored_times.items()) != _checksum(true.items()):
+                problems.append(_explain(entity, stored_times, true))
+        problems += _issue_facts(connection, site, truth["issues"])
+    return problems
 
 
 def _stored(connection: psycopg.Connection[Any], site: Site, entity: str) -> dict[str, datetime | None]:
-    time = _TIMED.get(entity)
+    time = _TIME_COLUMNS.get(entity)
     rows = connection.execute(
         f"SELECT id, {time or 'NULL'} FROM jira_{entity} JOIN installations USING (tenant_id)"
         " WHERE client_key = %s AND deleted_at IS NULL",
@@ -47,7 +51,7 @@ def _true_times(site: Site, entity: str) -> dict[str, datetime | None]:
             times[issue.id] = datetime.fromtimestamp(issue.updated_ms / 1000, UTC)
             continue
         lists = {"changelog": issue.histories, "comment": issue.comments, "worklog": issue.worklogs}
-        times |= {str(each["id"]): _moment(each[_TIMED[entity]]) for each in lists[entity]}
+        times |= {str(body["id"]): _moment(body[_TIME_COLUMNS[entity]]) for body in lists[entity]}
     return times
 
 
@@ -56,15 +60,16 @@ def _moment(text: str) -> datetime:
 
 
 def _checksum(rows: Iterable[tuple[str, datetime | None]]) -> str:
-    lines = sorted(f"{known} {at.isoformat(timespec='milliseconds') if at else ''}" for known, at in rows)
+    lines = sorted(f"{row_id} {at.isoformat(timespec='milliseconds') if at else ''}" for row_id, at in rows)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _explain(entity: str, stored: dict[str, Any], true: dict[str, Any]) -> str:
-    missing, extra = sorted(true.keys() - stored.keys()), sorted(stored.keys() - true.keys())
-    other = [known for known in true.keys() & stored.keys() if true[known] != stored[known]]
+def _explain(entity: str, stored_times: dict[str, Any], true: dict[str, Any]) -> str:
+    missing_ids, extra_ids = sorted(true.keys() - stored_times.keys()), sorted(stored_times.keys() - true.keys())
+    edited_ids = [row_id for row_id in true.keys() & stored_times.keys() if true[row_id] != stored_times[row_id]]
     return (
-        f"{entity}: missing {missing[:5]} of {len(missing)}, extra {extra[:5]} of {len(extra)}, other times {other[:5]}"
+        f"{entity}: missing {missing_ids[:5]} of {len(missing_ids)}, extra {extra_ids[:5]} of {len(extra_ids)},"
+        f" other times {edited_ids[:5]}"
     )
 
 
@@ -76,7 +81,7 @@ def _issue_facts(connection: psycopg.Connection[Any], site: Site, facts: dict[st
     )
     names = ("key", "project_id", "status_id", "assignee", "changelogs", "comments", "worklogs", "attachments")
     return [
-        f"issue {known}: stored {values}, true {wanted}"
-        for known, *values in rows
-        if values != (wanted := [facts[known][name] for name in names])
+        f"issue {issue_id}: stored {values}, true {true_values}"
+        for issue_id, *values in rows
+        if values != (true_values := [facts[issue_id][name] for name in names])
     ][:5]

@@ -1,4 +1,4 @@
-"""Watches a run from outside: when rows show a change, and what a reader of the feed sees meanwhile."""
+"""Observers of a run: the time at which rows show a change, and a replica fed by the change feed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from tests.story.processes import RunningApp
 
 LOOK_S = 0.04
-_GONE = 2**62
-"""What a deleted row counts as: later than any edit."""
+_DELETION_TIME = 2**62
+"""Edit time of a deleted row: later than any edit."""
 
 
 class Aside(threading.Thread):
-    """Work beside a run, ended when the run is; what went wrong in it is raised there."""
+    """A thread beside a run. It ends with the run and raises its error there."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name=name, daemon=True)
@@ -49,12 +49,12 @@ class Aside(threading.Thread):
 
 
 class RowWatch(Aside):
-    """Notes when each version of each issue's row was first to be seen by SQL, to 40 ms."""
+    """Records the time at which SQL first shows each version of each issue's row, to 40 ms."""
 
     def __init__(self, database_url: str, client_key: str) -> None:
         super().__init__("row watch")
         self._database_url, self._client_key = database_url, client_key
-        self._seen: dict[str, list[tuple[int, int]]] = {}
+        self._sightings: dict[str, list[tuple[int, int]]] = {}
 
     def work(self) -> None:
         with psycopg.connect(self._database_url, autocommit=True) as connection:
@@ -70,13 +70,13 @@ class RowWatch(Aside):
                     (tenant, version),
                 ).fetchall()
                 now = int(time.time() * 1000)
-                for known, updated, is_gone, version in rows:  # noqa: B007 - the last version is where to go on
-                    moment = _GONE if is_gone else _ms(updated)
-                    self._seen.setdefault(known, []).append((now, moment))
+                for issue_id, edit, is_gone, version in rows:  # noqa: B007 - the last version is where to go on
+                    moment = _DELETION_TIME if is_gone else _ms(edit)
+                    self._sightings.setdefault(issue_id, []).append((now, moment))
 
-    def shown_at(self, issue_id: str, updated: int) -> int | None:
-        """When the row first showed an edit (epoch ms both): that of `updated` or a later one; None where it never did."""
-        return next((at for at, moment in self._seen.get(issue_id, ()) if moment >= updated), None)
+    def shown_at(self, issue_id: str, edit_ms: int) -> int | None:
+        """Epoch milliseconds at which the row first showed this edit or a later one; None: never."""
+        return next((at for at, moment in self._sightings.get(issue_id, ()) if moment >= edit_ms), None)
 
 
 def _ms(moment: datetime) -> int:
@@ -84,7 +84,7 @@ def _ms(moment: datetime) -> int:
 
 
 class FeedReader(Aside):
-    """Takes the change feed as SEI would, all the while, and keeps what a replica would hold."""
+    """Reads the change feed continuously, as SEI would, into a replica."""
 
     def __init__(self, app: RunningApp, integration: str) -> None:
         super().__init__("feed reader")
@@ -92,24 +92,24 @@ class FeedReader(Aside):
         self._cursor: str | None = None
         self.replica: dict[tuple[str, str], dict[str, Any]] = {}
         self.versions: list[int] = []
-        self.refused = 0
-        """Times the feed was not to be had: web was down."""
+        self.outages = 0
+        """Failed requests, while the web process was down."""
 
     def work(self) -> None:
         while not self._over.wait(0.3):
             self.take()
 
     def take(self) -> None:
-        """Read to the end."""
+        """Read the feed to its end."""
         has_more = True
         while has_more:
-            asked = {"limit": 5000, **({"cursor": self._cursor} if self._cursor else {})}
+            parameters = {"limit": 5000, **({"cursor": self._cursor} if self._cursor else {})}
             try:
-                answer = self._app.api("GET", f"/integrations/{self._integration}/changes", params=asked)
+                answer = self._app.api("GET", f"/integrations/{self._integration}/changes", params=parameters)
             except requests.RequestException:
                 answer = None
             if answer is None or answer.status_code != 200:
-                self.refused += 1
+                self.outages += 1
                 return
             *lines, last = (json.loads(line) for line in answer.text.splitlines())
             for line in lines:
@@ -118,23 +118,23 @@ class FeedReader(Aside):
             self._cursor, has_more = last["next_cursor"], last["has_more"]
 
     def problems(self, database_url: str, client_key: str) -> list[str]:
-        """What a replica fed by this reader got wrong: versions out of order or twice, rows that are not the tables'."""
-        found = []
+        """Errors of the replica: versions out of order or repeated, rows that differ from the tables."""
+        problems = []
         if self.versions != sorted(set(self.versions)):
-            found.append("the feed sent a version twice or out of order")
-        held = {key: (line["version"], line["op"] == "delete") for key, line in self.replica.items()}
+            problems.append("the feed sent a version twice or out of order")
+        replica = {key: (line["version"], line["op"] == "delete") for key, line in self.replica.items()}
         with psycopg.connect(database_url) as connection:
-            for name in sorted({entity for entity, _ in held}):
+            for name in sorted({entity for entity, _ in replica}):
                 rows = connection.execute(
                     f"SELECT id, version, deleted_at IS NOT NULL FROM jira_{name} JOIN installations USING (tenant_id)"
                     " WHERE client_key = %s",
                     (client_key,),
                 ).fetchall()
-                stored = {(name, known): (version, is_gone) for known, version, is_gone in rows}
-                theirs = {key: value for key, value in held.items() if key[0] == name}
-                wrong = [key for key in stored.keys() | theirs.keys() if stored.get(key) != theirs.get(key)]
-                found += [f"{key}: the feed's {theirs.get(key)}, the tables' {stored.get(key)}" for key in wrong[:3]]
-        return found
+                tables = {(name, row_id): (version, is_gone) for row_id, version, is_gone in rows}
+                feed = {key: value for key, value in replica.items() if key[0] == name}
+                wrong = [key for key in tables.keys() | feed.keys() if tables.get(key) != feed.get(key)]
+                problems += [f"{key}: the feed's {feed.get(key)}, the tables' {tables.get(key)}" for key in wrong[:3]]
+        return problems
 
 
 @dataclass(frozen=True)
@@ -154,39 +154,39 @@ def figure(values: list[int]) -> Figure:
     """The figure of some durations."""
     if not values:
         return Figure(0, 0, 0, 0)
-    ordered = sorted(values)
+    ordered_values = sorted(values)
 
     def at(share: float) -> int:
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return ordered_values[min(len(ordered_values) - 1, int(share * len(ordered_values)))]
 
-    return Figure(len(ordered), at(0.5), at(0.95), ordered[-1])
+    return Figure(len(ordered_values), at(0.5), at(0.95), ordered_values[-1])
 
 
 @dataclass
 class Latencies:
-    """From change to row, and from delivery to row, of every delivery that named an issue and arrived."""
+    """Milliseconds from change to row and from delivery to row, for every arrived delivery that names an issue."""
 
     from_change: list[int] = field(default_factory=list)
     from_delivery: list[int] = field(default_factory=list)
-    """Without those whose change a row showed before they arrived."""
-    never: list[str] = field(default_factory=list)
+    """Without deliveries that arrived after a row had shown their change."""
+    without_row: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, deliveries: list[dict[str, Any]], watch: RowWatch) -> Latencies:
-        """Hold what was delivered against what was seen."""
-        made = cls()
-        for each in deliveries:
-            if each["receivedAt"] is None or each["issueId"] is None:
+        """Match deliveries with the rows that showed them."""
+        latencies = cls()
+        for delivery in deliveries:
+            if delivery["receivedAt"] is None or delivery["issueId"] is None:
                 continue
-            is_deletion = each["event"] == "jira:issue_deleted"
-            shown = watch.shown_at(each["issueId"], _GONE if is_deletion else each["updated"])
-            if shown is None:
-                made.never.append(f"{each['event']} of {each['issueId']}")
+            is_deletion = delivery["event"] == "jira:issue_deleted"
+            shown_at = watch.shown_at(delivery["issueId"], _DELETION_TIME if is_deletion else delivery["updated"])
+            if shown_at is None:
+                latencies.without_row.append(f"{delivery['event']} of {delivery['issueId']}")
                 continue
-            made.from_change.append(shown - each["madeAt"])
-            if shown > each["receivedAt"]:
-                made.from_delivery.append(shown - each["receivedAt"])
-        return made
+            latencies.from_change.append(shown_at - delivery["madeAt"])
+            if shown_at > delivery["receivedAt"]:
+                latencies.from_delivery.append(shown_at - delivery["receivedAt"])
+        return latencies
 
 
 __all__ = ["Aside", "FeedReader", "Figure", "Latencies", "RowWatch", "figure"]

@@ -1,4 +1,4 @@
-"""How much processor time each part of a run used: what a busy machine cannot distort."""
+"""Processor time of each part of a run, a figure that a busy machine cannot distort."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PROC = Path("/proc")
 
 
 def seconds(roots: Mapping[str, int]) -> dict[str, float]:
-    """User and system seconds so far of each root process and all its descendants that live, by name."""
+    """User and system seconds of each root process and its living descendants, by name."""
     stats = dict(_stats())
     children: dict[int, list[int]] = {}
     for pid, (parent, _) in stats.items():
@@ -23,12 +23,12 @@ def seconds(roots: Mapping[str, int]) -> dict[str, float]:
 
 
 def _sum(root: int, stats: Mapping[int, tuple[int, float]], children: Mapping[int, list[int]]) -> float:
-    waiting, total = [root], 0.0
-    while waiting:
-        pid = waiting.pop()
+    pids, total = [root], 0.0
+    while pids:
+        pid = pids.pop()
         if pid in stats:
             total += stats[pid][1]
-            waiting += children.get(pid, [])
+            pids += children.get(pid, [])
     return total
 
 
@@ -39,7 +39,7 @@ def _stats() -> Iterable[tuple[int, tuple[int, float]]]:
         try:
             text = (folder / "stat").read_text()
         except OSError:
-            continue  # it has just ended
+            continue  # the process has just ended
         values = text.rsplit(") ", 1)[1].split()
         # state, parent, …; 11 to 14 are user and system time, of itself and of children it has waited for
         yield int(folder.name), (int(values[1]), sum(map(int, values[11:15])) / _TICK)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox import Options, Site, serve
-from tests.soak import duties
+from tests.soak import time_travel
 from tests.story.processes import wait_for
 
 if TYPE_CHECKING:
@@ -73,9 +73,11 @@ class Tale:
     def do(self, *names: str) -> None:
         """Have duties done, one after the other, and wait for what they ask for."""
         for name in names:
-            before = duties.begun(self.database_url, self.site.client_key)[name]
-            duties.have_due(self.database_url, self.site.client_key, name)
-            wait_for(lambda n=name, b=before: duties.begun(self.database_url, self.site.client_key)[n] > b, 60)  # type: ignore[misc]  # mypy sees parameters
+            before = time_travel.last_starts(self.database_url, self.site.client_key)[name]
+            time_travel.make_due(self.database_url, self.site.client_key, name)
+            wait_for(
+                lambda n=name, b=before: time_travel.last_starts(self.database_url, self.site.client_key)[n] > b, 60
+            )  # type: ignore[misc]  # mypy sees parameters
             wait_for(lambda n=name: self.is_done(n), 60, self.app.tail)  # type: ignore[misc]  # mypy sees a parameter
 
     def is_done(self, name: str) -> bool:
@@ -85,7 +87,7 @@ class Tale:
         return not runs or runs[0]["finished_at"] is not None
 
     def hours_pass(self, hours: float = 2) -> None:
-        duties.let_pass(self.database_url, self.site.client_key, hours)
+        time_travel.age(self.database_url, self.site.client_key, hours)
 
     def week_passes(self) -> None:
         """All ids are swept once more, and what was not seen is looked for twice, hours apart."""
@@ -109,7 +111,12 @@ def tell(app: RunningApp, install_key: SiteKey, story_database_url: str) -> Iter
         app.wait_until_verified(integration)
         tale = Tale(app, site, integration, story_database_url)
         # The clock's next round gives the site its duties.
-        wait_for(lambda: set(duties.KEEPING) <= duties.begun(story_database_url, site.client_key).keys(), 60)
+        wait_for(
+            lambda: (
+                set(time_travel.FRESHNESS_JOBS) <= time_travel.last_starts(story_database_url, site.client_key).keys()
+            ),
+            60,
+        )
         tale.listen()
         return tale
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from tests.soak import duties
+from tests.soak import time_travel
 from tests.story.processes import wait_for
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def polled(app: RunningApp, a_site: Callable[..., Site], story_database_url: str
 
     def poll_on(client_key: str) -> None:
         while not over.wait(2):
-            duties.have_due(story_database_url, client_key, "poll")
+            time_travel.make_due(story_database_url, client_key, "poll")
 
     def made(**given: Any) -> Site:
         site = a_site(**given)
