@@ -1,4 +1,4 @@
-"""Premises that every kind of test may name: real servers, started once a run, and a runtime on them."""
+"""Fixtures for all tests: real servers, started once per run, and a runtime that uses them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ KEY = base64.b64encode(b"k" * 32).decode()
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """A real PostgreSQL and a real Valkey for this run."""
-    with embedded.running(tmp_path_factory.mktemp("servers"), postgres=True, valkey=True) as started:
-        yield started
+    with embedded.running(tmp_path_factory.mktemp("servers"), postgres=True, valkey=True) as servers:
+        yield servers
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def redis_url(servers: Servers) -> str:
 
 @pytest.fixture(scope="session")
 def database_url(servers: Servers) -> str:
-    """A database at the newest schema, shared by all tests: each makes tenants of its own."""
+    """A database with the newest schema. All tests share it, with tenants of their own."""
     url = str(servers.database_url)
     runner.upgrade(url)
     return url
@@ -49,14 +49,14 @@ def database_url(servers: Servers) -> str:
 
 @pytest.fixture
 def empty_database_url(servers: Servers) -> Iterator[str]:
-    """A database without anything in it."""
+    """An empty database, dropped after the test."""
     url = str(servers.database_url)
     name = f"empty_{secrets.token_hex(6)}"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     yield url.replace("/sei_connect?", f"/{name}?")
     with psycopg.connect(url, autocommit=True) as connection:
-        # The server's own autovacuum may be at work in it, and only its owner may end that.
+        # Autovacuum may be busy in it; only the server's owner may end that.
         for _ in range(50):
             with suppress(psycopg.errors.InsufficientPrivilege):
                 connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
@@ -65,8 +65,8 @@ def empty_database_url(servers: Servers) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def a_settings(**given: object) -> Settings:
-    """Settings as in production, but for sites and keys on this machine."""
+def a_settings(**overrides: object) -> Settings:
+    """Settings as in production, except for sites and keys on this machine."""
     values: dict[str, object] = {
         "environment": "development",
         "base_url": BASE_URL,
@@ -74,7 +74,7 @@ def a_settings(**given: object) -> Settings:
         "site_hosts": ("*.atlassian.net", "http://127.0.0.1:*"),
         "install_keys_url": "http://127.0.0.1:9/unreachable",
     }
-    return Settings(**(values | given))  # type: ignore[arg-type]  # the test names real settings
+    return Settings(**(values | overrides))  # type: ignore[arg-type]  # the caller names existing settings
 
 
 @pytest.fixture(scope="session")
@@ -84,16 +84,16 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="session")
 def parts(settings: Settings, database_url: str, redis_url: str) -> Iterator[Runtime]:
-    """A whole runtime on the real servers."""
-    made = runtime.assemble(settings, database_url=database_url, redis_url=redis_url)
-    yield made
-    made.store.engine.dispose()
-    made.redis.close()
+    """A complete runtime on the real servers."""
+    runtime_parts = runtime.assemble(settings, database_url=database_url, redis_url=redis_url)
+    yield runtime_parts
+    runtime_parts.store.engine.dispose()
+    runtime_parts.redis.close()
 
 
 @pytest.fixture(scope="session")
 def recordings() -> Path:
-    """The recorded payloads; a test that needs them is skipped by name where they are not beside the checkout."""
+    """The recorded payloads. Tests that need them are skipped without ../shared beside the checkout."""
     if not (DEFAULT_RECORDINGS / "index.json").is_file():
         pytest.skip(f"there are no recordings in {DEFAULT_RECORDINGS}")
     return DEFAULT_RECORDINGS

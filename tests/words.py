@@ -1,8 +1,8 @@
-"""`make words`: take what is marked for translation out of the source, into the catalogues of the other languages.
+"""`make words`: extract translatable strings from the source into the catalogues of the other languages.
 
-    python -m tests.words      update every .po below app/web/translations, and compile it
+    python -m tests.words      update and compile every .po below app/web/translations
 
-Babel does the work; this says where words stand and by which names they are marked.
+Babel does the work; this module names the source files and the marker functions.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ ROOT = Path(__file__).parents[1]
 WEB = ROOT / "app" / "web"
 TRANSLATIONS = WEB / "translations"
 KEYWORDS = {**DEFAULT_KEYWORDS, "N_": None}
-NEVER = datetime(2026, 1, 1, tzinfo=UTC)
-"""The date in every catalogue: one that moves would change files in which no word has changed."""
+FIXED_DATE = datetime(2026, 1, 1, tzinfo=UTC)
+"""The date in every catalogue; the current date would change files on every run."""
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
 
 
 def extracted() -> Catalog:
-    """Every marked word with the files it stands in."""
-    found = Catalog(charset="utf-8")
+    """Every marked string with its files."""
+    catalog = Catalog(charset="utf-8")
     for name, _, message, comments, context in extract_from_dir(WEB, METHODS, keywords=KEYWORDS):
-        found.add(message, locations=[(f"app/web/{name}", 0)], auto_comments=comments, context=context)
-    return found
+        catalog.add(message, locations=[(f"app/web/{name}", 0)], auto_comments=comments, context=context)
+    return catalog
 
 
 def path_of(language: str) -> Path:
@@ -48,9 +48,9 @@ def load(language: str) -> Catalog:
 
 def compiled(catalog: Catalog) -> bytes:
     """The catalogue as gettext reads it."""
-    written = BytesIO()
-    write_mo(written, catalog)
-    return written.getvalue()
+    output = BytesIO()
+    write_mo(output, catalog)
+    return output.getvalue()
 
 
 def main() -> int:
@@ -59,17 +59,17 @@ def main() -> int:
         catalog.update(extracted(), no_fuzzy_matching=True)
         catalog.obsolete.clear()
         catalog.fuzzy, catalog.project, catalog.version = False, "SEI Connect for Jira", "1"
-        catalog.creation_date = catalog.revision_date = NEVER
+        catalog.creation_date = catalog.revision_date = FIXED_DATE
         catalog.header_comment = (
             f"# {Locale.parse(language).english_name} of SEI Connect for Jira. `make words` keeps this file up to date."
         )
         path_of(language).parent.mkdir(parents=True, exist_ok=True)
-        written = BytesIO()
-        write_po(written, catalog, width=120, no_location=True, omit_header=False, sort_output=True)
-        path_of(language).write_bytes(written.getvalue())
+        output = BytesIO()
+        write_po(output, catalog, width=120, no_location=True, omit_header=False, sort_output=True)
+        path_of(language).write_bytes(output.getvalue())
         path_of(language).with_suffix(".mo").write_bytes(compiled(load(language)))
-        missing = [message.id for message in catalog if message.id and not message.string]
-        sys.stdout.write(f"{language}: {len(catalog)} words, {len(missing)} not translated\n")
+        untranslated_ids = [message.id for message in catalog if message.id and not message.string]
+        sys.stdout.write(f"{language}: {len(catalog)} words, {len(untranslated_ids)} not translated\n")
     return 0
 
 

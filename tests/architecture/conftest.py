@@ -1,4 +1,4 @@
-"""The whole web application on servers that are not there: whatever asks them fails the test."""
+"""The whole web application on unreachable servers: every attempt to connect fails the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The project's source as the rules look at it."""
+"""Access to the project's source for the rules."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ ROOT = Path(__file__).parents[2]
 
 
 def modules(*folders: str) -> Iterator[Path]:
-    """Every module below some folders, relative to the root; generated migrations are not written by hand."""
+    """Every module below some folders, relative to the root, without generated migrations."""
     for folder in folders:
-        found = sorted((ROOT / folder).rglob("*.py"))
-        assert found, f"nothing below {folder}"
-        yield from (path.relative_to(ROOT) for path in found if "versions" not in path.parts)
+        paths = sorted((ROOT / folder).rglob("*.py"))
+        assert paths, f"nothing below {folder}"
+        yield from (path.relative_to(ROOT) for path in paths if "versions" not in path.parts)
 
 
 @cache
@@ -28,7 +28,7 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def calls(path: Path) -> Iterator[tuple[str, int]]:
-    """The name and line of everything that a module calls: `b` of `a.b()`."""
+    """Name and line of every call in a module: `b` of `a.b()`."""
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Attribute):

@@ -1,4 +1,4 @@
-"""Default deny: every route stands behind the one door that its blueprint names, and the door is asked first."""
+"""Default deny: every route is behind the one door that its blueprint names, and the door checks first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask_openapi3 import OpenAPI
 
-PROMISED = [  # README, "HTTP"
+DOCUMENTED_ROUTES = [  # README, "HTTP"
     ("GET", "/atlassian-connect.json", Door.PUBLIC),
     ("POST", "/connect/installed", Door.LIFECYCLE),
     ("POST", "/connect/uninstalled", Door.LIFECYCLE),
@@ -56,15 +56,15 @@ def blueprint_of(endpoint: str) -> str | None:
 
 
 def unguarded(app: Flask) -> list[str]:
-    """Routes that no door guards: outside of a blueprint, or in one that names no door or has no check."""
-    found = []
+    """Unguarded routes: outside a blueprint, or in a blueprint without a door or a check."""
+    routes = []
     for rule in app.url_map.iter_rules():
         blueprint = blueprint_of(rule.endpoint)
         checks = app.before_request_funcs.get(blueprint, [])
         is_first = bool(checks) and checks[0].__qualname__.startswith("trusts.")
         if blueprint not in DOORS or not is_first:
-            found.append(f"{rule.rule} ({rule.endpoint})")
-    return found
+            routes.append(f"{rule.rule} ({rule.endpoint})")
+    return routes
 
 
 def door_of(app: Flask, method: str, path: str) -> Door:
@@ -95,14 +95,14 @@ def test_no_blueprint_has_two_doors(app: OpenAPI) -> None:
         assert len(guards) == (0 if name is None else 1), name
 
 
-@pytest.mark.parametrize(("method", "path", "door"), PROMISED, ids=lambda part: str(part)[:60])
+@pytest.mark.parametrize(("method", "path", "door"), DOCUMENTED_ROUTES, ids=lambda part: str(part)[:60])
 def test_promised_routes_are_there_behind_the_promised_door(app: OpenAPI, method: str, path: str, door: Door) -> None:
     assert door_of(app, method, path) is door
 
 
 def test_what_is_public_is_listed_with_its_reason(app: OpenAPI) -> None:
-    served = {blueprint_of(rule.endpoint) for rule in app.url_map.iter_rules()}
-    assert {name for name in served if name and DOORS[name] is Door.PUBLIC} == set(PUBLIC)
+    blueprints = {blueprint_of(rule.endpoint) for rule in app.url_map.iter_rules()}
+    assert {name for name in blueprints if name and DOORS[name] is Door.PUBLIC} == set(PUBLIC)
 
 
 def test_pages_take_get_only(app: OpenAPI) -> None:
@@ -113,13 +113,13 @@ def test_pages_take_get_only(app: OpenAPI) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE", "PUT"])
 def test_nobody_gets_in_without_proof_and_no_server_is_asked(app: OpenAPI, method: str) -> None:
-    """The servers are unreachable here, so an answer also shows that nothing was asked of them."""
-    tried = 0
+    """The servers are unreachable here: an answer also proves that no server was asked."""
+    count = 0
     for rule in app.url_map.iter_rules():
         door = DOORS[blueprint_of(rule.endpoint) or ""]
         if door is Door.PUBLIC or method not in (rule.methods or set()):
             continue
-        tried += 1
+        count += 1
         path = rule.rule.replace("<name>", "x").replace("<known>", "x").replace("<integration_id>", "x")
         answer = app.test_client().open(path, method=method)
         if door is Door.CONSOLE:
@@ -127,7 +127,7 @@ def test_nobody_gets_in_without_proof_and_no_server_is_asked(app: OpenAPI, metho
         else:
             assert answer.status_code == 401, path
             assert "WWW-Authenticate" in answer.headers
-    assert tried or method == "PUT"
+    assert count or method == "PUT"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])

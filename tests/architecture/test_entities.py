@@ -1,4 +1,4 @@
-"""Adding an entity is adding one file; these rules see that the file is whole."""
+"""Adding an entity means adding one file; these rules check its completeness."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.architecture.source import ROOT
 if TYPE_CHECKING:
     from app.catalog.language import Entity
 
-ENTITIES = [pytest.param(found, id=name) for name, found in all_entities().items()]
+ENTITIES = [pytest.param(entity, id=name) for name, entity in all_entities().items()]
 
 
 def test_a_file_is_an_entity_of_its_name() -> None:
@@ -21,18 +21,18 @@ def test_a_file_is_an_entity_of_its_name() -> None:
     assert files == set(all_entities())
 
 
-@pytest.mark.parametrize("found", ENTITIES)
-def test_an_entity_has_an_example_with_a_body_and_every_column(found: Entity) -> None:
-    assert found.example.body
-    assert list(found.example.row) == [column.name for column in found.columns]
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_an_entity_has_an_example_with_a_body_and_every_column(entity: Entity) -> None:
+    assert entity.example.body
+    assert list(entity.example.row) == [column.name for column in entity.columns]
 
 
-@pytest.mark.parametrize("found", ENTITIES)
-def test_an_entity_says_what_it_is(found: Entity) -> None:
-    source = (ROOT / Path("app/catalog/entities") / f"{found.name}.py").read_text(encoding="utf-8")
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_an_entity_says_what_it_is(entity: Entity) -> None:
+    source = (ROOT / Path("app/catalog/entities") / f"{entity.name}.py").read_text(encoding="utf-8")
     assert source.startswith('"""')
 
 
-@pytest.mark.parametrize("found", ENTITIES)
-def test_an_entitys_events_are_named_once(found: Entity) -> None:
-    assert len(set(found.webhooks)) == len(found.webhooks)
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_an_entitys_events_are_named_once(entity: Entity) -> None:
+    assert len(set(entity.webhooks)) == len(entity.webhooks)

@@ -1,4 +1,4 @@
-"""Tenants are kept apart by construction; who steps out of it is listed."""
+"""Tenants are isolated by construction; exceptions are listed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.architecture.source import calls, modules, tree_of
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
-UNRESTRICTED = {
+EXEMPT_FILES = {
     "app/integrations/accounts.py": "an API key is looked up before anybody knows whose it is",
     "app/tenants/keyring.py": "a client key is looked up before anybody knows whose it is; rotation is of all secrets",
     "app/tenants/install_key_cache.py": "install keys are Atlassian's, the same for all",
@@ -25,8 +25,8 @@ UNRESTRICTED = {
     "app/web/serve.py": "the bootstrap account is made before there is any",
     "workers/upkeep.py": "the sweep looks for work of all tenants; erasure ends with the record itself",
 }
-"""Who may open a session that sees everything, each with its reason."""
-SHARED = {
+"""Files that may open an unrestricted session, each with its reason."""
+SHARED_TABLES = {
     "accounts": "SEI accounts are no tenant's",
     "api_keys": "belong to an SEI account",
     "tenants": "the record itself; isolated by its id",
@@ -34,32 +34,32 @@ SHARED = {
     "spent_tokens": "spent before a tenant is known; holds hashes",
     "install_keys": "Atlassian's public keys",
 }
-"""Tables that are not one tenant's, each with its reason."""
+"""Tables without a tenant, each with its reason."""
 
 
 def _tables() -> dict[str, Table]:
-    tables.entity_tables()  # they join the metadata when they are made
+    tables.entity_tables()  # adds them to the metadata
     return dict(METADATA.tables)
 
 
 def test_unrestricted_sessions_are_opened_only_where_listed() -> None:
-    found = {
+    files = {
         str(path) for path in modules("app", "workers") for name, _ in calls(path) if name == "unrestricted_unsafe"
     }
-    assert found - set(UNRESTRICTED) == set(), "bind the session to a tenant, or give a reason in this test"
-    assert set(UNRESTRICTED) - found == set(), "these do not need it any more"
+    assert files - set(EXEMPT_FILES) == set(), "bind the session to a tenant, or give a reason in this test"
+    assert set(EXEMPT_FILES) - files == set(), "these need no exception any more"
 
 
 def test_nobody_goes_around_the_sessions() -> None:
-    """An engine's own connections know no binding."""
-    found = {
+    """Connections from an engine are bound to no tenant."""
+    files = {
         str(path)
         for path in modules("app", "workers")
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Attribute | ast.Name)
         and (node.attr if isinstance(node, ast.Attribute) else node.id) in {"engine", "create_engine", "make_engine"}
     }
-    assert {path for path in found if not path.startswith("app/store/")} == set()
+    assert {path for path in files if not path.startswith("app/store/")} == set()
 
 
 @pytest.mark.parametrize("table", tables.tenant_owned(), ids=lambda table: table.name)
@@ -69,13 +69,13 @@ def test_a_tenants_table_has_the_tenant_first_in_its_key(table: Table) -> None:
 
 
 def test_every_table_is_a_tenants_or_is_listed_with_its_reason() -> None:
-    owned = {table.name for table in tables.tenant_owned()}
-    assert {name for name in _tables() if name not in owned} == set(SHARED)
+    names = {table.name for table in tables.tenant_owned()}
+    assert {name for name in _tables() if name not in names} == set(SHARED_TABLES)
 
 
 def test_a_table_with_a_tenant_is_a_tenants() -> None:
-    owned = {table.name for table in tables.tenant_owned()}
-    assert {name for name, table in _tables().items() if "tenant_id" in table.c and name not in owned} == {
+    names = {table.name for table in tables.tenant_owned()}
+    assert {name for name, table in _tables().items() if "tenant_id" in table.c and name not in names} == {
         "integrations"
     }
 

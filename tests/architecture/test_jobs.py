@@ -1,4 +1,4 @@
-"""Every job is a function that exists, on a queue that is served, with arguments that are JSON ids."""
+"""Every job is an existing function, on a served queue, with JSON ids as arguments."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ SPECS = [pytest.param(spec, id=spec.name) for spec in jobs.ALL]
 
 
 def function_of(spec: JobSpec) -> Callable[..., object]:
-    """The job function as a worker finds it."""
+    """The job function as a worker imports it."""
     module, _, name = spec.path.rpartition(".")
-    found: Callable[..., object] = getattr(import_module(module), name)
-    return found
+    function: Callable[..., object] = getattr(import_module(module), name)
+    return function
 
 
 def work_of(spec: JobSpec) -> Callable[..., object]:
-    """The function below the one wrapper, which hides its parameters from RQ."""
-    found: Callable[..., object] = inspect.getclosurevars(function_of(spec)).nonlocals["work"]
-    return found
+    """The function inside the wrapper, which hides its parameters from RQ."""
+    function: Callable[..., object] = inspect.getclosurevars(function_of(spec)).nonlocals["work"]
+    return function
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -47,10 +47,12 @@ def test_a_job_resolves_to_a_wrapped_function(spec: JobSpec) -> None:
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_a_job_takes_the_runtime_and_then_ids(spec: JobSpec) -> None:
-    first, *rest = inspect.signature(work_of(spec)).parameters.values()
+    first, *parameters = inspect.signature(work_of(spec)).parameters.values()
     assert (first.name, first.annotation) == ("runtime", "Runtime")
-    assert [each.name for each in rest if each.annotation not in {"str", "int"}] == []
-    assert [each.name for each in rest if each.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD] == []
+    assert [parameter.name for parameter in parameters if parameter.annotation not in {"str", "int"}] == []
+    assert [
+        parameter.name for parameter in parameters if parameter.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD
+    ] == []
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -59,33 +61,35 @@ def test_a_job_has_time_but_not_for_ever(spec: JobSpec) -> None:
 
 
 def test_every_job_that_is_declared_is_listed_once() -> None:
-    declared = [value for value in vars(jobs).values() if isinstance(value, jobs.JobSpec)]
-    assert sorted(spec.name for spec in declared) == sorted(spec.name for spec in jobs.ALL)
+    specs = [value for value in vars(jobs).values() if isinstance(value, jobs.JobSpec)]
+    assert sorted(spec.name for spec in specs) == sorted(spec.name for spec in jobs.ALL)
     assert len({spec.name for spec in jobs.ALL}) == len(jobs.ALL)
     assert len({spec.path for spec in jobs.ALL}) == len(jobs.ALL)
 
 
 def test_every_job_function_is_declared() -> None:
-    written = {
+    paths = {
         f"{'.'.join(path.with_suffix('').parts)}.{node.name}"
         for path in modules("workers")
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.FunctionDef)
-        and any(isinstance(each, ast.Name) and each.id == "job" for each in node.decorator_list)
+        and any(isinstance(decorator, ast.Name) and decorator.id == "job" for decorator in node.decorator_list)
     }
-    assert written == {spec.path for spec in jobs.ALL}
+    assert paths == {spec.path for spec in jobs.ALL}
 
 
 def test_every_job_is_asked_for_by_somebody() -> None:
     names = {name for name, value in vars(jobs).items() if isinstance(value, jobs.JobSpec)}
-    used = {
+    names_in_use = {
         node.attr
         for path in modules("app", "workers")
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "jobs"
     }
-    by_the_clock = {name for name in names if any(each.spec is getattr(jobs, name) for each in BY_THE_CLOCK)}
-    assert names - used - by_the_clock == set()
+    by_the_clock = {
+        name for name in names if any(periodic_job.spec is getattr(jobs, name) for periodic_job in BY_THE_CLOCK)
+    }
+    assert names - names_in_use - by_the_clock == set()
 
 
 def test_every_lane_is_served_in_its_order() -> None:
@@ -108,10 +112,10 @@ def test_nobody_but_jobs_opens_a_queue_with_another_serializer() -> None:
     for path in modules("app", "workers"):
         tree = tree_of(path)
         only_for_types = {
-            id(each)
+            id(statement)
             for node in tree.body
             if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-            for each in node.body
+            for statement in node.body
         }
         names = {
             alias.name

@@ -1,4 +1,4 @@
-"""docs/security.md names tests that exist, and says nothing of the place where it was written."""
+"""docs/security.md refers to existing tests and reveals nothing about the machine on which it was written."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ TEXT = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 
 
 def test_every_file_it_names_is_there() -> None:
-    named = set(re.findall(r"`((?:tests|app|docs|bench)/[\w./-]+)`", TEXT))
-    assert len(named) > 20
-    assert {path for path in named if not (ROOT / path).exists()} == set()
+    paths = set(re.findall(r"`((?:tests|app|docs|bench)/[\w./-]+)`", TEXT))
+    assert len(paths) > 20
+    assert {path for path in paths if not (ROOT / path).exists()} == set()
 
 
 def test_every_promise_names_a_file_that_holds_it() -> None:

@@ -27,7 +27,7 @@ def test_the_readme_names_no_setting_that_is_none() -> None:
 
 
 def test_the_environment_is_read_in_one_place() -> None:
-    found = set()
+    files = set()
     for path in modules("app", "workers"):
         for node in ast.walk(tree_of(path)):
             is_read = isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv", "putenv"}
@@ -35,8 +35,8 @@ def test_the_environment_is_read_in_one_place() -> None:
             is_import = isinstance(node, ast.ImportFrom) and node.module == "os"
             is_import = is_import and any(alias.name in {"environ", "getenv"} for alias in node.names)  # type: ignore[attr-defined]
             if is_read or is_import:
-                found.add(str(path))
-    assert found - {"app/config.py"} == set(READERS)
+                files.add(str(path))
+    assert files - {"app/config.py"} == set(READERS)
 
 
 def test_those_who_hand_the_environment_on_hand_it_on_whole() -> None:

@@ -1,7 +1,7 @@
-"""`make audit`: ask the advisory databases about every locked version, where a network lets us.
+"""`make audit`: check every locked version against the advisory databases, if the network allows.
 
-Exit status 0: nothing known, or nobody could be asked (it says which); 1: something is known. The floor that holds
-without a network is `advisories.json`.
+Exit status 0: no known vulnerability, or no answer (the output says which); 1: known vulnerabilities. `advisories.json`
+is the minimum that holds without a network.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ LOCK = "requirements-dev.lock"
 
 
 def findings(output: str) -> list[str] | None:
-    """What an audit found, or None where its output is no answer."""
+    """Vulnerabilities in an audit's output; None if the output is no answer."""
     try:
         dependencies = json.loads(output)["dependencies"]
     except (ValueError, KeyError, TypeError):
         return None
     return [
-        f"{each['name']} {each['version']}: {found['id']} ({', '.join(found['aliases'])}),"
-        f" fixed in {', '.join(found['fix_versions'])}"
-        for each in dependencies
-        for found in each.get("vulns", ())
+        f"{dependency['name']} {dependency['version']}: {vulnerability['id']} ({', '.join(vulnerability['aliases'])}),"
+        f" fixed in {', '.join(vulnerability['fix_versions'])}"
+        for dependency in dependencies
+        for vulnerability in dependency.get("vulns", ())
     ]
 
 
@@ -35,16 +35,18 @@ def main() -> int:
     uv = Path(sys.executable).with_name("uv")
     command = [uv, "tool", "run", TOOL, "--no-deps", "--disable-pip", "--format", "json", "-r", LOCK]
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        output, trouble = done.stdout, done.stderr
+        process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        output, trouble = process.stdout, process.stderr
     except OSError as error:
         output, trouble = "", str(error)
-    found = findings(output)
-    if found is None:
+    known_vulnerabilities = findings(output)
+    if known_vulnerabilities is None:
         sys.stdout.write(f"NOT AUDITED: no answer from {TOOL}.\n{trouble[-2000:]}\n")
         return 0
-    sys.stdout.write("\n".join([*found, f"{len(found)} known vulnerabilities in {LOCK}."]) + "\n")
-    return 1 if found else 0
+    sys.stdout.write(
+        "\n".join([*known_vulnerabilities, f"{len(known_vulnerabilities)} known vulnerabilities in {LOCK}."]) + "\n"
+    )
+    return 1 if known_vulnerabilities else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What we depend on is named, locked with hashes, complete, and not known to be vulnerable. No network is asked."""
+"""Dependencies are declared, locked with hashes, complete, and free of known vulnerabilities. Works without a network."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tests.architecture.dependencies import audit
 from tests.architecture.source import ROOT, modules, tree_of
 
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-RUNTIME = [Requirement(each) for each in PYPROJECT["project"]["dependencies"]]
-DEV = [Requirement(each) for each in PYPROJECT["dependency-groups"]["dev"]]
-NAMED = {"requirements.lock": RUNTIME, "requirements-dev.lock": [*RUNTIME, *DEV]}
-OURS = {"app", "workers", "sandbox", "tests", "bench"}
+RUNTIME = [Requirement(line) for line in PYPROJECT["project"]["dependencies"]]
+DEV = [Requirement(line) for line in PYPROJECT["dependency-groups"]["dev"]]
+REQUIREMENTS = {"requirements.lock": RUNTIME, "requirements-dev.lock": [*RUNTIME, *DEV]}
+OWN_PACKAGES = {"app", "workers", "sandbox", "tests", "bench"}
 ADVISORIES: dict[str, Any] = json.loads(Path(__file__).with_name("advisories.json").read_text(encoding="utf-8"))
-_PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+?)( ; (?P<marker>.+))?")
+_PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+?)( ; (?P<marker>.+))?")
 
 
 class Pin(NamedTuple):
@@ -42,32 +42,32 @@ class Pin(NamedTuple):
 
     @property
     def is_for_us(self) -> bool:
-        """Whether it is installed where this test runs."""
+        """Whether the marker matches the environment of this test."""
         return not self.marker or Marker(self.marker).evaluate()
 
 
 @cache
 def pins(lock: str) -> tuple[Pin, ...]:
-    """The lines of a lock. Fails on whatever is not an exact version with hashes."""
-    found = []
+    """The lines of a lock. Fails on any line but an exact version with hashes."""
+    result = []
     text = (ROOT / lock).read_text(encoding="utf-8")
     plain = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
     for line in plain.replace("\\\n", " ").splitlines():
         if not line.strip():
             continue
-        pinned, *hashes = [part.strip() for part in line.split("--hash=")]
-        match = _PINNED.fullmatch(pinned)
-        assert match is not None, f"{lock}: {pinned!r} is not an exact version"
-        found.append(Pin(canonicalize_name(match["name"]), match["version"], match["marker"] or "", frozenset(hashes)))
-    return tuple(found)
+        version, *hashes = [part.strip() for part in line.split("--hash=")]
+        match = _PIN.fullmatch(version)
+        assert match is not None, f"{lock}: {version!r} is not an exact version"
+        result.append(Pin(canonicalize_name(match["name"]), match["version"], match["marker"] or "", frozenset(hashes)))
+    return tuple(result)
 
 
-LOCKS = pytest.mark.parametrize("lock", NAMED)
+LOCKS = pytest.mark.parametrize("lock", REQUIREMENTS)
 
 
 @LOCKS
 def test_every_line_of_a_lock_has_hashes(lock: str) -> None:
-    assert len(pins(lock)) > len(NAMED[lock])
+    assert len(pins(lock)) > len(REQUIREMENTS[lock])
     weak = {
         pin.name
         for pin in pins(lock)
@@ -78,43 +78,44 @@ def test_every_line_of_a_lock_has_hashes(lock: str) -> None:
 
 @LOCKS
 def test_a_lock_names_no_registry(lock: str) -> None:
-    """Where packages come from is the operator's choice; an address of ours would leave this machine."""
+    """The package index is the operator's choice."""
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert re.findall(r"://|--(?:extra-)?index-url|--find-links|--trusted-host| @ |-e ", text) == []
 
 
 @LOCKS
 def test_a_lock_holds_what_is_named_in_a_version_that_is_wanted(lock: str) -> None:
-    held = {pin.name: Version(pin.version) for pin in pins(lock) if pin.is_for_us}
+    versions = {pin.name: Version(pin.version) for pin in pins(lock) if pin.is_for_us}
     wrong = [
-        str(wanted)
-        for wanted in NAMED[lock]
-        if canonicalize_name(wanted.name) not in held or held[canonicalize_name(wanted.name)] not in wanted.specifier
+        str(requirement)
+        for requirement in REQUIREMENTS[lock]
+        if canonicalize_name(requirement.name) not in versions
+        or versions[canonicalize_name(requirement.name)] not in requirement.specifier
     ]
     assert wrong == [], "run `make lock`"
 
 
 @LOCKS
 def test_a_lock_holds_all_that_is_needed_and_nothing_else(lock: str) -> None:
-    """Followed through the metadata of what is installed here, extras and markers included."""
-    held = {pin.name: pin.version for pin in pins(lock) if pin.is_for_us}
-    waiting = [(canonicalize_name(each.name), frozenset(each.extras)) for each in NAMED[lock]]
-    seen: set[tuple[str, frozenset[str]]] = set()
-    missing, other_versions = set(), set()
-    while waiting:
-        name, extras = waiting.pop()
-        if (name, extras) in seen:
+    """Resolved through the metadata of the installed packages, extras and markers included."""
+    versions = {pin.name: pin.version for pin in pins(lock) if pin.is_for_us}
+    queue = [(canonicalize_name(requirement.name), frozenset(requirement.extras)) for requirement in REQUIREMENTS[lock]]
+    done_keys: set[tuple[str, frozenset[str]]] = set()
+    missing_names, other_versions = set(), set()
+    while queue:
+        name, extras = queue.pop()
+        if (name, extras) in done_keys:
             continue
-        seen.add((name, extras))
-        if name not in held:
-            missing.add(name)
-        elif _installed(name) != held[name]:
+        done_keys.add((name, extras))
+        if name not in versions:
+            missing_names.add(name)
+        elif _installed(name) != versions[name]:
             other_versions.add(name)
         else:
-            waiting += _needs(name, extras)
-    assert missing == set(), "run `make lock`"
+            queue += _needs(name, extras)
+    assert missing_names == set(), "run `make lock`"
     if not other_versions:
-        assert set(held) - {name for name, _ in seen} == set(), "nobody needs these"
+        assert set(versions) - {name for name, _ in done_keys} == set(), "no package needs these"
 
 
 def _installed(name: str) -> str | None:
@@ -125,55 +126,58 @@ def _installed(name: str) -> str | None:
 
 
 def _needs(name: str, extras: frozenset[str]) -> list[tuple[str, frozenset[str]]]:
-    wanted = [Requirement(each) for each in metadata.requires(name) or ()]
+    requirements = [Requirement(line) for line in metadata.requires(name) or ()]
     return [
-        (canonicalize_name(each.name), frozenset(each.extras))
-        for each in wanted
-        if each.marker is None or any(each.marker.evaluate({"extra": extra}) for extra in ("", *extras))
+        (canonicalize_name(requirement.name), frozenset(requirement.extras))
+        for requirement in requirements
+        if requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras))
     ]
 
 
 def test_tests_run_on_what_is_shipped() -> None:
-    """The runtime's lock is part of the other, line by line, hashes included."""
+    """The development lock contains every line of the runtime lock, hashes included."""
     assert set(pins("requirements.lock")) - set(pins("requirements-dev.lock")) == set()
 
 
 @pytest.mark.parametrize(
-    ("folders", "named"), [(("app", "workers", "sandbox"), RUNTIME), (("tests", "bench"), [*RUNTIME, *DEV])]
+    ("folders", "requirements"), [(("app", "workers", "sandbox"), RUNTIME), (("tests", "bench"), [*RUNTIME, *DEV])]
 )
-def test_every_import_is_of_a_package_that_is_named(folders: tuple[str, ...], named: list[Requirement]) -> None:
-    """What comes along with another package may leave with it."""
+def test_every_import_is_of_a_package_that_is_named(folders: tuple[str, ...], requirements: list[Requirement]) -> None:
+    """A transitive dependency may disappear with the package that brings it."""
     packages = metadata.packages_distributions()
-    known = {canonicalize_name(each.name) for each in named}
-    unnamed: dict[str, list[str]] = {}
+    known_names = {canonicalize_name(requirement.name) for requirement in requirements}
+    unknown_packages: dict[str, list[str]] = {}
     for path in modules(*folders):
-        for top in _imports(path) - sys.stdlib_module_names - OURS:
-            distributions = {canonicalize_name(each) for each in packages.get(top, [top])}
-            if not distributions & known:
-                unnamed.setdefault("/".join(sorted(distributions)), []).append(str(path))
-    assert unnamed == {}, "name these in pyproject.toml"
+        for top in _imports(path) - sys.stdlib_module_names - OWN_PACKAGES:
+            distributions = {canonicalize_name(name) for name in packages.get(top, [top])}
+            if not distributions & known_names:
+                unknown_packages.setdefault("/".join(sorted(distributions)), []).append(str(path))
+    assert unknown_packages == {}, "declare these in pyproject.toml"
 
 
 def _imports(path: Path) -> set[str]:
-    found = set()
+    names = set()
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.split(".")[0])
-    return found
+            names.add(node.module.split(".")[0])
+    return names
 
 
 # Advisories
 
 
-def vulnerable(held: dict[str, str]) -> list[str]:
-    """Which of some versions have a published advisory in our list."""
+def vulnerable(versions: dict[str, str]) -> list[str]:
+    """Versions with an advisory in our list."""
     return [
-        f"{each['package']} {held[each['package']]}: {each['id']}"
-        for each in ADVISORIES["advisories"]
-        if each["package"] in held
-        and any(SpecifierSet(some).contains(held[each["package"]], prereleases=True) for some in each["vulnerable"])
+        f"{advisory['package']} {versions[advisory['package']]}: {advisory['id']}"
+        for advisory in ADVISORIES["advisories"]
+        if advisory["package"] in versions
+        and any(
+            SpecifierSet(specifier).contains(versions[advisory["package"]], prereleases=True)
+            for specifier in advisory["vulnerable"]
+        )
     ]
 
 
@@ -184,17 +188,19 @@ def test_no_locked_version_is_known_to_be_vulnerable(lock: str) -> None:
 
 def test_the_list_is_dated_readable_and_about_what_we_use() -> None:
     assert date.fromisoformat(ADVISORIES["date"])
-    held = {pin.name for pin in pins("requirements-dev.lock")}
-    for each in ADVISORIES["advisories"]:
-        assert set(each) == {"package", "vulnerable", "id"}
-        assert each["package"] in held, f"{each['package']} is not locked any more"
-        assert re.fullmatch(r"CVE-\d{4}-\d{4,}|GHSA(-[0-9a-z]{4}){3}|PYSEC-\d{4}-\d+", each["id"])
-        assert all(SpecifierSet(some) for some in each["vulnerable"])
-    assert len({(each["package"], each["id"]) for each in ADVISORIES["advisories"]}) == len(ADVISORIES["advisories"])
+    names = {pin.name for pin in pins("requirements-dev.lock")}
+    for advisory in ADVISORIES["advisories"]:
+        assert set(advisory) == {"package", "vulnerable", "id"}
+        assert advisory["package"] in names, f"{advisory['package']} is not locked any more"
+        assert re.fullmatch(r"CVE-\d{4}-\d{4,}|GHSA(-[0-9a-z]{4}){3}|PYSEC-\d{4}-\d+", advisory["id"])
+        assert all(SpecifierSet(specifier) for specifier in advisory["vulnerable"])
+    assert len({(advisory["package"], advisory["id"]) for advisory in ADVISORIES["advisories"]}) == len(
+        ADVISORIES["advisories"]
+    )
 
 
 @pytest.mark.parametrize(
-    ("held", "found"),
+    ("versions", "finding"),
     [
         ({"pyjwt": "2.10.0"}, "pyjwt 2.10.0: CVE-2024-53861"),
         ({"flask": "3.1.0"}, "flask 3.1.0: CVE-2025-47278"),
@@ -203,8 +209,8 @@ def test_the_list_is_dated_readable_and_about_what_we_use() -> None:
     ],
     ids=str,
 )
-def test_the_list_would_find_an_old_version(held: dict[str, str], found: str) -> None:
-    assert found in vulnerable(held)
+def test_the_list_would_find_an_old_version(versions: dict[str, str], finding: str) -> None:
+    assert finding in vulnerable(versions)
 
 
 def test_the_list_does_not_find_a_fixed_version() -> None:

@@ -1,4 +1,4 @@
-"""The Connect descriptor promises what the issue asks for and what the app serves."""
+"""The Connect descriptor declares the required modules and the routes that the app serves."""
 
 from __future__ import annotations
 
@@ -21,23 +21,26 @@ if TYPE_CHECKING:
 RAW: dict[str, Any] = json.loads(DESCRIPTOR.read_text(encoding="utf-8"))
 MODULES: dict[str, Any] = RAW["modules"]
 PAGES = [*MODULES["generalPages"], MODULES["configurePage"], MODULES["postInstallPage"]]
-DECLARED = {hook["event"]: hook["url"] for hook in MODULES["webhooks"]}
-EVENTS = {  # Atlassian, "Webhooks": every event that Jira knows
-    *(f"jira:issue_{what}" for what in ("created", "updated", "deleted")),
+URL_OF = {hook["event"]: hook["url"] for hook in MODULES["webhooks"]}
+EVENTS = {  # all of Jira's events; source: Atlassian, "Webhooks"
+    *(f"jira:issue_{change}" for change in ("created", "updated", "deleted")),
     *("issue_property_set", "issue_property_deleted"),
-    *(f"{thing}_{what}" for thing in ("worklog", "comment") for what in ("created", "updated", "deleted")),
+    *(f"{thing}_{change}" for thing in ("worklog", "comment") for change in ("created", "updated", "deleted")),
     *("attachment_created", "attachment_deleted", "issuelink_created", "issuelink_deleted"),
-    *(f"{thing}_{what}" for thing in ("issuetype", "user", "board") for what in ("created", "updated", "deleted")),
-    *(f"project_{what}" for what in ("created", "updated", "deleted", "soft_deleted", "restored_deleted", "archived")),
+    *(f"{thing}_{change}" for thing in ("issuetype", "user", "board") for change in ("created", "updated", "deleted")),
+    *(
+        f"project_{change}"
+        for change in ("created", "updated", "deleted", "soft_deleted", "restored_deleted", "archived")
+    ),
     *("project_restored_archived", "board_configuration_changed"),
     *(
-        f"jira:version_{what}"
-        for what in ("released", "unreleased", "created", "moved", "updated", "deleted", "merged")
+        f"jira:version_{change}"
+        for change in ("released", "unreleased", "created", "moved", "updated", "deleted", "merged")
     ),
-    *(f"filter_{what}" for what in ("created", "updated", "deleted")),
-    *(f"option_{what}_changed" for what in ("voting", "watching", "unassigned_issues", "subtasks", "issuelinks")),
+    *(f"filter_{change}" for change in ("created", "updated", "deleted")),
+    *(f"option_{option}_changed" for option in ("voting", "watching", "unassigned_issues", "subtasks", "issuelinks")),
     *("option_timetracking_changed", "option_timetracking_provider_changed"),
-    *(f"sprint_{what}" for what in ("created", "deleted", "updated", "started", "closed")),
+    *(f"sprint_{change}" for change in ("created", "deleted", "updated", "started", "closed")),
     *("app_access_to_objects_blocked", "app_access_to_objects_in_container_blocked"),
     "jira_expression_evaluation_failed",
 }
@@ -91,8 +94,8 @@ def test_no_other_module_is_declared() -> None:
 @pytest.mark.parametrize("hook", RAW["lifecycle"])
 def test_a_lifecycle_hook_is_a_route_behind_the_right_door(app: OpenAPI, hook: str) -> None:
     signed_by_atlassian = {"installed", "uninstalled"}  # Atlassian, "Security for Connect apps"
-    expected = Door.LIFECYCLE if hook in signed_by_atlassian else Door.SERVER
-    assert door_of(app, "POST", RAW["lifecycle"][hook]) is expected
+    door = Door.LIFECYCLE if hook in signed_by_atlassian else Door.SERVER
+    assert door_of(app, "POST", RAW["lifecycle"][hook]) is door
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page["key"])
@@ -100,9 +103,9 @@ def test_a_page_is_a_route_behind_the_page_door(app: OpenAPI, page: dict[str, An
     assert door_of(app, "GET", page["url"]) is Door.PAGE
 
 
-@pytest.mark.parametrize("event", DECLARED)
+@pytest.mark.parametrize("event", URL_OF)
 def test_a_webhook_is_a_route_behind_the_server_door(app: OpenAPI, event: str) -> None:
-    assert door_of(app, "POST", DECLARED[event]) is Door.SERVER
+    assert door_of(app, "POST", URL_OF[event]) is Door.SERVER
 
 
 def test_the_descriptors_own_address_is_public(app: OpenAPI) -> None:
@@ -110,15 +113,15 @@ def test_the_descriptors_own_address_is_public(app: OpenAPI) -> None:
 
 
 def test_addresses_have_no_corner_where_hashes_differ() -> None:
-    """Only unreserved signs, no placeholders, no query."""
-    addresses = [*RAW["lifecycle"].values(), *(page["url"] for page in PAGES), *DECLARED.values()]
+    """Query string hashes agree for paths of unreserved characters without placeholders and query."""
+    addresses = [*RAW["lifecycle"].values(), *(page["url"] for page in PAGES), *URL_OF.values()]
     assert all(re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", address) for address in addresses)
 
 
 def test_each_event_is_asked_for_once_and_has_an_address_of_its_own() -> None:
-    assert len(MODULES["webhooks"]) == len(DECLARED)
-    assert len(set(DECLARED.values())) == len(DECLARED)
-    for event, url in DECLARED.items():
+    assert len(MODULES["webhooks"]) == len(URL_OF)
+    assert len(set(URL_OF.values())) == len(URL_OF)
+    for event, url in URL_OF.items():
         assert url == f"/connect/webhooks/{event.replace(':', '.')}"
 
 
@@ -127,20 +130,20 @@ def test_all_of_jiras_events_are_known_here() -> None:
 
 
 def test_every_event_is_asked_for_or_let_pass_with_a_reason() -> None:
-    assert set(DECLARED) | set(IGNORED) | set(UNDECLARED) == EVENTS
-    assert set(DECLARED) & set(IGNORED) == set()
-    assert set(DECLARED) & set(UNDECLARED) == set(), "Jira refuses to install an app that asks for an unknown event"
+    assert set(URL_OF) | set(IGNORED) | set(UNDECLARED) == EVENTS
+    assert set(URL_OF) & set(IGNORED) == set()
+    assert set(URL_OF) & set(UNDECLARED) == set(), "Jira refuses to install an app that asks for an unknown event"
     assert all(len(reason) > 20 for reason in (*IGNORED.values(), *UNDECLARED.values()))
 
 
 @pytest.mark.parametrize("event", sorted(EVENTS - set(IGNORED)))
 def test_every_event_that_is_handled_makes_something_read_again(event: str) -> None:
-    """Issues by what arrived, other things by their own id or in their list, and all projects where access was taken."""
-    touched = touched_by(event)
-    assert touched or event in ACCESS_BLOCKED
-    for each in touched:
-        assert "issue" in {each.name, each.belongs_to} or each.name in ONE_AT or each.name in LIST_AT
-        assert each.name not in ONE_AT or each.one is not None
+    """Issues by the delivered id, other things by id or in their list, all projects after a change of access."""
+    entities = touched_by(event)
+    assert entities or event in ACCESS_BLOCKED
+    for entity in entities:
+        assert "issue" in {entity.name, entity.belongs_to} or entity.name in ONE_AT or entity.name in LIST_AT
+        assert entity.name not in ONE_AT or entity.one is not None
 
 
 def test_no_event_that_is_let_pass_is_an_entitys() -> None:
@@ -152,9 +155,9 @@ def test_webhooks_come_whole() -> None:
 
 
 def test_key_and_address_come_from_the_settings_and_the_rest_from_the_file(settings: Settings) -> None:
-    found = descriptor(settings.model_copy(update={"app_key": "io.other", "base_url": "https://app.test/base"}))
-    assert (found["key"], found["baseUrl"]) == ("io.other", "https://app.test/base")
-    assert {name: value for name, value in found.items() if name not in {"key", "baseUrl"}} == {
+    document = descriptor(settings.model_copy(update={"app_key": "io.other", "base_url": "https://app.test/base"}))
+    assert (document["key"], document["baseUrl"]) == ("io.other", "https://app.test/base")
+    assert {name: value for name, value in document.items() if name not in {"key", "baseUrl"}} == {
         name: value for name, value in RAW.items() if name not in {"key", "baseUrl"}
     }
 

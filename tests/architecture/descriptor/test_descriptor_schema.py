@@ -1,7 +1,7 @@
-"""The descriptor keeps the rules of Connect's descriptor schema, in the two passes of Atlassian's own validator.
+"""The descriptor follows Connect's descriptor schema, in the two passes of Atlassian's own validator.
 
-`atlassian-connect-validator` ships no schema, so the rules that touch what we declare are written
-down beside this file. Like it: once as it is, for errors; once with a closed root, for what Jira would silently ignore.
+`atlassian-connect-validator` ships no schema, so the rules for our modules stand beside this file. Like the validator,
+the test reads them twice: as they are, for errors, and with a closed root, for keys that Jira would silently ignore.
 """
 
 from __future__ import annotations
@@ -24,39 +24,41 @@ if TYPE_CHECKING:
     from app.config import Settings
 
 SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("connect-descriptor.schema.json").read_text("utf-8"))
-CLOSED = {**SCHEMA, "additionalProperties": False}
+CLOSED_SCHEMA = {**SCHEMA, "additionalProperties": False}
 Json = dict[str, Any]
 
 
 def errors(document: object) -> list[str]:
-    """What Jira would refuse: where, and by which rule."""
-    return [*_found(SCHEMA, document), *_repeated_keys(document)]
+    """Paths and rules that Jira would refuse."""
+    return [*_violations(SCHEMA, document), *_repeated_keys(document)]
 
 
 def warnings(document: object) -> list[str]:
-    """What Jira would not look at."""
-    return sorted(set(_found(CLOSED, document)) - set(_found(SCHEMA, document)))
+    """Paths that Jira would ignore."""
+    return sorted(set(_violations(CLOSED_SCHEMA, document)) - set(_violations(SCHEMA, document)))
 
 
-def _found(schema: Json, document: object) -> list[str]:
+def _violations(schema: Json, document: object) -> list[str]:
     problems = Draft202012Validator(schema).iter_errors(document)
-    return sorted(f"{each.json_path}: {each.validator}" for each in problems)
+    return sorted(f"{problem.json_path}: {problem.validator}" for problem in problems)
 
 
 def _repeated_keys(document: object) -> list[str]:
-    """Module keys are unique in an app, whatever the module."""
+    """Module keys are unique in an app, across all kinds of modules."""
     modules = document.get("modules") if isinstance(document, dict) else None
     if not isinstance(modules, dict):
         return []
-    listed = [each for found in modules.values() for each in (found if isinstance(found, list) else [found])]
-    counts = Counter(each["key"] for each in listed if isinstance(each, dict) and isinstance(each.get("key"), str))
+    entries = [module for entry in modules.values() for module in (entry if isinstance(entry, list) else [entry])]
+    counts = Counter(
+        module["key"] for module in entries if isinstance(module, dict) and isinstance(module.get("key"), str)
+    )
     return [f"$.modules: key {key} is used {count} times" for key, count in counts.items() if count > 1]
 
 
 def served(settings: Settings) -> Json:
     """The document as Jira fetches it."""
-    found: Json = json.loads(json.dumps(descriptor(settings)))
-    return found
+    document: Json = json.loads(json.dumps(descriptor(settings)))
+    return document
 
 
 def test_the_schema_is_a_schema() -> None:
@@ -77,10 +79,10 @@ def test_the_file_itself_lacks_only_the_address() -> None:
 def _set(*path: str | int, to: object) -> Callable[[Json], None]:
     def change(document: Json) -> None:
         *steps, last = path
-        held: Any = document
+        node: Any = document
         for step in steps:
-            held = held[step]
-        held[last] = to
+            node = node[step]
+        node[last] = to
 
     return change
 
@@ -88,10 +90,10 @@ def _set(*path: str | int, to: object) -> Callable[[Json], None]:
 def _drop(*path: str | int) -> Callable[[Json], None]:
     def change(document: Json) -> None:
         *steps, last = path
-        held: Any = document
+        node: Any = document
         for step in steps:
-            held = held[step]
-        del held[last]
+            node = node[step]
+        del node[last]
 
     return change
 
@@ -210,7 +212,7 @@ def test_what_is_no_descriptor_is_refused(junk: object) -> None:
 
 @pytest.mark.parametrize("name", ["lifecycles", "scope", "module", "api-version", "dataResidency"])
 def test_a_root_field_that_we_do_not_use_is_a_warning_and_no_error(document: Json, name: str) -> None:
-    """Misspelled ones are how a descriptor silently loses a part."""
+    """A misspelled key would silently drop a part of the descriptor."""
     document[name] = {}
     assert errors(document) == []
     assert warnings(document) == ["$: additionalProperties"]

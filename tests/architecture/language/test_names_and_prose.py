@@ -50,7 +50,7 @@ def ranking(findings: Iterable[tuple[str, str]], limit: int = 25) -> str:
     for word, place in findings:
         places[word].append(place)
     rows = sorted(places.items(), key=lambda row: (-len(row[1]), row[0]))[:limit]
-    return "\n".join(f"{len(where):5} {word}: {', '.join(where[:4])}" for word, where in rows)
+    return "\n".join(f"{len(examples):5} {word}: {', '.join(examples[:4])}" for word, examples in rows)
 
 
 @ROOTS
