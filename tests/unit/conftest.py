@@ -1,4 +1,4 @@
-"""Premises of the unit tests: Atlassian's signing key, and a clock that moves when it is told to."""
+"""Fixtures of the unit tests: Atlassian's signing key, and a clock that only tests move."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def atlassian() -> Atlassian:
     return Atlassian()
 
 
-class Hands:
-    """The clock's hands. `app.clock` is the one place that tells the time, so it is the one place to hold it."""
+class FrozenClock:
+    """A replacement for `app.clock.now`, the only source of the current time."""
 
     def __init__(self, at: datetime) -> None:
         self.at = at
@@ -28,16 +28,16 @@ class Hands:
 
 
 @pytest.fixture
-def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
+def frozen_clock(monkeypatch: pytest.MonkeyPatch) -> FrozenClock:
     """Time stands still until a test moves it."""
-    held = Hands(datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC))
-    monkeypatch.setattr(clock, "now", lambda: held.at)
-    return held
+    time = FrozenClock(datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC))
+    monkeypatch.setattr(clock, "now", lambda: time.at)
+    return time
 
 
 @pytest.fixture(autouse=True)
 def _nothing_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A unit test touches nothing: a connection is a mistake in it."""
+    """Unit tests open no connections."""
 
     def refuse(*_: object) -> NoReturn:
         raise AssertionError("a unit test tried to connect")

@@ -1,4 +1,4 @@
-"""Times are UTC, and written as the API promises: RFC 3339 with milliseconds."""
+"""Times are UTC and formatted as documented for the API: RFC 3339 with milliseconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_now_is_utc() -> None:
 
 
 @pytest.mark.parametrize(
-    ("moment", "written"),
+    ("moment", "text"),
     [
         (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "2026-01-02T03:04:05.000Z"),
         (datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC), "2026-01-02T03:04:05.678Z"),
@@ -27,12 +27,12 @@ def test_now_is_utc() -> None:
         (datetime(1970, 1, 1, tzinfo=UTC), "1970-01-01T00:00:00.000Z"),
     ],
 )
-def test_moments_are_written_with_milliseconds_in_utc(moment: datetime, written: str) -> None:
-    assert clock.rfc3339(moment) == written
+def test_moments_are_written_with_milliseconds_in_utc(moment: datetime, text: str) -> None:
+    assert clock.rfc3339(moment) == text
 
 
 @given(st.datetimes(min_value=datetime(1900, 1, 2), max_value=datetime(2900, 1, 1), timezones=st.timezones()))  # noqa: DTZ001 - hypothesis adds the zone
 def test_a_written_moment_reads_back_to_the_millisecond(moment: datetime) -> None:
-    written = clock.rfc3339(moment)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", written)
-    assert timedelta(0) <= moment.astimezone(UTC) - datetime.fromisoformat(written) < timedelta(milliseconds=1)
+    text = clock.rfc3339(moment)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", text)
+    assert timedelta(0) <= moment.astimezone(UTC) - datetime.fromisoformat(text) < timedelta(milliseconds=1)

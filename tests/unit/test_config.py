@@ -1,4 +1,4 @@
-"""Production refuses to start on unsafe settings and names each of them, without repeating what may be a secret."""
+"""Production refuses to start on unsafe settings and names each of them without repeating possible secrets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SAFE = {
 
 
 class Environment:
-    """The process's environment as an operator wrote it."""
+    """The environment variables of an operator."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._patch = patch
@@ -47,20 +47,20 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> Environment:
 
 @pytest.fixture
 def safe(bare: Environment) -> Environment:
-    """What production needs is set, and no more."""
+    """The minimum that production needs is set."""
     bare.says(**SAFE)
     return bare
 
 
 def problems() -> list[str]:
-    with pytest.raises(UnsafeSettings) as refused:
+    with pytest.raises(UnsafeSettings) as refusal:
         load()
-    assert str(refused.value).count("\n") == len(refused.value.problems), "one line a problem"
-    return refused.value.problems
+    assert str(refusal.value).count("\n") == len(refusal.value.problems), "one line a problem"
+    return refusal.value.problems
 
 
 def named() -> set[str]:
-    """The variables that a refused start names."""
+    """Variables that the refusal to start names."""
     return {problem.split(":", 1)[0] for problem in problems()}
 
 
@@ -147,19 +147,19 @@ def test_an_unsafe_setting_is_named_alone_and_its_value_is_not_repeated(
     safe: Environment, variable: str, value: str | None
 ) -> None:
     safe.says(**{variable: value})
-    found = problems()
-    assert {problem.split(":", 1)[0] for problem in found} == {variable}
-    assert "hunter2" not in "\n".join(found)
-    assert not value or len(value) < 12 or variable == "SITE_HOSTS" or value not in "\n".join(found)
+    messages = problems()
+    assert {problem.split(":", 1)[0] for problem in messages} == {variable}
+    assert "hunter2" not in "\n".join(messages)
+    assert not value or len(value) < 12 or variable == "SITE_HOSTS" or value not in "\n".join(messages)
 
 
 def test_all_that_is_wrong_is_named_at_once(safe: Environment) -> None:
     safe.says(BASE_URL="http://x", DATABASE_URL=None, REDIS_URL="http://x", SECRET_KEYS="x,y", SITE_HOSTS="*")
-    found = problems()
-    assert {problem.split(":", 1)[0] for problem in found} == {
+    messages = problems()
+    assert {problem.split(":", 1)[0] for problem in messages} == {
         *("BASE_URL", "DATABASE_URL", "REDIS_URL", "SECRET_KEYS", "SITE_HOSTS")
     }
-    assert sum(problem.startswith("SECRET_KEYS") for problem in found) == 2, "each bad key by its position"
+    assert sum(problem.startswith("SECRET_KEYS") for problem in messages) == 2, "each bad key by its position"
 
 
 def test_all_values_of_a_wrong_kind_are_named_at_once(safe: Environment) -> None:
@@ -218,7 +218,7 @@ def test_no_pattern_makes_the_check_fail(pattern: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("base_url", "kept", "path"),
+    ("base_url", "spelling", "path"),
     [
         ("https://app.test", "https://app.test", ""),
         ("https://app.test/", "https://app.test", ""),
@@ -227,14 +227,14 @@ def test_no_pattern_makes_the_check_fail(pattern: str) -> None:
         ("https://app.test/a/b", "https://app.test/a/b", "/a/b"),
     ],
 )
-def test_a_base_url_has_one_spelling(base_url: str, kept: str, path: str) -> None:
+def test_a_base_url_has_one_spelling(base_url: str, spelling: str, path: str) -> None:
     settings = Settings(environment="development", base_url=base_url)
-    assert (settings.base_url, settings.base_path) == (kept, path)
+    assert (settings.base_url, settings.base_path) == (spelling, path)
 
 
 def test_lists_are_comma_separated(safe: Environment) -> None:
-    other = base64.b64encode(b"o" * 32).decode()
-    safe.says(SECRET_KEYS=f" {KEY} , {other},", SITE_HOSTS="a.example.org, b.example.org")
+    second_key = base64.b64encode(b"o" * 32).decode()
+    safe.says(SECRET_KEYS=f" {KEY} , {second_key},", SITE_HOSTS="a.example.org, b.example.org")
     settings = load()
     assert settings.keys == (b"k" * 32, b"o" * 32)
     assert settings.site_hosts == ("a.example.org", "b.example.org")

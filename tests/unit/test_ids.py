@@ -1,4 +1,4 @@
-"""Our ids are UUIDs of version 7 (RFC 9562 §5.7): in the order in which they were made, and not to be guessed."""
+"""Our ids are UUIDs of version 7 (RFC 9562 §5.7): ordered by creation and unguessable."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from hypothesis import strategies as st
 from app import ids
 
 if TYPE_CHECKING:
-    from tests.unit.conftest import Hands
+    from tests.unit.conftest import FrozenClock
 
 
 def test_version_and_variant_are_rfc_9562s() -> None:
     for _ in range(100):
-        made = ids.new()
-        assert made.version == 7
-        assert made.variant == "specified in RFC 4122"
+        new_id = ids.new()
+        assert new_id.version == 7
+        assert new_id.variant == "specified in RFC 4122"
 
 
-def test_the_first_48_bits_are_the_milliseconds(hands: Hands) -> None:
-    assert ids.new().int >> 80 == int(hands.at.timestamp() * 1000)
+def test_the_first_48_bits_are_the_milliseconds(frozen_clock: FrozenClock) -> None:
+    assert ids.new().int >> 80 == int(frozen_clock.at.timestamp() * 1000)
 
 
-def test_later_ids_sort_later(hands: Hands) -> None:
-    found = []
+def test_later_ids_sort_later(frozen_clock: FrozenClock) -> None:
+    new_ids = []
     for _ in range(50):
-        found.append(ids.new())
-        hands.move(0.001)
-    assert found == sorted(found)
-    assert [str(each) for each in found] == sorted(str(each) for each in found)
+        new_ids.append(ids.new())
+        frozen_clock.move(0.001)
+    assert new_ids == sorted(new_ids)
+    assert [str(new_id) for new_id in new_ids] == sorted(str(new_id) for new_id in new_ids)
 
 
-@pytest.mark.usefixtures("hands")
+@pytest.mark.usefixtures("frozen_clock")
 def test_ids_of_one_moment_differ_in_every_random_bit() -> None:
-    found = [ids.new().int for _ in range(300)]
-    assert len(set(found)) == 300
-    ever, always = 0, ~0
-    for each in found:
-        ever, always = ever | each, always & each
+    numbers = [ids.new().int for _ in range(300)]
+    assert len(set(numbers)) == 300
+    any_bits, common_bits = 0, ~0
+    for number in numbers:
+        any_bits, common_bits = any_bits | number, common_bits & number
     random_bits = (2**80 - 1) & ~(0xF << 76) & ~(0x3 << 62)
-    assert (ever & ~always) & (2**80 - 1) == random_bits
+    assert (any_bits & ~common_bits) & (2**80 - 1) == random_bits
 
 
 @pytest.mark.parametrize(
-    ("text", "read"),
+    ("text", "is_id"),
     [
         ("0192f0a0-0000-7000-8000-000000000000", True),
         ("0192F0A0-0000-7000-8000-000000000000", True),
@@ -58,13 +58,13 @@ def test_ids_of_one_moment_differ_in_every_random_bit() -> None:
         ("' OR 1=1 --", False),
     ],
 )
-def test_a_callers_text_is_an_id_or_nothing(text: str, read: bool) -> None:
-    assert (ids.parse(text) is not None) is read
+def test_a_callers_text_is_an_id_or_nothing(text: str, is_id: bool) -> None:
+    assert (ids.parse(text) is not None) is is_id
 
 
 @given(st.uuids())
-def test_an_id_reads_back(known: UUID) -> None:
-    assert ids.parse(str(known)) == known
+def test_an_id_reads_back(new_id: UUID) -> None:
+    assert ids.parse(str(new_id)) == new_id
 
 
 @given(st.text(max_size=50))
@@ -73,7 +73,7 @@ def test_no_text_makes_reading_fail(text: str) -> None:
 
 
 def test_what_stands_for_somebody_says_nothing_and_is_the_same_each_time() -> None:
-    found = {ids.opaque("a", "b"), ids.opaque("a/b"), ids.opaque("b"), ids.opaque(None), ids.opaque("\ud800")}
-    assert len(found) == 4
-    assert all(len(each) == 32 and each.isalnum() for each in found)
+    texts = {ids.opaque("a", "b"), ids.opaque("a/b"), ids.opaque("b"), ids.opaque(None), ids.opaque("\ud800")}
+    assert len(texts) == 4
+    assert all(len(text) == 32 and text.isalnum() for text in texts)
     assert "eve" not in ids.opaque("eve@victim.example")

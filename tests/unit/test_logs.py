@@ -1,4 +1,4 @@
-"""What looks like a secret never reaches a log, however deep it lies and whatever stands around it."""
+"""Apparent secrets never reach a log, at any depth and in any surroundings."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ WORD = st.text(string.ascii_letters + string.digits, min_size=12, max_size=24)
 
 
 def shown(value: object) -> str:
-    """What a log line would hold."""
+    """The text of a value in a log line."""
     return json.dumps(logs.redact(None, "info", {"event": "x", "given": value}), ensure_ascii=False)
 
 
@@ -118,8 +118,8 @@ def test_no_secret_survives_at_any_depth_and_in_any_company(
         )
     )
     value = data.draw(_nested(st.just(f"{before}{text}{after}")))
-    written = json.dumps(logs.redact(None, "info", {"event": value, "given": value}), ensure_ascii=False)
-    assert secret not in written
+    output = json.dumps(logs.redact(None, "info", {"event": value, "given": value}), ensure_ascii=False)
+    assert secret not in output
 
 
 @given(WORD)
@@ -143,16 +143,16 @@ def test_whatever_is_logged_can_be_written(value: object) -> None:
     "text", ["a" * 200_000, "a." * 100_000, "eyJ" * 60_000, "://" * 60_000, "jwt " * 50_000, "x@" * 100_000]
 )
 def test_a_long_text_does_not_hold_the_log_up(text: str) -> None:
-    """Quadratic patterns would take minutes here."""
+    """Patterns with quadratic run time would take minutes here."""
     logs.scrub(text)
 
 
-# --- the whole pipe
+# The whole pipeline
 
 
 @pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """Standard error while production's logs are on; the test run's own logging comes back afterwards."""
+def output(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """Standard error under production's logging configuration, which ends with the test."""
     out = io.StringIO()
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
@@ -163,29 +163,29 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     root.setLevel(level)
 
 
-def lines(written: io.StringIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in written.getvalue().splitlines()]
+def lines(output: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.getvalue().splitlines()]
 
 
-def test_one_json_object_a_line(written: io.StringIO) -> None:
+def test_one_json_object_a_line(output: io.StringIO) -> None:
     logs.get("app.test").info("paired", tenant_id="t-1", jwt=TOKEN, body={"emails": ["fred@example.com"]})
-    (line,) = lines(written)
+    (line,) = lines(output)
     assert (line["event"], line["tenant_id"], line["level"], line["logger"]) == ("paired", "t-1", "info", "app.test")
     assert "timestamp" in line
-    assert TOKEN not in written.getvalue()
-    assert "fred@example.com" not in written.getvalue()
+    assert TOKEN not in output.getvalue()
+    assert "fred@example.com" not in output.getvalue()
 
 
-def test_other_peoples_loggers_go_through_the_same_pipe(written: io.StringIO) -> None:
+def test_other_peoples_loggers_go_through_the_same_pipe(output: io.StringIO) -> None:
     logging.getLogger("gunicorn.error").warning("GET /jira/configuration?jwt=%s by %s", TOKEN, "fred@example.com")
-    (line,) = lines(written)
+    (line,) = lines(output)
     assert line["logger"] == "gunicorn.error"
     assert TOKEN not in line["event"]
     assert "fred" not in line["event"]
 
 
 @pytest.mark.parametrize("name", ["app.test", "werkzeug"])
-def test_a_stack_trace_is_cleaned_too(written: io.StringIO, name: str) -> None:
+def test_a_stack_trace_is_cleaned_too(output: io.StringIO, name: str) -> None:
     try:
         raise ValueError(f"could not reach postgresql://sei:hunter2@db/sei with {TOKEN}")
     except ValueError:
@@ -193,18 +193,18 @@ def test_a_stack_trace_is_cleaned_too(written: io.StringIO, name: str) -> None:
             logs.get(name).exception("failed")
         else:
             logging.getLogger(name).exception("failed")
-    (line,) = lines(written)
+    (line,) = lines(output)
     assert "ValueError" in line["exception"]
-    assert "hunter2" not in written.getvalue()
-    assert TOKEN not in written.getvalue()
+    assert "hunter2" not in output.getvalue()
+    assert TOKEN not in output.getvalue()
 
 
-def test_a_message_with_a_line_end_stays_on_its_line(written: io.StringIO) -> None:
+def test_a_message_with_a_line_end_stays_on_its_line(output: io.StringIO) -> None:
     logs.get("app.test").info('one\n{"event": "forged"}')
-    assert [line["event"] for line in lines(written)] == ['one\n{"event": "forged"}']
+    assert [line["event"] for line in lines(output)] == ['one\n{"event": "forged"}']
 
 
 @pytest.mark.parametrize("quiet", ["urllib3", "rq.worker", "alembic"])
-def test_chatter_is_not_written(written: io.StringIO, quiet: str) -> None:
+def test_chatter_is_not_written(output: io.StringIO, quiet: str) -> None:
     logging.getLogger(quiet).info("chatter")
-    assert written.getvalue() == ""
+    assert output.getvalue() == ""

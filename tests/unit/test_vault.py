@@ -1,4 +1,4 @@
-"""Sealed values open with a known key, for the one owner and purpose they were sealed for, unaltered; and not otherwise."""
+"""Sealed values open only unaltered, with a known key, for the owner and purpose they were sealed for."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def vault() -> Vault:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=2000))
 def test_what_was_sealed_opens(vault: Vault, secret: str) -> None:
-    sealed = vault.seal(secret, owner="tenant-1", purpose="shared_secret")
-    assert vault.open(sealed, owner="tenant-1", purpose="shared_secret") == secret
+    ciphertext = vault.seal(secret, owner="tenant-1", purpose="shared_secret")
+    assert vault.open(ciphertext, owner="tenant-1", purpose="shared_secret") == secret
 
 
 def test_sealing_twice_gives_two_texts_and_neither_shows_the_secret(vault: Vault) -> None:
-    one, other = (vault.seal("hunter2" * 8, owner="t", purpose="p") for _ in range(2))
-    assert one != other
-    raw = base64.urlsafe_b64decode(one.split(".")[2])
+    first, second = (vault.seal("hunter2" * 8, owner="t", purpose="p") for _ in range(2))
+    assert first != second
+    raw = base64.urlsafe_b64decode(first.split(".")[2])
     assert b"hunter2" not in raw
 
 
@@ -37,19 +37,19 @@ def test_sealing_twice_gives_two_texts_and_neither_shows_the_secret(vault: Vault
     [("tenant-2", "shared_secret"), ("tenant-1", "api_token"), ("", ""), ("shared_secret", "tenant-1")],
 )
 def test_another_owner_or_purpose_opens_nothing(vault: Vault, owner: str, purpose: str) -> None:
-    sealed = vault.seal("secret", owner="tenant-1", purpose="shared_secret")
+    ciphertext = vault.seal("secret", owner="tenant-1", purpose="shared_secret")
     with pytest.raises(SealBroken):
-        vault.open(sealed, owner=owner, purpose=purpose)
+        vault.open(ciphertext, owner=owner, purpose=purpose)
 
 
 def test_every_altered_byte_is_noticed(vault: Vault) -> None:
-    version, name, encoded = vault.seal("secret", owner="t", purpose="p").split(".")
-    raw = base64.urlsafe_b64decode(encoded)
+    version, name, text = vault.seal("secret", owner="t", purpose="p").split(".")
+    raw = base64.urlsafe_b64decode(text)
     for at in range(len(raw)):
-        altered = bytearray(raw)
-        altered[at] ^= 1
+        octets = bytearray(raw)
+        octets[at] ^= 1
         with pytest.raises(SealBroken):
-            vault.open(f"{version}.{name}.{base64.urlsafe_b64encode(altered).decode()}", owner="t", purpose="p")
+            vault.open(f"{version}.{name}.{base64.urlsafe_b64encode(octets).decode()}", owner="t", purpose="p")
     for length in range(len(raw)):
         with pytest.raises(SealBroken):
             vault.open(f"{version}.{name}.{base64.urlsafe_b64encode(raw[:length]).decode()}", owner="t", purpose="p")
@@ -57,22 +57,22 @@ def test_every_altered_byte_is_noticed(vault: Vault) -> None:
 
 def test_every_key_opens_and_the_first_one_seals() -> None:
     before = Vault([OLD]).seal("secret", owner="t", purpose="p")
-    both = Vault([NEW, OLD])
-    assert both.open(before, owner="t", purpose="p") == "secret"
-    after = both.seal("secret", owner="t", purpose="p")
+    rotation = Vault([NEW, OLD])
+    assert rotation.open(before, owner="t", purpose="p") == "secret"
+    after = rotation.seal("secret", owner="t", purpose="p")
     assert Vault([NEW]).open(after, owner="t", purpose="p") == "secret"
-    assert (both.is_stale(before), both.is_stale(after)) == (True, False)
+    assert (rotation.is_stale(before), rotation.is_stale(after)) == (True, False)
 
 
 def test_a_key_that_was_taken_away_opens_nothing() -> None:
-    sealed = Vault([OLD]).seal("secret", owner="t", purpose="p")
+    ciphertext = Vault([OLD]).seal("secret", owner="t", purpose="p")
     with pytest.raises(SealBroken):
-        Vault([NEW]).open(sealed, owner="t", purpose="p")
+        Vault([NEW]).open(ciphertext, owner="t", purpose="p")
 
 
 @given(
     st.text(max_size=60)
-    | st.text(max_size=60).map(lambda rest: f"{Vault([NEW]).seal('', owner='', purpose='')[:12]}{rest}")
+    | st.text(max_size=60).map(lambda text: f"{Vault([NEW]).seal('', owner='', purpose='')[:12]}{text}")
 )
 def test_what_was_never_sealed_opens_nothing(vault: Vault, text: str) -> None:
     with pytest.raises(SealBroken):
@@ -80,23 +80,25 @@ def test_what_was_never_sealed_opens_nothing(vault: Vault, text: str) -> None:
 
 
 def test_a_seal_of_another_format_opens_nothing(vault: Vault) -> None:
-    sealed = vault.seal("secret", owner="t", purpose="p")
+    ciphertext = vault.seal("secret", owner="t", purpose="p")
     with pytest.raises(SealBroken):
-        vault.open("v2" + sealed[2:], owner="t", purpose="p")
+        vault.open("v2" + ciphertext[2:], owner="t", purpose="p")
 
 
 def test_fingerprints_find_a_value_by_any_key_newest_first() -> None:
-    both = Vault([NEW, OLD]).fingerprints("value", purpose="otp")
-    assert both == Vault([NEW]).fingerprints("value", purpose="otp") + Vault([OLD]).fingerprints("value", purpose="otp")
-    assert all(len(each) == 64 for each in both)
+    fingerprints = Vault([NEW, OLD]).fingerprints("value", purpose="otp")
+    assert fingerprints == Vault([NEW]).fingerprints("value", purpose="otp") + Vault([OLD]).fingerprints(
+        "value", purpose="otp"
+    )
+    assert all(len(fingerprint) == 64 for fingerprint in fingerprints)
 
 
 def test_fingerprints_of_other_values_and_purposes_differ(vault: Vault) -> None:
-    found = {
+    fingerprints = {
         vault.fingerprints(value, purpose=purpose)[0]
         for value, purpose in [("a", "otp"), ("b", "otp"), ("a", "session"), ("", "otp"), ("", "")]
     }
-    assert len(found) == 5
+    assert len(fingerprints) == 5
 
 
 def test_a_vault_without_a_key_is_none() -> None:
@@ -105,6 +107,6 @@ def test_a_vault_without_a_key_is_none() -> None:
 
 
 def test_printing_a_vault_shows_no_key() -> None:
-    for shown in (repr(Vault([OLD, NEW])), str(Vault([OLD, NEW]))):
-        assert "ooo" not in shown
-        assert "nnn" not in shown
+    for text in (repr(Vault([OLD, NEW])), str(Vault([OLD, NEW]))):
+        assert "ooo" not in text
+        assert "nnn" not in text

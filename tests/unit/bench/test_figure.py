@@ -10,7 +10,7 @@ from bench.load import request
 
 
 @pytest.mark.parametrize(
-    ("latencies", "found"),
+    ("latencies", "percentile"),
     [
         ([7.0], 7.0),
         ([2.0, 1.0], 2.0),
@@ -18,8 +18,8 @@ from bench.load import request
         ([float(at) for at in range(200)], 197.0),
     ],
 )
-def test_the_99th_percentile_is_the_nearest_rank(latencies: list[float], found: float) -> None:
-    assert p99(latencies) == found
+def test_the_99th_percentile_is_the_nearest_rank(latencies: list[float], percentile: float) -> None:
+    assert p99(latencies) == percentile
 
 
 def test_a_table_leaves_out_what_was_not_measured() -> None:

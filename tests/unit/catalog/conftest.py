@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.catalog.recorded import Recordings, taken
+from tests.unit.catalog.recorded import Recordings, parts_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +22,6 @@ def recordings(recordings: Path) -> Recordings:
 
 @pytest.fixture(scope="session")
 def cloud(recordings: Recordings) -> list[Row | TopUp]:
-    """All that the issues of both recorded boards give."""
+    """Everything extracted from the issues of both recorded boards."""
     pages = [recordings.items(f"cloud/rest/agile/1.0/board/{board}/issue.json", "issues") for board in (8, 93)]
-    return [found for bodies in pages for found in taken("issue", bodies)]
+    return [part for bodies in pages for part in parts_of("issue", bodies)]

@@ -1,4 +1,4 @@
-"""Every declaration's worked example is its golden test, and the declarations fit together."""
+"""Every declaration's example is its golden test, and the declarations are consistent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.catalog.language import Each, Entity, Kind, Paging
 from app.catalog.registry import all_entities, children_of, entity, walked
 from tests.unit.catalog.recorded import said
 
-_ENTITIES = [pytest.param(found, id=name) for name, found in all_entities().items()]
+_ENTITIES = [pytest.param(entity, id=name) for name, entity in all_entities().items()]
 _FEED = {
     *("issue", "changelog", "comment", "worklog", "issue_link", "remote_link", "attachment", "sprint", "board"),
     *("project", "component", "version", "status", "issue_type", "priority", "resolution", "field", "user"),
@@ -26,22 +26,22 @@ _PLACEHOLDERS = {
 
 
 def _as_json(value: object) -> object:
-    """A row's value as the feed writes it."""
+    """A row's value in the format of the feed."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return value.isoformat() if isinstance(value, date) else value
 
 
-@pytest.mark.parametrize("found", _ENTITIES)
-def test_example_becomes_its_row(found: Entity) -> None:
-    example = found.example
-    row = extract(found, example.body, example.fields, example.parent_id)
+@pytest.mark.parametrize("entity", _ENTITIES)
+def test_example_becomes_its_row(entity: Entity) -> None:
+    example = entity.example
+    row = extract(entity, example.body, example.fields, example.parent_id)
     assert {name: _as_json(value) for name, value in said(row).items()} == dict(example.row)
 
 
-@pytest.mark.parametrize("found", _ENTITIES)
-def test_example_shows_every_column_in_its_own_type(found: Entity) -> None:
-    assert list(found.example.row) == [column.name for column in found.columns]
+@pytest.mark.parametrize("entity", _ENTITIES)
+def test_example_shows_every_column_in_its_own_type(entity: Entity) -> None:
+    assert list(entity.example.row) == [column.name for column in entity.columns]
     types = {
         Kind.TEXT: str,
         Kind.TEXTS: list,
@@ -51,40 +51,40 @@ def test_example_shows_every_column_in_its_own_type(found: Entity) -> None:
         Kind.MOMENT: datetime,
         Kind.DATE: date,
     }
-    row = extract(found, found.example.body, found.example.fields, found.example.parent_id)
-    for column in found.columns:
+    row = extract(entity, entity.example.body, entity.example.fields, entity.example.parent_id)
+    for column in entity.columns:
         value = row.values[column.name]
         assert value is None or type(value) is types.get(column.kind, type(value)), column.name
 
 
-@pytest.mark.parametrize("found", _ENTITIES)
-def test_entity_names_only_what_exists(found: Entity) -> None:
-    names = [column.name for column in found.columns]
+@pytest.mark.parametrize("entity", _ENTITIES)
+def test_entity_names_only_what_exists(entity: Entity) -> None:
+    names = [column.name for column in entity.columns]
     assert len(set(names)) == len(names)
     assert not {"id", "tenant_id", "read_at", "version", "deleted_at", "deleted_because"} & set(names)
-    assert found.updated is None or found.updated in names
-    assert found.belongs_to is None or f"{found.belongs_to}_id" in names
-    assert found.belongs_to is None or found.belongs_to in all_entities()
-    assert {place.parent for place in found.inline} <= set(all_entities())
+    assert entity.updated is None or entity.updated in names
+    assert entity.belongs_to is None or f"{entity.belongs_to}_id" in names
+    assert entity.belongs_to is None or entity.belongs_to in all_entities()
+    assert {place.parent for place in entity.inline} <= set(all_entities())
 
 
-@pytest.mark.parametrize("found", _ENTITIES)
-def test_walk_asks_only_for_what_it_is_repeated_for(found: Entity) -> None:
-    if found.walk is None:
-        assert found.inline, "an entity must come from somewhere"
+@pytest.mark.parametrize("entity", _ENTITIES)
+def test_walk_asks_only_for_what_it_is_repeated_for(entity: Entity) -> None:
+    if entity.walk is None:
+        assert entity.inline, "an entity must come from somewhere"
         return
-    asked = {name for _, name, _, _ in Formatter().parse(found.walk.path) if name}
-    assert asked <= _PLACEHOLDERS.get(found.walk.each, {"project_id"})
-    assert found in walked(found.walk.each)
-    assert found.walk.paging is not Paging.TOKEN or found.name == "issue"
+    placeholders = {name for _, name, _, _ in Formatter().parse(entity.walk.path) if name}
+    assert placeholders <= _PLACEHOLDERS.get(entity.walk.each, {"project_id"})
+    assert entity in walked(entity.walk.each)
+    assert entity.walk.paging is not Paging.TOKEN or entity.name == "issue"
 
 
-@pytest.mark.parametrize("found", _ENTITIES)
-def test_what_may_be_cut_off_can_be_walked(found: Entity) -> None:
-    if any(place.total or place.hint for place in found.inline):
-        assert found.walk is not None
-        assert found.walk.each is Each.ISSUE
-        assert found.belongs_to == "issue"
+@pytest.mark.parametrize("entity", _ENTITIES)
+def test_what_may_be_cut_off_can_be_walked(entity: Entity) -> None:
+    if any(place.total or place.hint for place in entity.inline):
+        assert entity.walk is not None
+        assert entity.walk.each is Each.ISSUE
+        assert entity.belongs_to == "issue"
 
 
 def test_feed_has_every_promised_entity() -> None:
@@ -93,11 +93,11 @@ def test_feed_has_every_promised_entity() -> None:
 
 
 def test_feed_has_every_promised_name() -> None:
-    columns = {name: {column.name for column in found.columns} for name, found in all_entities().items()}
+    columns = {name: {column.name for column in declaration.columns} for name, declaration in all_entities().items()}
     assert {"key", "created", "updated"} <= columns["issue"]
     assert "seconds" in columns["worklog"]
-    for name, found in all_entities().items():
-        assert found.belongs_to != "issue" or "issue_id" in columns[name]
+    for name, declaration in all_entities().items():
+        assert declaration.belongs_to != "issue" or "issue_id" in columns[name]
 
 
 def test_projects_are_asked_for_in_every_state() -> None:

@@ -1,4 +1,4 @@
-"""What one object gives: its row, the rows inside it, its top-ups; or a PoisonRecord and never another failure."""
+"""Extraction of one object: its row, the rows inside it and its top-ups, or a PoisonRecord and no other failure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from app.catalog.json_value import account_of
 from app.catalog.language import Fields
 from app.catalog.registry import all_entities, entity
 from app.errors import PoisonRecord
-from tests.unit.catalog.recorded import SITE, everything, rows_of, top_ups_of
+from tests.unit.catalog.recorded import SITE, extracted_parts, rows_of, top_ups_of
 
 if TYPE_CHECKING:
     from app.catalog.json_value import Json
 
-_NESTED = 2_000
+_NESTING_LEVELS = 2_000
 
 
 def test_excluded_fields_are_left_empty() -> None:
@@ -32,17 +32,17 @@ def test_excluded_fields_are_left_empty() -> None:
             "comment": {"comments": [{"id": "2", "author": author}], "total": 9},
         },
     }
-    found = everything("issue", body, Page(Fields(excluded=("summary", "description", "comment"))))
-    row = rows_of("issue", found)["1"]
+    parts = extracted_parts("issue", body, Page(Fields(excluded=("summary", "description", "comment"))))
+    row = rows_of("issue", parts)["1"]
     for name in ("summary", "description", "description_text", "description_length", "comment_total"):
         assert row.values[name] is None
-    assert rows_of("comment", found) == {}
-    assert top_ups_of("comment", found) == []
-    assert "secret" not in repr([each.values for each in found if isinstance(each, Row)])
+    assert rows_of("comment", parts) == {}
+    assert top_ups_of("comment", parts) == []
+    assert "secret" not in repr([part.values for part in parts if isinstance(part, Row)])
 
 
 @pytest.mark.parametrize(
-    ("user", "known"),
+    ("user", "account_id"),
     [
         ({"accountId": "a", "key": "b", "name": "c"}, "a"),
         ({"accountId": "", "key": "b"}, "b"),
@@ -55,15 +55,15 @@ def test_excluded_fields_are_left_empty() -> None:
         (None, None),
     ],
 )
-def test_users_are_known_by_account_key_or_name(user: Json, known: str | None) -> None:
-    assert account_of(user) == known
+def test_users_are_known_by_account_key_or_name(user: Json, account_id: str | None) -> None:
+    assert account_of(user) == account_id
 
 
 def test_blank_account_is_no_user_and_no_poison() -> None:
     history: Json = {"id": "57278", "author": {"accountId": "", "emailAddress": ""}, "created": 1, "items": []}
-    found = everything("changelog", history, Page(SITE), "13383")
-    assert rows_of("user", found) == {}
-    assert rows_of("changelog", found)["57278"].values["author_id"] is None
+    parts = extracted_parts("changelog", history, Page(SITE), "13383")
+    assert rows_of("user", parts) == {}
+    assert rows_of("changelog", parts)["57278"].values["author_id"] is None
     with pytest.raises(PoisonRecord, match="user: no id"):
         extract(entity("user"), {"accountId": ""}, SITE)
 
@@ -72,15 +72,15 @@ def test_blank_account_is_no_user_and_no_poison() -> None:
     "body", [None, [], "x", 3, {}, {"id": None}, {"id": ""}, {"id": {}}, {"id": True}, {"id": "\x00"}]
 )
 def test_what_has_no_id_is_poison(body: Json) -> None:
-    for found in all_entities().values():
+    for declaration in all_entities().values():
         with pytest.raises(PoisonRecord):
-            extract(found, body, SITE, "1")
+            extract(declaration, body, SITE, "1")
 
 
 def test_poison_names_the_column_and_not_the_value() -> None:
-    with pytest.raises(PoisonRecord) as caught:
+    with pytest.raises(PoisonRecord) as failure:
         extract(entity("issue"), {"id": "1", "fields": {"created": "secret"}}, SITE)
-    assert "secret" not in str(caught.value)
+    assert "secret" not in str(failure.value)
 
 
 def test_one_poisoned_child_does_not_take_the_others_along() -> None:
@@ -88,40 +88,40 @@ def test_one_poisoned_child_does_not_take_the_others_along() -> None:
         "id": "1",
         "fields": {"comment": {"total": 3, "comments": [{"id": "2", "created": "?"}, {"id": "3"}, {"id": []}]}},
     }
-    poisoned: list[PoisonRecord] = []
-    found = everything("issue", body, Page(SITE, poisoned))
-    assert set(rows_of("comment", found)) == {"3"}
-    assert [poison.entity for poison in poisoned] == ["comment"]
-    assert top_ups_of("comment", found) == []
+    poison_records: list[PoisonRecord] = []
+    parts = extracted_parts("issue", body, Page(SITE, poison_records))
+    assert set(rows_of("comment", parts)) == {"3"}
+    assert [poison.entity for poison in poison_records] == ["comment"]
+    assert top_ups_of("comment", parts) == []
     with pytest.raises(PoisonRecord, match="comment: 2"):
-        everything("issue", body, Page(SITE))
+        extracted_parts("issue", body, Page(SITE))
 
 
 def test_repeats_within_an_object_are_left_out() -> None:
     casey: Json = {"accountId": "a", "displayName": "Casey"}
     link: Json = {"field": "RemoteIssueLink", "to": "1"}
-    histories: Json = [{"id": str(each), "author": casey, "items": [link]} for each in range(3)]
+    histories: Json = [{"id": str(number), "author": casey, "items": [link]} for number in range(3)]
     body: Json = {"id": "1", "fields": {"creator": casey}, "changelog": {"total": 3, "histories": histories}}
-    found = everything("issue", body, Page(SITE))
-    assert len([each for each in found if each.entity.name == "user"]) == 1
-    assert top_ups_of("remote_link", found) == ["1"]
+    parts = extracted_parts("issue", body, Page(SITE))
+    assert len([part for part in parts if part.entity.name == "user"]) == 1
+    assert top_ups_of("remote_link", parts) == ["1"]
 
 
 def test_fuller_sighting_of_a_user_is_not_a_repeat() -> None:
     body: Json = {"id": "1", "fields": {"assignee": {"accountId": "a"}, "creator": {"accountId": "a", "active": True}}}
-    assert len([each for each in everything("issue", body, Page(SITE)) if each.entity.name == "user"]) == 2
+    assert len([part for part in extracted_parts("issue", body, Page(SITE)) if part.entity.name == "user"]) == 2
 
 
 def test_history_of_nobody_knows_which_issue_asks_for_no_links() -> None:
     history: Json = {"id": "1", "items": [{"field": "RemoteIssueLink"}]}
-    assert top_ups_of("remote_link", everything("changelog", history, Page(SITE))) == []
+    assert top_ups_of("remote_link", extracted_parts("changelog", history, Page(SITE))) == []
 
 
 def test_full_list_needs_no_top_up() -> None:
     body: Json = {"id": "1", "fields": {"worklog": {"total": 1, "worklogs": [{"id": "5", "issueId": "1"}]}}}
-    found = everything("issue", body, Page(SITE))
-    assert top_ups_of("worklog", found) == []
-    assert rows_of("worklog", found)["5"].values["issue_id"] == "1"
+    parts = extracted_parts("issue", body, Page(SITE))
+    assert top_ups_of("worklog", parts) == []
+    assert rows_of("worklog", parts)["5"].values["issue_id"] == "1"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_links_read_the_same_from_everywhere(body: Json, parent_id: str | None) 
 
 
 _WORDS = sorted(
-    {word for found in all_entities().values() for word in found.example.body} | {"fields", "id", "issuelinks"}
+    {word for entity in all_entities().values() for word in entity.example.body} | {"fields", "id", "issuelinks"}
 )
 _LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8)
 _BODIES = st.recursive(
@@ -153,8 +153,8 @@ _BODIES = st.recursive(
 @given(data=st.data())
 def test_anything_at_all_is_a_row_or_poison(data: st.DataObject) -> None:
     """Every entity, with one value of its example replaced by anything."""
-    found = data.draw(st.sampled_from(list(all_entities().values())))
-    body: Json = json.loads(json.dumps(found.example.body))
+    entity = data.draw(st.sampled_from(list(all_entities().values())))
+    body: Json = json.loads(json.dumps(entity.example.body))
     spot: Json = body
     while isinstance(spot, dict) and spot:
         name = data.draw(st.sampled_from(sorted(spot)))
@@ -163,9 +163,13 @@ def test_anything_at_all_is_a_row_or_poison(data: st.DataObject) -> None:
             spot[name] = data.draw(_BODIES)
             break
         spot = below
-    poisoned: list[PoisonRecord] = []
+    poison_records: list[PoisonRecord] = []
     try:
-        rows = [each for each in everything(found.name, body, Page(SITE, poisoned), "1") if isinstance(each, Row)]
+        rows = [
+            part
+            for part in extracted_parts(entity.name, body, Page(SITE, poison_records), "1")
+            if isinstance(part, Row)
+        ]
     except PoisonRecord:
         return
     for row in rows:

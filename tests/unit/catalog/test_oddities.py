@@ -1,4 +1,4 @@
-"""What Jira really sends now and then: each becomes a row or a PoisonRecord, never another failure."""
+"""Oddities of real Jira payloads: each becomes a row or a PoisonRecord, never another failure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.unit.catalog.recorded import SITE, said
 if TYPE_CHECKING:
     from app.catalog.json_value import Json
 
-_NESTED = 2_000
+_NESTING_LEVELS = 2_000
 
 
 def _issue(**fields: Json) -> Row:
@@ -33,7 +33,7 @@ def _deep_document(levels: int) -> Json:
 
 
 @pytest.mark.parametrize(
-    ("sent", "kept"),
+    ("value", "text"),
     [
         ("ends in NUL\x00", "ends in NUL"),
         ("\u200bzero width first", "\u200bzero width first"),
@@ -43,8 +43,8 @@ def _deep_document(levels: int) -> Json:
         ("", None),
     ],
 )
-def test_text_is_kept_as_far_as_postgresql_can(sent: str, kept: str | None) -> None:
-    assert _issue(summary=sent).values["summary"] == kept
+def test_text_is_kept_as_far_as_postgresql_can(value: str, text: str | None) -> None:
+    assert _issue(summary=value).values["summary"] == text
 
 
 def test_json_is_cleaned_at_every_level() -> None:
@@ -57,7 +57,7 @@ def test_json_that_speaks_of_a_nul_keeps_what_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "value",
     [
         "2020-06-12T08:21:20.929+0800",
         "2020-06-12T08:21:20.929+08:00",
@@ -66,8 +66,8 @@ def test_json_that_speaks_of_a_nul_keeps_what_is_said() -> None:
         1591921280929,
     ],
 )
-def test_moments_are_utc_with_milliseconds(sent: Json) -> None:
-    assert _issue(created=sent).values["created"] == datetime(2020, 6, 12, 0, 21, 20, 929000, tzinfo=UTC)
+def test_moments_are_utc_with_milliseconds(value: Json) -> None:
+    assert _issue(created=value).values["created"] == datetime(2020, 6, 12, 0, 21, 20, 929000, tzinfo=UTC)
 
 
 def test_histories_of_the_bulk_endpoint_have_epoch_seconds() -> None:
@@ -86,11 +86,11 @@ def test_impossible_moments_are_poison(moment: Json) -> None:
 
 
 @pytest.mark.parametrize(
-    ("points", "kept"),
+    ("points", "number"),
     [("-1", -1.0), (3, 3.0), (0, 0.0), ("0.5", 0.5), ({"value": "8"}, 8.0), ("many", None), ([], None), (None, None)],
 )
-def test_story_points_come_in_many_shapes(points: Json, kept: float | None) -> None:
-    assert _issue(customfield_10024=points).values["story_points"] == kept
+def test_story_points_come_in_many_shapes(points: Json, number: float | None) -> None:
+    assert _issue(customfield_10024=points).values["story_points"] == number
 
 
 def test_the_first_story_point_field_that_holds_something_counts() -> None:
@@ -100,7 +100,7 @@ def test_the_first_story_point_field_that_holds_something_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sprint", "kept"),
+    ("sprint", "sprint_ids"),
     [
         ([{"id": 7, "name": "a,id=9]"}, {"id": 8}], ["7", "8"]),
         (["com.atlassian.greenhopper.service.sprint.Sprint@1f[id=12,rapidViewId=3,name=a,id=9]"], ["12"]),
@@ -111,8 +111,8 @@ def test_the_first_story_point_field_that_holds_something_counts() -> None:
         (None, []),
     ],
 )
-def test_sprints_are_objects_on_cloud_and_strings_on_data_center(sprint: Json, kept: list[str]) -> None:
-    assert _issue(customfield_10020=sprint).values["sprint_ids"] == kept
+def test_sprints_are_objects_on_cloud_and_strings_on_data_center(sprint: Json, sprint_ids: list[str]) -> None:
+    assert _issue(customfield_10020=sprint).values["sprint_ids"] == sprint_ids
 
 
 @pytest.mark.parametrize(
@@ -138,25 +138,25 @@ def test_custom_fields_are_those_that_hold_something() -> None:
     fields: dict[str, Json] = {"customfield_1": None, "customfield_2": 0, "customfield_3": [], "summary": "x"}
     assert said(_issue(**fields))["custom"] == {"customfield_2": 0, "customfield_3": []}
     body: Json = {"id": "1", "fields": fields}
-    picked = extract(entity("issue"), body, Fields(custom=("customfield_3", "customfield_9", "summary")))
-    assert said(picked)["custom"] == {"customfield_3": []}
+    row = extract(entity("issue"), body, Fields(custom=("customfield_3", "customfield_9", "summary")))
+    assert said(row)["custom"] == {"customfield_3": []}
 
 
 def test_times_may_be_below_timetracking_alone() -> None:
-    tracked: Json = {"originalEstimateSeconds": 60, "remainingEstimateSeconds": 30, "timeSpentSeconds": 90}
-    values = _issue(timetracking=tracked, timespent=0).values
+    estimates: Json = {"originalEstimateSeconds": 60, "remainingEstimateSeconds": 30, "timeSpentSeconds": 90}
+    values = _issue(timetracking=estimates, timespent=0).values
     assert [values[f"time_{name}_seconds"] for name in ("original", "remaining", "spent")] == [60, 30, 0]
 
 
 @pytest.mark.parametrize(
-    ("fields", "archived"), [({"archiveddate": "2024-01-01T00:00:00.000+0000"}, True), ({}, False)]
+    ("fields", "is_archived"), [({"archiveddate": "2024-01-01T00:00:00.000+0000"}, True), ({}, False)]
 )
-def test_archived_issues_say_so(fields: dict[str, Json], archived: bool) -> None:
-    assert _issue(**fields).values["archived"] is archived
+def test_archived_issues_say_so(fields: dict[str, Json], is_archived: bool) -> None:
+    assert _issue(**fields).values["archived"] is is_archived
 
 
 def test_document_nested_deeper_than_python_recurses_keeps_its_words() -> None:
-    row = _issue(description=_deep_document(_NESTED))
+    row = _issue(description=_deep_document(_NESTING_LEVELS))
     assert str(row.values["description_text"]) == "bottom"
     assert row.values["description_length"] == len("bottom")
     assert json.loads(str(row.values["description"]))["type"] == "doc"

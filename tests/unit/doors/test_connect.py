@@ -1,4 +1,4 @@
-"""The Connect door: each class of route takes its own class of token and no other."""
+"""The Connect door: each class of route accepts its own class of token and no other."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ CALL = "/jira/pairing"
 
 
 @dataclass
-class Ring:
-    """Stands in for the keyring: sites and their secrets, and what was asked for."""
+class StaticKeyring:
+    """A fake keyring with sites, their secrets, and a record of lookups."""
 
-    held: dict[str, tuple[Tenant, Secrets]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    sites: dict[str, tuple[Tenant, Secrets]] = field(default_factory=dict)
+    lookups: list[str] = field(default_factory=list)
 
     def find(self, client_key: str) -> tuple[Tenant, Secrets] | None:
-        self.asked.append(client_key)
-        return self.held.get(client_key)
+        self.lookups.append(client_key)
+        return self.sites.get(client_key)
 
 
 @pytest.fixture
-def ring() -> Ring:
-    return Ring({"acme": (ACME, Secrets(SECRET, None)), "rival": (RIVAL, Secrets(OTHER_SECRET, None))})
+def ring() -> StaticKeyring:
+    return StaticKeyring({"acme": (ACME, Secrets(SECRET, None)), "rival": (RIVAL, Secrets(OTHER_SECRET, None))})
 
 
 @pytest.fixture
@@ -56,13 +56,13 @@ def host(atlassian: Atlassian) -> KeyHost:
 
 
 @pytest.fixture
-def door(ring: Ring, host: KeyHost) -> ConnectDoor:
+def door(ring: StaticKeyring, host: KeyHost) -> ConnectDoor:
     settings = Settings(environment="development", base_url=BASE)
     return ConnectDoor(settings, ring, InstallKeys(("https://keys.test",), get=host))  # type: ignore[arg-type]
 
 
 def posted(path: str, token: str) -> ConnectRequest:
-    """A request with the token where Jira and our own page put it."""
+    """A request with its token in the header, like those of Jira and of our page."""
     return ConnectRequest("POST", f"/base{path}", (f"JWT {token}",), ())
 
 
@@ -71,11 +71,11 @@ def loaded(target: str, token: str) -> ConnectRequest:
     return ConnectRequest("GET", f"/base{target}&jwt={token}", (), (token,))
 
 
-def lifecycle_knock(atlassian: Atlassian, **override: Any) -> ConnectRequest:
+def lifecycle_request(atlassian: Atlassian, **override: Any) -> ConnectRequest:
     return posted(HOOK, atlassian.lifecycle_token(HOOK, "acme", BASE, **override))
 
 
-# --- each class is good at its own door
+# Each class of token is good at its own door
 
 
 def test_lifecycle_takes_atlassians_signature(door: ConnectDoor, atlassian: Atlassian) -> None:
@@ -85,10 +85,10 @@ def test_lifecycle_takes_atlassians_signature(door: ConnectDoor, atlassian: Atla
 
 
 def test_lifecycle_asks_no_keyring_since_the_site_may_be_new(
-    door: ConnectDoor, ring: Ring, atlassian: Atlassian
+    door: ConnectDoor, ring: StaticKeyring, atlassian: Atlassian
 ) -> None:
-    door.lifecycle(lifecycle_knock(atlassian))
-    assert ring.asked == []
+    door.lifecycle(lifecycle_request(atlassian))
+    assert ring.lookups == []
 
 
 def test_server_takes_the_sites_signature(door: ConnectDoor, atlassian: Atlassian) -> None:
@@ -109,7 +109,7 @@ def test_context_takes_a_context_token(door: ConnectDoor, atlassian: Atlassian) 
     assert (caller.tenant, caller.account_id) == (ACME, "admin-1")
 
 
-# --- and at no other
+# … and at no other
 
 
 def _tokens(atlassian: Atlassian) -> dict[str, str]:
@@ -134,7 +134,7 @@ def test_no_door_takes_another_doors_token(
     connect_request = ConnectRequest(
         method, f"/base{CALL}", (f"JWT {token}",) if in_header else (), () if in_header else (token,)
     )
-    # A token for GET of an address is as good in the header of a GET there, whatever Jira meant it for.
+    # A token for GET of an address is valid in the header of a GET there, regardless of Jira's intention.
     good = {
         "lifecycle": [("lifecycle", "header", "POST")],
         "server": [("server", "header", "POST"), ("page", "header", "GET")],
@@ -149,7 +149,7 @@ def test_no_door_takes_another_doors_token(
             enter(connect_request)
 
 
-# --- exactly one token, in the one place
+# Exactly one token, in one place
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_header_doors_want_one_header_of_the_jwt_scheme(
 ) -> None:
     token = _tokens(atlassian)[at]
     connect_request = ConnectRequest(
-        "POST", f"/base{CALL}", tuple(each.format(token=token) for each in authorizations), ()
+        "POST", f"/base{CALL}", tuple(header.format(token=token) for header in authorizations), ()
     )
     with pytest.raises(Unproven):
         getattr(door, at)(connect_request)
@@ -204,7 +204,7 @@ def test_page_refuses_a_second_token_anywhere(door: ConnectDoor, atlassian: Atla
         door.page(replace(good, query_tokens=()))
 
 
-# --- bound to one address
+# Bound to one address
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_both_published_orders_of_repeated_values_are_good(
     assert door.page(loaded(f"/s?f={values}", token))
 
 
-# --- for us
+# Issued for us
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_both_published_orders_of_repeated_values_are_good(
 def test_an_install_for_us_is_good_however_it_is_written(
     door: ConnectDoor, atlassian: Atlassian, audience: object
 ) -> None:
-    assert door.lifecycle(lifecycle_knock(atlassian, aud=audience))
+    assert door.lifecycle(lifecycle_request(atlassian, aud=audience))
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_an_install_for_somebody_else_is_refused_before_any_key_is_fetched(
     door: ConnectDoor, atlassian: Atlassian, host: KeyHost, audience: object
 ) -> None:
     with pytest.raises(Unproven):
-        door.lifecycle(lifecycle_knock(atlassian, aud=audience))
+        door.lifecycle(lifecycle_request(atlassian, aud=audience))
     assert host.asked == []
 
 
@@ -313,7 +313,7 @@ def test_a_sites_own_token_may_name_any_audience(door: ConnectDoor, atlassian: A
     assert door.server(posted(WEBHOOK, token)).tenant == ACME
 
 
-# --- signed by the right one
+# Signed by the right key
 
 
 def test_an_install_signed_with_the_sites_secret_is_refused(door: ConnectDoor, atlassian: Atlassian) -> None:
@@ -348,11 +348,11 @@ def test_an_install_while_the_key_host_is_down_is_our_trouble(
 ) -> None:
     host.fails(requests.ConnectTimeout())
     with pytest.raises(Unavailable):
-        door.lifecycle(lifecycle_knock(atlassian))
+        door.lifecycle(lifecycle_request(atlassian))
     host.recovers()
-    door.lifecycle(lifecycle_knock(atlassian))
+    door.lifecycle(lifecycle_request(atlassian))
     host.fails(requests.ConnectTimeout())
-    assert door.lifecycle(lifecycle_knock(atlassian)), "the key is known by now"
+    assert door.lifecycle(lifecycle_request(atlassian)), "the key is known by now"
 
 
 @pytest.mark.parametrize("client_key", ["rival", "nobody"])
@@ -362,8 +362,10 @@ def test_a_sites_secret_opens_no_other_site(door: ConnectDoor, atlassian: Atlass
         door.server(posted(WEBHOOK, token))
 
 
-def test_one_secret_for_all_sites_still_tells_them_apart(door: ConnectDoor, ring: Ring, atlassian: Atlassian) -> None:
-    ring.held["rival"] = (RIVAL, Secrets(SECRET, None))
+def test_one_secret_for_all_sites_still_tells_them_apart(
+    door: ConnectDoor, ring: StaticKeyring, atlassian: Atlassian
+) -> None:
+    ring.sites["rival"] = (RIVAL, Secrets(SECRET, None))
     token = atlassian.shared_secret_token("POST", WEBHOOK, "acme", SECRET)
     assert door.server(posted(WEBHOOK, token)).tenant == ACME
     header, _, signature = token.split(".")
@@ -375,26 +377,26 @@ def test_one_secret_for_all_sites_still_tells_them_apart(door: ConnectDoor, ring
 def test_an_unknown_site_and_a_bad_signature_get_one_answer(door: ConnectDoor, atlassian: Atlassian) -> None:
     answers = []
     for client_key, secret in (("nobody", SECRET), ("acme", OTHER_SECRET)):
-        with pytest.raises(Unproven) as refused:
+        with pytest.raises(Unproven) as refusal:
             door.context(posted(CALL, atlassian.context_token(client_key, secret, "admin-1")))
-        answers.append(str(refused.value))
+        answers.append(str(refusal.value))
     assert answers[0] == answers[1]
 
 
 def test_a_rotated_secret_is_good_while_the_keyring_keeps_it(
-    door: ConnectDoor, ring: Ring, atlassian: Atlassian
+    door: ConnectDoor, ring: StaticKeyring, atlassian: Atlassian
 ) -> None:
     token = atlassian.context_token("acme", OLD_SECRET, "admin-1")
     with pytest.raises(Unproven):
         door.context(posted(CALL, token))
-    ring.held["acme"] = (ACME, Secrets(SECRET, OLD_SECRET))
+    ring.sites["acme"] = (ACME, Secrets(SECRET, OLD_SECRET))
     assert door.context(posted(CALL, token)).tenant == ACME
     assert door.context(posted(CALL, atlassian.context_token("acme", SECRET, "admin-1"))).tenant == ACME
     with pytest.raises(Unproven):
         door.context(posted(CALL, atlassian.context_token("acme", OTHER_SECRET, "admin-1")))
 
 
-# --- in time, and from a site that is there
+# In time, and from an existing site
 
 
 @pytest.mark.parametrize(("at", "life"), [("page", 900), ("context", 3600), ("server", 3600), ("lifecycle", 3600)])
@@ -409,7 +411,7 @@ def test_each_class_has_a_longest_life(door: ConnectDoor, atlassian: Atlassian, 
             return posted(CALL, atlassian.context_token("acme", SECRET, "admin-1", **times))
         if at == "server":
             return posted(WEBHOOK, atlassian.shared_secret_token("POST", WEBHOOK, "acme", SECRET, **times))
-        return lifecycle_knock(atlassian, **times)
+        return lifecycle_request(atlassian, **times)
 
     assert getattr(door, at)(connect_request(life))
     with pytest.raises(Unproven):
@@ -424,7 +426,7 @@ def test_an_expired_token_is_refused(door: ConnectDoor, atlassian: Atlassian, at
         "server": posted(WEBHOOK, atlassian.shared_secret_token("POST", WEBHOOK, "acme", SECRET, **times)),
         "page": loaded(PAGE, atlassian.shared_secret_token("GET", PAGE, "acme", SECRET, **times)),
         "context": posted(CALL, atlassian.context_token("acme", SECRET, "admin-1", **times)),
-        "lifecycle": lifecycle_knock(atlassian, **times),
+        "lifecycle": lifecycle_request(atlassian, **times),
     }[at]
     with pytest.raises(Unproven):
         getattr(door, at)(connect_request)
@@ -432,16 +434,18 @@ def test_an_expired_token_is_refused(door: ConnectDoor, atlassian: Atlassian, at
 
 @pytest.mark.parametrize("state", [State.DISABLED, State.UNINSTALLED])
 def test_a_site_that_is_not_active_opens_no_page(
-    door: ConnectDoor, ring: Ring, atlassian: Atlassian, state: State
+    door: ConnectDoor, ring: StaticKeyring, atlassian: Atlassian, state: State
 ) -> None:
-    ring.held["acme"] = (replace(ACME, state=state), Secrets(SECRET, None))
+    ring.sites["acme"] = (replace(ACME, state=state), Secrets(SECRET, None))
     with pytest.raises(Unproven):
         door.page(loaded(PAGE, atlassian.shared_secret_token("GET", PAGE, "acme", SECRET)))
     with pytest.raises(Unproven):
         door.context(posted(CALL, atlassian.context_token("acme", SECRET, "admin-1")))
 
 
-def test_a_disabled_site_may_still_say_that_it_is_enabled(door: ConnectDoor, ring: Ring, atlassian: Atlassian) -> None:
-    ring.held["acme"] = (replace(ACME, state=State.DISABLED), Secrets(SECRET, None))
+def test_a_disabled_site_may_still_say_that_it_is_enabled(
+    door: ConnectDoor, ring: StaticKeyring, atlassian: Atlassian
+) -> None:
+    ring.sites["acme"] = (replace(ACME, state=State.DISABLED), Secrets(SECRET, None))
     token = atlassian.shared_secret_token("POST", "/connect/enabled", "acme", SECRET)
     assert door.server(posted("/connect/enabled", token)).tenant.state is State.DISABLED

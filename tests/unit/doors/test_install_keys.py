@@ -1,4 +1,4 @@
-"""Install keys come from one pinned host, by kid, and nobody makes us fetch much or believe a bad one."""
+"""Install keys come from one pinned host, by kid; forged tokens cause few fetches and no trust."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.fakes.atlassian import KeyHost, elliptic_pem, weak_pem
 
 if TYPE_CHECKING:
     from tests.fakes.atlassian import Atlassian
-    from tests.unit.conftest import Hands
+    from tests.unit.conftest import FrozenClock
 
 HOST = "https://keys.test"
 STRANGER = "00000000-0000-4000-8000-000000000000"
@@ -47,11 +47,11 @@ def test_redirects_are_not_followed_and_waiting_is_bounded(
 
 
 def test_a_known_key_is_not_fetched_again_even_when_the_host_is_down(
-    keys: InstallKeys, host: KeyHost, atlassian: Atlassian, hands: Hands
+    keys: InstallKeys, host: KeyHost, atlassian: Atlassian, frozen_clock: FrozenClock
 ) -> None:
     first = keys.key(atlassian.kid)
     host.fails(requests.ConnectionError())
-    hands.move(30 * 24 * 3600)
+    frozen_clock.move(30 * 24 * 3600)
     assert keys.key(atlassian.kid) is first
     assert len(host.asked) == 1
 
@@ -84,43 +84,45 @@ def test_a_kid_that_is_no_uuid_is_refused_without_asking(keys: InstallKeys, host
 
 @pytest.mark.parametrize("status", [403, 404, 410])
 def test_an_unknown_kid_is_refused_and_remembered_for_a_minute(
-    keys: InstallKeys, host: KeyHost, hands: Hands, status: int
+    keys: InstallKeys, host: KeyHost, frozen_clock: FrozenClock, status: int
 ) -> None:
     host.says(status)
     for _ in range(1000):
         with pytest.raises(Unproven):
             keys.key(STRANGER)
     assert len(host.asked) == 1
-    hands.move(61)
+    frozen_clock.move(61)
     with pytest.raises(Unproven):
         keys.key(STRANGER)
     assert len(host.asked) == 2
 
 
 def test_a_kid_that_becomes_known_is_good_after_the_minute(
-    keys: InstallKeys, host: KeyHost, atlassian: Atlassian, hands: Hands
+    keys: InstallKeys, host: KeyHost, atlassian: Atlassian, frozen_clock: FrozenClock
 ) -> None:
     host.says(404)
     with pytest.raises(Unproven):
         keys.key(atlassian.kid)
     host.recovers()
-    hands.move(61)
+    frozen_clock.move(61)
     assert keys.key(atlassian.kid) == atlassian.private_key.public_key()
 
 
-@pytest.mark.usefixtures("hands")
-def test_a_flood_of_kids_asks_thirty_times_a_minute(keys: InstallKeys, host: KeyHost, hands: Hands) -> None:
+@pytest.mark.usefixtures("frozen_clock")
+def test_a_flood_of_kids_asks_thirty_times_a_minute(
+    keys: InstallKeys, host: KeyHost, frozen_clock: FrozenClock
+) -> None:
     for _ in range(1000):
         with pytest.raises(Unproven):
             keys.key(str(uuid.uuid4()))
     assert len(host.asked) == 30
-    hands.move(61)
+    frozen_clock.move(61)
     with pytest.raises(Unproven):
         keys.key(str(uuid.uuid4()))
     assert len(host.asked) == 31
 
 
-@pytest.mark.usefixtures("hands")
+@pytest.mark.usefixtures("frozen_clock")
 def test_a_flood_does_not_lock_out_a_known_key(keys: InstallKeys, atlassian: Atlassian) -> None:
     keys.key(atlassian.kid)
     for _ in range(100):
@@ -178,12 +180,12 @@ def test_a_key_too_weak_or_of_another_kind_proves_nothing(keys: InstallKeys, hos
         keys.key(STRANGER)
 
 
-def test_a_host_that_drips_is_given_up_on(keys: InstallKeys, host: KeyHost, hands: Hands) -> None:
-    host.drips(lambda: hands.move(1))
-    begun = hands.at
+def test_a_host_that_drips_is_given_up_on(keys: InstallKeys, host: KeyHost, frozen_clock: FrozenClock) -> None:
+    host.drips(lambda: frozen_clock.move(1))
+    start = frozen_clock.at
     with pytest.raises(Unavailable):
         keys.key(STRANGER)
-    assert (hands.at - begun).total_seconds() < 10
+    assert (frozen_clock.at - start).total_seconds() < 10
 
 
 @pytest.mark.parametrize("before", [b"", b"\r\n", b" \n\t"])
@@ -195,15 +197,15 @@ def test_line_ends_and_blanks_do_not_matter(
     assert keys.key(atlassian.kid) == atlassian.private_key.public_key()
 
 
-def test_kept_keys_are_bounded(hands: Hands, atlassian: Atlassian) -> None:
+def test_kept_keys_are_bounded(frozen_clock: FrozenClock, atlassian: Atlassian) -> None:
     kids = [str(uuid.uuid4()) for _ in range(300)]
     host = KeyHost(dict.fromkeys(kids, atlassian.pem))
     keys = InstallKeys((HOST,), get=host)
     for kid in kids:
-        hands.move(3)
+        frozen_clock.move(3)
         keys.key(kid)
     keys.key(kids[-1])
     assert len(host.asked) == 300, "the newest is kept"
-    hands.move(61)
+    frozen_clock.move(61)
     keys.key(kids[0])
     assert len(host.asked) == 301, "the oldest made room"

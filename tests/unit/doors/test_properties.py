@@ -1,4 +1,4 @@
-"""What holds for every input: hashes agree with independent readings, and no token makes a door raise anything but Unproven."""
+"""Properties for every input: hashes agree with other implementations, and a bad token raises `Unproven` only."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 SECRET = "s" * 48
 BASE_PATH = "/base"
 _METHODS = st.sampled_from(["GET", "POST", "put", "DELETE"])
-_UNRESERVED = string.ascii_letters + string.digits + "-._~"
-_SEGMENTS = st.lists(st.text(_UNRESERVED + "&!$'()*+,=@", min_size=1, max_size=6), max_size=4)
+_PLAIN_CHARACTERS = string.ascii_letters + string.digits + "-._~"
+_SEGMENTS = st.lists(st.text(_PLAIN_CHARACTERS + "&!$'()*+,=@", min_size=1, max_size=6), max_size=4)
 _WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 _NAMES = st.one_of(st.sampled_from(["a", "a:", "a0", "jwt", "JWT", "x[]", "__proto__"]), _WORDS.filter(bool))
 _SAFE = st.sampled_from(["", "/", "~", "-._~", "!'()*,"])
@@ -51,10 +51,10 @@ _JSON = st.recursive(
 def test_atlassians_package_agrees_where_it_is_right(
     method: str, segments: list[str], parameters: list[tuple[str, str]], safe: str, is_slashed: bool
 ) -> None:
-    """It is right about one slash at either end, about any spelling of a query, and about values that repeat.
+    """The library is right about one slash at either end, any spelling of a query, and repeated values.
 
-    Not asked: slashes in a row, which it collapses, a base path, which it does not take off, and
-    `:` and `;` in a path, which it takes for a scheme and for parameters.
+    Left out: consecutive slashes, which it collapses, a base path, which it keeps, and `:` and `;` in a
+    path, which it reads as a scheme and as parameters.
     """
     path = "/" + "/".join(segments) + ("/" if is_slashed and segments else "")
     query = "&".join(f"{quote(name, safe=safe)}={quote(value, safe=safe)}" for name, value in parameters)
@@ -63,7 +63,7 @@ def test_atlassians_package_agrees_where_it_is_right(
 
 @given(_METHODS, st.text(string.printable.strip() + " é\u20ac", max_size=60), st.sampled_from(["", BASE_PATH]))
 def test_the_sandbox_reads_the_specification_alike(method: str, target: str, base_path: str) -> None:
-    """Two implementations that share no line, over any request line."""
+    """Two independent implementations agree on any request line."""
     path, _, query = target.partition("?")
     assert hashes(method, target, base_path) == accepted_hashes(method, path, query, base_path)
 
@@ -82,7 +82,7 @@ def test_below_a_base_path_the_hash_is_the_same(
 
 
 def _unproven_or(act: Callable[[], Any]) -> Any:
-    """What an act returns, or None where it refused in the one way that it may."""
+    """The result of a call, or None if it raised `Unproven`."""
     try:
         return act()
     except Unproven:
@@ -100,13 +100,13 @@ def test_no_text_is_read_as_a_token(raw: str, algorithm: str) -> None:
 
 @given(st.lists(st.binary(max_size=80), min_size=3, max_size=3))
 def test_no_bytes_are_read_as_a_token(segments: list[bytes]) -> None:
-    raw = ".".join(base64.urlsafe_b64encode(each).rstrip(b"=").decode() for each in segments)
+    raw = ".".join(base64.urlsafe_b64encode(segment).rstrip(b"=").decode() for segment in segments)
     assert _read(raw) is None
 
 
 @given(st.binary(max_size=200))
 def test_no_octets_of_a_header_are_read_as_a_token(octets: bytes) -> None:
-    """As WSGI hands them on."""
+    """Targets in the spelling of WSGI."""
     assert _read(octets.decode("latin-1")) is None
 
 
@@ -128,19 +128,19 @@ def test_whatever_is_believed_has_the_types_it_says(odd: dict[str, Any], left_ou
     plain = {"iss": "client-1", "iat": now, "exp": now + 180, "qsh": "f" * 64, "sub": "user-1"}
     payload = {name: value for name, value in {**plain, **odd}.items() if name not in left_out}
     raw = raw_token({"alg": "HS256", "typ": "JWT"}, payload, SECRET)
-    found = _unproven_or(lambda: tokens.verify(tokens.read(raw, algorithm="HS256", longest_life=3600), SECRET))
-    if found is None:
+    token = _unproven_or(lambda: tokens.verify(tokens.read(raw, algorithm="HS256", longest_life=3600), SECRET))
+    if token is None:
         return
-    assert isinstance(found.issuer, str)
-    assert 0 < len(found.issuer) <= 255
-    assert found.issuer == payload["iss"]
-    assert found.subject == payload.get("sub")
-    assert found.subject is None or (isinstance(found.subject, str) and found.subject)
-    assert type(found.issued_at) is int
-    assert type(found.expires_at) is int
-    assert now - 3600 - 60 < found.issued_at < found.expires_at <= found.issued_at + 3600
-    assert isinstance(found.query_hash, str)
-    assert all(isinstance(each, str) for each in found.audience)
+    assert isinstance(token.issuer, str)
+    assert 0 < len(token.issuer) <= 255
+    assert token.issuer == payload["iss"]
+    assert token.subject == payload.get("sub")
+    assert token.subject is None or (isinstance(token.subject, str) and token.subject)
+    assert type(token.issued_at) is int
+    assert type(token.expires_at) is int
+    assert now - 3600 - 60 < token.issued_at < token.expires_at <= token.issued_at + 3600
+    assert isinstance(token.query_hash, str)
+    assert all(isinstance(audience, str) for audience in token.audience)
 
 
 @given(st.integers(0, 400), st.sampled_from(string.ascii_letters + string.digits + "-_=.+/ \n\u00e9"))
@@ -148,9 +148,10 @@ def test_a_token_with_one_sign_changed_is_no_token(at: int, sign: str) -> None:
     raw = _good()
     at %= len(raw)
     assume(raw[at] != sign)
-    changed = raw[:at] + sign + raw[at + 1 :]
+    altered_token = raw[:at] + sign + raw[at + 1 :]
     assert (
-        _unproven_or(lambda: tokens.verify(tokens.read(changed, algorithm="HS256", longest_life=3600), SECRET)) is None
+        _unproven_or(lambda: tokens.verify(tokens.read(altered_token, algorithm="HS256", longest_life=3600), SECRET))
+        is None
     )
 
 
@@ -173,7 +174,7 @@ def _good(**claims: object) -> str:
 
 
 class _OneSite:
-    """A keyring with one site in it."""
+    """A keyring with one site."""
 
     tenant = Tenant(new(), "jira_cloud", "https://acme.atlassian.net", None, State.ACTIVE, "client-1")
 
@@ -225,5 +226,5 @@ def test_a_context_token_opens_no_other_door(name: str, method: str, target: str
 
 
 def test_the_context_door_does_open() -> None:
-    """Guards the tests above: the same token at its own door."""
+    """Counter-check of the tests above: the same token at its own door."""
     assert DOOR.context(ConnectRequest("POST", "/base/jira/pairing", (f"JWT {_good()}",), ())).account_id == "user-1"

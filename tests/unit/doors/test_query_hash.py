@@ -1,4 +1,4 @@
-"""The query-string hash against the vectors that Atlassian and libraries published and against what must hold for any address."""
+"""The query string hash against the vectors of Atlassian and libraries, and its properties for any address."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.doors import query_hash
 from app.doors.query_hash import canonical, hashes
 
-# Each: id, method and target as received, base path; canonical request; its hash; the other hash that may come.
+# Per vector: id, method and target as received, base path; canonical request; its hash; the alternative hash.
 _TABLE = """
 P1 GET /path
   GET&/path&
@@ -139,7 +139,7 @@ D3 GET /s?q=caf%C3%A9&q=%E2%82%AC
 
 
 class Vector(NamedTuple):
-    """One published or computed vector."""
+    """A published or computed vector."""
 
     id: str
     method: str
@@ -150,18 +150,18 @@ class Vector(NamedTuple):
 
 
 def vectors() -> list[Vector]:
-    found: list[list[str]] = []
+    blocks: list[list[str]] = []
     for line in _TABLE.strip().splitlines():
         if line.startswith("  "):
-            found[-1].append(line.strip())
+            blocks[-1].append(line.strip())
         else:
-            found.append([line])
-    made = []
-    for head, request, *digests in found:
+            blocks.append([line])
+    result = []
+    for head, request, *digests in blocks:
         address, _, base_path = head.partition(" base ")
-        known, method, target = [*address.split(" "), ""][:3]
-        made.append(Vector(known, method, target, base_path, request, frozenset(digests)))
-    return made
+        name, method, target = [*address.split(" "), ""][:3]
+        result.append(Vector(name, method, target, base_path, request, frozenset(digests)))
+    return result
 
 
 _VECTORS = [pytest.param(vector, id=vector.id) for vector in vectors()]
@@ -199,7 +199,7 @@ def test_body_never_counts_as_query() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("/a/b", "/a%2Fb"),
         ("/a", "//a"),
@@ -215,8 +215,8 @@ def test_body_never_counts_as_query() -> None:
         ("/a?JWT=1", "/a"),
     ],
 )
-def test_different_requests_share_no_hash(one: str, other: str) -> None:
-    assert not hashes("GET", one) & hashes("GET", other)
+def test_different_requests_share_no_hash(first: str, second: str) -> None:
+    assert not hashes("GET", first) & hashes("GET", second)
 
 
 def test_methods_share_no_hash() -> None:
@@ -248,17 +248,17 @@ def test_context_hash_is_no_hash_of_anything() -> None:
 
 @given(st.text(max_size=10), st.text(max_size=80), st.sampled_from(["", "/base"]))
 def test_no_request_line_makes_it_raise(method: str, target: str, base_path: str) -> None:
-    found = hashes(method, target, base_path)
-    assert 1 <= len(found) <= 2
-    assert all(len(each) == 64 and set(each) <= set("0123456789abcdef") for each in found)
-    assert hashlib.sha256(canonical(method, target, base_path).encode()).hexdigest() in found
+    digests = hashes(method, target, base_path)
+    assert 1 <= len(digests) <= 2
+    assert all(len(digest) == 64 and set(digest) <= set("0123456789abcdef") for digest in digests)
+    assert hashlib.sha256(canonical(method, target, base_path).encode()).hexdigest() in digests
 
 
 @given(_PARAMETERS, st.randoms(use_true_random=False))
 def test_order_of_parameters_does_not_matter(parameters: list[tuple[str, str]], chance: object) -> None:
-    shuffled = list(parameters)
-    chance.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis gives a random.Random
-    assert hashes("GET", f"/s?{_query(parameters)}") == hashes("GET", f"/s?{_query(shuffled)}")
+    permutation = list(parameters)
+    chance.shuffle(permutation)  # type: ignore[attr-defined]  # hypothesis gives a random.Random
+    assert hashes("GET", f"/s?{_query(parameters)}") == hashes("GET", f"/s?{_query(permutation)}")
 
 
 @given(_PARAMETERS, _VALUES, st.sampled_from(["jwt", "%6Awt", "j%77t"]), st.integers(0, 6))
@@ -271,15 +271,15 @@ def test_the_token_itself_is_left_out(parameters: list[tuple[str, str]], token: 
 
 @given(_NAMES)
 def test_a_name_without_a_value_is_a_name_with_an_empty_one(name: str) -> None:
-    encoded = quote(name, safe="")
-    assert hashes("GET", f"/s?{encoded}") == hashes("GET", f"/s?{encoded}=")
+    text = quote(name, safe="")
+    assert hashes("GET", f"/s?{text}") == hashes("GET", f"/s?{text}=")
 
 
 @given(_PARAMETERS, _PARAMETERS)
-def test_changing_a_parameter_changes_the_hash(one: list[tuple[str, str]], other: list[tuple[str, str]]) -> None:
-    kept, changed = ([pair for pair in pairs if pair[0] != "jwt"] for pairs in (one, other))
-    if sorted(kept) != sorted(changed):
-        assert not hashes("GET", f"/s?{_query(kept)}") & hashes("GET", f"/s?{_query(changed)}")
+def test_changing_a_parameter_changes_the_hash(first: list[tuple[str, str]], second: list[tuple[str, str]]) -> None:
+    first_pairs, second_pairs = ([pair for pair in pairs if pair[0] != "jwt"] for pairs in (first, second))
+    if sorted(first_pairs) != sorted(second_pairs):
+        assert not hashes("GET", f"/s?{_query(first_pairs)}") & hashes("GET", f"/s?{_query(second_pairs)}")
 
 
 @given(st.sampled_from(["GET", "post", "DELETE"]), _SEGMENTS, _PARAMETERS)

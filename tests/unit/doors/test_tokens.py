@@ -1,4 +1,4 @@
-"""Tokens are read strictly and believed only under the one algorithm and key of their route."""
+"""Tokens are parsed strictly and accepted only with the algorithm and key of their route."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SECRET = "s" * 48
 HS = {"alg": "HS256", "typ": "JWT"}
 NOW = 1_795_500_000
-"""The moment at which all of these tests take place, however long the suite before them took."""
+"""The current time of these tests, independent of the suite's duration."""
 
 
 @pytest.fixture(autouse=True)
@@ -41,14 +41,14 @@ def _it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def claims(**override: object) -> dict[str, Any]:
-    """A good payload; None leaves a claim out."""
-    given = {"iss": "client-1", "iat": NOW, "exp": NOW + 180, "qsh": "f" * 64, "sub": "user-1", **override}
-    return {name: value for name, value in given.items() if value is not None}
+    """A valid payload; None removes a claim."""
+    values = {"iss": "client-1", "iat": NOW, "exp": NOW + 180, "qsh": "f" * 64, "sub": "user-1", **override}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def text_of(replaced: str, value: str) -> str:
-    """A payload as JSON text with one claim's value written as it is given: NaN and the like."""
-    return json.dumps(claims(**{replaced: "@"})).replace('"@"', value)
+def text_of(claim: str, value: str) -> str:
+    """A payload as JSON text, with the literal value of one claim: NaN and the like."""
+    return json.dumps(claims(**{claim: "@"})).replace('"@"', value)
 
 
 def read(header: Share = HS, payload: Share | None = None, key: Any = SECRET, algorithm: str = "HS256") -> Any:
@@ -57,14 +57,14 @@ def read(header: Share = HS, payload: Share | None = None, key: Any = SECRET, al
 
 
 def accept(payload: Share | None = None) -> Any:
-    """Read and verify, as a door does."""
+    """Parse and verify, as a door does."""
     return tokens.verify(read(payload=payload), SECRET)
 
 
 def test_a_good_token_says_who_and_when() -> None:
-    found = accept(claims(aud="https://app.test"))
-    assert (found.issuer, found.subject, found.query_hash) == ("client-1", "user-1", "f" * 64)
-    assert (found.issued_at, found.expires_at, found.audience) == (NOW, NOW + 180, ("https://app.test",))
+    token = accept(claims(aud="https://app.test"))
+    assert (token.issuer, token.subject, token.query_hash) == ("client-1", "user-1", "f" * 64)
+    assert (token.issued_at, token.expires_at, token.audience) == (NOW, NOW + 180, ("https://app.test",))
 
 
 def test_a_token_without_a_person_is_good() -> None:
@@ -243,8 +243,8 @@ def test_another_signature_is_refused(key: Any) -> None:
 def test_a_changed_byte_is_refused(segment: int) -> None:
     raw = raw_token(HS, claims(), SECRET)
     parts = raw.split(".")
-    other = raw_token({**HS, "x": 1}, claims(iss="client-2"), "t" * 48).split(".")
-    parts[segment] = other[segment]
+    other_parts = raw_token({**HS, "x": 1}, claims(iss="client-2"), "t" * 48).split(".")
+    parts[segment] = other_parts[segment]
     token = tokens.read(".".join(parts), algorithm="HS256", longest_life=3600)
     with pytest.raises(Unproven):
         tokens.verify(token, SECRET)
@@ -255,13 +255,13 @@ def test_an_asymmetric_token_is_good_under_its_key_only(atlassian: Atlassian) ->
     token = read(header, key=atlassian.private_key, algorithm="RS256")
     assert token.key_id == atlassian.kid
     assert tokens.verify(token, atlassian.private_key.public_key()).issuer == "client-1"
-    forged = read(header, key=SECRET, algorithm="RS256")
+    forgery = read(header, key=SECRET, algorithm="RS256")
     with pytest.raises(Unproven):
-        tokens.verify(forged, atlassian.private_key.public_key())
+        tokens.verify(forgery, atlassian.private_key.public_key())
 
 
 def test_a_public_key_is_no_shared_secret(atlassian: Atlassian) -> None:
-    """The old trick: HS256 whose secret is the public key that everybody can fetch."""
+    """Key confusion: an HS256 token with the public RSA key as its secret."""
     with pytest.raises(Unproven):
         read({"alg": "HS256", "kid": atlassian.kid}, key=atlassian.pem, algorithm="RS256")
 

@@ -1,4 +1,4 @@
-"""The change feed's own words: cursors, names, and rows as lines."""
+"""Formats of the change feed: cursors, entity names, and rows as lines."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def test_wanted_entities_are_taken_once_each() -> None:
     assert feed._names(["issue", "sprint", "issue"]) == ["issue", "sprint"]
 
 
-@pytest.mark.parametrize("wanted", [["issues"], ["issue", "x"], [""], ["Issue"], ["tenants"], ["jira_issue"]])
-def test_an_unknown_entity_is_malformed_and_the_known_ones_are_told(wanted: list[str]) -> None:
+@pytest.mark.parametrize("names", [["issues"], ["issue", "x"], [""], ["Issue"], ["tenants"], ["jira_issue"]])
+def test_an_unknown_entity_is_malformed_and_the_known_ones_are_told(names: list[str]) -> None:
     with pytest.raises(Malformed, match="changelog"):
-        feed._names(wanted)
+        feed._names(names)
 
 
 @pytest.mark.parametrize(
-    ("value", "written"),
+    ("value", "json_value"),
     [
         (MOMENT, "2026-01-02T03:04:05.678Z"),
         (date(2026, 1, 2), "2026-01-02"),
@@ -70,8 +70,8 @@ def test_an_unknown_entity_is_malformed_and_the_known_ones_are_told(wanted: list
         ({"a": [1]}, {"a": [1]}),
     ],
 )
-def test_values_are_written_as_json_carries_them(value: object, written: object) -> None:
-    assert feed.plain(value) == written
+def test_values_are_written_as_json_carries_them(value: object, json_value: object) -> None:
+    assert feed.plain(value) == json_value
 
 
 def _row(name: str, **override: Any) -> dict[str, Any]:

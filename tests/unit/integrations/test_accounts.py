@@ -15,9 +15,9 @@ KEY = "sei_AbCdEf23_" + "x" * 43
 
 
 def test_a_key_has_a_prefix_to_find_it_by_and_256_random_bits() -> None:
-    made = [make_key() for _ in range(200)]
-    assert len(set(made)) == 200
-    for key in made:
+    keys = [make_key() for _ in range(200)]
+    assert len(set(keys)) == 200
+    for key in keys:
         assert is_key(key)
         head, prefix, secret = key.split("_", 2)
         assert (head, len(prefix), len(secret)) == ("sei", 8, 43)  # 43 signs of six bits carry 256

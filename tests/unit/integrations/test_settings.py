@@ -1,4 +1,4 @@
-"""What an SEI admin may set; everything else is refused, since a typing error would go unnoticed."""
+"""Settings of an SEI admin. Unknown keys are refused: a misspelled one would go unnoticed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from app.integrations.settings import IntegrationSettings
 
 
 def test_nothing_needs_to_be_set() -> None:
-    found = IntegrationSettings()
-    assert found.model_dump() == {
+    defaults = IntegrationSettings()
+    assert defaults.model_dump() == {
         "story_point_field": None,
         "epic_field": None,
         "custom_fields": [],
@@ -19,7 +19,7 @@ def test_nothing_needs_to_be_set() -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "values",
     [
         {"story_point_field": "customfield_10016"},
         {"story_point_field": "timeestimate", "epic_field": "parent"},
@@ -29,12 +29,12 @@ def test_nothing_needs_to_be_set() -> None:
         {"excluded_fields": ["summary", "description", "comment"]},
     ],
 )
-def test_good_settings_are_kept_as_given(given: dict[str, object]) -> None:
-    assert IntegrationSettings.model_validate(given).model_dump(exclude_unset=True) == given
+def test_good_settings_are_kept_as_given(values: dict[str, object]) -> None:
+    assert IntegrationSettings.model_validate(values).model_dump(exclude_unset=True) == values
 
 
 @pytest.mark.parametrize(
-    "given",
+    "values",
     [
         {"story_points_field": "customfield_10016"},
         {"story_point_field": ""},
@@ -52,8 +52,8 @@ def test_good_settings_are_kept_as_given(given: dict[str, object]) -> None:
         {"excluded_fields": ["assignee"]},
         {"excluded_fields": ["comment"] * 4},
     ],
-    ids=lambda given: repr(given)[:60],
+    ids=lambda values: repr(values)[:60],
 )
-def test_everything_else_is_refused(given: dict[str, object]) -> None:
+def test_everything_else_is_refused(values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        IntegrationSettings.model_validate(given)
+        IntegrationSettings.model_validate(values)

@@ -1,4 +1,4 @@
-"""A site whose wire is in the test's hands."""
+"""A site with a wire that the test controls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SITE_HOSTS = ("*.atlassian.net", "http://127.0.0.1:*")
 
 
 class Unsigned(AuthBase):
-    """No credential at all."""
+    """Authentication without a credential."""
 
     def __call__(self, request: object) -> object:
         return request

@@ -1,4 +1,4 @@
-"""What is sent to a site, and what of its answers is believed."""
+"""Requests to a site, and checks of its answers."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.fakes.wire import Wire
-    from tests.unit.conftest import Hands
+    from tests.unit.conftest import FrozenClock
 
 
 def test_get_sends_the_address_as_written_and_no_body(site: Site, wire: Wire) -> None:
     wire.answers({"ok": True})
     assert site.get("/rest/api/3/search/jql", {"jql": "project = A&B", "fields": ["a", "b"]}).body == {"ok": True}
-    (sent,) = wire.sent
-    assert sent.method == "GET"
-    assert sent.url == f"{URL}/rest/api/3/search/jql?jql=project%20%3D%20A%26B&fields=a&fields=b"
-    assert sent.body is None
-    assert "Content-Length" not in sent.headers
-    assert "Content-Type" not in sent.headers
+    (request,) = wire.sent
+    assert request.method == "GET"
+    assert request.url == f"{URL}/rest/api/3/search/jql?jql=project%20%3D%20A%26B&fields=a&fields=b"
+    assert request.body is None
+    assert "Content-Length" not in request.headers
+    assert "Content-Type" not in request.headers
 
 
 def test_post_sends_json(site: Site, wire: Wire) -> None:
     wire.answers({})
     site.post("/rest/api/3/permissions/check", {"accountId": "ü", "globalPermissions": ["ADMINISTER"]})
-    (sent,) = wire.sent
-    assert sent.method == "POST"
-    assert sent.body == '{"accountId":"ü","globalPermissions":["ADMINISTER"]}'.encode()
-    assert sent.headers["Content-Type"] == "application/json"
+    (request,) = wire.sent
+    assert request.method == "POST"
+    assert request.body == '{"accountId":"ü","globalPermissions":["ADMINISTER"]}'.encode()
+    assert request.headers["Content-Type"] == "application/json"
 
 
 def test_every_request_says_who_asks_and_waits_for_less_than_a_lease(site: Site, wire: Wire) -> None:
@@ -61,20 +61,20 @@ def test_what_is_signed_is_what_is_sent(wire: Wire) -> None:
     wire.answers({})
     site.get("/x", {"a": "b c"})
     site.post("/x", {})
-    tokens = [sent.headers["Authorization"] for sent in wire.sent]
+    tokens = [request.headers["Authorization"] for request in wire.sent]
     assert all(token.startswith("JWT ") for token in tokens)
     assert tokens[0] != tokens[1], "one token a request"
 
 
-def test_the_answer_knows_when_it_was_asked_for(site: Site, wire: Wire, hands: Hands) -> None:
-    asked = hands.at
+def test_the_answer_knows_when_it_was_asked_for(site: Site, wire: Wire, frozen_clock: FrozenClock) -> None:
+    start = frozen_clock.at
 
     def late() -> Iterator[bytes]:
-        hands.move(20)
+        frozen_clock.move(20)
         yield b"[]"
 
     wire.streams(late())
-    assert site.get("/x").sent_at == asked
+    assert site.get("/x").sent_at == start
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -177,8 +177,8 @@ def test_an_empty_answer_is_nothing(site: Site, wire: Wire) -> None:
     ],
 )
 def test_what_users_really_type_is_read(body: bytes, value: object) -> None:
-    got = parse(body)
-    assert got == value or float(got) == float(value)  # type: ignore[arg-type]  # large numbers may come as floats
+    value_read = parse(body)
+    assert value_read == value or float(value_read) == float(value)  # type: ignore[arg-type]  # large numbers may come as floats
 
 
 @given(st.binary(max_size=200))
@@ -191,14 +191,14 @@ def test_no_bytes_make_parsing_raise_anything_else(body: bytes) -> None:
 
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=8), st.text(max_size=8)), unique_by=lambda pair: pair[0]))
 def test_a_query_reads_back_and_holds_no_plus(pairs: list[tuple[str, str]]) -> None:
-    written = query_of(dict(pairs))
-    assert parse_qsl(written[1:], keep_blank_values=True) == pairs
-    assert "+" not in written
-    assert written.isascii()
+    query = query_of(dict(pairs))
+    assert parse_qsl(query[1:], keep_blank_values=True) == pairs
+    assert "+" not in query
+    assert query.isascii()
 
 
 @pytest.mark.parametrize(
-    ("params", "written"),
+    ("params", "query"),
     [
         ({}, ""),
         ({"startAt": 0}, "?startAt=0"),
@@ -207,8 +207,8 @@ def test_a_query_reads_back_and_holds_no_plus(pairs: list[tuple[str, str]]) -> N
         ({"jql": "a ~ 'b+c'"}, "?jql=a%20~%20%27b%2Bc%27"),
     ],
 )
-def test_lists_are_repeated_in_the_order_given(params: dict[str, object], written: str) -> None:
-    assert query_of(params) == written  # type: ignore[arg-type]  # the table's values are parameters
+def test_lists_are_repeated_in_the_order_given(params: dict[str, object], query: str) -> None:
+    assert query_of(params) == query  # type: ignore[arg-type]  # the table's values are parameters
 
 
 @pytest.mark.parametrize("url", ["https://evil.com", "http://acme.atlassian.net", "https://acme.atlassian.net:8443"])
@@ -260,7 +260,7 @@ def test_a_page_is_cut_and_what_is_in_it_read_one_by_one() -> None:
     assert isinstance(page, dict)
     issues = page.pop("issues")
     assert isinstance(issues, list)
-    assert [whole(each) for each in issues] == [{"id": "1", "list": [1, {"a": []}]}, 2]
+    assert [whole(item) for item in issues] == [{"id": "1", "list": [1, {"a": []}]}, 2]
     assert page == {"isLast": True, "total": 2, "n": {"x": [1]}}
 
 
@@ -275,8 +275,8 @@ def test_a_page_is_cut_and_what_is_in_it_read_one_by_one() -> None:
 )
 def test_a_page_like_no_other_is_read_all_the_same(body: bytes, items: list[object] | None) -> None:
     page = cut(bytearray(body))
-    found = page.get("issues") if isinstance(page, dict) else None
-    assert (found if found is None else [whole(each) for each in found]) == items  # type: ignore[union-attr]
+    page_items = page.get("issues") if isinstance(page, dict) else None
+    assert (page_items if page_items is None else [whole(item) for item in page_items]) == items  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -284,4 +284,4 @@ def test_a_page_like_no_other_is_read_all_the_same(body: bytes, items: list[obje
 )
 def test_a_page_that_is_no_json_is_nonsense(body: bytes) -> None:
     with pytest.raises(JiraNonsense):
-        [whole(each) for each in cut(bytearray(body))["issues"]]  # type: ignore[index,call-overload,union-attr]
+        [whole(item) for item in cut(bytearray(body))["issues"]]  # type: ignore[index,call-overload,union-attr]

@@ -1,4 +1,4 @@
-"""Outward tokens: issued by the app, short, and for exactly the address on the wire."""
+"""Outgoing tokens: issued by the app, short-lived, and valid for the exact address on the wire."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ def credential() -> ConnectJwt:
 
 
 def sign(credential: ConnectJwt, url: str, method: str = "GET") -> requests.PreparedRequest:
-    """A request as it goes on the wire."""
+    """A signed request, as sent on the wire."""
     return requests.Request(method, url, auth=credential).prepare()
 
 
-def claims(signed: requests.PreparedRequest) -> dict[str, object]:
-    scheme, _, token = signed.headers["Authorization"].partition(" ")
+def claims(request: requests.PreparedRequest) -> dict[str, object]:
+    scheme, _, token = request.headers["Authorization"].partition(" ")
     assert scheme == "JWT"
-    found: dict[str, object] = jwt.decode(token, SECRET, algorithms=["HS256"], audience="acme")
-    return found
+    payload: dict[str, object] = jwt.decode(token, SECRET, algorithms=["HS256"], audience="acme")
+    return payload
 
 
 def test_the_issuer_is_the_app_and_not_the_site(credential: ConnectJwt) -> None:
-    found = claims(sign(credential, f"{BASE}/rest/api/3/myself"))
-    assert (found["iss"], found["aud"]) == ("io.app", "acme")
-    assert "sub" not in found
+    payload = claims(sign(credential, f"{BASE}/rest/api/3/myself"))
+    assert (payload["iss"], payload["aud"]) == ("io.app", "acme")
+    assert "sub" not in payload
 
 
 def test_a_token_lives_three_minutes_at_most(credential: ConnectJwt) -> None:
-    found = claims(sign(credential, f"{BASE}/rest/api/3/myself"))
-    assert 0 < int(str(found["exp"])) - int(str(found["iat"])) <= 180
-    assert abs(int(str(found["iat"])) - time.time()) < 30
+    payload = claims(sign(credential, f"{BASE}/rest/api/3/myself"))
+    assert 0 < int(str(payload["exp"])) - int(str(payload["iat"])) <= 180
+    assert abs(int(str(payload["iat"])) - time.time()) < 30
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -58,9 +58,9 @@ def test_a_token_lives_three_minutes_at_most(credential: ConnectJwt) -> None:
     ],
 )
 def test_the_hash_is_of_the_address_on_the_wire(credential: ConnectJwt, method: str, target: str) -> None:
-    signed = sign(credential, BASE + target, method)
-    assert signed.path_url == target, "requests sent another spelling"
-    assert claims(signed)["qsh"] == computed_hash(method, signed.path_url)
+    request = sign(credential, BASE + target, method)
+    assert request.path_url == target, "requests sent another spelling"
+    assert claims(request)["qsh"] == computed_hash(method, request.path_url)
 
 
 def test_the_hash_is_relative_to_the_sites_own_path() -> None:

@@ -1,4 +1,4 @@
-"""Jira's answers, each mapped to what a worker does."""
+"""Mapping of Jira's answers to a worker's reaction."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.errors import (
 from app.jira.failures import failure_of, retry_at
 
 if TYPE_CHECKING:
-    from tests.unit.conftest import Hands
+    from tests.unit.conftest import FrozenClock
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 JITTER = timedelta(seconds=2)
@@ -60,14 +60,14 @@ JITTER = timedelta(seconds=2)
     ],
 )
 def test_each_status_has_one_meaning(status: int, text: str, failure: type[JiraFailure] | None) -> None:
-    found = failure_of(status, {}, text)
-    assert type(found) is (failure or type(None))
+    failure_type = failure_of(status, {}, text)
+    assert type(failure_type) is (failure or type(None))
 
 
-def test_a_503_with_a_time_to_come_back_is_busy(hands: Hands) -> None:
-    found = failure_of(503, {"Retry-After": "60"}, "")
-    assert isinstance(found, JiraBusy)
-    assert hands.at + timedelta(seconds=60) <= found.retry_at <= hands.at + timedelta(seconds=62)
+def test_a_503_with_a_time_to_come_back_is_busy(frozen_clock: FrozenClock) -> None:
+    outcome = failure_of(503, {"Retry-After": "60"}, "")
+    assert isinstance(outcome, JiraBusy)
+    assert frozen_clock.at + timedelta(seconds=60) <= outcome.retry_at <= frozen_clock.at + timedelta(seconds=62)
 
 
 FORMS = {
@@ -130,12 +130,12 @@ FORMS = {
 
 @pytest.mark.parametrize(("headers", "wait"), FORMS.values(), ids=FORMS)
 def test_every_form_of_a_rate_limit_says_when_to_come_back(
-    hands: Hands, headers: dict[str, str], wait: timedelta
+    frozen_clock: FrozenClock, headers: dict[str, str], wait: timedelta
 ) -> None:
-    assert hands.at == NOON
-    found = failure_of(429, headers, "")
-    assert isinstance(found, JiraBusy)
-    assert NOON + wait <= found.retry_at <= NOON + wait + JITTER
+    assert frozen_clock.at == NOON
+    outcome = failure_of(429, headers, "")
+    assert isinstance(outcome, JiraBusy)
+    assert NOON + wait <= outcome.retry_at <= NOON + wait + JITTER
 
 
 def test_the_reason_is_told_to_the_operator() -> None:
@@ -144,17 +144,17 @@ def test_the_reason_is_told_to_the_operator() -> None:
 
 @given(st.text(max_size=30), st.text(max_size=30))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the clock stands still in all examples
-def test_no_header_makes_us_wait_for_ever_or_fail(hands: Hands, after: str, reset: str) -> None:
+def test_no_header_makes_us_wait_for_ever_or_fail(frozen_clock: FrozenClock, after: str, reset: str) -> None:
     at = retry_at({"Retry-After": after, "X-RateLimit-Reset": reset})
-    assert hands.at <= at <= hands.at + timedelta(hours=2) + JITTER
+    assert frozen_clock.at <= at <= frozen_clock.at + timedelta(hours=2) + JITTER
 
 
-def test_workers_do_not_come_back_all_at_once(hands: Hands) -> None:
+def test_workers_do_not_come_back_all_at_once(frozen_clock: FrozenClock) -> None:
     assert len({retry_at({"Retry-After": "5"}) for _ in range(20)}) > 10
 
 
 @given(st.integers(100, 599), st.text(max_size=200))
 def test_only_2xx_is_a_success(status: int, text: str) -> None:
-    found = failure_of(status, {}, text)
-    assert (found is None) == (200 <= status < 300)
-    assert found is None or found.word
+    outcome = failure_of(status, {}, text)
+    assert (outcome is None) == (200 <= status < 300)
+    assert outcome is None or outcome.word

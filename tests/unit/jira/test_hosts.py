@@ -1,4 +1,4 @@
-"""Which addresses a site may have (attack case 18)."""
+"""Permitted addresses of a site (attack case 18)."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_pattern_means_one_scheme_one_port_and_whole_labels(url: str, pattern:
     assert is_allowed(url, [pattern]) is fits
 
 
-@given(st.text(max_size=40) | st.text("htps:/@#?.-[]%\\a1 \t", max_size=40).map(lambda rest: f"https://{rest}"))
+@given(st.text(max_size=40) | st.text("htps:/@#?.-[]%\\a1 \t", max_size=40).map(lambda text: f"https://{text}"))
 def test_no_text_raises_and_what_is_allowed_is_below_the_owners_domain(url: str) -> None:
     if is_allowed(url, CLOUD):
         origin = origin_of(url)
@@ -124,10 +124,10 @@ def test_nothing_before_or_after_a_sites_name_moves_it_elsewhere(stuff: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("host", "named"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("10.0.0.1", False)]
+    ("host", "is_allowed"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("10.0.0.1", False)]
 )
-def test_a_private_address_is_good_where_it_is_named(host: str, named: bool) -> None:
-    assert is_private_ok(host, LAPTOP) is named
+def test_a_private_address_is_good_where_it_is_named(host: str, is_allowed: bool) -> None:
+    assert is_private_ok(host, LAPTOP) is is_allowed
 
 
 def test_a_wildcard_names_no_private_address() -> None:

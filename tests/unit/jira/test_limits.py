@@ -1,4 +1,4 @@
-"""What headers teach the limiter, which bucket a request belongs to, and what it costs."""
+"""Lessons from rate-limit headers, and the bucket and cost of a request."""
 
 from __future__ import annotations
 
@@ -159,14 +159,14 @@ ANSWERS: dict[str, tuple[int, dict[str, str], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("status", "headers", "learned"), ANSWERS.values(), ids=ANSWERS)
+@pytest.mark.parametrize(("status", "headers", "values"), ANSWERS.values(), ids=ANSWERS)
 def test_every_form_of_the_headers_teaches_what_it_says(
-    status: int, headers: dict[str, str], learned: dict[str, Any]
+    status: int, headers: dict[str, str], values: dict[str, Any]
 ) -> None:
-    found = lesson_of(status, headers, NOW)
+    lesson = lesson_of(status, headers, NOW)
     reason = headers.get("RateLimit-Reason", f"{status}")
-    assert found == Lesson(**{"reason": reason, **learned})
-    assert is_pause(status, headers) == (found.scope is not None)
+    assert lesson == Lesson(**{"reason": reason, **values})
+    assert is_pause(status, headers) == (lesson.scope is not None)
 
 
 NAMES = [
@@ -208,9 +208,9 @@ def test_no_header_makes_it_fail_or_wait_for_ever(status: int, headers: dict[str
     ],
 )
 def test_one_bucket_a_method_and_template(method: str, path: str, endpoint: str, ceiling: float) -> None:
-    found = endpoint_of(method, path)
-    assert str(found) == endpoint
-    assert found.ceiling == pytest.approx(ceiling)
+    endpoint_of_path = endpoint_of(method, path)
+    assert str(endpoint_of_path) == endpoint
+    assert endpoint_of_path.ceiling == pytest.approx(ceiling)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_an_answer_costs_its_call_and_its_objects(path: str, body: Any, points: 
 
 
 @pytest.mark.parametrize(
-    ("path", "asked", "points"),
+    ("path", "page_size", "points"),
     [
         ("/rest/api/3/search/jql", 100, 101),
         ("/rest/api/3/search/jql", 1, 2),
@@ -250,5 +250,5 @@ def test_an_answer_costs_its_call_and_its_objects(path: str, body: Any, points: 
         ("/rest/api/3/users/search", 1000, 2001),
     ],
 )
-def test_what_is_booked_beforehand_is_the_most_that_it_may_cost(path: str, asked: int, points: int) -> None:
-    assert endpoint_of("GET", path).expected_points(asked) == points
+def test_what_is_booked_beforehand_is_the_most_that_it_may_cost(path: str, page_size: int, points: int) -> None:
+    assert endpoint_of("GET", path).expected_points(page_size) == points

@@ -1,4 +1,4 @@
-"""One page of a walk, three ways of paging, and the guards that no walk goes without."""
+"""A page of a walk in three styles of paging, and the guards of every walk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def page(site: Site, walk: Walk, place: Place = Place(), **params: Any) -> Page:
     return fetch(site, walk, place, path=walk.path, params=params)
 
 
-def asked(wire: Wire) -> list[tuple[str, str]]:
+def last_parameters(wire: Wire) -> list[tuple[str, str]]:
     """The parameters of the last request."""
     return parse_qsl(urlsplit(wire.sent[-1].url or "").query)
 
@@ -33,12 +33,12 @@ def asked(wire: Wire) -> list[tuple[str, str]]:
 def test_a_token_walk_asks_with_its_parameters_and_then_with_the_token(site: Site, wire: Wire) -> None:
     wire.answers({"issues": [1, 2], "nextPageToken": "t1"})
     first = page(site, TOKEN, jql="project = A")
-    assert asked(wire) == [("fields", "a"), ("fields", "b"), ("jql", "project = A"), ("maxResults", "100")]
-    assert ([whole(each) for each in first.items], first.next, first.total) == ([1, 2], Place(token="t1"), None)
+    assert last_parameters(wire) == [("fields", "a"), ("fields", "b"), ("jql", "project = A"), ("maxResults", "100")]
+    assert ([whole(item) for item in first.items], first.next, first.total) == ([1, 2], Place(token="t1"), None)
     wire.answers({"issues": [3], "isLast": True})
     assert first.next is not None
     assert page(site, TOKEN, first.next).next is None
-    assert ("nextPageToken", "t1") in asked(wire)
+    assert ("nextPageToken", "t1") in last_parameters(wire)
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_a_token_walk_ends_without_a_token_or_at_the_last(
     site: Site, wire: Wire, body: dict[str, object], goes_on_at: str | None
 ) -> None:
     wire.answers(body)
-    found = page(site, TOKEN, Place(token="t1")).next
-    assert (found.token if found else None) == goes_on_at
+    place = page(site, TOKEN, Place(token="t1")).next
+    assert (place.token if place else None) == goes_on_at
 
 
 @pytest.mark.parametrize("token", ["t1", 7, ["t2"], {"t": 2}, True])
@@ -72,12 +72,12 @@ def test_a_repeated_or_odd_token_is_nonsense(site: Site, wire: Wire, token: obje
 def test_an_offset_walk_starts_at_zero_and_moves_by_what_came(site: Site, wire: Wire) -> None:
     wire.answers({"values": [1, 2, 3], "total": 5, "maxResults": 3})
     first = page(site, OFFSET)
-    assert asked(wire) == [("maxResults", "50"), ("startAt", "0")]
+    assert last_parameters(wire) == [("maxResults", "50"), ("startAt", "0")]
     assert (first.next, first.total) == (Place(offset=3), 5)
     wire.answers({"values": [4, 5], "total": 5})
     assert first.next is not None
     assert page(site, OFFSET, first.next).next is None
-    assert asked(wire) == [("maxResults", "50"), ("startAt", "3")]
+    assert last_parameters(wire) == [("maxResults", "50"), ("startAt", "3")]
 
 
 @pytest.mark.parametrize(
@@ -98,15 +98,15 @@ def test_an_offset_walk_ends_at_the_last_else_at_the_total_else_at_nothing(
     site: Site, wire: Wire, body: dict[str, object], goes_on_at: int | None
 ) -> None:
     wire.answers(body)
-    found = page(site, OFFSET, Place(offset=10)).next
-    assert (found.offset if found else None) == goes_on_at
+    place = page(site, OFFSET, Place(offset=10)).next
+    assert (place.offset if place else None) == goes_on_at
 
 
 def test_a_whole_list_is_one_page_and_its_own_total(site: Site, wire: Wire) -> None:
     wire.answers([{"id": "summary"}, {"id": "created"}])
-    found = page(site, WHOLE)
-    assert asked(wire) == []
-    assert (len(found.items), found.next, found.total) == (2, None, 2)
+    whole_list = page(site, WHOLE)
+    assert last_parameters(wire) == []
+    assert (len(whole_list.items), whole_list.next, whole_list.total) == (2, None, 2)
 
 
 @pytest.mark.parametrize("body", [{"issues": {}}, {"values": []}, {}, [], None, "x", {"issues": None}])

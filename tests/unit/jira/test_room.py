@@ -1,4 +1,4 @@
-"""Whoever waits for room at a site is woken by the next answer of its own process, and by none that came before."""
+"""The next answer of its own process wakes a request that waits for room at a site; earlier answers don't."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from app.jira.room import Room
 def test_a_lease_given_back_ends_the_wait() -> None:
     room = Room()
     with ThreadPoolExecutor(1) as thread:
-        waiting = thread.submit(room.wait, 30.0, since=room.count)
+        future = thread.submit(room.wait, 30.0, since=room.count)
         room.free()
-        assert waiting.result() < 30
+        assert future.result() < 30
 
 
 def test_one_that_was_given_back_between_asking_and_waiting_is_not_missed() -> None:
     room = Room()
-    asked = room.count
+    answer_count = room.count
     room.free()
-    assert room.wait(30.0, since=asked) < 30
+    assert room.wait(30.0, since=answer_count) < 30
 
 
 def test_nobody_waits_for_ever() -> None:
     room = Room()
-    began = time.monotonic()
+    start = time.monotonic()
     room.free()
     assert room.wait(0.05, since=room.count) >= 0.05
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - start < 30

@@ -1,4 +1,4 @@
-"""Which addresses a site's name may lead to."""
+"""Permitted addresses behind a site's host name."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_public_addresses_are_told_from_all_others(address: str, public: bool) -
 
 
 @pytest.mark.parametrize(
-    ("url", "judged"),
+    ("url", "is_checked"),
     [
         ("https://acme.atlassian.net", True),
         ("https://127.0.0.1", True),
@@ -49,7 +49,7 @@ def test_public_addresses_are_told_from_all_others(address: str, public: bool) -
         ("http://[::1]:8099", False),
     ],
 )
-def test_every_site_is_judged_but_one_that_a_pattern_names(url: str, judged: bool) -> None:
-    patterns = ["*.atlassian.net", "*.0.0.1", "http://[::1]:*"] + ([] if judged else ["http://127.0.0.1:*"])
+def test_every_site_is_judged_but_one_that_a_pattern_names(url: str, is_checked: bool) -> None:
+    patterns = ["*.atlassian.net", "*.0.0.1", "http://[::1]:*"] + ([] if is_checked else ["http://127.0.0.1:*"])
     adapter = Connections("test", patterns).to(url).get_adapter(f"{url}/rest/api/3/myself")
-    assert isinstance(adapter, PublicOnly) is judged
+    assert isinstance(adapter, PublicOnly) is is_checked

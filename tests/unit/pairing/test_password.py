@@ -1,4 +1,4 @@
-"""One-time passwords: hard to guess, easy to read aloud, forgiving when they are typed."""
+"""One-time passwords: hard to guess, easy to read aloud, tolerant of typing mistakes."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def test_a_password_is_four_groups_of_four() -> None:
 
 
 def test_every_sign_comes_at_every_place() -> None:
-    made = [password.normal(password.make()) or "" for _ in range(2000)]
-    assert len(set(made)) == 2000
+    passwords = [password.normal(password.make()) or "" for _ in range(2000)]
+    assert len(set(passwords)) == 2000
     for place in range(password.LENGTH):
-        assert {each[place] for each in made} == set(password.ALPHABET)
+        assert {one_password[place] for one_password in passwords} == set(password.ALPHABET)
 
 
 @pytest.mark.parametrize(
-    "typed",
+    "text",
     [
         "7K3M-9QXA-0123-WZ45",
         "7K3M9QXA0123WZ45",
@@ -59,12 +59,12 @@ def test_every_sign_comes_at_every_place() -> None:
         "7-K-3-M-9-Q-X-A-0-1-2-3-W-Z-4-5",
     ],
 )
-def test_case_separators_and_misreadings_are_forgiven(typed: str) -> None:
-    assert password.normal(typed) == GOOD
+def test_case_separators_and_misreadings_are_forgiven(text: str) -> None:
+    assert password.normal(text) == GOOD
 
 
 @pytest.mark.parametrize(
-    "typed",
+    "text",
     [
         "",
         "-",
@@ -79,19 +79,19 @@ def test_case_separators_and_misreadings_are_forgiven(typed: str) -> None:
         "7K3M-9QXA-0123-WZ45" + " " * 100,
         "A" * 10_000_000,
     ],
-    ids=lambda typed: repr(typed[:24]),
+    ids=lambda text: repr(text[:24]),
 )
-def test_what_cannot_be_a_password_is_none(typed: str) -> None:
-    assert password.normal(typed) is None
+def test_what_cannot_be_a_password_is_none(text: str) -> None:
+    assert password.normal(text) is None
 
 
 @given(st.text(max_size=120))
-def test_any_text_is_a_password_in_its_one_normal_form_or_none(typed: str) -> None:
-    found = password.normal(typed)
-    if found is not None:
-        assert len(found) == password.LENGTH
-        assert set(found) <= set(password.ALPHABET)
-        assert password.normal(found) == found
+def test_any_text_is_a_password_in_its_one_normal_form_or_none(text: str) -> None:
+    normal_form = password.normal(text)
+    if normal_form is not None:
+        assert len(normal_form) == password.LENGTH
+        assert set(normal_form) <= set(password.ALPHABET)
+        assert password.normal(normal_form) == normal_form
 
 
 @given(st.lists(st.sampled_from(password.ALPHABET), min_size=16, max_size=16))

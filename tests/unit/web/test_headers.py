@@ -20,7 +20,7 @@ LAPTOP = replace(ACME, base_url="http://127.0.0.1:8099")
 
 
 def directives(policy: str) -> dict[str, list[str]]:
-    """A policy as a browser reads it."""
+    """A policy as a browser parses it."""
     parts = [directive.split() for directive in policy.split(";") if directive.strip()]
     assert len({part[0] for part in parts}) == len(parts), "a browser takes the first of two"
     return {part[0]: part[1:] for part in parts}
@@ -28,9 +28,9 @@ def directives(policy: str) -> dict[str, list[str]]:
 
 @pytest.fixture
 def app() -> Flask:
-    """One route a blueprint, as the real app names them."""
-    made = Flask(__name__)
-    headers.register(made)
+    """One route per blueprint, with the blueprint names of the real app."""
+    application = Flask(__name__)
+    headers.register(application)
     for name in ("jira_pages", "jira_pairing", "connect_webhooks", "api", "console", "console_sign_in", "static_files"):
         routes = Blueprint(name, __name__, url_prefix=f"/{name}")
 
@@ -43,8 +43,8 @@ def app() -> Flask:
         def refused() -> str:
             abort(401)
 
-        made.register_blueprint(routes)
-    return made
+        application.register_blueprint(routes)
+    return application
 
 
 def answer(app: Flask, path: str) -> TestResponse:
@@ -65,12 +65,12 @@ def answer(app: Flask, path: str) -> TestResponse:
     ],
 )
 def test_every_answer_is_strict_and_sets_no_cookie(app: Flask, path: str) -> None:
-    found = answer(app, path).headers
-    assert int(found["Strict-Transport-Security"].split(";")[0].removeprefix("max-age=")) >= 31_536_000
-    assert found["X-Content-Type-Options"] == "nosniff"
-    assert found["Referrer-Policy"] == "no-referrer"
-    assert "Set-Cookie" not in found
-    assert not [name for name in found.keys() if name.lower().startswith("access-control-")]  # noqa: SIM118 - headers iterate as pairs
+    response_headers = answer(app, path).headers
+    assert int(response_headers["Strict-Transport-Security"].split(";")[0].removeprefix("max-age=")) >= 31_536_000
+    assert response_headers["X-Content-Type-Options"] == "nosniff"
+    assert response_headers["Referrer-Policy"] == "no-referrer"
+    assert "Set-Cookie" not in response_headers
+    assert not [name for name in response_headers.keys() if name.lower().startswith("access-control-")]  # noqa: SIM118 - headers iterate as pairs
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,14 @@ def test_static_files_are_cached_and_their_errors_are_not(app: Flask) -> None:
 
 
 def test_a_page_may_be_framed_by_its_own_site_only(app: Flask) -> None:
-    found = answer(app, "/jira_pages/proven").headers
-    assert "X-Frame-Options" not in found
-    assert directives(found["Content-Security-Policy"])["frame-ancestors"] == ["https://acme.atlassian.net"]
+    response_headers = answer(app, "/jira_pages/proven").headers
+    assert "X-Frame-Options" not in response_headers
+    assert directives(response_headers["Content-Security-Policy"])["frame-ancestors"] == ["https://acme.atlassian.net"]
 
 
 def test_a_page_that_was_refused_may_be_framed_by_nobody(app: Flask) -> None:
-    found = answer(app, "/jira_pages/refused").headers
-    policy = directives(found["Content-Security-Policy"])
+    response_headers = answer(app, "/jira_pages/refused").headers
+    policy = directives(response_headers["Content-Security-Policy"])
     assert policy["frame-ancestors"] == ["'none'"]
     assert policy["default-src"] == ["'none'"]
     assert "script-src" not in policy
@@ -112,9 +112,9 @@ def test_a_page_that_was_refused_may_be_framed_by_nobody(app: Flask) -> None:
     ],
 )
 def test_everything_else_may_be_framed_by_nobody(app: Flask, path: str) -> None:
-    found = answer(app, path).headers
-    assert found["X-Frame-Options"] == "DENY"
-    assert directives(found["Content-Security-Policy"])["frame-ancestors"] == ["'none'"]
+    response_headers = answer(app, path).headers
+    assert response_headers["X-Frame-Options"] == "DENY"
+    assert directives(response_headers["Content-Security-Policy"])["frame-ancestors"] == ["'none'"]
 
 
 @pytest.mark.parametrize("path", ["/jira_pairing/proven", "/api/proven", "/nowhere"])
@@ -129,22 +129,22 @@ def test_no_policy_lets_a_page_run_what_was_written_into_it(tenant: Tenant | Non
     policy = headers.page_policy(tenant)
     assert "unsafe" not in policy
     assert "*" not in policy
-    found = directives(policy)
-    assert found["default-src"] == ["'none'"]
-    assert found["base-uri"] == ["'none'"]
-    assert found["form-action"] == ["'none'"]
+    sources = directives(policy)
+    assert sources["default-src"] == ["'none'"]
+    assert sources["base-uri"] == ["'none'"]
+    assert sources["form-action"] == ["'none'"]
 
 
 def test_a_page_runs_scripts_of_ours_and_atlassians_only() -> None:
-    found = directives(headers.page_policy(ACME))
-    assert found["script-src"] == ["'self'", "https://connect-cdn.atl-paas.net"]
-    assert found["connect-src"] == ["'self'"]
-    assert found["object-src"] == ["'none'"]
+    sources = directives(headers.page_policy(ACME))
+    assert sources["script-src"] == ["'self'", "https://connect-cdn.atl-paas.net"]
+    assert sources["connect-src"] == ["'self'"]
+    assert sources["object-src"] == ["'none'"]
 
 
 def test_a_site_known_by_two_addresses_may_frame_from_both() -> None:
-    found = directives(headers.page_policy(replace(ACME, display_url="https://jira.acme.com")))
-    assert found["frame-ancestors"] == ["https://acme.atlassian.net", "https://jira.acme.com"]
+    sources = directives(headers.page_policy(replace(ACME, display_url="https://jira.acme.com")))
+    assert sources["frame-ancestors"] == ["https://acme.atlassian.net", "https://jira.acme.com"]
 
 
 @pytest.mark.parametrize(

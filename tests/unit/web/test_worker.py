@@ -1,4 +1,4 @@
-"""When a request is there: whatever pieces it comes in, not before its end and not after it."""
+"""The end of a request is found exactly, for any fragmentation."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ _FIELDS = st.lists(st.tuples(_WORDS, st.text(" -~é", max_size=30).map(lambda te
 
 
 def a_request(target: bytes, fields: list[tuple[bytes, bytes]], body: bytes, *, in_pieces: bool) -> bytes:
-    how = b"Transfer-Encoding: chunked" if in_pieces else b"content-length:%d" % len(body)
-    lines = [b"POST /%s HTTP/1.1" % target, *(b"X-%s: %s" % pair for pair in fields), how]
-    sent = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if in_pieces and body else b"0\r\n\r\n" if in_pieces else body
-    return b"\r\n".join(lines) + b"\r\n\r\n" + sent
+    header = b"Transfer-Encoding: chunked" if in_pieces else b"content-length:%d" % len(body)
+    lines = [b"POST /%s HTTP/1.1" % target, *(b"X-%s: %s" % pair for pair in fields), header]
+    content = (
+        b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if in_pieces and body else b"0\r\n\r\n" if in_pieces else body
+    )
+    return b"\r\n".join(lines) + b"\r\n\r\n" + content
 
 
 @given(_WORDS, _FIELDS, st.text("xyz", max_size=300).map(str.encode), st.booleans())
@@ -26,7 +28,7 @@ def test_a_request_is_there_with_its_last_octet(
     target: bytes, fields: list[tuple[bytes, bytes]], body: bytes, in_pieces: bool
 ) -> None:
     raw = a_request(target, fields, body, in_pieces=in_pieces)
-    # The end of the last piece says it; the two octets behind it say nothing more.
+    # The last chunk ends the request; the two octets after it carry no information.
     end = len(raw) - (2 if in_pieces else 0)
     assert [at for at in range(len(raw) + 1) if is_whole(raw[:at])] == list(range(end, len(raw) + 1))
     assert is_whole(raw + b"GET /next HT")
@@ -61,9 +63,9 @@ def test_what_needs_no_waiting_for(raw: bytes) -> None:
     ids=["line", "line-with-token", "field", "authorization", "head"],
 )
 def test_what_is_too_long(raw: bytes, status: HTTPStatus) -> None:
-    with pytest.raises(TooLong) as found:
+    with pytest.raises(TooLong) as failure:
         is_whole(raw)
-    assert found.value.status is status
+    assert failure.value.status is status
 
 
 @pytest.mark.parametrize(("size", "is_fine"), [(LONGEST_LINE, True), (LONGEST_LINE + 1, False)])

@@ -1,4 +1,4 @@
-"""One worker of a machine is kept free for what somebody waits for."""
+"""One worker of each machine is reserved for interactive jobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pytest
 
 LIVE = [Lane.LIVE.value]
-ALL = [lane.value for lane in Lane]
+ALL_LANES = [lane.value for lane in Lane]
 
 
 def lanes_of(process: Any) -> list[str]:
@@ -23,7 +23,7 @@ def lanes_of(process: Any) -> list[str]:
 
 
 def started(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """Start the pool's workers without their processes. Returns each one's lanes by name."""
+    """Start the pool's workers without processes. Returns the lanes of each worker by name."""
     lanes: dict[str, list[str]] = {}
 
     def start_worker(*_: object, **__: object) -> None:
@@ -38,14 +38,14 @@ def started(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]
 
 def test_one_more_than_asked_for_takes_live_jobs_only(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = Pool(Redis.from_url("redis://127.0.0.1:1/0"), 3)
-    assert sorted(started(pool, monkeypatch).values()) == sorted([LIVE, ALL, ALL, ALL])
+    assert sorted(started(pool, monkeypatch).values()) == sorted([LIVE, ALL_LANES, ALL_LANES, ALL_LANES])
 
 
 def test_whoever_comes_for_it_when_it_died_does_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = Pool(Redis.from_url("redis://127.0.0.1:1/0"), 2)
     lanes = started(pool, monkeypatch)
-    (live,) = [name for name, each in lanes.items() if each == LIVE]
+    (live,) = [name for name, lane_names in lanes.items() if lane_names == LIVE]
     pool.worker_dict.pop(live)
     assert lanes_of(pool.get_worker_process("next", burst=False)) == LIVE
     pool.worker_dict["next"] = pool.worker_dict.popitem()[1]
-    assert lanes_of(pool.get_worker_process("another", burst=False)) == ALL
+    assert lanes_of(pool.get_worker_process("another", burst=False)) == ALL_LANES

@@ -1,4 +1,4 @@
-"""The clock only enqueues, once a period, whoever and however many ask."""
+"""The clock enqueues each periodic job once per period, for any number of clocks."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from app.jobs import BY_THE_CLOCK, Periodic
 from workers.schedule import SCHEDULE, Tick, scheduler
 
 if TYPE_CHECKING:
-    from tests.unit.conftest import Hands
+    from tests.unit.conftest import FrozenClock
 
 MINUTELY = Periodic(jobs.SWEEP, every=60)
 
 
 @pytest.fixture
-def nowhere() -> Redis:
-    """A Redis that is not there: whoever asks it fails the test."""
+def unreachable_redis() -> Redis:
+    """A Redis that is down: a request fails the test."""
     return Redis.from_url("redis://127.0.0.1:1/0")
 
 
 @pytest.fixture
-def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
-    """Name and once-as of what is enqueued; the queue itself is tried in the integration tests."""
-    found: list[tuple[str, str | None]] = []
-    monkeypatch.setattr(jobs, "enqueue", lambda _redis, spec, *_args, once_as=None: found.append((spec.name, once_as)))
-    return found
+def enqueued_jobs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
+    """Names and deduplication keys of enqueued jobs. The integration tests cover the queue itself."""
+    calls: list[tuple[str, str | None]] = []
+    monkeypatch.setattr(jobs, "enqueue", lambda _redis, spec, *_args, once_as=None: calls.append((spec.name, once_as)))
+    return calls
 
 
 def test_a_tick_names_its_jobs_lane_and_function() -> None:
@@ -37,28 +37,28 @@ def test_a_tick_names_its_jobs_lane_and_function() -> None:
 
 
 def test_two_clocks_in_one_period_ask_for_one_job(
-    nowhere: Redis, enqueued: list[tuple[str, str | None]], hands: Hands
+    unreachable_redis: Redis, enqueued_jobs: list[tuple[str, str | None]], frozen_clock: FrozenClock
 ) -> None:
     for seconds in (0, 1, 58, 1):
-        hands.move(seconds)
-        Tick(MINUTELY).enqueue(nowhere)
-    assert len(set(enqueued[:3])) == 1
-    assert enqueued[3] not in enqueued[:3], "a new period is a new job"
+        frozen_clock.move(seconds)
+        Tick(MINUTELY).enqueue(unreachable_redis)
+    assert len(set(enqueued_jobs[:3])) == 1
+    assert enqueued_jobs[3] not in enqueued_jobs[:3], "a new period is a new job"
 
 
 def test_a_clock_that_restarts_asks_for_the_same_job(
-    nowhere: Redis, enqueued: list[tuple[str, str | None]], hands: Hands
+    unreachable_redis: Redis, enqueued_jobs: list[tuple[str, str | None]], frozen_clock: FrozenClock
 ) -> None:
-    hands.move(30)
-    Tick(MINUTELY).enqueue(nowhere)
-    hands.move(10)
-    Tick(MINUTELY).enqueue(nowhere)
-    assert len(set(enqueued)) == 1
+    frozen_clock.move(30)
+    Tick(MINUTELY).enqueue(unreachable_redis)
+    frozen_clock.move(10)
+    Tick(MINUTELY).enqueue(unreachable_redis)
+    assert len(set(enqueued_jobs)) == 1
 
 
-def test_the_scheduler_holds_the_whole_list(nowhere: Redis) -> None:
-    held = [(job.func_name, job.interval) for job in scheduler(nowhere).get_jobs()]
-    assert held == [(periodic.spec.path, periodic.every) for periodic in SCHEDULE]
+def test_the_scheduler_holds_the_whole_list(unreachable_redis: Redis) -> None:
+    schedule = [(job.func_name, job.interval) for job in scheduler(unreachable_redis).get_jobs()]
+    assert schedule == [(periodic.spec.path, periodic.every) for periodic in SCHEDULE]
 
 
 def test_every_period_is_a_sensible_number_of_seconds() -> None:

@@ -1,18 +1,18 @@
-"""A Redis that goes away ends RQ's scheduler, not the clock."""
+"""A Redis outage ends RQ's scheduler, but not the clock."""
 
 from __future__ import annotations
 
 from redis import Redis
-from redis.exceptions import ConnectionError as RedisAway
+from redis.exceptions import ConnectionError as RedisConnectionError
 from rq.exceptions import StopRequested
 
 from workers.timekeeping import keep_time
 
-NOWHERE = Redis.from_url("redis://127.0.0.1:1/0")
+UNREACHABLE_REDIS = Redis.from_url("redis://127.0.0.1:1/0")
 
 
 class Scheduler:
-    """Ends as its script says, one entry a start; the last one is a stop by signal."""
+    """A scheduler that follows a script: each start raises the next error; None stops by signal."""
 
     def __init__(self, *script: Exception | None) -> None:
         self.script = list(script)
@@ -29,15 +29,15 @@ class Scheduler:
 
 
 def test_it_starts_again_as_often_as_redis_goes_away() -> None:
-    clock, waited = Scheduler(RedisAway(), RedisAway(), None), list[float]()
-    keep_time(NOWHERE, make=clock, pause=waited.append)  # type: ignore[arg-type]  # stands in for RQ's
-    assert (clock.starts, len(waited)) == (3, 2)
+    clock, pauses = Scheduler(RedisConnectionError(), RedisConnectionError(), None), list[float]()
+    keep_time(UNREACHABLE_REDIS, make=clock, pause=pauses.append)  # type: ignore[arg-type]  # stands in for RQ's
+    assert (clock.starts, len(pauses)) == (3, 2)
 
 
 def test_a_signal_ends_it_also_while_it_waits() -> None:
     def interrupted(_seconds: float) -> None:
         raise StopRequested
 
-    clock = Scheduler(RedisAway())
-    keep_time(NOWHERE, make=clock, pause=interrupted)  # type: ignore[arg-type]  # stands in for RQ's
+    clock = Scheduler(RedisConnectionError())
+    keep_time(UNREACHABLE_REDIS, make=clock, pause=interrupted)  # type: ignore[arg-type]  # stands in for RQ's
     assert clock.starts == 1

@@ -1,4 +1,4 @@
-"""Pages are cut by their bytes: a small one first, then as many issues as make a page of the right size."""
+"""Page sizes follow the bytes of earlier pages: a small page first, then pages of the right size."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ TENANT, PROJECT = uuid4(), "10000"
 USUAL, HEAVY = 33_000, 620_000
 
 
-def size(page_sizer: PageSizer, project: str = PROJECT, *, left: int | None = 1000) -> int:
-    return page_sizer.size_for(TENANT, project, left)
+def size(page_sizer: PageSizer, project: str = PROJECT, *, issue_count: int | None = 1000) -> int:
+    return page_sizer.size_for(TENANT, project, issue_count)
 
 
 def read(page_sizer: PageSizer, octets: int, *, times: int = 1) -> list[int]:
-    """Read pages of issues of so many octets each. Returns their sizes."""
+    """Read pages of issues with `octets` each. Returns the page sizes."""
     sizes = []
     for _ in range(times):
         sizes.append(size(page_sizer))
@@ -34,8 +34,8 @@ def test_usual_issues_come_in_full_pages_after_the_first() -> None:
 
 def test_large_issues_come_in_pages_that_are_small_enough() -> None:
     sizes = read(PageSizer(), HEAVY, times=4)
-    assert all(each * HEAVY <= 1.25 * ENOUGH for each in sizes[1:]), sizes
-    assert all(each * HEAVY >= ENOUGH / 2 for each in sizes[1:]), sizes
+    assert all(page_size * HEAVY <= 1.25 * ENOUGH for page_size in sizes[1:]), sizes
+    assert all(page_size * HEAVY >= ENOUGH / 2 for page_size in sizes[1:]), sizes
 
 
 def test_an_issue_that_is_larger_than_a_page_comes_alone() -> None:
@@ -65,9 +65,9 @@ def test_small_differences_do_not_change_the_size_within_a_walk() -> None:
     assert len(set(sizes[1:])) == 1, sizes
 
 
-@pytest.mark.parametrize(("left", "asked"), [(3, 15), (15, 15), (16, FIRST), (None, FIRST)])
-def test_a_project_of_a_few_issues_is_asked_for_at_once(left: int | None, asked: int) -> None:
-    assert size(PageSizer(), left=left) == asked
+@pytest.mark.parametrize(("issue_count", "page_size"), [(3, 15), (15, 15), (16, FIRST), (None, FIRST)])
+def test_a_project_of_a_few_issues_is_asked_for_at_once(issue_count: int | None, page_size: int) -> None:
+    assert size(PageSizer(), issue_count=issue_count) == page_size
 
 
 def test_what_is_known_of_a_project_says_nothing_of_others() -> None:
@@ -79,22 +79,22 @@ def test_what_is_known_of_a_project_says_nothing_of_others() -> None:
 
 @pytest.mark.parametrize(("size", "at_once"), [(None, 20), (pages.FULL, 20), (50, 20), (49, 3), (FIRST, 3)])
 def test_pages_of_large_issues_take_turns(size: int | None, at_once: int) -> None:
-    page_sizer, inside, most = PageSizer(), 0, 0
+    page_sizer, inside, peak = PageSizer(), 0, 0
     gate = threading.Barrier(20)
 
     def read_one(_number: int) -> None:
-        nonlocal inside, most
+        nonlocal inside, peak
         gate.wait(5)
         with page_sizer.take_turn(size):
             with lock:
                 inside += 1
-                most = max(most, inside)
-            enough.wait(0.05)
+                peak = max(peak, inside)
+            has_enough.wait(0.05)
             with lock:
                 inside -= 1
 
-    lock, enough = threading.Lock(), threading.Event()
+    lock, has_enough = threading.Lock(), threading.Event()
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(read_one, range(20)))
-    assert most <= at_once
-    assert most >= min(at_once, 3)
+    assert peak <= at_once
+    assert peak >= min(at_once, 3)

@@ -1,4 +1,4 @@
-"""Each hand has its part of a site's walks, which shrinks when another hand joins."""
+"""Each worker has a share of a site's walks, which shrinks when another worker joins."""
 
 from __future__ import annotations
 
@@ -13,59 +13,59 @@ from app.ingest.backfill.time_slice import TimeSlice
 WALKS = 16
 
 
-class Fellows(Peers):
-    """So many hands as the test says."""
+class FixedPeers(Peers):
+    """A fixed number of workers."""
 
-    def __init__(self, hands: int) -> None:
-        self.hands = hands
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
 
     def count(self) -> int:
-        return self.hands
+        return self.workers
 
 
 @pytest.fixture
-def given() -> TimeSlice:
+def time_slice() -> TimeSlice:
     return TimeSlice(clock.now() + timedelta(seconds=60))
 
 
-@pytest.mark.parametrize(("hands", "walks"), [(1, 16), (2, 8), (3, 6), (5, 4), (16, 1), (40, 1)])
-def test_a_part_is_what_all_hands_may_have_evenly_and_one_walk_at_least(
-    given: TimeSlice, hands: int, walks: int
+@pytest.mark.parametrize(("workers", "walks"), [(1, 16), (2, 8), (3, 6), (5, 4), (16, 1), (40, 1)])
+def test_walks_are_shared_evenly_and_each_worker_has_one_at_least(
+    time_slice: TimeSlice, workers: int, walks: int
 ) -> None:
-    part = Share(WALKS, Fellows(hands))
-    taken = 0
-    while part.take(given) is not None:
-        taken += 1
-    assert taken == walks
+    share = Share(WALKS, FixedPeers(workers))
+    count = 0
+    while share.take(time_slice) is not None:
+        count += 1
+    assert count == walks
 
 
-def test_a_walk_that_has_ended_makes_room_for_another(given: TimeSlice) -> None:
-    part = Share(WALKS, Fellows(16))
+def test_a_walk_that_has_ended_makes_room_for_another(time_slice: TimeSlice) -> None:
+    share = Share(WALKS, FixedPeers(16))
     for _ in range(3):
-        stay = part.take(given)
-        assert stay is not None
-        assert part.take(given) is None
-        with stay:
-            assert not stay.is_over()
+        slot = share.take(time_slice)
+        assert slot is not None
+        assert share.take(time_slice) is None
+        with slot:
+            assert not slot.is_over()
 
 
-def test_who_has_more_than_his_part_gives_back_what_is_beyond_it_and_no_more(given: TimeSlice) -> None:
-    fellows = Fellows(2)
-    part = Share(WALKS, fellows)
-    stays = [stay for _ in range(8) if (stay := part.take(given)) is not None]
-    assert not any(stay.is_over() for stay in stays)
-    fellows.hands = 4
-    assert [stay.is_over() for stay in stays] == [True] * 4 + [False] * 4
-    assert [stay.is_over() for stay in stays] == [True] * 4 + [False] * 4, "once it is over, it stays so"
-    for stay in stays[:4]:
-        with stay:
-            assert part.take(given) is None
-    with stays[4]:
+def test_a_worker_with_surplus_walks_gives_back_the_surplus_and_no_more(time_slice: TimeSlice) -> None:
+    peers = FixedPeers(2)
+    share = Share(WALKS, peers)
+    slots = [slot for _ in range(8) if (slot := share.take(time_slice)) is not None]
+    assert not any(slot.is_over() for slot in slots)
+    peers.workers = 4
+    assert [slot.is_over() for slot in slots] == [True] * 4 + [False] * 4
+    assert [slot.is_over() for slot in slots] == [True] * 4 + [False] * 4, "once it is over, it stays so"
+    for slot in slots[:4]:
+        with slot:
+            assert share.take(time_slice) is None
+    with slots[4]:
         pass
-    assert part.take(given) is not None
+    assert share.take(time_slice) is not None
 
 
-def test_a_walk_is_over_with_the_slice(given: TimeSlice) -> None:
-    stay = Share(WALKS, Fellows(1)).take(TimeSlice(clock.now()))
-    assert stay is not None
-    assert stay.is_over()
+def test_a_walk_is_over_with_the_slice(time_slice: TimeSlice) -> None:
+    slot = Share(WALKS, FixedPeers(1)).take(TimeSlice(clock.now()))
+    assert slot is not None
+    assert slot.is_over()

@@ -1,4 +1,4 @@
-"""What bodies name, in every shape in which they were captured, and nothing of what else they say."""
+"""Ids in delivery bodies, in every captured shape; no other content is taken from a body."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.ingest.planning.events import IGNORED
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit.conftest import Hands
+    from tests.unit.conftest import FrozenClock
 
 LINK = {
     "id": 10150,
@@ -91,8 +91,8 @@ def test_every_recorded_body_about_an_issue_names_it_and_no_person(recordings: P
         assert set(hints) <= {"issues", "security", "moved_to"}
 
 
-def test_when_it_happened_is_believed_within_reason(hands: Hands) -> None:
-    now = int(hands.at.timestamp() * 1000)
+def test_when_it_happened_is_believed_within_reason(frozen_clock: FrozenClock) -> None:
+    now = int(frozen_clock.at.timestamp() * 1000)
     assert happened_at({"timestamp": now - 31_000}) is not None
     for stamp in (None, "x", True, -1, 0, now + 3_600_000, now - 30 * 86_400_000, 2**60):
         assert happened_at({"timestamp": stamp}) is None
