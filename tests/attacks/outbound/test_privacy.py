@@ -9,7 +9,7 @@ import pytest
 from app.catalog.extract import Page
 from app.catalog.language import Fields
 from tests.attacks.cases import case
-from tests.unit.catalog.recorded import everything, rows_of
+from tests.unit.catalog.recorded import extracted_parts, rows_of
 
 if TYPE_CHECKING:
     from app.catalog.json_value import Json
@@ -23,7 +23,7 @@ def test_74_no_email_is_no_key(name: str) -> None:
     """Two people whose address Jira does not tell are two people, told apart by account."""
     people: list[Json] = [{"accountId": each, "displayName": each, **NOBODY[name]} for each in ("a", "b")]  # type: ignore[dict-item]  # objects
     body: Json = {"id": "1", "fields": {"creator": people[0], "assignee": people[1]}}
-    found = rows_of("user", everything("issue", body, Page(Fields())))
+    found = rows_of("user", extracted_parts("issue", body, Page(Fields())))
     assert set(found) == {"a", "b"}
     assert [found[each].values["display_name"] for each in ("a", "b")] == ["a", "b"]
     assert not any(row.values["email"] for row in found.values())

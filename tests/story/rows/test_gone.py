@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -73,12 +74,16 @@ class Tale:
     def do(self, *names: str) -> None:
         """Have duties done, one after the other, and wait for what they ask for."""
         for name in names:
-            before = time_travel.last_starts(self.database_url, self.site.client_key)[name]
+            before = self.last_start(name)
             time_travel.make_due(self.database_url, self.site.client_key, name)
-            wait_for(
-                lambda n=name, b=before: time_travel.last_starts(self.database_url, self.site.client_key)[n] > b, 60
-            )  # type: ignore[misc]  # mypy sees parameters
-            wait_for(lambda n=name: self.is_done(n), 60, self.app.tail)  # type: ignore[misc]  # mypy sees a parameter
+            wait_for(partial(self.has_started, name, before), 60)
+            wait_for(partial(self.is_done, name), 60, self.app.tail)
+
+    def last_start(self, name: str) -> float:
+        return time_travel.last_starts(self.database_url, self.site.client_key)[name]
+
+    def has_started(self, name: str, before: float) -> bool:
+        return self.last_start(name) > before
 
     def is_done(self, name: str) -> bool:
         """Whether no run of the job is under way."""
