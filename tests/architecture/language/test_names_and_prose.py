@@ -26,11 +26,11 @@ class Ceiling(NamedTuple):
 
 
 CEILINGS = {
-    "app": Ceiling(19, 23),
+    "app": Ceiling(17, 19),
     "workers": Ceiling(14, 38),
     "sandbox": Ceiling(23, 15),
     "bench": Ceiling(21, 18),
-    "tests": Ceiling(18.2, 25),
+    "tests": Ceiling(13, 18),
 }
 ROOTS = pytest.mark.parametrize("root", CEILINGS)
 
