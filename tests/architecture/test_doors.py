@@ -77,16 +77,16 @@ def test_every_route_stands_behind_a_door(app: OpenAPI) -> None:
     assert unguarded(app) == []
 
 
-def test_a_route_of_the_app_itself_would_be_noticed(app: OpenAPI) -> None:
-    app.add_url_rule("/forgotten", "forgotten", lambda: "open")
-    assert unguarded(app) == ["/forgotten (forgotten)"]
+def test_a_route_of_the_app_itself_would_be_noticed(own_app: OpenAPI) -> None:
+    own_app.add_url_rule("/forgotten", "forgotten", lambda: "open")
+    assert unguarded(own_app) == ["/forgotten (forgotten)"]
 
 
-def test_a_blueprint_without_a_door_would_be_noticed(app: OpenAPI) -> None:
+def test_a_blueprint_without_a_door_would_be_noticed(own_app: OpenAPI) -> None:
     routes = Blueprint("forgetful", __name__)
     routes.add_url_rule("/forgotten", "open", lambda: "open")
-    app.register_blueprint(routes)
-    assert unguarded(app) == ["/forgotten (forgetful.open)"]
+    own_app.register_blueprint(routes)
+    assert unguarded(own_app) == ["/forgotten (forgetful.open)"]
 
 
 def test_no_blueprint_has_two_doors(app: OpenAPI) -> None:
