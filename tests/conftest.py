@@ -14,6 +14,7 @@ import pytest
 from app import embedded, runtime
 from app.config import Settings
 from app.store.migrations import runner
+from sandbox import SiteKey
 from sandbox.datasets import DEFAULT_RECORDINGS
 
 if TYPE_CHECKING:
@@ -89,6 +90,12 @@ def parts(settings: Settings, database_url: str, redis_url: str) -> Iterator[Run
     yield runtime_parts
     runtime_parts.store.engine.dispose()
     runtime_parts.redis.close()
+
+
+@pytest.fixture(scope="session")
+def install_key() -> SiteKey:
+    """One key signs the installs of every site, as Atlassian's does."""
+    return SiteKey.generate()
 
 
 @pytest.fixture(scope="session")

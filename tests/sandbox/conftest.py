@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox import Options, Site, serve
+from sandbox import Options, Site, SiteKey, serve
 from tests.sandbox.app_client import AppClient
 from tests.sandbox.fake_app import FakeApp
 
@@ -23,7 +23,7 @@ def app() -> Iterator[FakeApp]:
 
 
 @pytest.fixture
-def site(app: FakeApp) -> Iterator[Site]:
+def site(app: FakeApp, install_key: SiteKey) -> Iterator[Site]:
     """A small seeded site, served, with the app installed."""
     made = Site(
         dataset="seeded",
@@ -31,6 +31,7 @@ def site(app: FakeApp) -> Iterator[Site]:
         issues=150,
         projects=4,
         app_url=app.base_url,
+        key=install_key,
         options=Options(webhook_retry_delays=(0.05, 0.05)),
     )
     with serve(made):
@@ -46,9 +47,9 @@ def client(site: Site) -> AppClient:
 
 
 @pytest.fixture
-def acme(app: FakeApp, recordings: Path) -> Iterator[AppClient]:
+def acme(app: FakeApp, install_key: SiteKey, recordings: Path) -> Iterator[AppClient]:
     """The app's client of the recorded site."""
-    made = Site(dataset="recordings", recordings=recordings, app_url=app.base_url)
+    made = Site(dataset="recordings", recordings=recordings, app_url=app.base_url, key=install_key)
     with serve(made):
         app.trust(made)
         made.install()

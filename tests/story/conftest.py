@@ -26,12 +26,6 @@ expect.set_options(timeout=45_000)  # a machine that is busy with other things i
 
 
 @pytest.fixture(scope="session")
-def install_key() -> SiteKey:
-    """One key signs the installs of every site, as Atlassian's does."""
-    return SiteKey.generate()
-
-
-@pytest.fixture(scope="session")
 def key_host(install_key: SiteKey) -> Iterator[str]:
     """Where the install key is published."""
     with serve(Site(dataset="seeded", issues=1, projects=1, key=install_key)) as url:

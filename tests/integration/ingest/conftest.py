@@ -28,7 +28,7 @@ from app.store.sync_tables import ABSENCES, CURSORS
 from app.store.tables import table_of
 from app.tenants.sites import Sites
 from app.web import create_app
-from sandbox import Site, serve
+from sandbox import Site, SiteKey, serve
 from tests.conftest import a_settings
 from tests.factories import a_paired_site, an_account, an_integration
 from tests.fakes.limiter import OpenLimiter
@@ -174,27 +174,37 @@ class Town:
             }
 
 
+@pytest.fixture(scope="session")
+def town_parts(database_url: str, redis_url: str, install_key: SiteKey) -> Iterator[Runtime]:
+    """The product beside all towns: one application on one port, whose limiter admits everything."""
+    with serve(Site(dataset="seeded", issues=1, projects=1, key=install_key)) as key_host:
+        server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True)
+        settings = a_settings(
+            base_url=f"http://127.0.0.1:{server.server_port}", install_keys_url=f"{key_host}/install-keys"
+        )
+        parts = runtime.assemble(settings, database_url=database_url, redis_url=redis_url)
+        sites = Sites(settings, parts.store, parts.keyring, OpenLimiter())  # type: ignore[arg-type]  # a fake limiter
+        parts = replace(parts, sites=sites)
+        server.app = create_app(parts)
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield parts
+        server.shutdown()
+        server.server_close()
+        parts.store.engine.dispose()
+        parts.redis.close()
+
+
 @pytest.fixture
-def a_town(database_url: str, redis_url: str) -> Iterator[Callable[..., Town]]:
+def a_town(town_parts: Runtime, database_url: str, install_key: SiteKey) -> Iterator[Callable[..., Town]]:
     """Makes sites that have installed the app, are paired and read."""
     with ExitStack() as stack:
 
         def make(*, reads: bool = True, **given: Any) -> Town:
-            site = Site(**{"dataset": "seeded", "issues": 40, "projects": 2, **given})
+            site = Site(**{"dataset": "seeded", "issues": 40, "projects": 2, "key": install_key, **given})
             stack.enter_context(serve(site))
-            server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True)
-            base_url = f"http://127.0.0.1:{server.server_port}"
-            settings = a_settings(base_url=base_url, install_keys_url=site.install_keys_url)
-            parts = runtime.assemble(settings, database_url=database_url, redis_url=redis_url)
-            stack.callback(parts.store.engine.dispose)
-            parts = replace(parts, sites=Sites(settings, parts.store, parts.keyring, OpenLimiter()))  # type: ignore[arg-type]  # a fake limiter
-            server.app = create_app(parts)
-            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-            stack.callback(server.server_close)
-            stack.callback(server.shutdown)
-            site.lifecycle.app_url = base_url
+            site.lifecycle.app_url = town_parts.settings.base_url
             site.install()
-            town = _paired(parts, site, database_url)
+            town = _paired(town_parts, site, database_url)
             if reads:
                 town.backfill()
             return town

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import event, func, select, update
@@ -414,12 +414,15 @@ def test_whom_a_burial_has_read_again_is_asked_of_one_table_at_a_time(deaf: Town
     near, far = next(iter(deaf.rows("issue_link", "issue_id", "destination_issue_id").values()))
     child, parent = next((known, of) for known, of in deaf.rows("issue", "parent_id").items() if of and known != near)
     said: list[str] = []
-    event.listen(
-        deaf.parts.store.engine, "before_cursor_execute", lambda *given: said.append(" ".join(given[2].split()))
-    )
+
+    def note(*given: Any) -> None:
+        said.append(" ".join(given[2].split()))
+
+    event.listen(deaf.parts.store.engine, "before_cursor_execute", note)
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
         absences.bury(session, [near, parent], "deleted", evidence="")
         asked = {each for body in session.execute(select(INBOX.c.body)).scalars() for each in body.get("issues", [])}
+    event.remove(deaf.parts.store.engine, "before_cursor_execute", note)
     assert {far, child} - {near, parent} <= asked
     assert any("parent_id IN" in each for each in said)
     assert [each for each in said if " IN (SELECT" in each or " JOIN " in each] == []
