@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import secrets
+import tempfile
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -19,13 +21,24 @@ from sandbox.datasets import DEFAULT_RECORDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from app.embedded import Servers
     from app.runtime import Runtime
 
 BASE_URL = "https://app.test"
 KEY = base64.b64encode(b"k" * 32).decode()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each run a temporary folder of its own.
+
+    Pytest's default lies in a folder of all runs of one user, and each run takes from it the passage that root's
+    database servers of the other runs need.
+    """
+    if config.option.basetemp is None:
+        folder = tempfile.TemporaryDirectory(prefix="pytest-", ignore_cleanup_errors=True)
+        config.add_cleanup(folder.cleanup)
+        config.option.basetemp = Path(folder.name) / "run"
 
 
 @pytest.fixture(scope="session")
