@@ -1,4 +1,5 @@
-"""Chapter 3: what we take from Jira, declared as data.
+"""The catalogue: the entities that are read from Jira, declared as data.
 
-`language` holds the words, `entities/` one declaration a file, `registry` finds them, `extract` turns Jira's objects into rows.
+`language` defines the terms, `entities/` has one declaration a file, `registry` finds them, `extract` turns Jira's objects
+into rows.
 """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def reading(path: str) -> Callable[[Item], Json]:
-    """A function that reads an object at a dotted path, None where any step is missing."""
+    """A function for reading the value at a dotted path, None where any step is missing."""
     first, *steps = path.split(".")
 
     def take_first(item: Item) -> Json:
@@ -31,59 +31,59 @@ def reading(path: str) -> Callable[[Item], Json]:
 
 
 def text(name: str, at: str, *, personal: bool = False) -> Column:
-    """A column of text read at a path."""
+    """A column of text at a path."""
     return Column(name, Kind.TEXT, reading(at), personal=personal)
 
 
 def texts(name: str, at: str) -> Column:
-    """A column of several strings read at a path."""
+    """A column of several strings at a path."""
     return Column(name, Kind.TEXTS, reading(at))
 
 
 def integer(name: str, at: str) -> Column:
-    """A column of whole numbers read at a path."""
+    """A column of whole numbers at a path."""
     return Column(name, Kind.INTEGER, reading(at))
 
 
 def number(name: str, at: str) -> Column:
-    """A column of numbers read at a path; Jira sometimes sends them as strings."""
+    """A column of numbers at a path; Jira sometimes sends them as strings."""
     return Column(name, Kind.NUMBER, reading(at))
 
 
 def boolean(name: str, at: str) -> Column:
-    """A column of truth values read at a path."""
+    """A column of truth values at a path."""
     return Column(name, Kind.BOOLEAN, reading(at))
 
 
 def moment(name: str, at: str) -> Column:
-    """A column of points in time read at a path: ISO with any offset, epoch seconds or milliseconds."""
+    """A column of points in time at a path: ISO with any offset, epoch seconds or milliseconds."""
     return Column(name, Kind.MOMENT, reading(at))
 
 
 def date(name: str, at: str) -> Column:
-    """A column of calendar days read at a path."""
+    """A column of calendar days at a path."""
     return Column(name, Kind.DATE, reading(at))
 
 
 def document(name: str, at: str, *, personal: bool = False) -> Column:
-    """A column that keeps Jira's JSON at a path as it is."""
+    """A column of Jira's JSON at a path, unchanged."""
     return Column(name, Kind.JSON, reading(at), personal=personal)
 
 
 def ids(name: str, at: str) -> Column:
-    """The ids of the objects in the list at a path."""
+    """A column of the ids of the objects in the list at a path."""
     take = reading(at)
     return Column(name, Kind.TEXTS, lambda item: ids_of(take(item)))
 
 
 def account(name: str, at: str) -> Column:
-    """The account id of the user at a path."""
+    """A column of the account id of the user at a path."""
     take = reading(at)
     return Column(name, Kind.TEXT, lambda item: account_of(take(item)))
 
 
 def parent(name: str, otherwise: str = "") -> Column:
-    """The id of the object that this one was found in; where it came alone, what the body says at a path."""
+    """A column of the parent's id: of the enclosing object or, for an object on its own, at a path of the body."""
     take = reading(otherwise)
     return Column(name, Kind.TEXT, lambda item: item.parent_id or take(item))
 
@@ -93,9 +93,9 @@ def rich_text(name: str, at: str) -> tuple[Column, Column, Column]:
     take = reading(at)
 
     def words(item: Item) -> str | None:
-        found = take(item)
-        if found is not item.words[0]:
-            item.words = (found, plain_text(found))
+        value = take(item)
+        if value is not item.words[0]:
+            item.words = (value, plain_text(value))
         return item.words[1]
 
     return (

@@ -1,4 +1,4 @@
-"""Turns Jira's objects into rows, by the declarations in `entities/`."""
+"""Extracts rows from Jira's objects, by the declarations in `entities/`."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from app.catalog.language import Inline
 
 _EPOCH_MS_FROM = 100_000_000_000
-"""Numbers from here on are epoch milliseconds, below are seconds: Jira documents both for one field."""
+"""Numbers from here on are epoch milliseconds, smaller ones are seconds: Jira documents both for one field."""
 _INT_LIMIT = 2**63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUL = rb"\u0000"
 _LEVELS = 200
-"""Levels of nesting that a JSON column keeps (orjson writes 254); deeper is null, its words are in the text column."""
+"""Limit of nesting in a JSON column (orjson writes 254 levels); deeper values are null, with words in the text column."""
 
 
 @dataclass(slots=True)
@@ -41,21 +41,21 @@ class Row:
 
 @dataclass(frozen=True)
 class TopUp:
-    """A list that Jira cut off, or only hinted at: the entity to walk and the parent to walk it for."""
+    """A list to complete because Jira cut it off or only hinted at it: the entity and the parent of the walk."""
 
     entity: Entity
     parent_id: str
 
 
 def extract(entity: Entity, body: Json, fields: Fields, parent_id: str | None = None) -> Row:
-    """The row of one object. Raises PoisonRecord where the object has no id or a value has an impossible shape."""
+    """The row of one object. Raises PoisonRecord if the object has no id or a value has an impossible shape."""
     if not isinstance(body, dict):
         raise PoisonRecord(entity.name, f"expected an object, got {type(body).__name__}")
     return _row(entity, Item(body, parent_id, fields))
 
 
 def _row(entity: Entity, item: Item) -> Row:
-    known = _id_of(entity, item)
+    row_id = _id_of(entity, item)
     values: dict[str, object] = {}
     name = ""
     try:
@@ -64,43 +64,43 @@ def _row(entity: Entity, item: Item) -> Row:
             value = take(item)
             values[name] = convert(value) if value or (value is not None and value != "") else None
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        # Not the error's own words: some quote the value, and these words go to a log.
-        raise PoisonRecord(entity.name, f"{known}: {name}: {type(error).__name__}") from error
-    return Row(entity, known, values)
+        # Without the error's own message: some quote the value, and this message is logged.
+        raise PoisonRecord(entity.name, f"{row_id}: {name}: {type(error).__name__}") from error
+    return Row(entity, row_id, values)
 
 
 @cache
 def _readers(entity: Entity) -> tuple[tuple[str, Callable[[Item], Json], Callable[[Json], object]], ...]:
-    """An entity's columns as the loop needs them."""
+    """An entity's columns in the form for the hot loop."""
     return tuple((column.name, column.take, _COERCE[column.kind]) for column in entity.columns)
 
 
 def _id_of(entity: Entity, item: Item) -> str:
-    known = entity.id(item)
-    if isinstance(known, bool) or not isinstance(known, str | int) or not (text := clean(str(known))):
+    value = entity.id(item)
+    if isinstance(value, bool) or not isinstance(value, str | int) or not (text := clean(str(value))):
         raise PoisonRecord(entity.name, "no id")
     return text
 
 
 @dataclass(frozen=True)
 class Page:
-    """What the objects of one page have in common, and what was found in them so far."""
+    """The common state of one page's objects, and the results so far."""
 
     fields: Fields
     poisoned: list[PoisonRecord] | None = None
-    """Takes what arrives inside an object and cannot be read, while the rest goes on; without it reading ends there."""
+    """Collects unreadable embedded objects while extraction goes on; without it, the first one ends the extraction."""
     rows: list[Row] = field(default_factory=list)
-    """In Jira's order, parents first; an object that several others embed may be there several times, in versions."""
+    """In Jira's order, parents first; an object embedded in several others may occur several times, in versions."""
     top_ups: dict[TopUp, None] = field(default_factory=dict)
     """Without repeats."""
     fragments: dict[tuple[str, Json], Json] = field(default_factory=dict)
-    """The last fragment seen of each partial object: a person is embedded dozens of times an issue, mostly word for word."""
+    """The last fragment of each partial object: a person is embedded dozens of times an issue, mostly unchanged."""
 
 
 def extract_all(entity: Entity, body: Json, page: Page, parent_id: str | None = None) -> None:
-    """Add to a page the row of an object, the rows of all that arrives inside it, and the top-ups that it needs.
+    """Add the row of an object to a page, the rows of its embedded objects, and the necessary top-ups.
 
-    Raises PoisonRecord where the object itself cannot be read; then nothing of it was added.
+    Raises PoisonRecord if the object itself is unreadable; then nothing of it was added.
     """
     if not isinstance(body, dict):
         raise PoisonRecord(entity.name, f"expected an object, got {type(body).__name__}")
@@ -118,9 +118,9 @@ def _extract_deep(entity: Entity, item: Item, page: Page) -> None:
 
 @cache
 def _places(entity: Entity) -> tuple[tuple[Entity, Inline, Callable[[Item], Json] | None, bool], ...]:
-    """What arrives inside an entity's object: the child, its place, how to get there, and whether it is a sibling.
+    """The entities embedded in an entity's object: the child, its place, its reader, and whether it is a sibling.
 
-    A history that tells of a remote link is its sibling: the issue is the parent of both.
+    A history that mentions a remote link is its sibling: the issue is the parent of both.
     """
     return tuple(
         (child, place, reading(place.at) if place.at else None, entity.belongs_to in {child.belongs_to} - {None})
@@ -128,17 +128,17 @@ def _places(entity: Entity) -> tuple[tuple[Entity, Inline, Callable[[Item], Json
     )
 
 
-def _extract_inline(child: Entity, place: Inline, found: Json, parent_id: str | None, item: Item, page: Page) -> None:
-    """Rows and top-ups of one place."""
-    bodies = found if isinstance(found, list) else [found] if isinstance(found, dict) else []
+def _extract_inline(child: Entity, place: Inline, value: Json, parent_id: str | None, item: Item, page: Page) -> None:
+    """Add the rows and top-ups of one place to the page."""
+    bodies = value if isinstance(value, list) else [value] if isinstance(value, dict) else []
     inner = Item({}, parent_id, page.fields)
     for body in bodies:
         if not isinstance(body, dict):
             continue
         inner.body, inner.words = body, (None, None)
         try:
-            known = child.id(inner)
-            if known and not (child.partial and _is_repeated(page, child, known, body)):
+            child_id = child.id(inner)
+            if child_id and not (child.partial and _is_repeated(page, child, child_id, body)):
                 _extract_deep(child, inner, page)
         except PoisonRecord as poison:
             if page.poisoned is None:
@@ -148,11 +148,11 @@ def _extract_inline(child: Entity, place: Inline, found: Json, parent_id: str | 
         page.top_ups[TopUp(child, parent_id)] = None
 
 
-def _is_repeated(page: Page, child: Entity, known: Json, body: Json) -> bool:
-    """Whether the last fragment of this object on the page said the same; remembers this one."""
-    if not isinstance(known, str):
+def _is_repeated(page: Page, child: Entity, child_id: Json, body: Json) -> bool:
+    """Whether this fragment equals the object's last one on the page. Remembers this one."""
+    if not isinstance(child_id, str):
         return False
-    key = (child.name, known)
+    key = (child.name, child_id)
     if page.fragments.get(key) == body:
         return True
     page.fragments[key] = body
@@ -160,7 +160,7 @@ def _is_repeated(page: Page, child: Entity, known: Json, body: Json) -> bool:
 
 
 def is_cut_off(place: Inline, item: Item, length: int) -> bool:
-    """Whether Jira has more of this list than it sent along."""
+    """Whether Jira has more of this list than it sent."""
     if place.hint is not None:
         return place.hint(item)
     total = find(item.body, place.total) if place.total else None
@@ -168,25 +168,25 @@ def is_cut_off(place: Inline, item: Item, length: int) -> bool:
 
 
 def clean(text: str) -> str:
-    """Text that PostgreSQL can keep: without U+0000 and lone surrogates, which it refuses."""
+    """Text without U+0000 and lone surrogates, which PostgreSQL refuses."""
     if "\x00" in text:
         text = text.replace("\x00", "")
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def to_json(value: object) -> str:
-    """JSON that PostgreSQL can keep. What orjson writes without U+0000 is fine as it is, and nearly all is."""
+    """Serialise to JSON in a form that PostgreSQL accepts. Nearly all output of orjson is fine: it lacks U+0000."""
     try:
-        written = orjson.dumps(value)
+        octets = orjson.dumps(value)
     except (TypeError, ValueError):
-        written = orjson.dumps(_clean_json(value))
-    return (orjson.dumps(_clean_json(value)) if _NUL in written else written).decode()
+        octets = orjson.dumps(_clean_json(value))
+    return (orjson.dumps(_clean_json(value)) if _NUL in octets else octets).decode()
 
 
 def _clean_json(value: Any, levels: int = _LEVELS) -> Any:  # noqa: ANN401 - JSON
-    """JSON that PostgreSQL can keep: every string cleaned, NaN, infinities and what is nested too deep as None.
+    """JSON in a form that PostgreSQL accepts: strings cleaned; NaN, infinities and too deep values become None.
 
-    Whole numbers beyond 64 bits, which orjson refuses to write, become floats, as orjson reads them.
+    Whole numbers beyond 64 bits, which orjson refuses to write, become floats, as in orjson's parser.
     """
     if isinstance(value, str):
         return clean(value)
@@ -202,12 +202,12 @@ def _clean_json(value: Any, levels: int = _LEVELS) -> Any:  # noqa: ANN401 - JSO
 
 
 def to_moment(value: Json) -> datetime:
-    """A point in time from ISO text with any offset, epoch seconds or epoch milliseconds; UTC. Raises ValueError."""
+    """Parse ISO text with any offset, epoch seconds or epoch milliseconds into a moment in UTC. Raises ValueError."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         unit = "milliseconds" if abs(value) >= _EPOCH_MS_FROM else "seconds"
         return _EPOCH + timedelta(**{unit: value})
-    parsed = datetime.fromisoformat(str(value))
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    moment = datetime.fromisoformat(str(value))
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _to_text(value: Json) -> str:

@@ -1,4 +1,4 @@
-"""Parsed JSON and the ways to read one value out of it."""
+"""Parsed JSON, and functions that read one value out of it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def account_of(user: Json) -> str | None:
     if not isinstance(user, dict):
         return None
     for name in ("accountId", "key", "name"):
-        known = user.get(name)
-        if isinstance(known, str) and known.strip():
-            return known
+        account_id = user.get(name)
+        if isinstance(account_id, str) and account_id.strip():
+            return account_id
     return None
 
 
-def ids_of(things: Json) -> Json:
+def ids_of(values: Json) -> Json:
     """The ids of a list of objects, as strings, in Jira's order."""
-    if not isinstance(things, list):
+    if not isinstance(values, list):
         return None
-    return [str(thing["id"]) for thing in things if isinstance(thing, dict) and thing.get("id") is not None]
+    return [str(value["id"]) for value in values if isinstance(value, dict) and value.get("id") is not None]

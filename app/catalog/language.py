@@ -1,7 +1,7 @@
-"""The words an entity is declared in.
+"""The terms of an entity's declaration.
 
-An entity is one file below `entities/`: its columns and where each comes from, which endpoint pages it, in which other
-objects it arrives inline, which webhooks touch it, and one worked example that is also its golden test.
+An entity is one file below `entities/`: its columns with their sources, its endpoint, the objects that embed it, its
+webhooks, and one worked example, which is also its golden test.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What a column holds; `store.tables` maps it to PostgreSQL, `extract` coerces to it."""
+    """The type of a column; `store.tables` maps it to PostgreSQL, `extract` converts to it."""
 
     TEXT = "text"
     TEXTS = "texts"
@@ -32,28 +32,28 @@ class Kind(StrEnum):
 
 
 class Each(StrEnum):
-    """What a walk is repeated for."""
+    """The objects for which a walk is repeated."""
 
     SITE = "site"
     PROJECT = "project"
     BOARD = "board"
     SCRUM_BOARD = "scrum_board"
-    """Only boards that have sprints; Jira answers 400 on the others."""
+    """Only boards with sprints; Jira answers 400 on the others."""
     ISSUE = "issue"
-    """Planned issue by issue, where an inline list was cut off or a hint says there is something."""
+    """Planned for single issues with a cut-off inline list or a hint."""
     STORED = "stored"
-    """Planned for each range of issues once it has been walked to its end."""
+    """Planned for each range of issues after its walk has ended."""
 
 
 class Paging(StrEnum):
-    """How an endpoint hands out its pages."""
+    """The paging style of an endpoint."""
 
     TOKEN = "token"  # noqa: S105 - a paging style, not a secret
     """`nextPageToken` and `isLast`; no total."""
     OFFSET = "offset"
     """`startAt`, `maxResults`, `total` or `isLast`."""
     WHOLE = "whole"
-    """One answer, not paged: a list, or the one object itself."""
+    """One answer without pages: a list, or a single object."""
     MATCH = "match"
     """Stored issues held against filters (`ingest.boards`)."""
 
@@ -73,19 +73,19 @@ class Fields:
 
 @dataclass(slots=True)
 class Item:
-    """One object of Jira's on its way to becoming a row."""
+    """One object of Jira's during extraction."""
 
     body: dict[str, Json]
     parent_id: str | None = None
-    """Id of the object it was found in, or that the walk was repeated for."""
+    """Id of the enclosing object, or of the object of the walk."""
     fields: Fields = field(default_factory=Fields)
     words: tuple[Json, str | None] = (None, None)
-    """The rich text that was last read and its plain words: two columns ask for them."""
+    """The last rich text and its plain text, shared by two columns."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: what it holds and how it is read from Jira's object."""
+    """One column: its type and its reader."""
 
     name: str
     kind: Kind
@@ -96,38 +96,38 @@ class Column:
 
 @dataclass(frozen=True)
 class Walk:
-    """An endpoint that hands out an entity."""
+    """The endpoint of an entity."""
 
     path: str
-    """With `{project_id}`, `{board_id}` or `{issue_id}` as `each` says."""
+    """With `{project_id}`, `{board_id}` or `{issue_id}` according to `each`."""
     paging: Paging
     items: str
-    """Where the array is in the answer; empty: the answer is the array."""
+    """Path of the array in the answer; empty: the answer is the array."""
     each: Each = Each.SITE
     page_size: int = 100
     params: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
-    """Sent along; a tuple repeats its parameter, once for each value."""
+    """Query parameters; a tuple repeats its parameter, once for each value."""
 
 
 @dataclass(frozen=True)
 class Inline:
-    """Where an entity arrives inside another one's object."""
+    """The place of an entity inside another one's object."""
 
     parent: str
-    """Name of the entity whose object carries it."""
+    """Name of the enclosing entity."""
     at: str
     total: str | None = None
-    """Path of Jira's count; larger than the list means that the list was cut off and is topped up by the walk."""
+    """Path of Jira's count; if it exceeds the list, the list was cut off and the walk completes it."""
     hint: Callable[[Item], bool] | None = None
-    """Says whether a parent has any where the list itself never comes inline."""
+    """Whether a parent has any, for lists that never come inline."""
 
 
 @dataclass(frozen=True, eq=False)
 class Copy:
-    """Columns of another entity that repeat what a row says: Jira embeds names, and renames them everywhere at once."""
+    """Columns denormalised to another entity: Jira embeds names, and renames them everywhere at once."""
 
     on: str
-    """Name of the entity that repeats."""
+    """Name of the entity with the copy."""
     by: str
     """Its column with the row's id."""
     columns: Mapping[str, str]
@@ -136,7 +136,7 @@ class Copy:
 
 @dataclass(frozen=True)
 class Example:
-    """One object as Jira sends it and the row it becomes: documentation and golden test."""
+    """One object of Jira's and its row: documentation and golden test."""
 
     body: dict[str, Json]
     row: Mapping[str, object]
@@ -146,7 +146,7 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Entity:
-    """One kind of thing that SEI receives. There is one of each, so it is equal to itself alone and may be a key."""
+    """One kind of record for SEI. Each is unique, so it equals only itself and may be a key."""
 
     name: str
     """Singular, as in the change feed."""
@@ -155,16 +155,16 @@ class Entity:
     id: Callable[[Item], Json] = lambda item: item.body.get("id")
     walk: Walk | None = None
     one: Walk | None = None
-    """How a single one is read: `{id}` in path or parameters; `items` empty where the answer is the object itself."""
+    """Endpoint of a single object: `{id}` in path or parameters; `items` is empty if the answer is the object itself."""
     inline: tuple[Inline, ...] = ()
     webhooks: tuple[str, ...] = ()
     updated: str | None = None
-    """The column that orders versions of one object; without it the latest read wins."""
+    """The column with the order of an object's versions; without it the latest read wins."""
     partial: bool = False
     """Jira sends it in fragments (a user's e-mail here, the time zone there): an absent value keeps the stored one."""
     copies: tuple[Copy, ...] = ()
-    """What other entities repeat of it."""
+    """Copies of its columns on other entities."""
     belongs_to: str | None = None
-    """The entity that `issue_id` and the like point to; its tombstone takes these rows along."""
+    """The target of `issue_id` and the like; its tombstone takes these rows along."""
     total_column: str | None = None
-    """The issue's column with Jira's own total of the issue's rows of this entity; completeness counts against it."""
+    """The issue's column with Jira's own total of its rows of this entity, the target of completeness."""

@@ -1,4 +1,4 @@
-"""Finds the declared entities; adding one is adding a file below `entities/`."""
+"""The registry of declared entities. To add an entity, add a file below `entities/`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def all_entities() -> Mapping[str, Entity]:
     """Every entity by name, in alphabetical order; each module below `entities/` declares one as `ENTITY`."""
     names = sorted(module.name for module in iter_modules(entities.__path__))
-    found = (import_module(f"{entities.__name__}.{name}").ENTITY for name in names)
-    return MappingProxyType({entity.name: entity for entity in found})
+    declarations = (import_module(f"{entities.__name__}.{name}").ENTITY for name in names)
+    return MappingProxyType({entity.name: entity for entity in declarations})
 
 
 def entity(name: str) -> Entity:
@@ -31,30 +31,32 @@ def entity(name: str) -> Entity:
 
 @cache
 def children_of(parent: str) -> tuple[tuple[Entity, Inline], ...]:
-    """The entities that arrive inside an object of `parent`, with the place each is found at."""
-    every = all_entities().values()
-    return tuple((child, place) for child in every for place in child.inline if place.parent == parent)
+    """The entities embedded in objects of `parent`, with their places."""
+    candidates = all_entities().values()
+    return tuple((child, place) for child in candidates for place in child.inline if place.parent == parent)
 
 
 @cache
 def copied_from(name: str) -> tuple[tuple[Entity, Copy], ...]:
-    """The entities that repeat what rows of `name` say, with what they repeat."""
+    """The entities with copies of columns of `name`, with those copies."""
     return tuple((entity(copy.on), copy) for copy in entity(name).copies)
 
 
 @cache
 def copied_to(name: str) -> tuple[tuple[Entity, Copy], ...]:
-    """The entities whose rows are repeated on rows of `name`, with what is repeated."""
-    return tuple((each, copy) for each in all_entities().values() for copy in each.copies if copy.on == name)
+    """The entities with columns copied to rows of `name`, with those copies."""
+    return tuple((source, copy) for source in all_entities().values() for copy in source.copies if copy.on == name)
 
 
 @cache
-def walked(each: Each) -> tuple[Entity, ...]:
-    """The entities whose walk is repeated for `each`."""
-    return tuple(found for found in all_entities().values() if found.walk and found.walk.each is each)
+def walked(kind: Each) -> tuple[Entity, ...]:
+    """The entities with a walk for each object of a kind."""
+    return tuple(candidate for candidate in all_entities().values() if candidate.walk and candidate.walk.each is kind)
 
 
 @cache
 def list_totals() -> Mapping[str, str]:
-    """Column of the issue with Jira's own total of a list, by the entity of the list."""
-    return MappingProxyType({each.name: each.total_column for each in all_entities().values() if each.total_column})
+    """The issue's columns with Jira's own totals of lists, by the entity of the list."""
+    return MappingProxyType(
+        {candidate.name: candidate.total_column for candidate in all_entities().values() if candidate.total_column}
+    )

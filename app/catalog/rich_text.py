@@ -1,4 +1,4 @@
-"""The plain words of a rich text: an Atlassian document (REST v3), or wiki text as it is (REST v2, Data Center)."""
+"""Plain text of rich text: an Atlassian document (REST v3), or wiki text unchanged (REST v2, Data Center)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BLOCKS = frozenset({"paragraph", "heading", "listItem", "codeBlock", "blockquot
 
 
 def plain_text(document: Json) -> str | None:
-    """The words of a rich text: an Atlassian document (REST v3) or wiki text (REST v2, Data Center) as it is."""
+    """The plain text of an Atlassian document (REST v3) or of wiki text (REST v2, Data Center), the latter unchanged."""
     if document is None or isinstance(document, str):
         return document
     parts: list[str] = []
@@ -20,7 +20,7 @@ def plain_text(document: Json) -> str | None:
 
 
 def _collect_text(node: Json, parts: list[str]) -> None:
-    """Append a document node's words; a stack, since documents may nest deeper than Python recurses."""
+    """Append a document node's text. Uses a stack, since documents may nest deeper than Python can recurse."""
     stack: list[Json] = [node]
     while stack:
         current = stack.pop()
@@ -37,7 +37,7 @@ def _collect_text(node: Json, parts: list[str]) -> None:
 
 
 def _own_text(node: dict[str, Json]) -> str:
-    """A document node's words without its children's."""
+    """A document node's text without its children's."""
     if node.get("type") == "hardBreak":
         return "\n"
     attrs = node.get("attrs")

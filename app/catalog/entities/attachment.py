@@ -1,4 +1,4 @@
-"""A file on an issue: what it is called, how big it is and who put it there. Its content is never read."""
+"""A file on an issue: its name, size and author. Its content is never read."""
 
 from __future__ import annotations
 

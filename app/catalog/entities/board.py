@@ -1,4 +1,4 @@
-"""A board. A person's own board has no project; a simple one is a team-managed project's and may have sprints."""
+"""A board. A personal board has no project; a simple one belongs to a team-managed project and may have sprints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a board is set up: its filter, its columns with the statuses in each (the last one is Done), what it estimates in."""
+"""A board's configuration: its filter, its columns with their statuses (the last one is Done), its unit of estimation."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from app.catalog.language import Column, Each, Entity, Example, Item, Kind, Pagi
 
 def _columns(item: Item) -> Json:
     """The columns from left to right, each with the ids of its statuses and its limits."""
-    found = find(item.body, "columnConfig.columns")
-    if not isinstance(found, list):
+    columns = find(item.body, "columnConfig.columns")
+    if not isinstance(columns, list):
         return []
     return [
         {
-            "name": find(each, "name"),
-            "status_ids": ids_of(find(each, "statuses")),
-            "min": find(each, "min"),
-            "max": find(each, "max"),
+            "name": find(column, "name"),
+            "status_ids": ids_of(find(column, "statuses")),
+            "min": find(column, "min"),
+            "max": find(column, "max"),
         }
-        for each in found
+        for column in columns
     ]
 
 

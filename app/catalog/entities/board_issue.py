@@ -1,4 +1,4 @@
-"""That a board's filter holds an issue. Jira has no object for it: the id is `<board id>:<issue id>` (`ingest.boards`)."""
+"""An issue's membership of a board by the board's filter. Jira has no such object: the id is `<board id>:<issue id>`."""
 
 from __future__ import annotations
 

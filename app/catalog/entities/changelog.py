@@ -1,4 +1,4 @@
-"""One history of an issue: who changed what, when. Inline lists hold the newest 40; the endpoint has all, oldest first."""
+"""One history of an issue: author, time and changes. Inline lists hold the newest 40; the endpoint has all, oldest first."""
 
 from __future__ import annotations
 
@@ -22,13 +22,11 @@ _KEYS = {
 
 
 def _items(item: Item) -> Json:
-    """Every item of the history, repeats of one field included, under our names; what Jira leaves out is null."""
-    found = item.body.get("items")
-    if not isinstance(found, list):
+    """All items of the history under our names, repeats of a field included; absent values are null."""
+    changes = item.body.get("items")
+    if not isinstance(changes, list):
         return []
-    return [
-        {ours: change.get(theirs) for ours, theirs in _KEYS.items()} for change in found if isinstance(change, dict)
-    ]
+    return [{name: change.get(key) for name, key in _KEYS.items()} for change in changes if isinstance(change, dict)]
 
 
 ENTITY = Entity(

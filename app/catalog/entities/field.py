@@ -1,4 +1,4 @@
-"""A field of issues. Ids are stable and names are not unique: `schema_custom` tells what a custom field really is."""
+"""A field of issues. Ids are stable, names are not unique; `schema_custom` identifies the type of a custom field."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""An issue, whole: its standard fields, the site's own fields and the figures that say how much hangs on it.
+"""A whole issue: its standard fields, the site's own fields and the totals of its lists.
 
-Jira keeps story points, sprints and the epic in custom fields whose ids differ by site; `Item.fields` names them.
+Jira keeps story points, sprints and the epic in custom fields with ids that differ by site; `Item` names them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SPRINT_ID = re.compile(r"[\[,]id=(\d+)[,\]]")
 
 
 def _unless_excluded(field: str, *columns: Column) -> Iterator[Column]:
-    """The columns, empty where the SEI admin does not want the field."""
+    """The columns, empty if the SEI admin excludes the field."""
 
     def taking(take: Callable[[Item], Json]) -> Callable[[Item], Json]:
         return lambda item: None if field in item.fields.excluded else take(item)
@@ -31,18 +31,18 @@ def _unless_excluded(field: str, *columns: Column) -> Iterator[Column]:
     return (replace(column, take=taking(column.take)) for column in columns)
 
 
-def _seconds(name: str, at: str, tracked: str) -> Column:
-    """Seconds read at a path; Data Center may have them only below `timetracking`."""
+def _seconds(name: str, at: str, tracking_name: str) -> Column:
+    """A column of seconds at a path; Data Center may have them only below `timetracking`."""
 
     def take(item: Item) -> Json:
-        found = find(item.body, at)
-        return find(item.body, f"fields.timetracking.{tracked}") if found is None else found
+        seconds = find(item.body, at)
+        return find(item.body, f"fields.timetracking.{tracking_name}") if seconds is None else seconds
 
     return Column(name, Kind.INTEGER, take)
 
 
 def _story_points(item: Item) -> Json:
-    """The first of the site's story point fields that reads as a number; a choice field keeps its number in `value`."""
+    """The first number among the site's story point fields; a choice field has its number in `value`."""
     for field in item.fields.story_points:
         found = find(item.body, f"fields.{field}")
         points = found.get("value") if isinstance(found, dict) else found
@@ -60,7 +60,7 @@ def _is_number(value: str | float) -> bool:
 
 
 def _sprint_ids(item: Item) -> Json:
-    """Ids of all sprints the issue is still attached to, past ones too: objects on Cloud, strings on Data Center."""
+    """Ids of all sprints of the issue, past ones included: objects on Cloud, strings on Data Center."""
     found = find(item.body, f"fields.{item.fields.sprint}") if item.fields.sprint else None
     return [known for sprint in found if (known := _sprint_id(sprint))] if isinstance(found, list) else []
 
@@ -69,12 +69,12 @@ def _sprint_id(sprint: Json) -> str | None:
     if isinstance(sprint, str):
         match = _SPRINT_ID.search(sprint)
         return match.group(1) if match else None
-    known = sprint.get("id") if isinstance(sprint, dict) else None
-    return str(known) if isinstance(known, str | int) else None
+    sprint_id = sprint.get("id") if isinstance(sprint, dict) else None
+    return str(sprint_id) if isinstance(sprint_id, str | int) else None
 
 
 def _epic_key(item: Item) -> Json:
-    """The epic link, or the parent where that is an epic: Jira is moving from the first to the second."""
+    """The epic link, or the parent if it is an epic: Jira is moving from the first to the second."""
     linked = find(item.body, f"fields.{item.fields.epic_link}") if item.fields.epic_link else None
     if isinstance(linked, str) and linked:
         return linked
@@ -87,12 +87,12 @@ def _is_archived(item: Item) -> Json:
 
 
 def _attachment_total(item: Item) -> Json:
-    attached = find(item.body, "fields.attachment")
-    return len(attached) if isinstance(attached, list) else None
+    attachments = find(item.body, "fields.attachment")
+    return len(attachments) if isinstance(attachments, list) else None
 
 
 def _custom(item: Item) -> Json:
-    """The custom fields that hold something, by id: all of them, or those the SEI admin picked."""
+    """The custom fields with a value, by id: all of them, or the SEI admin's choice."""
     fields = find(item.body, "fields")
     held = fields.items() if isinstance(fields, dict) else ()
     found = {name: value for name, value in held if name.startswith("customfield_") and value is not None}

@@ -1,6 +1,6 @@
-"""A link between two issues. Both ends carry it, each naming only the other; here both give the same row.
+"""A link between two issues. Both ends carry it, each naming only the other; both yield the same row here.
 
-`outwardIssue` present: the issue that carries it is the source ("blocks"); `inwardIssue` present: that one is.
+With `outwardIssue`, the carrying issue is the source ("blocks"); with `inwardIssue`, the named one is.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from app.catalog.language import Column, Entity, Example, Inline, Item, Kind
 
 
 def _either(*paths: str) -> Column:
-    """The first of the paths that leads somewhere: REST says `type.inward`, webhooks say `issueLinkType.inwardName`."""
-    name, *rest = paths
+    """A column of the first path with a value: REST has `type.inward`, webhooks have `issueLinkType.inwardName`."""
+    name, *alternatives = paths
 
     def take(item: Item) -> Json:
-        return next((found for path in rest if (found := find(item.body, path)) is not None), None)
+        return next((value for path in alternatives if (value := find(item.body, path)) is not None), None)
 
     return Column(name, Kind.TEXT, take)
 

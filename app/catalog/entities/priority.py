@@ -1,4 +1,4 @@
-"""A priority. The endpoint is flagged deprecated and works; its paged successor answers the same objects."""
+"""A priority. The endpoint is deprecated but works; its paged successor returns the same objects."""
 
 from __future__ import annotations
 

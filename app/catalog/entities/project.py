@@ -1,4 +1,4 @@
-"""A project. Archived and deleted ones are walked too, so that they are not taken for lost permissions."""
+"""A project. The walk includes archived and deleted ones, which would otherwise look like lost permissions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _flag(name: str, key: str) -> Column:
-    """A truth value that Jira sends only when it is true."""
+    """A column of a truth value, sent by Jira only if true."""
 
     def take(item: Item) -> Json:
         return item.body.get(key) or False

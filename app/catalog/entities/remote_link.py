@@ -1,4 +1,4 @@
-"""A link from an issue to a commit, a page or a ticket elsewhere. Never inline: histories tell of them."""
+"""A link from an issue to a commit, a page or a ticket elsewhere. Never inline: histories mention new ones."""
 
 from __future__ import annotations
 

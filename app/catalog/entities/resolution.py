@@ -1,4 +1,4 @@
-"""A resolution: why an issue is closed."""
+"""A resolution: the reason for closing an issue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sprint. Several boards may show one, and it outlives the board it was made on: `origin_board_id` names that."""
+"""A sprint. Several boards may show it, and it outlives the board of its origin (`origin_board_id`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def _activated(item: Item) -> Json:
-    """When somebody pressed start; `startDate` can be set by hand. Jira has used both names."""
+    """The moment of the actual start; `startDate` can be set by hand. Jira has used both names."""
     return item.body.get("activatedDate") or item.body.get("activateDate")
 
 

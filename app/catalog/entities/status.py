@@ -1,4 +1,4 @@
-"""A status with its category. Team-managed projects have their own, told by `scope_project_id`."""
+"""A status with its category. Team-managed projects have their own, marked by `scope_project_id`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person or an app. Connect apps may not list a site's users; each arrives wherever a user object is embedded.
+"""A person or an app. Connect apps may not list a site's users; users arrive embedded in other objects.
 
 A user's id is the account id; Data Center has `key` and `name` instead, and a user with neither is no user.
 """

@@ -1,4 +1,4 @@
-"""A version (release) of a project. `overdue` is left out: it depends on the day it is asked, not on the version."""
+"""A version (release) of a project. `overdue` is left out: it depends on the day of the request, not on the version."""
 
 from __future__ import annotations
 
