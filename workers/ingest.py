@@ -93,8 +93,8 @@ def reread(runtime: Runtime, tenant_id: str) -> str | None:
 
 def _drained(runtime: Runtime, tenant_id: str, *, own: bool) -> str | None:
     tenant, until = UUID(tenant_id), clock.now() + DRAIN_SLICE
-    site = runtime.sites.open(tenant, Purpose.POLL if own else Purpose.READ_THROUGH)
-    drain = Drain(runtime.store, site, tenant, own=own, queue_view=jobs.QueueView(runtime.redis))
+    source = runtime.sites.open(tenant, Purpose.POLL if own else Purpose.READ_THROUGH)
+    drain = Drain(runtime.store, source, tenant, own=own, queue_view=jobs.QueueView(runtime.redis))
     handled = drain.run(until=until)
     if clock.now() >= until:
         again = jobs.REREAD if own else jobs.WEBHOOKS

@@ -17,11 +17,11 @@ from workers.job import job
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.jira.client import Site
     from app.runtime import Runtime
+    from app.sources import Source
     from app.store.session import Store
 
-    Work = Callable[[Store, Site, UUID], str | None]
+    Work = Callable[[Store, Source, UUID], str | None]
 
 _SOON = timedelta(minutes=1)
 """When a duty is tried again that the site did not answer; its own place in the period stays what it is."""
@@ -96,7 +96,7 @@ def issue_ids(runtime: Runtime, tenant_id: str) -> str | None:
 def probe(runtime: Runtime, tenant_id: str) -> str | None:
     """Ask a parked site whether it takes us again."""
     app_key = runtime.settings.app_key
-    return _do(runtime, tenant_id, "probe", lambda store, site, tenant: parking.probe(store, site, tenant, app_key))
+    return _do(runtime, tenant_id, "probe", lambda store, source, tenant: parking.probe(store, source, tenant, app_key))
 
 
 @job
@@ -104,5 +104,8 @@ def licence(runtime: Runtime, tenant_id: str) -> str | None:
     """Ask Jira whether the app is still licensed on the site."""
     app_key = runtime.settings.app_key
     return _do(
-        runtime, tenant_id, "licence", lambda store, site, tenant: parking.check_licence(store, site, tenant, app_key)
+        runtime,
+        tenant_id,
+        "licence",
+        lambda store, source, tenant: parking.check_licence(store, source, tenant, app_key),
     )

@@ -12,13 +12,14 @@ import orjson
 
 from app.catalog.columns import reading
 from app.catalog.json_value import Json, find
-from app.catalog.language import Entity, Fields, Item, Kind
+from app.catalog.language import Entity, Item, Kind
 from app.catalog.registry import children_of
 from app.errors import PoisonRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.catalog.field_policy import FieldPolicy
     from app.catalog.language import Inline
 
 _EPOCH_MS_FROM = 100_000_000_000
@@ -47,11 +48,11 @@ class TopUp:
     parent_id: str
 
 
-def extract(entity: Entity, body: Json, fields: Fields, parent_id: str | None = None) -> Row:
+def extract(entity: Entity, body: Json, policy: FieldPolicy, parent_id: str | None = None) -> Row:
     """The row of one object. Raises PoisonRecord if the object has no id or a value has an impossible shape."""
     if not isinstance(body, dict):
         raise PoisonRecord(entity.name, f"expected an object, got {type(body).__name__}")
-    return _row(entity, Item(body, parent_id, fields))
+    return _row(entity, Item(body, parent_id, policy))
 
 
 def _row(entity: Entity, item: Item) -> Row:
@@ -86,7 +87,7 @@ def _id_of(entity: Entity, item: Item) -> str:
 class Page:
     """The common state of one page's objects, and the results so far."""
 
-    fields: Fields
+    policy: FieldPolicy
     poisoned: list[PoisonRecord] | None = None
     """Collects unreadable embedded objects while extraction goes on; without it, the first one ends the extraction."""
     rows: list[Row] = field(default_factory=list)
@@ -104,14 +105,14 @@ def extract_all(entity: Entity, body: Json, page: Page, parent_id: str | None = 
     """
     if not isinstance(body, dict):
         raise PoisonRecord(entity.name, f"expected an object, got {type(body).__name__}")
-    _extract_deep(entity, Item(body, parent_id, page.fields), page)
+    _extract_deep(entity, Item(body, parent_id, page.policy), page)
 
 
 def _extract_deep(entity: Entity, item: Item, page: Page) -> None:
     row = _row(entity, item)
     page.rows.append(row)
     for child, place, take, are_siblings in _places(entity):
-        if child.name not in page.fields.excluded:
+        if page.policy.may_keep(child.name):
             found = take(item) if take else None
             _extract_inline(child, place, found, item.parent_id if are_siblings else row.id, item, page)
 
@@ -131,7 +132,7 @@ def _places(entity: Entity) -> tuple[tuple[Entity, Inline, Callable[[Item], Json
 def _extract_inline(child: Entity, place: Inline, value: Json, parent_id: str | None, item: Item, page: Page) -> None:
     """Add the rows and top-ups of one place to the page."""
     bodies = value if isinstance(value, list) else [value] if isinstance(value, dict) else []
-    inner = Item({}, parent_id, page.fields)
+    inner = Item({}, parent_id, page.policy)
     for body in bodies:
         if not isinstance(body, dict):
             continue

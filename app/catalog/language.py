@@ -10,10 +10,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from app.catalog.field_policy import FieldPolicy
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from app.catalog.json_value import Json
+
+
+OPEN_END = 2**62
+"""Upper end of a range of creation times without an end, epoch milliseconds."""
 
 
 class Kind(StrEnum):
@@ -58,19 +64,6 @@ class Paging(StrEnum):
     """Stored issues held against filters (`ingest.boards`)."""
 
 
-@dataclass(frozen=True)
-class Fields:
-    """The site's own ids for fields that have no fixed one (`GET /rest/api/3/field`)."""
-
-    story_points: tuple[str, ...] = ()
-    sprint: str | None = None
-    epic_link: str | None = None
-    custom: tuple[str, ...] = ()
-    """Custom fields kept in the issue's `custom` column; empty means all of them."""
-    excluded: tuple[str, ...] = ()
-    """Fields the SEI admin does not want: `summary`, `description`, `comment`."""
-
-
 @dataclass(slots=True)
 class Item:
     """One object of Jira's during extraction."""
@@ -78,7 +71,7 @@ class Item:
     body: dict[str, Json]
     parent_id: str | None = None
     """Id of the enclosing object, or of the object of the walk."""
-    fields: Fields = field(default_factory=Fields)
+    policy: FieldPolicy = field(default_factory=FieldPolicy)
     words: tuple[Json, str | None] = (None, None)
     """The last rich text and its plain text, shared by two columns."""
 
@@ -141,7 +134,7 @@ class Example:
     body: dict[str, Json]
     row: Mapping[str, object]
     parent_id: str | None = None
-    fields: Fields = field(default_factory=Fields)
+    policy: FieldPolicy = field(default_factory=FieldPolicy)
 
 
 @dataclass(frozen=True, eq=False)

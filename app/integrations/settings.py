@@ -18,7 +18,7 @@ FieldId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}
 
 
 class IntegrationSettings(BaseModel):
-    """Jira field ids are those of `GET /rest/api/3/field`, such as `customfield_10016`."""
+    """Settings of one integration; field ids are those of Jira's list of fields, such as `customfield_10016`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

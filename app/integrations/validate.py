@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.catalog.json_value import find
-from app.errors import JiraFailure, JiraRejected
+from app.errors import JiraFailure
+from app.sources import Broken, Gone, NotForUs, NotOffered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from app.jira.client import Site
+    from app.sources import Source
 
 
 @dataclass(frozen=True)
@@ -35,23 +35,23 @@ def not_paired() -> list[Check]:
     ]
 
 
-def validate(site: Site) -> list[Check]:
+def validate(source: Source) -> list[Check]:
     """Every check in order; those after an unreachable or refusing site are not tried."""
-    return [Check("paired", ok=True, detail=f"Paired with {site.base_url}."), *_against(site)]
+    return [Check("paired", ok=True, detail=f"Paired with {source.address}."), *_against(source)]
 
 
-def _against(site: Site) -> Iterator[Check]:
+def _against(source: Source) -> Iterator[Check]:
     for name, ask in (("reachable", _reachable), ("credential", _credential), ("projects", _projects)):
-        check = _ask(name, ask, site)
+        check = _ask(name, ask, source)
         yield check
         if not check.ok:
             return
-    yield _emails(site)
+    yield _emails(source)
 
 
-def _ask(name: str, ask: Callable[[Site], tuple[bool, str]], site: Site) -> Check:
+def _ask(name: str, ask: Callable[[Source], tuple[bool, str]], source: Source) -> Check:
     try:
-        ok, detail = ask(site)
+        ok, detail = ask(source)
     except JiraFailure as failure:
         return Check(name, ok=False, detail=f"{failure} {_REMEDY[name]}")
     return Check(name, ok=ok, detail=detail)
@@ -64,31 +64,31 @@ _REMEDY = {
 }
 
 
-def _reachable(site: Site) -> tuple[bool, str]:
-    body = site.get("/rest/api/3/serverInfo").body
-    return True, f"Jira {find(body, 'version') or ''} answers ({find(body, 'deploymentType') or 'Cloud'})."
+def _reachable(source: Source) -> tuple[bool, str]:
+    server = source.server()
+    return True, f"Jira {server.version or ''} answers ({server.deployment or 'Cloud'})."
 
 
-def _credential(site: Site) -> tuple[bool, str]:
-    body = site.get("/rest/api/3/myself").body
-    return True, f"Jira takes our signature; we read as “{find(body, 'displayName') or 'the app'}”."
+def _credential(source: Source) -> tuple[bool, str]:
+    return True, f"Jira takes our signature; we read as “{source.whoami().name or 'the app'}”."
 
 
-def _projects(site: Site) -> tuple[bool, str]:
-    total = find(site.get("/rest/api/3/project/search", {"maxResults": 1}).body, "total")
-    if not isinstance(total, int) or total == 0:
+def _projects(source: Source) -> tuple[bool, str]:
+    total = source.project_count()
+    if not total:
         return False, f"No project is visible to the app. {_REMEDY['projects']}"
     return True, f"{total} projects are visible."
 
 
-def _emails(site: Site) -> Check:
+def _emails(source: Source) -> Check:
     """E-mail addresses need Atlassian's approval; without it everything else works."""
     try:
-        account_id = str(find(site.get("/rest/api/3/myself").body, "accountId"))
-        site.get("/rest/api/3/user/email", {"accountId": account_id})
-    except JiraRejected:
-        detail = "Atlassian has not approved e-mail access for the app; people are told apart by account id."
-        return Check("emails", ok=False, detail=detail, is_required=False)
+        email = source.email_of(source.whoami().id)
     except JiraFailure as failure:
         return Check("emails", ok=False, detail=str(failure), is_required=False)
+    if isinstance(email, NotOffered):
+        detail = "Atlassian has not approved e-mail access for the app; people are told apart by account id."
+        return Check("emails", ok=False, detail=detail, is_required=False)
+    if isinstance(email, NotForUs | Gone | Broken):
+        return Check("emails", ok=False, detail=str(email.failure), is_required=False)
     return Check("emails", ok=True, detail="E-mail addresses may be read.", is_required=False)

@@ -1,1 +1,30 @@
-"""Sources: one Jira, as ingest sees it."""
+"""Sources: one Jira, as ingest sees it.
+
+Enters: an opened client (`app.jira`) and questions in the catalogue's language. Leaves: pages, answers and outcomes.
+Invariants: no REST path is spelled anywhere above; one page loop with one set of guards serves every list; an answer is
+classified here once. A source knows no tenant and no database.
+"""
+
+from app.sources.outcomes import Broken, Finding, Gone, NotForUs, NotOffered, require
+from app.sources.paging import ISSUE_PAGE, READ_BATCH, Page, Place, WalkGuard, follow
+from app.sources.registry import source_for
+from app.sources.scope import Scope
+from app.sources.source import Source
+
+__all__ = [
+    "ISSUE_PAGE",
+    "READ_BATCH",
+    "Broken",
+    "Finding",
+    "Gone",
+    "NotForUs",
+    "NotOffered",
+    "Page",
+    "Place",
+    "Scope",
+    "Source",
+    "WalkGuard",
+    "follow",
+    "require",
+    "source_for",
+]

@@ -16,8 +16,9 @@ from sqlalchemy import bindparam, delete, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, ids
+from app.catalog.language import OPEN_END
 from app.errors import AppError
-from app.store.schema import CHUNKS, OPEN_END
+from app.store.schema import CHUNKS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

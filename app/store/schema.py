@@ -40,9 +40,6 @@ METADATA = MetaData(
     }
 )
 
-OPEN_END = 2**62
-"""The upper end of an open chunk, epoch ms."""
-
 ROW_VERSION = Sequence("row_version", data_type=BigInteger, metadata=METADATA)
 """The order of a tenant's changes, equal to the order of commits: versions are allocated under the tenant's write lock."""
 

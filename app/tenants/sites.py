@@ -8,6 +8,7 @@ from app.errors import JiraRefused
 from app.jira.client import Connections, Gate, Site
 from app.jira.credentials.connect_jwt import ConnectJwt
 from app.jira.limits import Purpose
+from app.sources import source_for
 from app.tenants.keyring import Keyring, tenant_by_id
 
 if TYPE_CHECKING:
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
 
     from app.config import Settings
     from app.jira.limits import Limiter
+    from app.sources import Source
     from app.store.session import Store
+    from app.tenants.model import Tenant
+
+
+_METHOD = "connect_app"
+"""The one way in which tenants are connected so far."""
 
 
 class Sites:
@@ -28,8 +35,16 @@ class Sites:
         self._keyring = keyring
         self._connections = Connections(f"sei-connect-jira {settings.app_key}", settings.site_hosts)
 
-    def open(self, tenant_id: UUID, purpose: Purpose = Purpose.READ_THROUGH) -> Site:
-        """The tenant's site for a purpose. Raises JiraRefused when the tenant has left, is disabled or has no secret."""
+    def open(self, tenant_id: UUID, purpose: Purpose = Purpose.READ_THROUGH) -> Source:
+        """The tenant's source, for a purpose. Raises JiraRefused when it has left, is disabled or has no secret."""
+        tenant, site = self._open(tenant_id, purpose)
+        return source_for(tenant.product, _METHOD, site)
+
+    def client_of(self, tenant_id: UUID) -> Site:
+        """The tenant's client, for a door that asks about permissions. Raises JiraRefused."""
+        return self._open(tenant_id, Purpose.READ_THROUGH)[1]
+
+    def _open(self, tenant_id: UUID, purpose: Purpose) -> tuple[Tenant, Site]:
         with self._store.bound_to(tenant_id) as session:
             tenant = tenant_by_id(session, tenant_id)
             secrets = self._keyring.open_for(session, tenant_id)
@@ -42,4 +57,4 @@ class Sites:
             base_url=tenant.base_url,
         )
         gate = Gate(self._limiter, str(tenant_id), purpose)
-        return Site(tenant.base_url, credential, self._connections, self._settings.site_hosts, gate)
+        return tenant, Site(tenant.base_url, credential, self._connections, self._settings.site_hosts, gate)

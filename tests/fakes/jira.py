@@ -15,8 +15,9 @@ import orjson
 from app import clock
 from app.errors import JiraGone, JiraRejected, TokenExpired
 from app.ingest.backfill.page_size import PageSizer
-from app.jira import pages
 from app.jira.client import Answer
+from app.sources import ISSUE_PAGE
+from app.sources.cloud.source import CloudSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +59,11 @@ class FakeSite:
     in_flight: int = 0
     most_in_flight: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def source(self) -> CloudSource:
+        """The source that ingest works with, over this wire."""
+        return CloudSource(self)  # type: ignore[arg-type]  # a fake wire
 
     def get(self, path: str, params: dict[str, Any] | None = None, *, is_page: bool = False) -> Answer:  # noqa: ARG002 - Site's own
         return self._answer(path, dict(params or {}))
@@ -140,7 +146,7 @@ class FullPages(PageSizer):
     """Knows of every project that its issues are small."""
 
     def size_for(self, *_asked: object) -> int:
-        return pages.FULL
+        return ISSUE_PAGE
 
 
 @dataclass
@@ -149,5 +155,5 @@ class FakeSites:
 
     site: FakeSite
 
-    def open(self, _tenant_id: UUID, *_purpose: object) -> FakeSite:
-        return self.site
+    def open(self, _tenant_id: UUID, *_purpose: object) -> CloudSource:
+        return self.site.source

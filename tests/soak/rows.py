@@ -16,11 +16,14 @@ from psycopg.rows import dict_row
 
 from app import clock
 from app.catalog.extract import Page, extract_all
+from app.catalog.field_policy import FieldPolicy
 from app.catalog.json_value import find
-from app.catalog.language import Each, Fields, Kind, Paging
+from app.catalog.language import Each, Kind, Paging
 from app.catalog.registry import all_entities, entity, walked
-from app.jira import pages
 from app.jira.client import Answer, whole
+from app.sources import Place
+from app.sources.cloud.pages import fetch
+from app.sources.cloud.paths import path_of
 from app.store.tables import table_of
 from tests.soak.site import PERSON
 
@@ -54,12 +57,12 @@ class Reader:
         """Every object of a walk."""
         walk = walked_entity.walk
         assert walk is not None
-        path = walk.path.format(**dict.fromkeys(("project_id", "board_id", "issue_id"), scope_id))
+        path = path_of(walk.path, project_id=scope_id, board_id=scope_id, issue_id=scope_id)
         params = {"jql": f"project = {scope_id} ORDER BY created ASC, key ASC", "fields": "*all", "expand": "changelog"}
         bodies: list[Any] = []
-        place: pages.Place | None = pages.Place()
+        place: Place | None = Place()
         while place is not None:
-            page = pages.fetch(
+            page = fetch(
                 self,  # type: ignore[arg-type]  # reads, and nothing else
                 walk,
                 place,
@@ -134,12 +137,12 @@ class _Truth:
         stored_values |= {name: value for name, value in values.items() if not (row.entity.partial and value is None)}
 
 
-def _fields_of(fields: list[Any]) -> Fields:
+def _fields_of(fields: list[Any]) -> FieldPolicy:
     by_schema = {str(find(body, "schema.custom")): str(body["id"]) for body in fields}
     points = tuple(
         sorted(str(e["id"]) for e in fields if e["name"].lower() in {"story points", "story point estimate"})
     )
-    return Fields(story_points=points, sprint=by_schema.get(_SPRINT), epic_link=by_schema.get(_EPIC_LINK))
+    return FieldPolicy(story_points=points, sprint=by_schema.get(_SPRINT), epic_link=by_schema.get(_EPIC_LINK))
 
 
 def stored_rows(database_url: str, client_key: str) -> Rows:

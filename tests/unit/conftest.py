@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import socket
 from datetime import UTC, datetime, timedelta
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from app import clock
 from tests.fakes.atlassian import Atlassian
+from tests.fakes.site import site_over
+from tests.fakes.wire import Wire
+
+if TYPE_CHECKING:
+    from app.jira.client import Site
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +38,17 @@ def frozen_clock(monkeypatch: pytest.MonkeyPatch) -> FrozenClock:
     time = FrozenClock(datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC))
     monkeypatch.setattr(clock, "now", lambda: time.at)
     return time
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+def site(wire: Wire) -> Site:
+    """A client that sends over the test's wire."""
+    return site_over(wire)
 
 
 @pytest.fixture(autouse=True)

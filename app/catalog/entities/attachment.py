@@ -22,15 +22,12 @@ ENTITY = Entity(
     example=Example(
         parent_id="10063",
         body={
-            "self": "https://acme.atlassian.net/rest/api/3/attachment/10210",
             "id": "10210",
             "filename": "image-20210125-030921.png",
             "author": {"accountId": "5734cd9bc8953ece292f1b36", "displayName": "Dale", "active": False},
             "created": "2021-01-25T11:09:24.512+0800",
             "size": 48213,
             "mimeType": "image/png",
-            "content": "https://acme.atlassian.net/rest/api/3/attachment/content/10210",
-            "thumbnail": "https://acme.atlassian.net/rest/api/3/attachment/thumbnail/10210",
         },
         row={
             "issue_id": "10063",

@@ -7,8 +7,8 @@ from app.catalog.language import Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="board",
-    walk=Walk("/rest/agile/1.0/board", Paging.OFFSET, "values", page_size=50),
-    one=Walk("/rest/agile/1.0/board/{id}", Paging.WHOLE, ""),
+    walk=Walk("board", Paging.OFFSET, "values", page_size=50),
+    one=Walk("board/{id}", Paging.WHOLE, ""),
     webhooks=("board_created", "board_updated", "board_deleted"),
     columns=(
         text("type", "type"),
@@ -20,7 +20,6 @@ ENTITY = Entity(
     example=Example(
         body={
             "id": 93,
-            "self": "https://acme.atlassian.net/rest/agile/1.0/board/93",
             "name": "K5 board",
             "type": "scrum",
             "location": {

@@ -26,7 +26,7 @@ def _columns(item: Item) -> Json:
 ENTITY = Entity(
     name="board_configuration",
     belongs_to="board",
-    walk=Walk("/rest/agile/1.0/board/{board_id}/configuration", Paging.WHOLE, "", Each.BOARD),
+    walk=Walk("board/{board_id}/configuration", Paging.WHOLE, "", Each.BOARD),
     webhooks=("board_configuration_changed",),
     columns=(
         parent("board_id", otherwise="id"),
@@ -44,8 +44,7 @@ ENTITY = Entity(
             "id": 93,
             "name": "K5 board",
             "type": "scrum",
-            "self": "https://acme.atlassian.net/rest/agile/1.0/board/93/configuration",
-            "filter": {"id": "10093", "self": "https://acme.atlassian.net/rest/api/2/filter/10093"},
+            "filter": {"id": "10093"},
             "columnConfig": {
                 "columns": [
                     {"name": "To Do", "statuses": [{"id": "10032"}]},

@@ -8,6 +8,7 @@ from app.catalog.columns import account, moment, parent
 from app.catalog.language import Column, Each, Entity, Example, Inline, Item, Kind, Paging, Walk
 
 if TYPE_CHECKING:
+    from app.catalog.field_policy import FieldPolicy
     from app.catalog.json_value import Json
 
 _KEYS = {
@@ -21,19 +22,29 @@ _KEYS = {
 }
 
 
+_VALUES = frozenset({"from", "from_string", "to", "to_string"})
+
+
 def _items(item: Item) -> Json:
-    """All items of the history under our names, repeats of a field included; absent values are null."""
+    """Every item of the history under our names, repeats of one field included; absent values are null."""
     changes = item.body.get("items")
     if not isinstance(changes, list):
         return []
-    return [{name: change.get(key) for name, key in _KEYS.items()} for change in changes if isinstance(change, dict)]
+    return [_item(change, item.policy) for change in changes if isinstance(change, dict)]
+
+
+def _item(change: dict[str, Json], policy: FieldPolicy) -> Json:
+    """One change of one field; an excluded field keeps its name and loses its values."""
+    field = change.get("fieldId") or change.get("field")
+    may_keep = policy.may_keep(str(field).lower())
+    return {ours: change.get(theirs) if may_keep or ours not in _VALUES else None for ours, theirs in _KEYS.items()}
 
 
 ENTITY = Entity(
     name="changelog",
     belongs_to="issue",
     total_column="changelog_total",
-    walk=Walk("/rest/api/3/issue/{issue_id}/changelog", Paging.OFFSET, "values", Each.ISSUE),
+    walk=Walk("issue/{issue_id}/changelog", Paging.OFFSET, "values", Each.ISSUE),
     inline=(Inline("issue", at="changelog.histories", total="changelog.total"),),
     columns=(
         parent("issue_id"),

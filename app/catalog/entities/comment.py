@@ -9,9 +9,7 @@ ENTITY = Entity(
     name="comment",
     belongs_to="issue",
     total_column="comment_total",
-    walk=Walk(
-        "/rest/api/3/issue/{issue_id}/comment", Paging.OFFSET, "comments", Each.ISSUE, params={"orderBy": "created"}
-    ),
+    walk=Walk("issue/{issue_id}/comment", Paging.OFFSET, "comments", Each.ISSUE, params={"orderBy": "created"}),
     inline=(Inline("issue", at="fields.comment.comments", total="fields.comment.total"),),
     webhooks=("comment_created", "comment_updated", "comment_deleted"),
     updated="updated",

@@ -8,7 +8,7 @@ from app.catalog.language import Each, Entity, Example, Paging, Walk
 ENTITY = Entity(
     name="component",
     belongs_to="project",
-    walk=Walk("/rest/api/3/project/{project_id}/component", Paging.OFFSET, "values", Each.PROJECT),
+    walk=Walk("project/{project_id}/component", Paging.OFFSET, "values", Each.PROJECT),
     columns=(
         parent("project_id", otherwise="projectId"),
         text("name", "name"),
@@ -20,7 +20,6 @@ ENTITY = Entity(
     example=Example(
         parent_id="10003",
         body={
-            "self": "https://acme.atlassian.net/rest/api/3/component/10011",
             "id": "10011",
             "name": "Charts",
             "description": "Everything that draws",

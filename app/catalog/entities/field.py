@@ -7,7 +7,7 @@ from app.catalog.language import Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="field",
-    walk=Walk("/rest/api/3/field", Paging.WHOLE, ""),
+    walk=Walk("field", Paging.WHOLE, ""),
     columns=(
         text("key", "key"),
         text("name", "name"),

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.catalog.columns import account, boolean, date, document, ids, integer, moment, rich_text, text, texts
+from app.catalog.field_policy import FieldPolicy
 from app.catalog.json_value import Json, find
-from app.catalog.language import Column, Each, Entity, Example, Fields, Item, Kind, Paging, Walk
+from app.catalog.language import Column, Each, Entity, Example, Item, Kind, Paging, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ def _unless_excluded(field: str, *columns: Column) -> Iterator[Column]:
     """The columns, empty if the SEI admin excludes the field."""
 
     def taking(take: Callable[[Item], Json]) -> Callable[[Item], Json]:
-        return lambda item: None if field in item.fields.excluded else take(item)
+        return lambda item: take(item) if item.policy.may_keep(field) else None
 
     return (replace(column, take=taking(column.take)) for column in columns)
 
@@ -43,7 +44,7 @@ def _seconds(name: str, at: str, tracking_name: str) -> Column:
 
 def _story_points(item: Item) -> Json:
     """The first number among the site's story point fields; a choice field has its number in `value`."""
-    for field in item.fields.story_points:
+    for field in item.policy.story_points:
         found = find(item.body, f"fields.{field}")
         points = found.get("value") if isinstance(found, dict) else found
         if isinstance(points, str | int | float) and _is_number(points):
@@ -61,7 +62,7 @@ def _is_number(value: str | float) -> bool:
 
 def _sprint_ids(item: Item) -> Json:
     """Ids of all sprints of the issue, past ones included: objects on Cloud, strings on Data Center."""
-    found = find(item.body, f"fields.{item.fields.sprint}") if item.fields.sprint else None
+    found = find(item.body, f"fields.{item.policy.sprint}") if item.policy.sprint else None
     return [known for sprint in found if (known := _sprint_id(sprint))] if isinstance(found, list) else []
 
 
@@ -75,7 +76,7 @@ def _sprint_id(sprint: Json) -> str | None:
 
 def _epic_key(item: Item) -> Json:
     """The epic link, or the parent if it is an epic: Jira is moving from the first to the second."""
-    linked = find(item.body, f"fields.{item.fields.epic_link}") if item.fields.epic_link else None
+    linked = find(item.body, f"fields.{item.policy.epic_link}") if item.policy.epic_link else None
     if isinstance(linked, str) and linked:
         return linked
     above = find(item.body, "fields.parent")
@@ -96,7 +97,8 @@ def _custom(item: Item) -> Json:
     fields = find(item.body, "fields")
     held = fields.items() if isinstance(fields, dict) else ()
     found = {name: value for name, value in held if name.startswith("customfield_") and value is not None}
-    return {name: value for name, value in found.items() if name in (item.fields.custom or found)}
+    wanted_names = item.policy.custom or found
+    return {name: value for name, value in found.items() if name in wanted_names and item.policy.may_keep(name)}
 
 
 _DESCRIPTION: Json = {
@@ -108,7 +110,7 @@ _SPRINT: Json = {"id": 175, "name": "K5 Sprint 1", "state": "active", "boardId":
 
 ENTITY = Entity(
     name="issue",
-    walk=Walk("/rest/api/3/search/jql", Paging.TOKEN, "issues", Each.PROJECT),
+    walk=Walk("search/jql", Paging.TOKEN, "issues", Each.PROJECT),
     webhooks=("jira:issue_created", "jira:issue_updated", "jira:issue_deleted"),
     updated="updated",
     columns=(
@@ -166,7 +168,9 @@ ENTITY = Entity(
         Column("custom", Kind.JSON, _custom, personal=True),
     ),
     example=Example(
-        fields=Fields(story_points=("customfield_10024",), sprint="customfield_10020", epic_link="customfield_10014"),
+        policy=FieldPolicy(
+            story_points=("customfield_10024",), sprint="customfield_10020", epic_link="customfield_10014"
+        ),
         body={
             "id": "20708",
             "key": "K5-2",

@@ -51,7 +51,6 @@ ENTITY = Entity(
         parent_id="10802",
         body={
             "id": "10111",
-            "self": "https://acme.atlassian.net/rest/api/3/issueLink/10111",
             "type": {"id": "10000", "name": "Blocks", "inward": "is blocked by", "outward": "blocks"},
             "inwardIssue": {
                 "id": "10806",

@@ -7,7 +7,7 @@ from app.catalog.language import Copy, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="issue_type",
-    walk=Walk("/rest/api/3/issuetype", Paging.WHOLE, ""),
+    walk=Walk("issuetype", Paging.WHOLE, ""),
     webhooks=("issuetype_created", "issuetype_updated", "issuetype_deleted"),
     copies=(
         Copy(
@@ -26,10 +26,8 @@ ENTITY = Entity(
     ),
     example=Example(
         body={
-            "self": "https://acme.atlassian.net/rest/api/3/issuetype/10003",
             "id": "10003",
             "description": "大任务中的小任务。",
-            "iconUrl": "https://acme.atlassian.net/rest/api/2/universal_avatar/view/type/issuetype/avatar/10316",
             "name": "子任务",
             "untranslatedName": "Sub-task",
             "subtask": True,

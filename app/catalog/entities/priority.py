@@ -7,7 +7,7 @@ from app.catalog.language import Copy, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="priority",
-    walk=Walk("/rest/api/3/priority", Paging.WHOLE, ""),
+    walk=Walk("priority", Paging.WHOLE, ""),
     copies=(Copy("issue", "priority_id", {"priority_name": "name"}),),
     columns=(
         text("name", "name"),
@@ -17,7 +17,6 @@ ENTITY = Entity(
     ),
     example=Example(
         body={
-            "self": "https://acme.atlassian.net/rest/api/3/priority/3",
             "statusColor": "#ffab00",
             "description": "Has the potential to affect progress.",
             "iconUrl": "https://acme.atlassian.net/images/icons/priorities/medium.svg",

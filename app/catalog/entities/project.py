@@ -22,7 +22,7 @@ def _flag(name: str, key: str) -> Column:
     return Column(name, Kind.BOOLEAN, take)
 
 
-_SEARCH = "/rest/api/3/project/search"
+_SEARCH = "project/search"
 _ALL: Mapping[str, str | tuple[str, ...]] = {
     "expand": "description,lead,projectKeys,issueTypes,url",
     "status": ("live", "archived", "deleted"),
@@ -65,7 +65,6 @@ ENTITY = Entity(
     example=Example(
         body={
             "expand": "description,lead,issueTypes,url,projectKeys,permissions,insight",
-            "self": "https://acme.atlassian.net/rest/api/3/project/10003",
             "id": "10003",
             "key": "EE",
             "name": "Enterprise Edition",
@@ -84,7 +83,7 @@ ENTITY = Entity(
             "properties": {},
             "url": "https://example.com/enterprise",
             "assigneeType": "UNASSIGNED",
-            "roles": {"Administrators": "https://acme.atlassian.net/rest/api/3/project/10003/role/10002"},
+            "roles": {"Administrators": "https://acme.atlassian.net/role/10002"},
         },
         row={
             "key": "EE",
@@ -103,7 +102,7 @@ ENTITY = Entity(
             "url": "https://example.com/enterprise",
             "assignee_type": "UNASSIGNED",
             "issue_type_ids": ["10001", "10003"],
-            "roles": {"Administrators": "https://acme.atlassian.net/rest/api/3/project/10003/role/10002"},
+            "roles": {"Administrators": "https://acme.atlassian.net/role/10002"},
         },
     ),
 )

@@ -18,7 +18,7 @@ def _history_tells(item: Item) -> bool:
 ENTITY = Entity(
     name="remote_link",
     belongs_to="issue",
-    walk=Walk("/rest/api/3/issue/{issue_id}/remotelink", Paging.WHOLE, "", Each.ISSUE),
+    walk=Walk("issue/{issue_id}/remotelink", Paging.WHOLE, "", Each.ISSUE),
     inline=(Inline("changelog", at="", hint=_history_tells),),
     columns=(
         parent("issue_id"),
@@ -36,7 +36,6 @@ ENTITY = Entity(
         parent_id="10063",
         body={
             "id": 10042,
-            "self": "https://acme.atlassian.net/rest/api/3/issue/10063/remotelink/10042",
             "globalId": "system=https://example.com&id=8748a066",
             "application": {"type": "com.example.git", "name": "GitLab"},
             "relationship": "mentioned on",

@@ -7,12 +7,11 @@ from app.catalog.language import Copy, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="resolution",
-    walk=Walk("/rest/api/3/resolution", Paging.WHOLE, ""),
+    walk=Walk("resolution", Paging.WHOLE, ""),
     copies=(Copy("issue", "resolution_id", {"resolution_name": "name"}),),
     columns=(text("name", "name"), text("description", "description")),
     example=Example(
         body={
-            "self": "https://acme.atlassian.net/rest/api/3/resolution/10000",
             "id": "10000",
             "description": "事务上的工作已完成。",
             "name": "完成",

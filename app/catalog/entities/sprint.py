@@ -18,8 +18,8 @@ def _activated(item: Item) -> Json:
 
 ENTITY = Entity(
     name="sprint",
-    walk=Walk("/rest/agile/1.0/board/{board_id}/sprint", Paging.OFFSET, "values", Each.SCRUM_BOARD, page_size=50),
-    one=Walk("/rest/agile/1.0/sprint/{id}", Paging.WHOLE, ""),
+    walk=Walk("board/{board_id}/sprint", Paging.OFFSET, "values", Each.SCRUM_BOARD, page_size=50),
+    one=Walk("sprint/{id}", Paging.WHOLE, ""),
     webhooks=("sprint_created", "sprint_updated", "sprint_deleted", "sprint_started", "sprint_closed"),
     columns=(
         text("state", "state"),
@@ -36,7 +36,6 @@ ENTITY = Entity(
         parent_id="8",
         body={
             "id": 7,
-            "self": "https://acme.atlassian.net/rest/agile/1.0/sprint/7",
             "state": "closed",
             "name": "EE Sprint 7",
             "startDate": "2020-06-12T00:38:51.882Z",

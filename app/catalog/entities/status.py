@@ -7,7 +7,7 @@ from app.catalog.language import Copy, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="status",
-    walk=Walk("/rest/api/3/status", Paging.WHOLE, ""),
+    walk=Walk("status", Paging.WHOLE, ""),
     copies=(Copy("issue", "status_id", {"status_name": "name", "status_category": "category_key"}),),
     columns=(
         text("name", "name"),
@@ -21,14 +21,12 @@ ENTITY = Entity(
     ),
     example=Example(
         body={
-            "self": "https://acme.atlassian.net/rest/api/3/status/10116",
             "description": "",
             "iconUrl": "https://acme.atlassian.net/",
             "name": "待办",
             "untranslatedName": "To Do",
             "id": "10116",
             "statusCategory": {
-                "self": "https://acme.atlassian.net/rest/api/3/statuscategory/2",
                 "id": 2,
                 "key": "new",
                 "colorName": "blue-gray",

@@ -26,7 +26,7 @@ ENTITY = Entity(
         Inline("component", at="lead"),
     ),
     partial=True,
-    one=Walk("/rest/api/3/user", Paging.WHOLE, "", params={"accountId": "{id}"}),
+    one=Walk("user", Paging.WHOLE, "", params={"accountId": "{id}"}),
     webhooks=("user_created", "user_updated", "user_deleted"),
     columns=(
         text("account_type", "accountType"),
@@ -41,7 +41,6 @@ ENTITY = Entity(
     ),
     example=Example(
         body={
-            "self": "https://acme.atlassian.net/rest/api/3/user?accountId=54c965db8acd172e3af3fe36",
             "accountId": "54c965db8acd172e3af3fe36",
             "accountType": "atlassian",
             "emailAddress": "casey.meadow@acme.example",

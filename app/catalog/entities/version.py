@@ -8,7 +8,7 @@ from app.catalog.language import Each, Entity, Example, Paging, Walk
 ENTITY = Entity(
     name="version",
     belongs_to="project",
-    walk=Walk("/rest/api/3/project/{project_id}/version", Paging.OFFSET, "values", Each.PROJECT),
+    walk=Walk("project/{project_id}/version", Paging.OFFSET, "values", Each.PROJECT),
     webhooks=(
         "jira:version_created",
         "jira:version_updated",
@@ -30,7 +30,6 @@ ENTITY = Entity(
     example=Example(
         parent_id="10003",
         body={
-            "self": "https://acme.atlassian.net/rest/api/3/version/10026",
             "id": "10026",
             "description": "Charts",
             "name": "v2.7.0",

@@ -9,7 +9,7 @@ ENTITY = Entity(
     name="worklog",
     belongs_to="issue",
     total_column="worklog_total",
-    walk=Walk("/rest/api/3/issue/{issue_id}/worklog", Paging.OFFSET, "worklogs", Each.ISSUE, page_size=1000),
+    walk=Walk("issue/{issue_id}/worklog", Paging.OFFSET, "worklogs", Each.ISSUE, page_size=1000),
     inline=(Inline("issue", at="fields.worklog.worklogs", total="fields.worklog.total"),),
     webhooks=("worklog_created", "worklog_updated", "worklog_deleted"),
     updated="updated",
@@ -28,7 +28,6 @@ ENTITY = Entity(
     example=Example(
         parent_id="10076",
         body={
-            "self": "https://acme.atlassian.net/rest/api/3/issue/10076/worklog/10006",
             "id": "10006",
             "issueId": "10076",
             "author": {"accountId": "576fa7905356c0d5600e220a", "active": False, "displayName": "finley"},

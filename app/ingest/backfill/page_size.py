@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.jira import pages
+from app.sources import ISSUE_PAGE
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -72,8 +72,8 @@ class PageSizer:
             known = self._known.setdefault((tenant_id, project_id), _Weighed(seen))
             self._known.move_to_end((tenant_id, project_id))
             known.weight += _NEWEST * min(1.0, issues / known.size) * (seen - known.weight)
-            right = max(1, min(pages.FULL, int(ENOUGH / known.weight)))
-            if right in {1, pages.FULL} or not right / _STAYS <= known.size <= right * _STAYS:
+            right = max(1, min(ISSUE_PAGE, int(ENOUGH / known.weight)))
+            if right in {1, ISSUE_PAGE} or not right / _STAYS <= known.size <= right * _STAYS:
                 known.size = right
             while len(self._known) > _MOST_KNOWN:
                 self._known.popitem(last=False)

@@ -1,131 +1,154 @@
-"""What becomes of a chunk whose walk met a failure: later, again, halved, or given up with the reason said.
+"""Consequences of a failed walk for its chunk: later, again, halved, or given up with its reason.
 
-A page that cannot be read is asked for again a few times at its checkpoint. If it stays so while the site is well, the
-trouble is in what the chunk holds: a chunk of issues is halved, and again, until what nobody can read is alone with what
-was created in the same minute; only that is given up. While the site itself does not answer, nothing is.
+A page that can't be read is asked for again a few times at its checkpoint. If it keeps failing while the site is well,
+the fault is in the chunk's contents: a chunk of issues is halved, and again, until the unreadable issue is alone with the
+issues that were created in the same minute; only that chunk is given up. While the site itself doesn't answer, nothing is.
 """
 
 from __future__ import annotations
 
 import random
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from app import clock, logs
-from app.catalog.language import Each, Paging
-from app.errors import (
-    JiraBusy,
-    JiraDown,
-    JiraFailure,
-    JiraGone,
-    JiraNonsense,
-    JiraRefused,
-    TokenExpired,
-    WalkAstray,
-)
+from app.catalog.language import Paging
+from app.errors import JiraBusy, JiraFailure, JiraRefused, TokenExpired, WalkAstray
 from app.integrations import ledger
 from app.integrations.model import State
+from app.sources import Broken, Gone, NotForUs, NotOffered
 from app.store import checkpoints
 from app.store.checkpoints import LeaseLost
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     from app.catalog.language import Walk
-    from app.ingest.backfill.walk import Walker
+    from app.sources import Finding, Source
     from app.store.checkpoints import Chunk
-    from app.store.session import Session
+    from app.store.session import Session, Store
 
 log = logs.get(__name__)
 
 MOST_ATTEMPTS = 8
-"""How often a chunk is tried without getting further. 2, 4, 8 … seconds lie between: eight minutes together."""
+"""Tries of a chunk without progress. 2, 4, 8 … seconds lie between them: eight minutes together."""
 _SAME_PAGE = 3
-"""How often a page is asked for again before the site is asked whether it is well."""
+"""Tries of one page before the site is asked whether it is well."""
 _OUTAGE = 5
-"""Attempts are counted no further while the site does not answer: a minute between two tries, and some left after it."""
+"""Attempts that count while the site doesn't answer: a minute between two tries, and some left afterwards."""
 _PROBE = timedelta(hours=1)
-"""How often a broken credential is tried again."""
+"""Interval between tries of a refused scope."""
 
 
-def settle(walker: Walker, chunk: Chunk, walk: Walk, failure: JiraFailure) -> None:
-    """Decide by what failed, and how often the chunk has got no further since."""
-    problem = f"{failure.word}: {failure}"
-    log.warning("walk stopped", entity=chunk.entity, scope=chunk.scope_id, attempts=chunk.attempts, problem=problem)
+class ChunkOwner(Protocol):
+    """The walker whose chunk failed."""
+
+    @property
+    def store(self) -> Store:
+        """The database."""
+
+    @property
+    def source(self) -> Source:
+        """The site."""
+
+    @property
+    def tenant_id(self) -> UUID:
+        """The site's tenant."""
+
+    def halve(self, chunk: Chunk) -> bool:
+        """Split a chunk of issues. Returns False where it has no middle."""
+
+
+def settle_finding(owner: ChunkOwner, chunk: Chunk, finding: Finding) -> None:
+    """Record a finding about the chunk's scope; another try at once wouldn't change it."""
+    problem = _problem(finding.failure)
+    _log_stop(chunk, problem)
+    with owner.store.bound_to(owner.tenant_id) as session:
+        match finding:
+            case Gone():
+                # The project, board or issue vanished meanwhile: nothing is left to walk.
+                checkpoints.finish(session, chunk)
+            case NotForUs(failure):
+                checkpoints.postpone(session, chunk, until=clock.now() + _PROBE, problem=problem, counts=False)
+                tell(session, f"Jira refuses us: {failure}")
+            case NotOffered() | Broken():
+                checkpoints.fail(session, chunk, problem=problem)
+
+
+def settle_failure(owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFailure) -> None:
+    """Schedule the next try after a failure of the site, the credential or the page.
+
+    Raises JiraRefused again where the credential failed: the worker ends, and its job finds out whether the site refuses
+    everything (`ingest.proof.parking`).
+    """
+    problem = _problem(failure)
+    _log_stop(chunk, problem)
     try:
-        if isinstance(failure, JiraDown | JiraNonsense | TokenExpired):
-            _try_again(walker, chunk, walk, failure)
+        if isinstance(failure, JiraBusy | JiraRefused):
+            until = failure.retry_at if isinstance(failure, JiraBusy) else clock.now()
+            with owner.store.bound_to(owner.tenant_id) as session:
+                checkpoints.postpone(session, chunk, until=until, problem=problem, counts=False)
         else:
-            with walker.store.bound_to(walker.tenant_id) as session:
-                _decide(session, chunk, walk, failure)
+            _try_again(owner, chunk, walk, failure)
     except LeaseLost:
         log.warning("lease lost", chunk=str(chunk.id), entity=chunk.entity)
-    if isinstance(failure, JiraRefused) and failure.is_credential:
+    if isinstance(failure, JiraRefused):
         raise failure
 
 
-def _decide(session: Session, chunk: Chunk, walk: Walk, failure: JiraFailure) -> None:
-    """Failures that another try at once would not mend."""
-    problem = f"{failure.word}: {failure}"
-    if isinstance(failure, JiraBusy):
-        checkpoints.postpone(session, chunk, until=failure.retry_at, problem=problem, counts=False)
-    elif isinstance(failure, JiraGone) and walk.each is not Each.SITE:
-        # The project, board or issue vanished meanwhile: nothing left to walk.
-        checkpoints.finish(session, chunk)
-    elif isinstance(failure, JiraRefused) and failure.is_credential:
-        # The hand ends with it, and whoever sent it finds out whether the site refuses everything (`parking`).
-        checkpoints.postpone(session, chunk, until=clock.now(), problem=problem, counts=False)
-    elif isinstance(failure, JiraRefused):
-        checkpoints.postpone(session, chunk, until=clock.now() + _PROBE, problem=problem, counts=False)
-        tell(session, f"Jira refuses us: {failure}")
-    else:
-        checkpoints.fail(session, chunk, problem=problem)
+def _problem(failure: JiraFailure) -> str:
+    return f"{failure.word}: {failure}"
 
 
-def _try_again(walker: Walker, chunk: Chunk, walk: Walk, failure: JiraFailure) -> None:
-    """Failures that pass, or that lie in what the chunk holds."""
-    problem, starts_over = f"{failure.word}: {failure}", isinstance(failure, TokenExpired | WalkAstray)
+def _log_stop(chunk: Chunk, problem: str) -> None:
+    log.warning("walk stopped", entity=chunk.entity, scope=chunk.scope_id, attempts=chunk.attempts, problem=problem)
+
+
+def _try_again(owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFailure) -> None:
+    """Schedule another try after a failure that may pass, or that lies in the chunk's contents."""
+    problem, starts_over = _problem(failure), isinstance(failure, TokenExpired | WalkAstray)
     counts = True
     if chunk.attempts >= _SAME_PAGE:
-        is_given_up = _give_up_if_well(walker, chunk, walk, problem)
+        is_given_up = _give_up_if_well(owner, chunk, walk, failure)
         if is_given_up:
             return
         if is_given_up is None:
             counts = chunk.attempts < _OUTAGE
         else:
-            # Its token may be what Jira stumbles over.
+            # Jira may stumble over the page token.
             starts_over = starts_over or chunk.page_token is not None
     until = back_off(chunk.attempts)
-    with walker.store.bound_to(walker.tenant_id) as session:
+    with owner.store.bound_to(owner.tenant_id) as session:
         if starts_over and counts:
             checkpoints.restart(session, chunk, until=until, problem=problem)
         else:
             checkpoints.postpone(session, chunk, until=until, problem=problem, counts=counts)
 
 
-def _give_up_if_well(walker: Walker, chunk: Chunk, walk: Walk, problem: str) -> bool | None:
-    """What `give_up` returns; None where the site does not even answer the small questions that go with it."""
+def _give_up_if_well(owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFailure) -> bool | None:
+    """The result of `give_up` where the site is well; None during an outage."""
     try:
-        walker.site.get("/rest/api/3/serverInfo")
-        return give_up(walker, chunk, walk, problem, for_good=chunk.attempts >= MOST_ATTEMPTS)
+        broken = owner.source.diagnose(failure)
+        return give_up(owner, chunk, walk, _problem(broken.failure), for_good=chunk.attempts >= MOST_ATTEMPTS)
     except JiraFailure:
         return None
 
 
-def give_up(walker: Walker, chunk: Chunk, walk: Walk, problem: str, *, for_good: bool = True) -> bool:
-    """Halve a chunk of issues; what cannot be halved is failed if it is `for_good`. Returns whether either was done."""
-    if walk.paging is Paging.TOKEN and walker.halve(chunk):
+def give_up(owner: ChunkOwner, chunk: Chunk, walk: Walk, problem: str, *, for_good: bool = True) -> bool:
+    """Halve a chunk of issues; a chunk without a middle is failed if it is `for_good`. Returns whether either was done."""
+    if walk.paging is Paging.TOKEN and owner.halve(chunk):
         log.warning("chunk halved", entity=chunk.entity, scope=chunk.scope_id, problem=problem)
         return True
     if for_good:
         log.error("chunk given up", entity=chunk.entity, scope=chunk.scope_id, problem=problem)
-        with walker.store.bound_to(walker.tenant_id) as session:
+        with owner.store.bound_to(owner.tenant_id) as session:
             checkpoints.fail(session, chunk, problem=problem)
     return for_good
 
 
 def tell(session: Session, reason: str) -> None:
-    """Say in the integration's state that somebody must act."""
+    """Move the integration to *needs attention*."""
     integration = ledger.of_tenant(session)
     if integration is not None and integration.state.is_working:
         ledger.move_to(session, integration.id, State.NEEDS_ATTENTION, reason=reason)

@@ -18,7 +18,7 @@ LEAST = timedelta(seconds=2)
 _LOOK = timedelta(seconds=0.5)
 
 
-class Limit(Protocol):
+class Deadline(Protocol):
     """Says when to stop."""
 
     def is_over(self) -> bool:

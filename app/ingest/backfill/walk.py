@@ -1,60 +1,85 @@
-"""One chunk, walked to its end: fetch a page, store it with the checkpoint behind it, again.
+"""One chunk, walked to its end: fetch a page, store it with its checkpoint, repeat.
 
-Token walks of Jira have ended early, gone in circles and sent empty pages. So a walk of issues is held against Jira's own
-count: a chunk that is too large is halved before it starts, one that came up short is counted again, halved and walked
-again; what stays short is said, never swallowed.
+Jira's token walks have ended early, gone in circles and sent empty pages. A walk of issues is therefore held against
+Jira's own count: a chunk that is too large is halved before it starts; one that falls short is counted again, halved and
+walked again; a difference that stays is recorded.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from app import clock, logs
-from app.catalog.extract import to_moment
-from app.catalog.json_value import find
-from app.catalog.language import Each, Fields, Paging
+from app.catalog.language import OPEN_END, Each, Entity, Paging, Walk
 from app.catalog.registry import entity as entity_of
 from app.errors import JiraFailure
 from app.ingest.backfill import retry
 from app.ingest.backfill.threads import retry_while_unavailable
-from app.ingest.backfill.walk_guard import LARGEST, WalkGuard
 from app.ingest.planning import plan
 from app.ingest.writing import memberships
 from app.ingest.writing.page import ParsedPage, parse_page, write_page
 from app.ingest.writing.quarantine import quarantine
 from app.integrations import ledger
-from app.jira import pages
-from app.sources.jql import count, jql_of
+from app.sources import ISSUE_PAGE, Page, Place, Scope, WalkGuard, follow
+from app.sources.outcomes import attempt
 from app.store import checkpoints
 from app.store.checkpoints import LeaseLost
-from app.store.schema import OPEN_END
 from app.store.session import StoreFault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from app.catalog.language import Entity, Walk
+    from app.catalog.field_policy import FieldPolicy
     from app.ingest.backfill.page_size import PageSizer
     from app.ingest.backfill.threads import WorkerThreads
-    from app.ingest.backfill.time_slice import Limit
-    from app.jira.client import Site
+    from app.ingest.backfill.time_slice import Deadline
+    from app.sources import Finding, Source
     from app.store.checkpoints import Chunk
     from app.store.session import Session, Store
 
 log = logs.get(__name__)
 
-_MOST_SHORT = 3
-"""How often a walk that came up short is walked again without getting further."""
+LARGEST = 1000
+"""Issues of a chunk before it is halved: ten pages, so that a site of any size keeps all threads busy."""
+_SHORT_WALK_LIMIT = 3
+"""Repetitions of a walk that falls short without getting further."""
 _MINUTE_MS = 60_000
 """Halves meet at whole minutes: JQL may compare no finer."""
-_ISSUE_PARAMS: dict[str, str | int | Sequence[str | int]] = {"fields": "*all", "expand": "changelog"}
 
 
-_End: TypeAlias = "tuple[WalkGuard, ParsedPage, pages.Page]"
-"""The last page of a walk, read and not yet stored."""
+@dataclass
+class ChunkWalk:
+    """A walk under way: its chunk at the last checkpoint, and its guard."""
+
+    chunk: Chunk
+    walk: Walk
+    policy: FieldPolicy
+    guard: WalkGuard
+    place: Place = field(default_factory=Place)
+    """Place of the page that was fetched last."""
+    size: int | None = None
+    """Issues of the next page; None for lists other than issues."""
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the walk is held against the site's own count."""
+        return self.walk.paging is Paging.TOKEN
+
+    @property
+    def scope(self) -> Scope:
+        """The chunk's issues."""
+        return Scope(self.chunk.scope_id, self.chunk.lower, self.chunk.upper, self.policy)
+
+
+class LastPage(NamedTuple):
+    """The last page of a walk, read and not yet stored."""
+
+    chunk_walk: ChunkWalk
+    parsed: ParsedPage
+    page: Page
 
 
 @dataclass(frozen=True)
@@ -62,183 +87,190 @@ class Walker:
     """Walks chunks of one tenant."""
 
     store: Store
-    site: Site
+    source: Source
     tenant_id: UUID
     threads: WorkerThreads
     page_sizer: PageSizer
 
-    def walk_all(self, chunks: Sequence[Chunk], fields: Fields, deadline: Limit) -> None:
+    def walk_all(self, chunks: Sequence[Chunk], policy: FieldPolicy, deadline: Deadline) -> None:
         """Walk chunks one after the other; the last pages of short ones are stored together.
 
-        What cannot go on, or has no time left, is settled here.
+        A chunk that can't go on, or has no time left, is settled here.
         """
-        ends: list[_End] | None = [] if len(chunks) > 1 else None
+        last_pages: list[LastPage] | None = [] if len(chunks) > 1 else None
         for chunk in chunks:
             if chunk is not chunks[0] and deadline.is_over():
                 self._release(chunk)
             else:
-                self._walk(chunk, fields, deadline, ends)
-        if ends:
-            self._end(ends)
+                self._walk(chunk, policy, deadline, last_pages)
+        if last_pages:
+            self._store_together(last_pages)
 
-    def _walk(self, chunk: Chunk, fields: Fields, deadline: Limit, ends: list[_End] | None) -> None:
+    def _walk(self, chunk: Chunk, policy: FieldPolicy, deadline: Deadline, last_pages: list[LastPage] | None) -> None:
         entity = entity_of(chunk.entity)
         if entity.walk is None:
             raise LookupError(f"{entity.name} has no walk")
-        course = WalkGuard(chunk, chunk.expected)
+        chunk_walk = ChunkWalk(chunk, entity.walk, policy, WalkGuard(chunk.expected, chunk.seen))
         try:
             if chunk.attempts > retry.MOST_ATTEMPTS:
                 retry.give_up(self, chunk, entity.walk, "its workers died each time they read it")
-            else:
-                self._pages(entity, entity.walk, course, fields, deadline, ends)
+                return
+            finding = attempt(lambda: self._pages(entity, chunk_walk, deadline, last_pages))
+            if finding is not None:
+                retry.settle_finding(self, chunk_walk.chunk, finding)
         except LeaseLost:
             log.warning("lease lost", chunk=str(chunk.id), entity=chunk.entity)
         except JiraFailure as failure:
-            retry.settle(self, course.chunk, entity.walk, failure)
+            retry.settle_failure(self, chunk_walk.chunk, entity.walk, failure)
 
     def _release(self, chunk: Chunk) -> None:
         with self.store.bound_to(self.tenant_id) as session:
             checkpoints.release(session, chunk)
 
     def _pages(
-        self, entity: Entity, walk: Walk, course: WalkGuard, fields: Fields, deadline: Limit, ends: list[_End] | None
-    ) -> None:
-        is_counted, chunk = walk.paging is Paging.TOKEN, course.chunk
-        if is_counted and course.expected is None:
-            course.expected = count(self.site, jql_of(chunk.scope_id, chunk.lower, chunk.upper))
-            if course.expected is not None and course.expected > LARGEST and self.halve(chunk):
-                return
-        place: pages.Place | None = pages.Place(chunk.page_token, chunk.page_offset)
-        while place is not None:
-            size = self._size(course) if is_counted else None
-            with self.page_sizer.take_turn(size):
-                if deadline.is_over():
-                    self._release(chunk)
-                    return
-                place = self._page(entity, walk, course, fields, place, size, ends)
-
-    def _size(self, course: WalkGuard) -> int:
-        """How many issues the next page is to have."""
-        left = course.expected - course.chunk.seen if course.expected is not None else None
-        return self.page_sizer.size_for(self.tenant_id, course.chunk.scope_id, left)
-
-    def _page(  # noqa: PLR0913, PLR0917 - one step of the walk; its objects are gone when it returns, before the next page comes
-        self,
-        entity: Entity,
-        walk: Walk,
-        course: WalkGuard,
-        fields: Fields,
-        place: pages.Place,
-        size: int | None,
-        ends: list[_End] | None,
-    ) -> pages.Place | None:
-        """Fetch the page at a place and store it. Returns the next place; None where the walk has ended."""
-        is_counted, chunk = walk.paging is Paging.TOKEN, course.chunk
-        page = self._fetch(walk, chunk, place, size)
-        course.check(page)
-        if not is_counted:
-            course.expected = page.total
-        if page.next is None and is_counted and self._is_short(course, len(page.items)):
-            return None
-        parsed = parse_page(entity, page.drained(), fields, chunk.scope_id or None)
-        if page.next is None and walk.each is Each.ISSUE:
-            parsed.listed = _listed(parsed, chunk, place)
-            if ends is not None:
-                ends.append((course, parsed, page))
+        self, entity: Entity, chunk_walk: ChunkWalk, deadline: Deadline, last_pages: list[LastPage] | None
+    ) -> Finding | None:
+        """Fetch and store pages to the end of the chunk or the deadline. Returns the finding that ended the walk."""
+        guard, chunk = chunk_walk.guard, chunk_walk.chunk
+        if chunk_walk.is_counted and guard.expected is None:
+            guard.expected = self.source.count(chunk_walk.scope)
+            if guard.expected is not None and guard.expected > LARGEST and self.halve(chunk):
                 return None
-        self._store(course, parsed, page)
-        return page.next
+        pages = follow(
+            lambda place: self._fetch(entity, chunk_walk, place), Place(chunk.page_token, chunk.page_offset), guard
+        )
+        while True:
+            chunk_walk.size = self._next_size(chunk_walk)
+            with self.page_sizer.take_turn(chunk_walk.size):
+                if deadline.is_over():
+                    self._release(chunk_walk.chunk)
+                    return None
+                page = next(pages, None)
+                if page is None or not isinstance(page, Page):
+                    return page
+                self._keep(entity, chunk_walk, page, last_pages)
+                if page.next is None:
+                    return None
 
-    def _fetch(self, walk: Walk, chunk: Chunk, place: pages.Place, size: int | None) -> pages.Page:
-        if walk.paging is Paging.MATCH:
-            return memberships.fetch(self.store, self.site, self.tenant_id, chunk, place)
-        path, params = _path(walk, chunk), _params(walk, chunk)
-        page = pages.fetch(self.site, walk, place, path=path, params=params, size=size)
-        if size is not None:
+    def _next_size(self, chunk_walk: ChunkWalk) -> int | None:
+        """Issues to ask for next; None for lists other than issues."""
+        if not chunk_walk.is_counted:
+            return None
+        expected, chunk = chunk_walk.guard.expected, chunk_walk.chunk
+        remaining = expected - chunk.seen if expected is not None else None
+        return self.page_sizer.size_for(self.tenant_id, chunk.scope_id, remaining)
+
+    def _fetch(self, entity: Entity, chunk_walk: ChunkWalk, place: Place) -> Page | Finding:
+        chunk, size = chunk_walk.chunk, chunk_walk.size
+        chunk_walk.place = place
+        if chunk_walk.walk.paging is Paging.MATCH:
+            return memberships.fetch(self.store, self.source, self.tenant_id, chunk, place)
+        if size is None:
+            read = self.source.children if chunk_walk.walk.each is Each.ISSUE else self.source.listing
+            return read(entity, chunk.scope_id, place)
+        page = self.source.issues(chunk_walk.scope, place, size)
+        if isinstance(page, Page):
             self.page_sizer.weigh(self.tenant_id, chunk.scope_id, issues=len(page.items), octets=page.size)
         return page
 
-    def _store(self, course: WalkGuard, parsed: ParsedPage, page: pages.Page) -> None:
-        """One transaction: the page's rows, what they bring, and the checkpoint behind them."""
+    def _keep(self, entity: Entity, chunk_walk: ChunkWalk, page: Page, last_pages: list[LastPage] | None) -> None:
+        """Parse and store a page, or keep it for the common transaction where it is the only one of a short walk."""
+        if not chunk_walk.is_counted:
+            chunk_walk.guard.expected = page.total
+        if page.next is None and chunk_walk.is_counted and self._is_short(chunk_walk, len(page.items)):
+            return
+        parsed = parse_page(entity, page.drained(), chunk_walk.policy, chunk_walk.chunk.scope_id or None)
+        if page.next is None and chunk_walk.walk.each is Each.ISSUE:
+            parsed.listed = _complete_list(parsed, chunk_walk)
+            if last_pages is not None:
+                last_pages.append(LastPage(chunk_walk, parsed, page))
+                return
+        self._store(LastPage(chunk_walk, parsed, page))
+
+    def _store(self, last_page: LastPage) -> None:
+        """One transaction: the page's rows, its follow-ups and its checkpoint."""
+        chunk_walk, parsed, page = last_page
         try:
-            retry_while_unavailable(lambda: self._commit(course, parsed, page))
+            retry_while_unavailable(lambda: self._commit(chunk_walk, parsed, page))
         except StoreFault:
-            sifted = retry_while_unavailable(
+            accepted = retry_while_unavailable(
                 lambda: quarantine(self.store, self.tenant_id, parsed, read_at=page.sent_at)
             )
-            retry_while_unavailable(lambda: self._commit(course, sifted, page))
+            retry_while_unavailable(lambda: self._commit(chunk_walk, accepted, page))
 
-    def _end(self, ends: Sequence[_End]) -> None:
+    def _store_together(self, last_pages: Sequence[LastPage]) -> None:
         """One transaction for the ends of several short walks; where it fails, one for each."""
-        together = ParsedPage(ends[0][1].entity)
-        for _, parsed, _ in ends:
-            together.add(parsed)
+        together = ParsedPage(last_pages[0].parsed.entity)
+        for last_page in last_pages:
+            together.add(last_page.parsed)
         try:
-            retry_while_unavailable(lambda: self._commit_all(ends, together))
+            retry_while_unavailable(lambda: self._commit_all(last_pages, together))
         except (StoreFault, LeaseLost):
-            for each in ends:
+            for last_page in last_pages:
                 with suppress(LeaseLost):
-                    self._store(*each)
+                    self._store(last_page)
             return
         self.threads.notify()
-        for course, parsed, page in ends:
-            self._log(course.chunk, page, len(parsed.rows))
+        for chunk_walk, parsed, page in last_pages:
+            self._log(chunk_walk.chunk, page, len(parsed.rows))
 
-    def _commit_all(self, ends: Sequence[_End], together: ParsedPage) -> None:
+    def _commit_all(self, last_pages: Sequence[LastPage], together: ParsedPage) -> None:
         with self.store.bound_to(self.tenant_id) as session:
-            write_page(session, together, read_at=min(page.sent_at for *_, page in ends))
-            ended = [(each.chunk, len(page.items), each.expected) for each, _, page in ends]
-            checkpoints.finish_all(session, [(*end, _shortfall(end[0], end[2])) for end in ended])
-            self._mark(session)
+            write_page(session, together, read_at=min(last_page.page.sent_at for last_page in last_pages))
+            ends = [(walk.chunk, len(page.items), walk.guard.expected) for walk, _, page in last_pages]
+            checkpoints.finish_all(session, [(*end, _shortfall(end[0], end[2])) for end in ends])
+            self._mark_ingested(session)
 
-    def _mark(self, session: Session) -> None:
+    def _mark_ingested(self, session: Session) -> None:
         if not ledger.mark_ingested(session):
             raise LeaseLost("the integration was paused, disconnected or deleted meanwhile")
 
-    def _log(self, chunk: Chunk, page: pages.Page, changed: int) -> None:
+    def _log(self, chunk: Chunk, page: Page, changed_rows: int) -> None:
         log.info(
             "page",
             tenant_id=str(self.tenant_id),
             entity=chunk.entity,
             scope=chunk.scope_id,
             items=len(page.items),
-            changed=changed,
+            changed=changed_rows,
         )
 
-    def _commit(self, course: WalkGuard, parsed: ParsedPage, page: pages.Page) -> None:
-        chunk, seen, expected = course.chunk, len(page.items), course.expected
-        moved = chunk
+    def _commit(self, chunk_walk: ChunkWalk, parsed: ParsedPage, page: Page) -> None:
+        chunk, page_length, expected = chunk_walk.chunk, len(page.items), chunk_walk.guard.expected
+        next_chunk = chunk
         with self.store.bound_to(self.tenant_id) as session:
-            stored = write_page(session, parsed, read_at=page.sent_at)
-            if isinstance(page, memberships.Matched):
+            result = write_page(session, parsed, read_at=page.sent_at)
+            if isinstance(page, memberships.MembershipPage):
                 memberships.bury_unmatched(session, page, parsed, at=page.sent_at)
             if page.next is not None:
                 token, offset = page.next.token, page.next.offset
-                moved = checkpoints.advance(session, chunk, token=token, offset=offset, seen=seen, expected=expected)
+                next_chunk = checkpoints.advance(
+                    session, chunk, token=token, offset=offset, seen=page_length, expected=expected
+                )
             else:
                 problem = _shortfall(chunk, expected)
-                checkpoints.finish(session, chunk, seen=seen, expected=expected, problem=problem)
+                checkpoints.finish(session, chunk, seen=page_length, expected=expected, problem=problem)
                 if chunk.entity == "issue":
                     follow_ups = plan.for_stored(chunk.scope_id, chunk.lower, chunk.upper)
                     checkpoints.plan(session, follow_ups, again=True)
-            self._mark(session)
-        course.chunk = moved
-        if stored.planned or page.next is None:
+            self._mark_ingested(session)
+        chunk_walk.chunk = next_chunk
+        if result.planned or page.next is None:
             self.threads.notify()
-        self._log(chunk, page, stored.changed)
+        self._log(chunk, page, result.changed)
 
-    def _is_short(self, course: WalkGuard, length: int) -> bool:
-        """Whether the walk ended before Jira's own count, counted again now; if so it is put to be walked again."""
-        chunk = course.chunk
-        seen = chunk.seen + length
-        if course.expected is None or seen >= course.expected or chunk.attempts >= _MOST_SHORT:
+    def _is_short(self, chunk_walk: ChunkWalk, page_length: int) -> bool:
+        """Whether the walk ended before Jira's own count, taken anew; if so, it is scheduled to be walked again."""
+        chunk, expected = chunk_walk.chunk, chunk_walk.guard.expected
+        seen_count = chunk.seen + page_length
+        if expected is None or seen_count >= expected or chunk.attempts >= _SHORT_WALK_LIMIT:
             return False
-        now = count(self.site, jql_of(chunk.scope_id, chunk.lower, chunk.upper))
-        if now is None or seen >= now:
+        recount = self.source.count(chunk_walk.scope)
+        if recount is None or seen_count >= recount:
             return False
-        log.warning("walk came up short", entity=chunk.entity, scope=chunk.scope_id, seen=seen, expected=now)
-        if now <= pages.FULL or not self.halve(chunk):
-            problem = f"Jira counts {now} issues and sent {seen}; walked again"
+        log.warning("walk came up short", entity=chunk.entity, scope=chunk.scope_id, seen=seen_count, expected=recount)
+        if recount <= ISSUE_PAGE or not self.halve(chunk):
+            problem = f"Jira counts {recount} issues and sent {seen_count}; walked again"
             with self.store.bound_to(self.tenant_id) as session:
                 checkpoints.restart(session, chunk, until=retry.back_off(chunk.attempts), problem=problem)
         self.threads.notify()
@@ -246,7 +278,7 @@ class Walker:
 
     def halve(self, chunk: Chunk) -> bool:
         """Split a chunk of issues at the middle of its time. Returns False where there is no middle."""
-        lower = chunk.lower or self._first_created(chunk)
+        lower = chunk.lower or self.source.first_created(Scope(chunk.scope_id, chunk.lower, chunk.upper))
         upper = int(clock.now().timestamp() * 1000) if chunk.upper == OPEN_END else chunk.upper
         middle = (lower + upper) // 2 // _MINUTE_MS * _MINUTE_MS
         if not lower or not lower < middle < upper:
@@ -256,35 +288,14 @@ class Walker:
         self.threads.notify()
         return True
 
-    def _first_created(self, chunk: Chunk) -> int:
-        """When the oldest issue of a chunk was created, epoch ms; 0 where there is none."""
-        jql = f"{jql_of(chunk.scope_id, chunk.lower, chunk.upper)} ORDER BY created ASC"
-        found = self.site.get("/rest/api/3/search/jql", {"jql": jql, "fields": "created", "maxResults": 1}).body
-        issues = find(found, "issues")
-        created = find(issues[0], "fields.created") if isinstance(issues, list) and issues else None
-        return int(to_moment(created).timestamp() * 1000) if created else 0
 
-
-def _listed(parsed: ParsedPage, chunk: Chunk, place: pages.Place) -> dict[Entity, list[str]]:
-    """Whose whole list a last page is: histories stay for ever; what else is no longer on the list was deleted."""
-    is_whole = not place.offset and not parsed.poison and parsed.entity.name != "changelog"
-    return {parsed.entity: [chunk.scope_id]} if is_whole else {}
+def _complete_list(parsed: ParsedPage, chunk_walk: ChunkWalk) -> dict[Entity, list[str]]:
+    """The issue, where the page is its whole list and was read without loss. Histories are never deleted."""
+    is_complete = not chunk_walk.place.offset and not parsed.poison and parsed.entity.name != "changelog"
+    return {parsed.entity: [chunk_walk.chunk.scope_id]} if is_complete else {}
 
 
 def _shortfall(chunk: Chunk, expected: int | None) -> str | None:
-    """What is said of a walk that stayed short after all tries."""
-    return (
-        f"Jira counts {expected} issues and keeps sending fewer" if expected and chunk.attempts >= _MOST_SHORT else None
-    )
-
-
-def _path(walk: Walk, chunk: Chunk) -> str:
-    return walk.path.format(**dict.fromkeys(("project_id", "board_id", "issue_id"), chunk.scope_id))
-
-
-def _params(walk: Walk, chunk: Chunk) -> dict[str, str | int | Sequence[str | int]]:
-    if walk.paging is not Paging.TOKEN:
-        return {}
-    # `created` never changes, so an issue that is edited during the walk does not jump over the reader.
-    order = "ORDER BY created ASC, key ASC"
-    return {"jql": f"{jql_of(chunk.scope_id, chunk.lower, chunk.upper)} {order}", **_ISSUE_PARAMS}
+    """The problem of a walk that stayed short after all repetitions."""
+    is_short = expected and chunk.attempts >= _SHORT_WALK_LIMIT
+    return f"Jira counts {expected} issues and keeps sending fewer" if is_short else None

@@ -18,7 +18,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app import clock, jobs
-from app.catalog.language import Fields
+from app.catalog.field_policy import FieldPolicy
 from app.errors import JiraRefused
 from app.ingest.backfill.page_size import PageSizer
 from app.ingest.backfill.peers import Peers, Share
@@ -26,7 +26,7 @@ from app.ingest.backfill.retry import tell
 from app.ingest.backfill.threads import LeaseRenewer, WorkerThreads, retry_while_unavailable
 from app.ingest.backfill.time_slice import TimeSlice
 from app.ingest.backfill.walk import Walker
-from app.ingest.planning import field_map, plan, tenant_schedule
+from app.ingest.planning import field_policy, plan, tenant_schedule
 from app.integrations import ledger
 from app.integrations.model import State
 from app.jira.limits import Purpose
@@ -88,20 +88,20 @@ class BackfillWorker:
     """What this process knows of the sizes of pages."""
     walked: int = field(default=0, init=False)
     """Chunks that were claimed so far."""
-    _fields: Fields | None = field(default=None, init=False)
+    _fields: FieldPolicy | None = field(default=None, init=False)
     _look_at: datetime = field(default_factory=clock.now, init=False)
 
     def work(self, *, until: datetime) -> str:
         """Work until the slice is over or nothing is claimable. Returns how it ended: `again`, `later` or `done`."""
         deadline = TimeSlice(until, self._is_wanted_elsewhere)
         try:
-            site = self.sites.open(self.tenant_id, Purpose.BACKFILL)
+            source = self.sites.open(self.tenant_id, Purpose.BACKFILL)
         except JiraRefused as refused:
             with self.store.bound_to(self.tenant_id) as session:
                 tell(session, str(refused))
             return "later"
         threads = WorkerThreads(self.thread_count)
-        walker = Walker(self.store, site, self.tenant_id, threads, self.page_sizer)
+        walker = Walker(self.store, source, self.tenant_id, threads, self.page_sizer)
         redis = self.queue_view.redis if self.queue_view else None
         with LeaseRenewer(self.store, self.tenant_id) as renewer, Peers(redis, self.tenant_id) as peers:
             share = Share(self.walks, peers)
@@ -140,9 +140,9 @@ class BackfillWorker:
     def _waiting(self) -> int:
         return self.queue_view.waiting(self.tenant_id) if self.queue_view else 0
 
-    def _claim(self, peers: Peers, *, least: int) -> tuple[list[Chunk], Fields]:
+    def _claim(self, peers: Peers, *, least: int) -> tuple[list[Chunk], FieldPolicy]:
         """What to walk next, under one lease; nothing where nothing is due, or nobody wants it any more."""
-        nothing: tuple[list[Chunk], Fields] = [], Fields()
+        nothing: tuple[list[Chunk], FieldPolicy] = [], FieldPolicy()
         with self.store.bound_to(self.tenant_id) as session:
             integration = ledger.of_tenant(session)
             if integration is None or not integration.is_served:
@@ -170,13 +170,13 @@ class BackfillWorker:
         if not has_enough and self.queue_view.is_empty() and claims.is_any_due(session):
             plan.enqueue_workers(session, 1)
 
-    def _fields_for(self, session: Session, integration: Integration, chunk: Chunk) -> Fields | None:
+    def _fields_for(self, session: Session, integration: Integration, chunk: Chunk) -> FieldPolicy | None:
         """The site's field ids, as they are now for a walk of issues; None where it needs them and they are not there yet."""
         if chunk.entity == "issue":
-            if not field_map.is_known(session):
+            if not field_policy.is_known(session):
                 return None
-            self._fields = field_map.load(session, integration)
-        return self._fields or field_map.load(session, integration)
+            self._fields = field_policy.load(session, integration)
+        return self._fields or field_policy.load(session, integration)
 
     def _hand_on(self, *, is_time_up: bool) -> str:
         """Queue again, come back when something is due, or have everything checked."""

@@ -11,22 +11,22 @@ from app import clock, logs
 from app.catalog.json_value import find
 from app.catalog.registry import entity
 from app.errors import JiraFailure, JiraRefused
-from app.ingest.planning import field_map
+from app.ingest.planning import field_policy
 from app.ingest.writing import absences, project_access
 from app.ingest.writing.page import parse_page, write_page
 from app.integrations import ledger
-from app.sources import direct_read
+from app.sources.answers import is_archived
 from app.store.sync_tables import ABSENCES
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from uuid import UUID
 
+    from app.catalog.field_policy import FieldPolicy
     from app.catalog.json_value import Json
     from app.ingest.writing.absences import Absence
-    from app.jira.client import Site
-    from app.sources.direct_read import Read
+    from app.sources import Source
+    from app.sources.answers import IssueRead
     from app.store.session import Session, Store
 
 log = logs.get(__name__)
@@ -34,7 +34,6 @@ log = logs.get(__name__)
 AT_ONCE = 200
 _ENOUGH = 2
 """Sweeps in a row that did not see an issue before it is buried."""
-_AUDIT = "/rest/api/3/auditing/record"
 
 
 @dataclass
@@ -44,33 +43,34 @@ class _Looked:
     due: list[Absence]
     lost: set[str] = field(default_factory=set)
     """Projects out of sight."""
-    read: Read | None = None
+    read: IssueRead | None = None
     audited: set[str] = field(default_factory=set)
     """Keys that the site's audit log calls deleted."""
 
 
-def check_absences(store: Store, site: Site, tenant_id: UUID) -> str | None:
+def check_absences(store: Store, source: Source, tenant_id: UUID) -> str | None:
     """Look at the absences that are due. Returns what was found; raises a JiraFailure."""
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
         if integration is None or not integration.is_served:
             return None
         looked = _Looked(absences.due(session, AT_ONCE))
+        policy = field_policy.load(session, integration)
     if not looked.due:
         return None
     projects = {each.project_id for each in looked.due if each.project_id}
-    looked.lost = projects - project_access.look_at(store, site, tenant_id, projects)
+    looked.lost = projects - project_access.look_at(store, source, tenant_id, projects)
     wanted = [each.issue_id for each in looked.due if each.project_id not in looked.lost]
-    looked.read = direct_read.issues(site, wanted) if wanted else None
+    looked.read = source.by_ids(wanted, policy) if wanted else None
     if looked.read is not None and looked.read.gone:
-        looked.audited = _audited(site)
+        looked.audited = _audited(source)
     with store.bound_to(tenant_id) as session:
-        counted = _settle(session, looked)
+        counted = _settle(session, looked, policy)
     log.info("second look", tenant_id=str(tenant_id), **counted)
     return ", ".join(f"{count} {cause}" for cause, count in sorted(counted.items()))
 
 
-def _settle(session: Session, looked: _Looked) -> dict[str, int]:
+def _settle(session: Session, looked: _Looked, policy: FieldPolicy) -> dict[str, int]:
     """Say what has become of each, in one transaction. Returns how many by cause."""
     counted: dict[str, int] = {}
     integration = ledger.of_tenant(session)
@@ -81,9 +81,9 @@ def _settle(session: Session, looked: _Looked) -> dict[str, int]:
     if looked.read is None or integration is None:
         return counted
     by_id = {str(find(body, "id")): body for body in looked.read.bodies}
-    archived = [known for known, body in by_id.items() if direct_read.is_archived(body)]
+    archived = [known for known, body in by_id.items() if is_archived(body)]
     bodies = [body for known, body in by_id.items() if known not in archived]
-    parsed = parse_page(entity("issue"), bodies, field_map.load(session, integration), None)
+    parsed = parse_page(entity("issue"), bodies, policy, None)
     write_page(session, parsed, read_at=looked.read.sent_at)
     if archived:
         absences.bury(session, archived, absences.ARCHIVED, evidence="a direct read")
@@ -100,7 +100,7 @@ def _settle(session: Session, looked: _Looked) -> dict[str, int]:
     return counted
 
 
-def _is_back(session: Session, absence: Absence, body: Json, read: Read) -> str:
+def _is_back(session: Session, absence: Absence, body: Json, read: IssueRead) -> str:
     """It answers: it was moved, or the index has not caught up yet."""
     project_id = str(find(body, "fields.project.id"))
     if absence.project_id not in {None, project_id}:
@@ -152,21 +152,12 @@ def _cause(session: Session, absence: Absence, audited: set[str]) -> tuple[str, 
     return absences.HIDDEN, "nothing says that it was deleted"
 
 
-def _audited(site: Site) -> set[str]:
-    """Keys of issues that the audit log calls deleted; empty where the app may not read it."""
+def _audited(source: Source) -> set[str]:
+    """Keys of issues that the audit log calls deleted; empty where it can't be read."""
     try:
-        body = site.get(_AUDIT, {"filter": "ISSUE_DELETE", "limit": 1000}).body
-    except JiraRefused as refused:
-        if refused.is_credential:
-            raise
-        return set()
+        deleted_keys = source.deleted_keys()
+    except JiraRefused:
+        raise
     except JiraFailure:
         return set()
-    records = find(body, "records")
-    return set(_deleted_keys(records if isinstance(records, list) else []))
-
-
-def _deleted_keys(records: Iterable[Json]) -> Iterable[str]:
-    for record in records:
-        if find(record, "objectItem.typeName") == "ISSUE_DELETE":
-            yield str(find(record, "objectItem.name"))
+    return deleted_keys if isinstance(deleted_keys, set) else set()

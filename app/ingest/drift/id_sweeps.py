@@ -14,16 +14,15 @@ from sqlalchemy import func, select
 
 from app import clock, logs
 from app.catalog.extract import to_moment
+from app.catalog.language import OPEN_END
 from app.catalog.registry import entity
 from app.ingest.drift import poll
 from app.ingest.planning import inbox
 from app.ingest.writing import absences, project_access
 from app.integrations import ledger
 from app.integrations.model import State
-from app.sources import id_search
-from app.sources.jql import jql_of
+from app.sources import Scope
 from app.store import cursors
-from app.store.schema import OPEN_END
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
-    from app.jira.client import Site
+    from app.sources import Source
     from app.store.cursors import Cursor
     from app.store.session import Session, Store
 
@@ -58,7 +57,7 @@ class Swept(NamedTuple):
     """Stored issues that the sweep did not see."""
 
 
-def sweep_recent(store: Store, site: Site, tenant_id: UUID) -> str | None:
+def sweep_recent(store: Store, source: Source, tenant_id: UUID) -> str | None:
     """Compare what changed in the last 26 hours. Returns what was found; raises a JiraFailure."""
     cursor = _take(store, tenant_id, "recent")
     if cursor is None:
@@ -68,7 +67,7 @@ def sweep_recent(store: Store, site: Site, tenant_id: UUID) -> str | None:
         seen: set[str] = set()
         asked = 0
         since = _ms(clock.now() - RECENT)
-        for page in id_search.pages(site, poll.jql_since(since)):
+        for page in source.changed_since(since):
             lower = lower or page.sent_at
             seen |= page.issues.keys()
             with store.bound_to(tenant_id) as session:
@@ -76,7 +75,7 @@ def sweep_recent(store: Store, site: Site, tenant_id: UUID) -> str | None:
                 cursors.move(session, cursor)
         with store.bound_to(tenant_id) as session:
             stored = _changed_between(session, clock.now() - RECENT, (lower or clock.now()) - _SETTLED)
-        missed = _miss(store, site, tenant_id, stored - seen)
+        missed = _miss(store, source, tenant_id, stored - seen)
         with store.bound_to(tenant_id) as session:
             cursors.move(session, cursor, ended_at=clock.now())
     finally:
@@ -85,7 +84,7 @@ def sweep_recent(store: Store, site: Site, tenant_id: UUID) -> str | None:
     return f"{len(seen)} issues of the last day compared, {asked} read again, {missed} not seen"
 
 
-def sweep_ids(store: Store, site: Site, tenant_id: UUID) -> str | None:
+def sweep_ids(store: Store, source: Source, tenant_id: UUID) -> str | None:
     """Compare the next part of all ids, an hour's worth, once a week from the first to the last. Raises a JiraFailure."""
     cursor = _take(store, tenant_id, "ids")
     if cursor is None:
@@ -98,7 +97,7 @@ def sweep_ids(store: Store, site: Site, tenant_id: UUID) -> str | None:
             if not cursor.scope_id:
                 cursors.move(session, cursor, began=_ms(clock.now()))
         found = _sweep_on(
-            store, site, tenant_id, cursor, [each for each in projects if each >= cursor.scope_id], budget
+            store, source, tenant_id, cursor, [each for each in projects if each >= cursor.scope_id], budget
         )
     finally:
         _give_back(store, tenant_id, cursor)
@@ -106,7 +105,9 @@ def sweep_ids(store: Store, site: Site, tenant_id: UUID) -> str | None:
     return f"{found.looked} ids compared for as many points, {found.asked} issues read again, {found.missed} not seen"
 
 
-def _sweep_on(store: Store, site: Site, tenant_id: UUID, cursor: Cursor, projects: Sequence[str], budget: int) -> Swept:
+def _sweep_on(
+    store: Store, source: Source, tenant_id: UUID, cursor: Cursor, projects: Sequence[str], budget: int
+) -> Swept:
     """Go on through the projects until so many ids are compared; the cursor moves with each part."""
     sums = Swept(0, 0, 0)
     lower = cursor.reached if projects and projects[0] == cursor.scope_id else 0
@@ -117,7 +118,7 @@ def _sweep_on(store: Store, site: Site, tenant_id: UUID, cursor: Cursor, project
                 return sums
             with store.bound_to(tenant_id) as session:
                 upper = _upper(session, project, lower, budget)
-            found = sweep_range(store, site, tenant_id, project, lower, upper)
+            found = sweep_range(store, source, tenant_id, project, lower, upper)
             sums = Swept(*(one + other for one, other in zip(sums, found, strict=True)))
             lower = 0 if upper == OPEN_END else upper
             with store.bound_to(tenant_id) as session:
@@ -127,11 +128,11 @@ def _sweep_on(store: Store, site: Site, tenant_id: UUID, cursor: Cursor, project
     return sums
 
 
-def sweep_range(store: Store, site: Site, tenant_id: UUID, project_id: str, lower: int, upper: int) -> Swept:
+def sweep_range(store: Store, source: Source, tenant_id: UUID, project_id: str, lower: int, upper: int) -> Swept:
     """Compare the ids of a project's issues that were created in [lower, upper), epoch ms. Raises a JiraFailure."""
     seen: set[str] = set()
     begun = clock.now()
-    for page in id_search.pages(site, f"{jql_of(project_id, lower, upper)} ORDER BY created ASC, key ASC", fields="id"):
+    for page in source.ids(Scope(project_id, lower, upper)):
         seen |= page.issues.keys()
     with store.bound_to(tenant_id) as session:
         stored = _created_between(session, project_id, lower, upper)
@@ -139,16 +140,16 @@ def sweep_range(store: Store, site: Site, tenant_id: UUID, project_id: str, lowe
         # What is not stored, is stored as gone, or was moved here from another project.
         asked = inbox.ask(session, sorted(seen - stored), origin=inbox.SWEEP)
         fresh = _read_since(session, stored - seen, begun - _SETTLED)
-    return Swept(len(seen), asked, _miss(store, site, tenant_id, stored - seen - fresh))
+    return Swept(len(seen), asked, _miss(store, source, tenant_id, stored - seen - fresh))
 
 
-def _miss(store: Store, site: Site, tenant_id: UUID, issues: Collection[str]) -> int:
+def _miss(store: Store, source: Source, tenant_id: UUID, issues: Collection[str]) -> int:
     """Note that issues were not seen, unless their project is out of sight: then that is what has become of them."""
     if not issues:
         return 0
     with store.bound_to(tenant_id) as session:
         by_project = _by_project(session, issues)
-    in_sight = project_access.look_at(store, site, tenant_id, by_project)
+    in_sight = project_access.look_at(store, source, tenant_id, by_project)
     with store.bound_to(tenant_id) as session:
         missed = 0
         for project_id, members in by_project.items():

@@ -15,16 +15,15 @@ from sqlalchemy import ARRAY, Text, cast, delete, select, update
 
 from app import clock, jobs
 from app.catalog.json_value import Json, find
-from app.catalog.language import Each, Fields, Paging
+from app.catalog.language import Each
 from app.catalog.registry import entity as entity_named
-from app.errors import JiraNonsense, JiraRejected
-from app.ingest.planning import field_map, inbox, tenant_schedule
+from app.errors import JiraGone, JiraNonsense, JiraRejected
+from app.ingest.planning import field_policy, inbox, tenant_schedule
 from app.ingest.writing import project_access
 from app.ingest.writing.page import parse_page, write_page
 from app.integrations import ledger
-from app.jira import pages
 from app.jira.client import whole
-from app.sources import direct_read
+from app.sources import Broken, Gone, NotForUs, NotOffered, Page, follow
 from app.store import records
 from app.store.schema import CHUNKS
 from app.store.tables import table_of
@@ -34,11 +33,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from app.catalog.language import Entity, Walk
-    from app.jira.client import Site
+    from app.catalog.field_policy import FieldPolicy
+    from app.catalog.language import Entity
+    from app.sources import Finding, Source
     from app.store.session import Session, Store
 
-_MOST_PAGES = 2000
 _MOST_ASKED = 100
 """Missing things that are asked for one by one in one look; the others stay as they are until the next."""
 _SCOPE = {Each.PROJECT: "project_id", Each.BOARD: "board_id", Each.SCRUM_BOARD: "origin_board_id"}
@@ -58,16 +57,20 @@ class Look:
     """How many the list holds; None where it was not read whole."""
 
 
-def at_list(store: Store, site: Site, tenant_id: UUID, entity: Entity, scope_id: str) -> Look:
-    """Read a list whole: of the site, a project or a board. Raises a JiraFailure, JiraGone where its scope is gone."""
+def at_list(store: Store, source: Source, tenant_id: UUID, entity: Entity, scope_id: str) -> Look | Gone:
+    """Read a list whole: of the site, a project or a board; Gone where its scope is. Raises a JiraFailure."""
     look = Look(entity, scope_id, clock.now())
-    if entity.walk is None:
-        raise LookupError(f"{entity.name} has no walk")
-    try:
-        look.bodies = _whole(site, entity.walk, scope_id)
-    except JiraRejected:
-        # Sprints of a board that has none.
-        return look
+    bodies = _whole(source, entity, scope_id)
+    match bodies:
+        case list():
+            look.bodies = bodies
+        case NotOffered(JiraRejected()):
+            # Sprints of a board that has none.
+            return look
+        case Gone() | NotOffered(JiraGone()):
+            return Gone(bodies.failure)
+        case NotOffered(failure) | NotForUs(failure) | Broken(failure):
+            raise failure
     look.total = len(look.bodies)
     seen = {str(find(body, "id")) for body in look.bodies if isinstance(body, dict)}
     with store.bound_to(tenant_id) as session:
@@ -76,39 +79,36 @@ def at_list(store: Store, site: Site, tenant_id: UUID, entity: Entity, scope_id:
         look.gone = set(missing) if seen else set()
         return look
     for known in missing[:_MOST_ASKED]:
-        _ask_for(look, site, known)
+        _ask_for(look, source, known)
     return look
 
 
-def at_one(site: Site, entity: Entity, known: str) -> Look:
+def at_one(source: Source, entity: Entity, known: str) -> Look:
     """Read a single thing. Raises a JiraFailure."""
     look = Look(entity, "", clock.now())
-    _ask_for(look, site, known)
+    _ask_for(look, source, known)
     return look
 
 
-def _ask_for(look: Look, site: Site, known: str) -> None:
-    body = direct_read.one(site, look.entity, known)
-    if body is None:
+def _ask_for(look: Look, source: Source, known: str) -> None:
+    body = source.one(look.entity, known)
+    if body is None or isinstance(body, NotOffered | NotForUs | Gone | Broken):
         look.gone.add(known)
     else:
         look.bodies.append(body)
 
 
-def _whole(site: Site, walk: Walk, scope_id: str) -> list[Json]:
-    """Every object of a list. Raises JiraNonsense where it does not end or holds less than it says."""
-    path = walk.path.format(**dict.fromkeys(("project_id", "board_id", "issue_id"), scope_id))
+def _whole(source: Source, entity: Entity, scope_id: str) -> list[Json] | Finding:
+    """Every object of a list. Raises JiraNonsense where it holds less than it states."""
     bodies: list[Json] = []
-    place: pages.Place | None = pages.Place()
     total: int | None = None
-    for _ in range(_MOST_PAGES):
-        if place is None:
-            break
-        page = pages.fetch(site, walk, place, path=path, params={})
+    for page in follow(lambda place: source.listing(entity, scope_id, place)):
+        if not isinstance(page, Page):
+            return page
         bodies += map(whole, page.items)
-        place, total = page.next, page.total
-    if place is not None or (walk.paging is Paging.OFFSET and total is not None and len(bodies) < total):
-        raise JiraNonsense(f"{path} says it holds {total} and sent {len(bodies)}.")
+        total = page.total
+    if total is not None and len(bodies) < total:
+        raise JiraNonsense(f"The list of {entity.name} states {total} objects and holds {len(bodies)}.")
     return bodies
 
 
@@ -120,7 +120,7 @@ def _stored(session: Session, entity: Entity, scope_id: str) -> set[str]:
     return set(session.execute(query).scalars())
 
 
-def keep(session: Session, look: Look, fields: Fields) -> int:
+def keep(session: Session, look: Look, fields: FieldPolicy) -> int:
     """Store what a look brought, bury what is gone, in the caller's transaction. Returns how many rows changed."""
     reopened = _reopened(session, look)
     were = _known_fields(session, look)
@@ -204,10 +204,10 @@ def _reopened(session: Session, look: Look) -> list[str]:
     return list(session.execute(select(table.c.id).where(table.c.id.in_(is_open), is_closed)).scalars())
 
 
-def _known_fields(session: Session, look: Look) -> Fields | None:
+def _known_fields(session: Session, look: Look) -> FieldPolicy | None:
     """Where issues have what the site keeps in fields of its own, with a look at these; else None."""
     integration = ledger.of_tenant(session) if look.entity.name == "field" else None
-    return field_map.load(session, integration) if integration is not None else None
+    return field_policy.load(session, integration) if integration is not None else None
 
 
 def _note_walk(session: Session, look: Look) -> None:

@@ -16,21 +16,26 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from app import clock, logs
+from app.catalog.registry import entity
 from app.errors import TokenExpired
 from app.ingest.planning import inbox
 from app.ingest.writing import absences, memberships
 from app.integrations import ledger
 from app.integrations.model import State
-from app.sources import id_search
+from app.sources import require
 from app.store import cursors
+from app.store.tables import table_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from uuid import UUID
 
-    from app.jira.client import Site
-    from app.sources.id_search import Page
+    from app.sources import Source
+    from app.sources.answers import IdPage
     from app.store.cursors import Cursor
     from app.store.session import Session, Store
 
@@ -43,12 +48,7 @@ BEFORE_BACKFILL = timedelta(hours=1)
 CURSOR = "issues"
 
 
-def jql_since(moment_ms: int) -> str:
-    """Everything that changed from a moment on, oldest first."""
-    return f"updated >= {moment_ms} ORDER BY created ASC, key ASC"
-
-
-def poll_issues(store: Store, site: Site, tenant_id: UUID) -> str | None:
+def poll_issues(store: Store, source: Source, tenant_id: UUID) -> str | None:
     """Walk what changed. Returns what was found, None where it is nobody's turn; raises a JiraFailure."""
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
@@ -63,24 +63,24 @@ def poll_issues(store: Store, site: Site, tenant_id: UUID) -> str | None:
             return None
         since = cursor.reached or _ms((integration.started_at or clock.now()) - BEFORE_BACKFILL)
     try:
-        return _walk(store, site, tenant_id, cursor, since - _ms_of(OVERLAP))
+        return _walk(store, source, tenant_id, cursor, since - _ms_of(OVERLAP))
     finally:
         with store.bound_to(tenant_id) as session:
             cursors.give_back(session, cursor)
 
 
-def _walk(store: Store, site: Site, tenant_id: UUID, cursor: Cursor, lower: int) -> str:
+def _walk(store: Store, source: Source, tenant_id: UUID, cursor: Cursor, lower: int) -> str:
     looked, differing, began = 0, 0, cursor.began
     token = cursor.page_token if began is not None else None
     lately: dict[str, None] = {}
     try:
-        for page in id_search.pages(site, jql_since(lower), token=token):
+        for page in source.changed_since(lower, token):
             began = began if began is not None else _ms(page.site_time)
             looked += len(page.issues)
             lately |= dict.fromkeys(page.issues)
             if page.token is None or len(lately) >= memberships.ISSUES:
                 # What was held against the boards' filters when it was read was held against an index that lags.
-                memberships.follow(store, site, tenant_id, lately)
+                require(memberships.follow(store, source, tenant_id, lately))
                 lately.clear()
             with store.bound_to(tenant_id) as session:
                 differing += keep_page(session, page, origin=inbox.POLL)
@@ -102,11 +102,24 @@ def _finish(session: Session, cursor: Cursor, began: int) -> None:
     ledger.mark_polled(session)
 
 
-def keep_page(session: Session, page: Page, *, origin: str) -> int:
+def keep_page(session: Session, page: IdPage, *, origin: str) -> int:
     """Have what differs of a page read again. Returns how many issues that are."""
-    stale = id_search.stale(session, page.issues)
+    stale = _stale(session, page.issues)
     absences.seen_again(session, sorted(page.issues.keys() - set(stale)))
     return inbox.ask(session, stale, origin=origin)
+
+
+def _stale(session: Session, issues: Mapping[str, datetime | None]) -> list[str]:
+    """Issues that are missing here, stored as gone, or stored as they were before their last change."""
+    table = table_of(entity("issue"))
+    query = select(table.c.id, table.c.updated).where(table.c.id.in_(list(issues)), table.c.deleted_at.is_(None))
+    stored_updates = {row.id: row.updated for row in session.execute(query)}
+    return [
+        issue_id
+        for issue_id, updated in issues.items()
+        if issue_id not in stored_updates
+        or (updated is not None and (stored_updates[issue_id] is None or stored_updates[issue_id] < updated))
+    ]
 
 
 def _ms(moment: datetime) -> int:

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 from sqlalchemy import or_, select, update
 
 from app import clock
-from app.catalog.json_value import find
 from app.catalog.registry import entity
-from app.errors import JiraGone, JiraRejected
 from app.ingest.drift import list_refresh
-from app.ingest.planning import field_map
+from app.ingest.planning import field_policy
 from app.ingest.planning.plan import enqueue_workers
 from app.ingest.writing import project_access, rename_propagation
 from app.integrations import ledger
+from app.sources import Broken, Gone, NotForUs, NotOffered
+from app.sources.answers import Objects
 from app.store import checkpoints, cursors
 from app.store.schema import CHUNKS
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from app.jira.client import Site
+    from app.sources import Source
     from app.store.session import Session, Store
 
 _HOUR = timedelta(hours=1)
@@ -42,32 +42,31 @@ AT_ONCE = 20
 """Lists of one run: with the pace above, a run every ten minutes keeps a thousand boards fresh."""
 
 
-def refresh_stalest_lists(store: Store, site: Site, tenant_id: UUID) -> str | None:
+def refresh_stalest_lists(store: Store, source: Source, tenant_id: UUID) -> str | None:
     """Read the lists that are due, at most `AT_ONCE`. Returns what was done; raises a JiraFailure."""
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
         if integration is None or not integration.is_served:
             return None
         due = _due(session)
-        fields = field_map.load(session, integration)
+        fields = field_policy.load(session, integration)
         if _walk_members(session):
             enqueue_workers(session, 1)
     changed = 0
     for name, scope_id in due:
-        try:
-            look = list_refresh.at_list(store, site, tenant_id, entity(name), scope_id)
-        except JiraGone:
-            _scope_is_gone(store, site, tenant_id, name, scope_id)
+        look = list_refresh.at_list(store, source, tenant_id, entity(name), scope_id)
+        if isinstance(look, Gone):
+            _scope_is_gone(store, source, tenant_id, name, scope_id)
             continue
         with store.bound_to(tenant_id) as session:
             changed += list_refresh.keep(session, look, fields)
         if name == "project":
-            look_at_projects(store, site, tenant_id, look.gone)
-    changed += _link_types(store, site, tenant_id)
+            look_at_projects(store, source, tenant_id, look.gone)
+    changed += _link_types(store, source, tenant_id)
     return f"{len(due)} lists read again, {changed} rows changed" if due else None
 
 
-def _link_types(store: Store, site: Site, tenant_id: UUID) -> int:
+def _link_types(store: Store, source: Source, tenant_id: UUID) -> int:
     """Jira's link types, at the pace of statuses; returns how many links show them differently now."""
     with store.bound_to(tenant_id) as session:
         cursor = cursors.take(session, "link types")
@@ -76,27 +75,29 @@ def _link_types(store: Store, site: Site, tenant_id: UUID) -> int:
     changed = 0
     try:
         if cursor.ended_at is None or cursor.ended_at < clock.now() - PACE["status"]:
-            answer = site.get("/rest/api/3/issueLinkType")
-            types = find(answer.body, "issueLinkTypes")
-            with store.bound_to(tenant_id) as session:
-                found = types if isinstance(types, list) else []
-                changed = rename_propagation.spread_link_types(session, found, read_at=answer.sent_at)
-                cursors.move(session, cursor, ended_at=clock.now())
-    except (JiraGone, JiraRejected):
-        # Issue linking is off.
-        changed = 0
+            types = source.link_types()
+            match types:
+                case Objects(items, sent_at):
+                    with store.bound_to(tenant_id) as session:
+                        changed = rename_propagation.propagate_link_types(session, items, read_at=sent_at)
+                        cursors.move(session, cursor, ended_at=clock.now())
+                case NotOffered() | Gone():
+                    # Issue linking is off.
+                    changed = 0
+                case NotForUs(failure) | Broken(failure):
+                    raise failure
     finally:
         with store.bound_to(tenant_id) as session:
             cursors.give_back(session, cursor)
     return changed
 
 
-def look_at_projects(store: Store, site: Site, tenant_id: UUID, gone: set[str]) -> None:
+def look_at_projects(store: Store, source: Source, tenant_id: UUID, gone: set[str]) -> None:
     """After the list of projects was read: those out of sight, those that were, and those that are closed."""
     with store.bound_to(tenant_id) as session:
         frozen = set(project_access.frozen(session))
     if gone | frozen:
-        project_access.look_at(store, site, tenant_id, gone | frozen)
+        project_access.look_at(store, source, tenant_id, gone | frozen)
     project_access.bury_closed(store, tenant_id)
 
 
@@ -115,11 +116,11 @@ def is_behind(session: Session) -> bool:
     return bool(_due(session))
 
 
-def _scope_is_gone(store: Store, site: Site, tenant_id: UUID, name: str, scope_id: str) -> None:
+def _scope_is_gone(store: Store, source: Source, tenant_id: UUID, name: str, scope_id: str) -> None:
     """The project or board of a list does not answer: the list is not asked for until it does."""
     walk = entity(name).walk
     if walk is not None and walk.each == "project":
-        project_access.look_at(store, site, tenant_id, [scope_id])
+        project_access.look_at(store, source, tenant_id, [scope_id])
     with store.bound_to(tenant_id) as session:
         its = (CHUNKS.c.entity == name, CHUNKS.c.scope_id == scope_id, CHUNKS.c.state == "done")
         session.execute(update(CHUNKS).where(*its).values(finished_at=clock.now(), expected=None))

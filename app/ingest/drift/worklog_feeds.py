@@ -5,7 +5,6 @@ Both feeds leave out the last minute, and are an error where time tracking is of
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -13,32 +12,29 @@ from sqlalchemy import select
 from app import clock
 from app.catalog.json_value import find
 from app.catalog.registry import entity
-from app.errors import JiraGone, JiraNonsense, JiraRejected
 from app.ingest.drift.poll import BEFORE_BACKFILL, OVERLAP
-from app.ingest.planning import field_map, inbox
+from app.ingest.planning import field_policy, inbox
 from app.ingest.writing.page import parse_page, write_page
 from app.integrations import ledger
 from app.integrations.model import State
+from app.sources import Broken, Gone, NotForUs, NotOffered
+from app.sources.answers import FeedPage
 from app.store import cursors, records
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from uuid import UUID
 
-    from app.catalog.json_value import Json
-    from app.jira.client import Site
+    from app.sources import Source
+    from app.sources.source import WorklogFeed
     from app.store.session import Session, Store
 
-_UPDATED, _DELETED, _LIST = "/rest/api/3/worklog/updated", "/rest/api/3/worklog/deleted", "/rest/api/3/worklog/list"
-_LEFT_OUT = timedelta(minutes=1)
-_MOST_PAGES = 1000
 
-
-def follow_worklogs(store: Store, site: Site, tenant_id: UUID) -> str | None:
+def follow_worklogs(store: Store, source: Source, tenant_id: UUID) -> str | None:
     """Read both feeds to their ends. Returns what was found, None where it is nobody's turn; raises a JiraFailure."""
-    changed = _follow(store, site, tenant_id, _UPDATED, lambda ids: _changed(store, site, tenant_id, ids))
-    deleted = _follow(store, site, tenant_id, _DELETED, _gone)
+    changed = _follow(store, source, tenant_id, "updated", lambda ids: _changed(store, source, tenant_id, ids))
+    deleted = _follow(store, source, tenant_id, "deleted", _gone)
     if changed is None and deleted is None:
         return None
     return f"{changed or 0} worklogs changed, {deleted or 0} deleted"
@@ -46,16 +42,16 @@ def follow_worklogs(store: Store, site: Site, tenant_id: UUID) -> str | None:
 
 def _follow(
     store: Store,
-    site: Site,
+    source: Source,
     tenant_id: UUID,
-    path: str,
+    feed: WorklogFeed,
     handle: Callable[[Mapping[str, int]], Callable[[Session], int]],
 ) -> int | None:
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
         if integration is None or not integration.is_served or integration.started_at is None:
             return None
-        cursor = cursors.take(session, path.rsplit("/rest/api/3/", 1)[1])
+        cursor = cursors.take(session, f"worklog/{feed}")
         if cursor is None:
             return None
         if not cursor.reached and integration.state is State.BACKFILLING:
@@ -64,61 +60,41 @@ def _follow(
         since = cursor.reached or int((integration.started_at - BEFORE_BACKFILL).timestamp() * 1000)
     found = 0
     try:
-        for ids, reached in _pages(site, path, since - int(OVERLAP.total_seconds() * 1000)):
-            keep = handle(ids)
-            with store.bound_to(tenant_id) as session:
-                found += keep(session)
-                cursors.move(session, cursor, reached=max(reached, cursor.reached), ended_at=clock.now())
-    except (JiraRejected, JiraGone):
-        # Time tracking is off; the next round asks again.
-        return 0
+        for page in source.worklog_changes(feed, since - int(OVERLAP.total_seconds() * 1000)):
+            match page:
+                case FeedPage(worklogs, reached):
+                    keep = handle(worklogs)
+                    with store.bound_to(tenant_id) as session:
+                        found += keep(session)
+                        cursors.move(session, cursor, reached=max(reached, cursor.reached), ended_at=clock.now())
+                case NotOffered() | Gone():
+                    # Time tracking is off; the next round asks again.
+                    return 0
+                case NotForUs(failure) | Broken(failure):
+                    raise failure
     finally:
         with store.bound_to(tenant_id) as session:
             cursors.give_back(session, cursor)
     return found
 
 
-def _pages(site: Site, path: str, since: int) -> Iterator[tuple[dict[str, int], int]]:
-    """Ids with the moment of their change, epoch ms, page by page, and up to when the feed has been read then."""
-    for _ in range(_MOST_PAGES):
-        answer = site.get(path, {"since": since})
-        values = find(answer.body, "values")
-        if not isinstance(values, list):
-            raise JiraNonsense(f"{path} has no values.")
-        ids = {str(find(each, "worklogId")): _moment(each) for each in values}
-        if find(answer.body, "lastPage") is not False:
-            yield ids, int(((answer.site_time or answer.sent_at) - _LEFT_OUT).timestamp() * 1000)
-            return
-        until = find(answer.body, "until")
-        if not isinstance(until, int) or until <= since:
-            raise JiraNonsense(f"{path} does not move on.")
-        yield ids, until
-        since = until
-    raise JiraNonsense(f"{path} does not end.")
-
-
-def _moment(value: Json) -> int:
-    found = find(value, "updatedTime")
-    return found if isinstance(found, int) else 0
-
-
-def _changed(store: Store, site: Site, tenant_id: UUID, ids: Mapping[str, int]) -> Callable[[Session], int]:
+def _changed(store: Store, source: Source, tenant_id: UUID, ids: Mapping[str, int]) -> Callable[[Session], int]:
     """Read the worklogs that are not here as they are there. Returns what is to be done with them."""
     with store.bound_to(tenant_id) as session:
         stored = _stored(session, list(ids))
     wanted = [known for known, moment in ids.items() if known not in stored or stored[known] < moment]
-    read = site.post(_LIST, {"ids": [int(each) for each in wanted]}) if wanted else None
-    bodies = read.body if read is not None and isinstance(read.body, list) else []
+    read = source.worklogs(wanted)
+    bodies = read.items
 
     def keep(session: Session) -> int:
         integration = ledger.of_tenant(session)
-        if integration is None or read is None:
+        if integration is None or not wanted:
             return 0
         issues = {str(find(each, "issueId")) for each in bodies}
         here = _live_issues(session, issues)
         inbox.ask(session, sorted(issues - here), origin=inbox.POLL)
         kept = [each for each in bodies if str(find(each, "issueId")) in here]
-        parsed = parse_page(entity("worklog"), kept, field_map.load(session, integration), None)
+        parsed = parse_page(entity("worklog"), kept, field_policy.load(session, integration), None)
         return write_page(session, parsed, read_at=read.sent_at).changed
 
     return keep

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING
 from app import clock, jobs, logs
 from app.catalog.json_value import find
 from app.catalog.registry import entity
-from app.errors import JiraBusy, JiraDown, JiraFailure, JiraGone, JiraNonsense, JiraRefused, JiraRejected, Unavailable
+from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense, JiraRefused, Unavailable
 from app.ingest.drift import list_refresh
 from app.ingest.live import evidence
-from app.ingest.planning import field_map, inbox
+from app.ingest.planning import field_policy, inbox
 from app.ingest.planning.events import LIST_AT, ONE_AT, PROJECT_DELETED
 from app.ingest.planning.plan import enqueue_worker_once
 from app.ingest.writing import absences, memberships, project_access
 from app.ingest.writing.page import parse_page, write_page
 from app.ingest.writing.quarantine import quarantine
 from app.integrations import ledger
-from app.sources import by_ids, direct_read
+from app.sources import READ_BATCH, Broken, Gone, NotForUs, NotOffered
+from app.sources.answers import is_archived
 from app.store import cursors
 from app.store.session import StoreFault
 
@@ -33,13 +34,13 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from app.catalog.field_policy import FieldPolicy
     from app.catalog.json_value import Json
-    from app.catalog.language import Fields
     from app.ingest.drift.list_refresh import Look
     from app.ingest.planning.inbox import Delivery
     from app.ingest.writing.page import ParsedPage
-    from app.jira.client import Site
-    from app.sources.direct_read import Read
+    from app.sources import Source
+    from app.sources.answers import IssueRead
     from app.store.cursors import Cursor
     from app.store.session import Session, Store
 
@@ -66,9 +67,9 @@ class _Batch:
     """Deliveries that are answered together, and what was read for them."""
 
     taken: list[Delivery]
-    fields: Fields
+    policy: FieldPolicy
     issues: list[str] = field(default_factory=list)
-    read: Read | None = None
+    read: IssueRead | None = None
     parsed: ParsedPage | None = None
     looks: list[Look] = field(default_factory=list)
     lost_projects: set[str] = field(default_factory=set)
@@ -79,7 +80,7 @@ class Drain:
     """Reads again what a tenant's deliveries name: Jira's own, or (`own`) those that our sweeps asked for."""
 
     store: Store
-    site: Site
+    source: Source
     tenant_id: UUID
     own: bool = False
     gap: timedelta = GAP
@@ -135,9 +136,16 @@ class Drain:
         issues = [*self.lately]
         self.lately.clear()
         try:
-            memberships.follow(self.store, self.site, self.tenant_id, issues)
-        except (JiraNonsense, JiraRejected) as failure:
-            log.warning("boards not asked", tenant_id=str(self.tenant_id), problem=str(failure))
+            finding = memberships.follow(self.store, self.source, self.tenant_id, issues)
+        except JiraNonsense as nonsense:
+            finding = Broken(nonsense)
+        match finding:
+            case None:
+                pass
+            case NotOffered(failure) | Broken(failure):
+                log.warning("boards not asked", tenant_id=str(self.tenant_id), problem=str(failure))
+            case NotForUs(failure) | Gone(failure):
+                raise failure
 
     def _let_gather(self, last: datetime | None, waiting: int) -> None:
         """Wait until the site's last read is a moment ago.
@@ -147,7 +155,7 @@ class Drain:
         left = (last + self.gap - clock.now()).total_seconds() if last else 0.0
         if (
             left > 0
-            and waiting < by_ids.MOST
+            and waiting < READ_BATCH
             and not (self.queue_view and self.queue_view.is_live(besides=self.tenant_id))
         ):
             _wait(left)
@@ -237,28 +245,25 @@ class Drain:
             cursors.move(session, cursor, lease_for=_ALONE, **ended)
             if not taken:
                 return None
-            return _Batch(taken, field_map.load(session, integration), evidence.issues(session, taken))
+            return _Batch(taken, field_policy.load(session, integration), evidence.issues(session, taken))
 
     def _read(self, batch: _Batch) -> None:
         """All questions to Jira, before the transaction begins. Raises a JiraFailure."""
         if batch.issues:
-            batch.read = read = direct_read.issues(self.site, batch.issues, doubted=evidence.deleted(batch.taken))
-            bodies = [
-                body
-                for body in read.bodies
-                if not direct_read.is_archived(body) or not _is_among(body, read.unsearchable)
-            ]
-            batch.parsed = parse_page(entity("issue"), bodies, batch.fields, None)
+            batch.read = read = self.source.by_ids(batch.issues, batch.policy, doubted=evidence.deleted(batch.taken))
+            bodies = [body for body in read.bodies if not is_archived(body) or not _is_among(body, read.unsearchable)]
+            batch.parsed = parse_page(entity("issue"), bodies, batch.policy, None)
             self.lately.update(dict.fromkeys(str(find(body, "id")) for body in bodies))
         for name in ONE_AT:
             for known in evidence.named(batch.taken, name):
-                batch.looks.append(list_refresh.at_one(self.site, entity(name), known))
+                batch.looks.append(list_refresh.at_one(self.source, entity(name), known))
         for name in LIST_AT:
             for scope in evidence.named(batch.taken, name, whole=not LIST_AT[name]):
-                try:
-                    batch.looks.append(list_refresh.at_list(self.store, self.site, self.tenant_id, entity(name), scope))
-                except JiraGone:
+                look = list_refresh.at_list(self.store, self.source, self.tenant_id, entity(name), scope)
+                if isinstance(look, Gone):
                     batch.lost_projects |= {scope} - {""}
+                else:
+                    batch.looks.append(look)
 
     def _apply(self, session: Session, batch: _Batch) -> None:
         if batch.read is not None and batch.parsed is not None:
@@ -267,12 +272,12 @@ class Drain:
                 enqueue_worker_once(session)
             self._settle_absent(session, batch, batch.read, batch.parsed)
         for look in batch.looks:
-            list_refresh.keep(session, look, batch.fields)
+            list_refresh.keep(session, look, batch.policy)
 
-    def _settle_absent(self, session: Session, batch: _Batch, read: Read, parsed: ParsedPage) -> None:
+    def _settle_absent(self, session: Session, batch: _Batch, read: IssueRead, parsed: ParsedPage) -> None:
         """What has become of issues that the search did not return."""
         absences.seen_again(session, [row.id for row in parsed.rows if row.entity is parsed.entity])
-        archived = {str(find(each, "id")) for each in read.bodies if direct_read.is_archived(each)} & read.unsearchable
+        archived = {str(find(each, "id")) for each in read.bodies if is_archived(each)} & read.unsearchable
         deleted = evidence.deleted(batch.taken) & read.gone
         for because, found, said in (("archived", archived, "a direct read"), ("deleted", deleted, "a webhook")):
             if live := memberships.live(session, found):
@@ -289,7 +294,7 @@ class Drain:
                 looked |= set(project_access.known_projects(session))
         if looked:
             said = {p for d in batch.taken if d.event in PROJECT_DELETED for p in d.hints.get("project", ())}
-            project_access.look_at(self.store, self.site, self.tenant_id, looked, deleted=said)
+            project_access.look_at(self.store, self.source, self.tenant_id, looked, deleted=said)
         if looked or any(event.startswith("project_") for event in events):
             project_access.bury_closed(self.store, self.tenant_id)
 

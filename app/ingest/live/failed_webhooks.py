@@ -7,52 +7,47 @@ from urllib.parse import urlsplit
 
 from app import clock
 from app.catalog.json_value import find
-from app.errors import JiraNonsense, JiraRejected
+from app.errors import JiraNonsense
 from app.ingest.planning import inbox
 from app.integrations import ledger
 from app.jira import client
+from app.sources import Broken, Gone, NotForUs, NotOffered
+from app.sources.answers import FailedPage
 from app.store import cursors
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from app.catalog.json_value import Json
-    from app.jira.client import Site
+    from app.sources import Source
     from app.store.session import Session, Store
 
-_PATH = "/rest/api/3/webhook/failed"
-_PAGE, _MOST_PAGES = 100, 1000
 _LONGEST_ID = 255
 
 
-def take_failed_webhooks(store: Store, site: Site, tenant_id: UUID) -> str | None:
+def take_failed_webhooks(store: Store, source: Source, tenant_id: UUID) -> str | None:
     """Keep what is on the list since the last time. Returns what was found; raises a JiraFailure."""
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
         cursor = cursors.take(session, "failed webhooks") if integration and integration.is_served else None
     if cursor is None:
         return None
-    after, kept = cursor.reached, 0
+    delivery_count = 0
     try:
-        for _ in range(_MOST_PAGES):
-            body = site.get(_PATH, {"after": after, "maxResults": _PAGE}).body
-            values = find(body, "values")
-            failed = values if isinstance(values, list) else []
-            moments = [moment for each in failed if isinstance(moment := find(each, "failureTime"), int)]
-            # Those of one moment are never split between pages, so the last moment is a safe place to go on from.
-            reached = max(moments, default=after)
-            with store.bound_to(tenant_id) as session:
-                kept += sum(_keep(session, each) for each in failed)
-                cursors.move(session, cursor, reached=reached, ended_at=clock.now())
-            if not find(body, "next") or reached <= after:
-                break
-            after = reached
-    except JiraRejected:
-        return None
+        for page in source.failed_webhooks(cursor.reached):
+            match page:
+                case FailedPage(deliveries, reached):
+                    with store.bound_to(tenant_id) as session:
+                        delivery_count += sum(_keep(session, delivery) for delivery in deliveries)
+                        cursors.move(session, cursor, reached=reached, ended_at=clock.now())
+                case NotOffered():
+                    return None
+                case NotForUs(failure) | Gone(failure) | Broken(failure):
+                    raise failure
     finally:
         with store.bound_to(tenant_id) as session:
             cursors.give_back(session, cursor)
-    return f"{kept} webhooks that Jira could not deliver" if kept else None
+    return f"{delivery_count} webhooks that Jira could not deliver" if delivery_count else None
 
 
 def _keep(session: Session, failed: Json) -> bool:

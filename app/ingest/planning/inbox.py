@@ -18,7 +18,7 @@ from app import clock, ids, jobs
 from app.catalog.extract import clean
 from app.ingest.planning.delivery_ids import happened_at, hints_of
 from app.integrations import ledger
-from app.sources import by_ids
+from app.sources import READ_BATCH
 from app.store.schema import INBOX
 
 if TYPE_CHECKING:
@@ -94,9 +94,9 @@ def ask(session: Session, issues: Iterable[str], *, origin: str) -> int:
             "delivery_id": f"{origin} {ids.new()}",
             "event": origin,
             "origin": origin,
-            "body": {"issues": found[start : start + by_ids.MOST]},
+            "body": {"issues": found[start : start + READ_BATCH]},
         }
-        for start in range(0, len(found), by_ids.MOST)
+        for start in range(0, len(found), READ_BATCH)
     ]
     if rows:
         session.execute(INBOX.insert(), rows)
@@ -135,7 +135,7 @@ def _fitting(waiting: Sequence[Any]) -> list[Any]:
     issues: set[str] = set()
     for row in waiting:
         more = issues.union(row.body["issues"])
-        if batch and len(more) > by_ids.MOST:
+        if batch and len(more) > READ_BATCH:
             break
         batch.append(row)
         issues = more

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from app import clock, logs
-from app.catalog.json_value import find
-from app.errors import JiraFailure, JiraGone, JiraRefused
+from app.errors import JiraFailure, JiraRefused
 from app.ingest.planning import resume
 from app.integrations import ledger
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from app.jira.client import Site
+    from app.sources import Source
     from app.store.session import Store
     from app.tenants.sites import Sites
 
@@ -36,7 +34,7 @@ _WORDS = {
 def confirm(store: Store, sites: Sites, tenant_id: UUID) -> bool:
     """After a 401: ask once more with the credential that holds now, and park the tenant if it is refused too."""
     try:
-        _ask_who_we_are(sites.open(tenant_id))
+        sites.open(tenant_id).whoami()
     except JiraRefused as refused:
         if refused.is_credential:
             _park(store, tenant_id, CREDENTIAL)
@@ -46,20 +44,20 @@ def confirm(store: Store, sites: Sites, tenant_id: UUID) -> bool:
     return False
 
 
-def probe(store: Store, site: Site, tenant_id: UUID, app_key: str) -> str | None:
+def probe(store: Store, source: Source, tenant_id: UUID, app_key: str) -> str | None:
     """Ask a parked site whether it takes us again. Returns what came of it, None where it is not parked."""
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
         if integration is None or integration.parked_because is None or not integration.state.is_working:
             return None
     try:
-        _ask_who_we_are(site)
+        source.whoami()
     except JiraRefused as refused:
         if not refused.is_credential:
             raise
         _park(store, tenant_id, CREDENTIAL)
         return "refused again"
-    if _has_lapsed(site, app_key):
+    if source.has_lapsed(app_key):
         _park(store, tenant_id, LICENCE)
         return "the licence is still lapsed"
     with store.bound_to(tenant_id) as session:
@@ -68,9 +66,9 @@ def probe(store: Store, site: Site, tenant_id: UUID, app_key: str) -> str | None
     return "the site takes us again"
 
 
-def check_licence(store: Store, site: Site, tenant_id: UUID, app_key: str) -> str | None:
+def check_licence(store: Store, source: Source, tenant_id: UUID, app_key: str) -> str | None:
     """Park a tenant whose licence has lapsed; an app without licences has none to lapse. Raises a JiraFailure."""
-    if not _has_lapsed(site, app_key):
+    if not source.has_lapsed(app_key):
         return None
     _park(store, tenant_id, LICENCE)
     return "the licence has lapsed"
@@ -80,16 +78,3 @@ def _park(store: Store, tenant_id: UUID, because: str) -> None:
     with store.bound_to(tenant_id) as session:
         ledger.park(session, because, until=clock.now() + PROBE_EVERY, reason=_WORDS[because])
     log.warning("tenant parked", tenant_id=str(tenant_id), because=because)
-
-
-def _ask_who_we_are(site: Site) -> None:
-    site.get("/rest/api/3/myself")
-
-
-def _has_lapsed(site: Site, app_key: str) -> bool:
-    """Whether Jira says of the app that its licence is not active; it says nothing of apps that are free."""
-    try:
-        body = site.get(f"/rest/atlassian-connect/1/addons/{quote(app_key, safe='')}").body
-    except JiraGone:
-        return False
-    return find(body, "license.active") is False

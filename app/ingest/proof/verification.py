@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from app import clock, ids, jobs
+from app.catalog.language import OPEN_END
 from app.catalog.registry import all_entities, entity, list_totals
 from app.errors import JiraDown, JiraNonsense
 from app.ingest.drift import id_sweeps
@@ -19,9 +20,9 @@ from app.ingest.proof import counting, state
 from app.ingest.writing import absences, project_access
 from app.integrations import ledger
 from app.integrations.model import State
-from app.sources.jql import count, jql_of
+from app.sources import Scope
 from app.store import checkpoints, claims, poison, records
-from app.store.schema import CHUNKS, COMPLETENESS, OPEN_END
+from app.store.schema import CHUNKS, COMPLETENESS
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from app.ingest.proof.count_cache import CountCache
-    from app.jira.client import Site
+    from app.sources import Source
     from app.store.session import Session, Store
 
 _TRIES = 3
@@ -45,7 +46,7 @@ _AT_ONCE = 8
 """Projects that Jira is asked about at once; the limiter lets through what may be."""
 
 
-def verify(store: Store, site: Site, tenant_id: UUID, kept: CountCache | None = None) -> list[Finding]:
+def verify(store: Store, source: Source, tenant_id: UUID, kept: CountCache | None = None) -> list[Finding]:
     """Compare, keep the findings as history, and say the result in the integration's state. Raises a JiraFailure.
 
     What differs is put to be read again, or looked into; the comparison is due again soon then. With `kept`, a later
@@ -53,8 +54,8 @@ def verify(store: Store, site: Site, tenant_id: UUID, kept: CountCache | None = 
     """
     with store.bound_to(tenant_id) as session:
         projects = _projects(session)
-    asked = _counted(site, projects, kept)
-    swept = _sweep_surplus(store, site, tenant_id, asked)
+    asked = _counted(source, projects, kept)
+    swept = _sweep_surplus(store, source, tenant_id, asked)
     with store.bound_to(tenant_id) as session:
         records.lock_for_writing(session)
         # Held until the findings are kept: they must not be written behind an erasure that began while Jira was asked.
@@ -76,12 +77,12 @@ def verify(store: Store, site: Site, tenant_id: UUID, kept: CountCache | None = 
     return findings
 
 
-def _counted(site: Site, projects: list[str], kept: CountCache | None) -> dict[str, int | None]:
+def _counted(source: Source, projects: list[str], kept: CountCache | None) -> dict[str, int | None]:
     """How many issues Jira counts in each project. Raises a JiraFailure."""
     known = kept.known() if kept is not None else {}
 
     def ask(project_id: str) -> None:
-        known[project_id] = _asked(site, project_id)
+        known[project_id] = _asked(source, project_id)
         if kept is not None:
             kept.note(project_id, known[project_id])
 
@@ -91,15 +92,15 @@ def _counted(site: Site, projects: list[str], kept: CountCache | None) -> dict[s
     return {each: known[each] for each in projects}
 
 
-def _asked(site: Site, project_id: str) -> int | None:
+def _asked(source: Source, project_id: str) -> int | None:
     """Jira's own count of a project: one bad answer in many must not spoil the others. Raises a JiraFailure."""
     for _ in range(_TRIES - 1):
         with suppress(JiraDown, JiraNonsense):
-            return count(site, jql_of(project_id))
-    return count(site, jql_of(project_id))
+            return source.count(Scope(project_id))
+    return source.count(Scope(project_id))
 
 
-def _sweep_surplus(store: Store, site: Site, tenant_id: UUID, asked: Mapping[str, int | None]) -> dict[str, int]:
+def _sweep_surplus(store: Store, source: Source, tenant_id: UUID, asked: Mapping[str, int | None]) -> dict[str, int]:
     """Compare the ids of projects that have more issues here than there. Returns how many there really are."""
     with store.bound_to(tenant_id) as session:
         stored, suspected = counting.stored_by_project(session), absences.open_by_project(session)
@@ -107,7 +108,7 @@ def _sweep_surplus(store: Store, site: Site, tenant_id: UUID, asked: Mapping[str
     for project_id, expected in asked.items():
         held = stored.get(project_id, 0)
         if expected is not None and expected < held - suspected.get(project_id, 0) and held <= _LARGEST_SWEEP:
-            swept[project_id] = id_sweeps.sweep_range(store, site, tenant_id, project_id, 0, OPEN_END).looked
+            swept[project_id] = id_sweeps.sweep_range(store, source, tenant_id, project_id, 0, OPEN_END).looked
     return swept
 
 

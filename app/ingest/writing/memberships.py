@@ -1,7 +1,6 @@
-"""Which boards hold which issues: Jira is asked with the boards' own filters, a thousand issues a question.
+"""Board memberships, by matching stored issues against the boards' own filters, a thousand issues a question.
 
-`/board/{id}/issue` would cost a point for every issue of every board; `/jql/match` answers with ids, for many boards at
-once. A kanban board's sub-query is left out: it hides what is done, and whoever reports on a board needs that too.
+A kanban board's sub-query is left out: it hides finished issues, which reports on the board need.
 """
 
 from __future__ import annotations
@@ -14,104 +13,89 @@ from sqlalchemy import select
 
 from app import clock, logs
 from app.catalog.extract import to_moment
-from app.catalog.json_value import Json, find
-from app.catalog.language import Fields
+from app.catalog.field_policy import FieldPolicy
+from app.catalog.json_value import find
+from app.catalog.language import OPEN_END
 from app.catalog.registry import entity
-from app.errors import JiraNonsense
 from app.ingest.writing.page import parse_page, write_page
 from app.integrations import ledger
 from app.jira.client import whole
-from app.jira.pages import Page, Place
+from app.sources import Page, Place
+from app.sources.answers import Matches
 from app.store import records
-from app.store.schema import OPEN_END
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from msgspec import Raw
-
     from app.ingest.writing.page import ParsedPage
-    from app.jira.client import Site
+    from app.sources import Finding, Source
     from app.store.checkpoints import Chunk
     from app.store.session import Session, Store
 
 log = logs.get(__name__)
 
-ISSUES, BOARDS = 1000, 50
-"""Issues and boards of one question; Jira names no limit for either."""
+ISSUES = 1000
+"""Issues of one question; Jira names no limit."""
 
 
 @dataclass(frozen=True)
-class Matched(Page):
-    """A page of memberships, and what was asked: whatever of it did not match is none."""
+class MembershipPage(Page):
+    """A page of memberships with its question: a pair of an issue and a board that is missing is no membership."""
 
     issue_ids: Sequence[str] = ()
     board_ids: Sequence[str] = ()
 
 
-def fetch(store: Store, site: Site, tenant_id: UUID, chunk: Chunk, place: Place) -> Matched:
+def fetch(store: Store, source: Source, tenant_id: UUID, chunk: Chunk, place: Place) -> MembershipPage | Finding:
     """The next thousand stored issues of a chunk against all boards. Raises a JiraFailure."""
     with store.bound_to(tenant_id) as session:
-        issue_ids, boards = _stored(session, chunk, place.token or ""), filters(session)
-    upcoming = Place(token=issue_ids[-1]) if len(issue_ids) == ISSUES else None
-    if not issue_ids or not boards:
-        return Matched([], None, None, clock.now())
-    return match(site, boards, issue_ids, upcoming)
+        issue_ids, board_filters = _stored(session, chunk, place.token or ""), filters(session)
+    next_place = Place(token=issue_ids[-1]) if len(issue_ids) == ISSUES else None
+    if not issue_ids or not board_filters:
+        return MembershipPage([], None, None, clock.now())
+    matches = source.memberships(board_filters, issue_ids)
+    return _page(matches, next_place) if isinstance(matches, Matches) else matches
 
 
-def match(site: Site, boards: Mapping[str, str], issue_ids: Sequence[str], upcoming: Place | None = None) -> Matched:
-    """Which of the boards (filter ids by board id) hold which of the issues. Raises a JiraFailure."""
-    sent_at, answered = clock.now(), list[str]()
-    items: list[Json | Raw] = []
-    every = list(boards)
-    for start in range(0, len(every), BOARDS):
-        asked = every[start : start + BOARDS]
-        body: dict[str, Json] = {
-            "jqls": [f"filter = {boards[each]}" for each in asked],
-            "issueIds": [int(each) for each in issue_ids if each.isdecimal()],
-        }
-        found = find(site.post("/rest/api/3/jql/match", body).body, "matches")
-        if not isinstance(found, list) or len(found) != len(asked):
-            raise JiraNonsense("Jira answered other filters than it was asked about.")
-        for board_id, each in zip(asked, found, strict=True):
-            matched = find(each, "matchedIssues")
-            if find(each, "errors") or not isinstance(matched, list):
-                log.warning("board's filter not readable", board=board_id)
-                continue
-            answered.append(board_id)
-            items += [{"boardId": board_id, "issueId": str(issue_id)} for issue_id in matched]
-    return Matched(items, upcoming, None, sent_at, issue_ids, answered)
+def _page(matches: Matches, next_place: Place | None = None) -> MembershipPage:
+    return MembershipPage(matches.items, next_place, None, matches.sent_at, matches.issue_ids, matches.board_ids)
 
 
-def follow(store: Store, site: Site, tenant_id: UUID, issue_ids: Collection[str]) -> None:
-    """Have stored issues on the boards whose filters hold them now, as far as Jira's index has come. Raises a JiraFailure."""
+def follow(store: Store, source: Source, tenant_id: UUID, issue_ids: Collection[str]) -> Finding | None:
+    """Update the memberships of stored issues, as far as Jira's index has come. Returns the finding that ended it.
+
+    Raises a JiraFailure.
+    """
     with store.bound_to(tenant_id) as session:
-        wanted, known = live(session, issue_ids), filters(session)
-    if not known:
-        return
-    for start in range(0, len(wanted), ISSUES):
-        matched = match(site, known, wanted[start : start + ISSUES])
+        live_ids, board_filters = live(session, issue_ids), filters(session)
+    if not board_filters:
+        return None
+    for start in range(0, len(live_ids), ISSUES):
+        matches = source.memberships(board_filters, live_ids[start : start + ISSUES])
+        if not isinstance(matches, Matches):
+            return matches
         with suppress(_UnwantedError), store.bound_to(tenant_id) as session:
-            _keep(session, matched)
+            _keep(session, _page(matches))
             if not ledger.mark_ingested(session):
                 raise _UnwantedError
+    return None
 
 
 class _UnwantedError(Exception):
     """The integration was paused, disconnected or deleted meanwhile: nothing is written."""
 
 
-def _keep(session: Session, matched: Matched) -> None:
+def _keep(session: Session, page: MembershipPage) -> None:
     records.lock_for_writing(session)
     # An index that lags holds what was buried meanwhile.
-    kept = set(live(session, matched.issue_ids))
-    items = [each for each in matched.items if find(whole(each), "issueId") in kept]
-    parsed = parse_page(entity("board_issue"), items, Fields(), None)
-    write_page(session, parsed, read_at=matched.sent_at)
-    bury_unmatched(session, matched, parsed, at=matched.sent_at)
+    kept = set(live(session, page.issue_ids))
+    items = [each for each in page.items if find(whole(each), "issueId") in kept]
+    parsed = parse_page(entity("board_issue"), items, FieldPolicy(), None)
+    write_page(session, parsed, read_at=page.sent_at)
+    bury_unmatched(session, page, parsed, at=page.sent_at)
 
 
 def live(session: Session, issue_ids: Collection[str]) -> list[str]:
@@ -130,7 +114,7 @@ def filters(session: Session) -> dict[str, str]:
     return {row.board_id: row.filter_id for row in session.execute(known.order_by(table.c.board_id))}
 
 
-def bury_unmatched(session: Session, page: Matched, parsed: ParsedPage, *, at: datetime) -> int:
+def bury_unmatched(session: Session, page: MembershipPage, parsed: ParsedPage, *, at: datetime) -> int:
     """Put tombstones on memberships that were asked about and are no more. Returns how many."""
     kept = [row.id for row in parsed.rows]
     return records.bury_rest(

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
+    from app.catalog.field_policy import FieldPolicy
     from app.catalog.json_value import Json
-    from app.catalog.language import Entity, Fields
+    from app.catalog.language import Entity
     from app.store.session import Session
 
 log = logs.get(__name__)
@@ -55,7 +56,7 @@ class ParsedPage:
             self.listed.setdefault(entity, []).extend(parents)
 
 
-def parse_page(entity: Entity, items: Iterable[Json | Raw], fields: Fields, parent_id: str | None) -> ParsedPage:
+def parse_page(entity: Entity, items: Iterable[Json | Raw], fields: FieldPolicy, parent_id: str | None) -> ParsedPage:
     """Read a page's objects; one that cannot be read does not stop the rest. Raises JiraNonsense for what is no JSON."""
     poisoned = list[PoisonRecord]()
     page = Page(fields, poisoned)
@@ -117,7 +118,7 @@ def write_page(session: Session, parsed: ParsedPage, *, read_at: datetime) -> St
     for each in parsed.poison:
         log.warning("record parked", entity=each.entity, reason=each.reason, digest=each.digest)
     poison.park(session, parsed.poison)
-    rippled = rename_propagation.spread(session, parsed.entity, parsed.rows, was, read_at=read_at)
+    rippled = rename_propagation.propagate(session, parsed.entity, parsed.rows, was, read_at=read_at)
     return Stored(sum(each.changed for each in applied.values()) + rippled, planned)
 
 

@@ -12,7 +12,6 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, logs
-from app.catalog.json_value import find
 from app.catalog.registry import entity
 from app.ingest.planning.plan import enqueue_worker_once
 from app.ingest.writing import absences
@@ -22,44 +21,27 @@ from app.store.sync_tables import FROZEN_PROJECTS
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
     from uuid import UUID
 
-    from app.jira.client import Site
+    from app.sources import Source
     from app.store.session import Session, Store
 
 log = logs.get(__name__)
 
-_ASKED = 50
-"""Projects that Jira takes by id in one search."""
 _BATCH = 500
 """Issues that are buried in one transaction, with all that hangs on them."""
-_SEARCH = "/rest/api/3/project/search"
-
-
-def visible(site: Site, projects: Sequence[str]) -> set[str]:
-    """Those of the projects that the app may see, archived ones and those in the trash included. Raises a JiraFailure."""
-    found: set[str] = set()
-    for start in range(0, len(projects), _ASKED):
-        asked: dict[str, str | int | Sequence[str | int]] = {
-            "id": list(projects[start : start + _ASKED]),
-            "status": ["live", "archived", "deleted"],
-            "maxResults": _ASKED,
-        }
-        values = find(site.get(_SEARCH, asked).body, "values")
-        found |= {str(find(each, "id")) for each in values} if isinstance(values, list) else set()
-    return found
 
 
 def look_at(
-    store: Store, site: Site, tenant_id: UUID, projects: Collection[str], *, deleted: Collection[str] = ()
+    store: Store, source: Source, tenant_id: UUID, projects: Collection[str], *, deleted: Collection[str] = ()
 ) -> set[str]:
     """Freeze those of the projects that are out of sight, thaw those that came back; returns those in sight.
 
     `deleted` are those that Jira itself says were deleted: they are buried. Raises a JiraFailure.
     """
     asked = sorted(set(projects))
-    seen = visible(site, asked)
+    seen = source.visible_projects(asked)
     with store.bound_to(tenant_id) as session:
         for each in asked:
             if each in seen:

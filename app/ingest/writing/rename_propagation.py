@@ -63,7 +63,7 @@ def before(session: Session, of: Entity, rows: Sequence[Row]) -> Before:
     return Before({row.id: getattr(row, "key", None) for row in found})
 
 
-def spread(session: Session, of: Entity, rows: Sequence[Row], was: Before, *, read_at: datetime) -> int:
+def propagate(session: Session, of: Entity, rows: Sequence[Row], was: Before, *, read_at: datetime) -> int:
     """Carry on what the page changed; in its transaction, once it is stored. Returns how many other rows changed."""
     count = 0
     if copied_to(of.name):
@@ -109,7 +109,7 @@ def _children(session: Session, parents: Collection[str], keys: Collection[str |
     return list(session.execute(select(issue.c.id).where(is_below, issue.c.deleted_at.is_(None))).scalars())
 
 
-def spread_link_types(session: Session, types: list[Json], *, read_at: datetime) -> int:
+def propagate_link_types(session: Session, types: Sequence[Json], *, read_at: datetime) -> int:
     """Let links show their types as they are now; Jira has a list of these that is no entity of SEI's."""
     link, changed = table_of(entity_named("issue_link")), 0
     for each in types:

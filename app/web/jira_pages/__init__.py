@@ -51,7 +51,7 @@ def _page(runtime: Runtime) -> Blueprint:
     @routes.get("/configuration")
     def configuration() -> str:
         caller = guard.caller()
-        require_administrator(runtime.sites.open(caller.tenant.id), caller.account_id)
+        require_administrator(runtime.sites.client_of(caller.tenant.id), caller.account_id)
         shown = page_of(runtime, caller.tenant.id)
         return render_template("configuration.html", scripts=headers.scripts_of(caller.tenant), shown=shown)
 
@@ -65,7 +65,7 @@ def _calls(runtime: Runtime) -> Blueprint:
     def administrator() -> tuple[UUID, str]:
         """The tenant and the administrator who calls, asked of Jira anew."""
         caller = guard.caller()
-        require_administrator(runtime.sites.open(caller.tenant.id), caller.account_id)
+        require_administrator(runtime.sites.client_of(caller.tenant.id), caller.account_id)
         if caller.account_id is None:
             raise Forbidden("Only Jira administrators can do this.")
         return caller.tenant.id, caller.account_id

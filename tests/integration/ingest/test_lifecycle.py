@@ -14,6 +14,7 @@ from app.ingest.planning import resume
 from app.ingest.proof import parking
 from app.integrations import ledger
 from app.integrations.model import State
+from app.sources.cloud.source import CloudSource
 from app.store.sync_tables import SCHEDULES
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def test_a_broken_credential_is_parked_told_probed_and_comes_back(town: Town, mo
 
 
 def test_a_lapsed_licence_is_parked_and_comes_back(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parking, "_has_lapsed", lambda *_: True)
+    monkeypatch.setattr(CloudSource, "has_lapsed", lambda *_: True)
     app_key = town.parts.settings.app_key
     assert parking.check_licence(town.parts.store, town.jira, town.tenant_id, app_key) == "the licence has lapsed"
     held = town.integration()

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from app.catalog.extract import Page, Row, TopUp, extract_all
-from app.catalog.language import Fields, Kind
+from app.catalog.field_policy import FieldPolicy
+from app.catalog.language import Kind
 from app.catalog.registry import entity
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from app.catalog.json_value import Json
 
-SITE = Fields(story_points=("customfield_10024",), sprint="customfield_10020", epic_link="customfield_10014")
+SITE = FieldPolicy(story_points=("customfield_10024",), sprint="customfield_10020", epic_link="customfield_10014")
 """The recorded Cloud site's own field ids, from its `field.json`."""
 
 

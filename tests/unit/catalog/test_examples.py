@@ -35,7 +35,7 @@ def _as_json(value: object) -> object:
 @pytest.mark.parametrize("entity", _ENTITIES)
 def test_example_becomes_its_row(entity: Entity) -> None:
     example = entity.example
-    row = extract(entity, example.body, example.fields, example.parent_id)
+    row = extract(entity, example.body, example.policy, example.parent_id)
     assert {name: _as_json(value) for name, value in said(row).items()} == dict(example.row)
 
 
@@ -51,7 +51,7 @@ def test_example_shows_every_column_in_its_own_type(entity: Entity) -> None:
         Kind.MOMENT: datetime,
         Kind.DATE: date,
     }
-    row = extract(entity, entity.example.body, entity.example.fields, entity.example.parent_id)
+    row = extract(entity, entity.example.body, entity.example.policy, entity.example.parent_id)
     for column in entity.columns:
         value = row.values[column.name]
         assert value is None or type(value) is types.get(column.kind, type(value)), column.name

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.catalog.extract import Page, Row, extract
+from app.catalog.field_policy import FieldPolicy
 from app.catalog.json_value import account_of
-from app.catalog.language import Fields
 from app.catalog.registry import all_entities, entity
 from app.errors import PoisonRecord
 from tests.unit.catalog.recorded import SITE, extracted_parts, rows_of, top_ups_of
@@ -31,14 +31,29 @@ def test_excluded_fields_are_left_empty() -> None:
             "description": "secret",
             "comment": {"comments": [{"id": "2", "author": author}], "total": 9},
         },
+        "changelog": {
+            "total": 1,
+            "histories": [
+                {
+                    "id": "3",
+                    "items": [
+                        {"field": "summary", "fieldId": "summary", "fromString": "secret", "toString": "secret too"},
+                        {"field": "Comment", "from": "secret", "to": None},
+                        {"field": "status", "fieldId": "status", "fromString": "Open", "toString": "Done"},
+                    ],
+                }
+            ],
+        },
     }
-    parts = extracted_parts("issue", body, Page(Fields(excluded=("summary", "description", "comment"))))
+    parts = extracted_parts("issue", body, Page(FieldPolicy(excluded=("summary", "description", "comment"))))
     row = rows_of("issue", parts)["1"]
     for name in ("summary", "description", "description_text", "description_length", "comment_total"):
         assert row.values[name] is None
     assert rows_of("comment", parts) == {}
     assert top_ups_of("comment", parts) == []
     assert "secret" not in repr([part.values for part in parts if isinstance(part, Row)])
+    items = str(rows_of("changelog", parts)["3"].values["items"])
+    assert "Done" in items, "only the values of excluded fields are left out"
 
 
 @pytest.mark.parametrize(

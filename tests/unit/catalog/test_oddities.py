@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.catalog.extract import Row, extract, to_json
-from app.catalog.language import Fields
+from app.catalog.field_policy import FieldPolicy
 from app.catalog.registry import entity
 from app.catalog.rich_text import plain_text
 from app.errors import PoisonRecord
@@ -94,7 +94,7 @@ def test_story_points_come_in_many_shapes(points: Json, number: float | None) ->
 
 
 def test_the_first_story_point_field_that_holds_something_counts() -> None:
-    fields = Fields(story_points=("customfield_1", "customfield_2", "customfield_3"))
+    fields = FieldPolicy(story_points=("customfield_1", "customfield_2", "customfield_3"))
     body: Json = {"id": "1", "fields": {"customfield_1": None, "customfield_2": 0, "customfield_3": 5}}
     assert extract(entity("issue"), body, fields).values["story_points"] == 0.0
 
@@ -130,7 +130,7 @@ def test_epic_is_linked_or_the_parent(fields: dict[str, Json], epic: str | None)
 
 
 def test_site_without_those_fields_has_none_of_them() -> None:
-    row = extract(entity("issue"), {"id": "1", "fields": {"customfield_10024": 3, "None": "EE-1"}}, Fields())
+    row = extract(entity("issue"), {"id": "1", "fields": {"customfield_10024": 3, "None": "EE-1"}}, FieldPolicy())
     assert (row.values["story_points"], row.values["sprint_ids"], row.values["epic_key"]) == (None, [], None)
 
 
@@ -138,7 +138,7 @@ def test_custom_fields_are_those_that_hold_something() -> None:
     fields: dict[str, Json] = {"customfield_1": None, "customfield_2": 0, "customfield_3": [], "summary": "x"}
     assert said(_issue(**fields))["custom"] == {"customfield_2": 0, "customfield_3": []}
     body: Json = {"id": "1", "fields": fields}
-    row = extract(entity("issue"), body, Fields(custom=("customfield_3", "customfield_9", "summary")))
+    row = extract(entity("issue"), body, FieldPolicy(custom=("customfield_3", "customfield_9", "summary")))
     assert said(row)["custom"] == {"customfield_3": []}
 
 

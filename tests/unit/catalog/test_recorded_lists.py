@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.catalog.extract import Page
-from app.catalog.language import Fields
+from app.catalog.field_policy import FieldPolicy
 from tests.unit.catalog.recorded import assert_all, extracted_parts, parts_of, rows_of, written
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def test_comments_of_the_endpoint_are_those_that_came_inline(recordings: Recordi
 def test_issue_links(recordings: Recordings) -> None:
     """The file names the other end of each issue's links; a row has both ends."""
     issues = recordings.items("dc/rest/agile/1.0/board/3/issue.json", "issues")
-    parts = [part for body in issues for part in extracted_parts("issue", body, Page(Fields()))]
+    parts = [part for body in issues for part in extracted_parts("issue", body, Page(FieldPolicy()))]
     ends = {
         tuple(
             written(row.values[name])
@@ -179,7 +179,7 @@ def test_both_ends_of_a_link_give_one_row(recordings: Recordings) -> None:
     values_of: dict[str, dict[str, object]] = {}
     twice = 0
     for body in recordings.items("dc/rest/agile/1.0/board/3/issue.json", "issues"):
-        for link_id, row in rows_of("issue_link", extracted_parts("issue", body, Page(Fields()))).items():
+        for link_id, row in rows_of("issue_link", extracted_parts("issue", body, Page(FieldPolicy()))).items():
             twice += link_id in values_of
             assert values_of.setdefault(link_id, row.values) == row.values
     assert twice == 5
@@ -187,7 +187,7 @@ def test_both_ends_of_a_link_give_one_row(recordings: Recordings) -> None:
 
 def test_data_center_users_have_their_key_for_an_id(recordings: Recordings) -> None:
     issues = recordings.items("dc/rest/agile/1.0/board/3/issue.json", "issues")
-    parts = [part for body in issues for part in extracted_parts("issue", body, Page(Fields()))]
+    parts = [part for body in issues for part in extracted_parts("issue", body, Page(FieldPolicy()))]
     admin = rows_of("user", parts)["admin"]
     assert admin.values["email"] == "admin@acme.example"
     assert rows_of("issue", parts)["10802"].values["creator_id"] == "admin"

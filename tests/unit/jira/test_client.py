@@ -15,7 +15,7 @@ from app.errors import JiraBusy, JiraDown, JiraGone, JiraNonsense, JiraRefused
 from app.jira.client import Connections, Site, cut, parse, query_of, whole
 from app.jira.credentials.connect_jwt import ConnectJwt
 from tests.fakes.limiter import OpenLimiter, open_gate
-from tests.unit.jira.conftest import SITE_HOSTS, URL, Unsigned
+from tests.fakes.site import SITE_HOSTS, URL, Unsigned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from app import clock
+from app.catalog.field_policy import FieldPolicy
 from app.errors import JiraDown, JiraRejected
 from app.jira.client import Answer
 from app.jira.failures import failure_of
-from app.sources import by_ids
+from app.sources.cloud import by_ids
 
 
 @dataclass
@@ -48,7 +49,7 @@ def ids(*numbers: int) -> list[str]:
 
 def test_all_known_is_one_request() -> None:
     jira = Jira({"1", "2", "3"})
-    answer = by_ids.read(jira, ids(1, 2, 3))  # type: ignore[arg-type]  # a fake wire
+    answer = by_ids.search(jira, ids(1, 2, 3), FieldPolicy())  # type: ignore[arg-type]  # a fake wire
     assert ([body["id"] for body in answer.bodies], answer.absent) == (["1", "2", "3"], [])  # type: ignore[call-overload, index]  # our own bodies
     assert len(jira.requests) == 1
     assert jira.requests[0]["maxResults"] == 50
@@ -56,39 +57,39 @@ def test_all_known_is_one_request() -> None:
 
 def test_unknown_ones_are_left_out_by_what_jira_says() -> None:
     jira = Jira(set(ids(*range(100, 150))) - {"107", "140"})
-    answer = by_ids.read(jira, ids(*range(100, 150)))  # type: ignore[arg-type]  # a fake wire
+    answer = by_ids.search(jira, ids(*range(100, 150)), FieldPolicy())  # type: ignore[arg-type]  # a fake wire
     assert (len(answer.bodies), answer.absent) == (48, ["107", "140"])
     assert len(jira.requests) == 2
 
 
 def test_so_many_unknown_that_jiras_words_are_cut_off() -> None:
     jira = Jira({"105"})
-    answer = by_ids.read(jira, ids(*range(100, 150)))  # type: ignore[arg-type]  # a fake wire
+    answer = by_ids.search(jira, ids(*range(100, 150)), FieldPolicy())  # type: ignore[arg-type]  # a fake wire
     assert answer.bodies == [{"id": "105"}]
     assert len(answer.absent) == 49
 
 
 def test_words_that_quote_no_id_are_met_by_halving() -> None:
     jira = Jira(set(ids(*range(100, 150))) - {"107"}, says="An issue does not exist.")
-    answer = by_ids.read(jira, ids(*range(100, 150)))  # type: ignore[arg-type]  # a fake wire
+    answer = by_ids.search(jira, ids(*range(100, 150)), FieldPolicy())  # type: ignore[arg-type]  # a fake wire
     assert (len(answer.bodies), answer.absent) == (49, ["107"])
     assert len(jira.requests) <= 14
 
 
 def test_nothing_known_is_no_failure() -> None:
-    answer = by_ids.read(Jira(set()), ids(7, 8))  # type: ignore[arg-type]  # a fake wire
+    answer = by_ids.search(Jira(set()), ids(7, 8), FieldPolicy())  # type: ignore[arg-type]  # a fake wire
     assert (answer.bodies, answer.absent) == ([], ["7", "8"])
 
 
 def test_nothing_asked_is_no_request() -> None:
     jira = Jira(set())
-    assert by_ids.read(jira, []).bodies == []  # type: ignore[arg-type]  # a fake wire
+    assert by_ids.search(jira, [], FieldPolicy()).bodies == []  # type: ignore[arg-type]  # a fake wire
     assert jira.requests == []
 
 
 def test_small_pages_are_walked() -> None:
     jira = Jira(set(ids(*range(100, 150))), page_size=20)
-    assert len(by_ids.read(jira, ids(*range(100, 150))).bodies) == 50  # type: ignore[arg-type]  # a fake wire
+    assert len(by_ids.search(jira, ids(*range(100, 150)), FieldPolicy()).bodies) == 50  # type: ignore[arg-type]  # a fake wire
     assert len(jira.requests) == 3
 
 
@@ -98,7 +99,7 @@ def test_another_failure_stays_one() -> None:
             raise JiraDown(f"no answer to {path} {body}")
 
     with pytest.raises(JiraDown):
-        by_ids.read(Down(set()), ids(1))  # type: ignore[arg-type]  # a fake wire
+        by_ids.search(Down(set()), ids(1), FieldPolicy())  # type: ignore[arg-type]  # a fake wire
 
 
 def test_a_refusal_keeps_the_numbers_it_quotes_and_nothing_else() -> None:

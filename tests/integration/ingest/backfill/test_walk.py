@@ -20,6 +20,7 @@ from app.ingest.proof import verification
 from app.integrations import ledger
 from app.integrations.model import State
 from app.privacy.erase import erase_tenant_data
+from app.sources.cloud.source import CloudSource
 from app.store import claims
 from app.store.schema import CHUNKS, COMPLETENESS, TALLIES
 from app.store.tables import table_of
@@ -225,8 +226,8 @@ def test_an_erasure_while_jira_is_asked_leaves_no_findings_behind(
         erase_tenant_data(parts.store, tenant_id)
         return 20
 
-    monkeypatch.setattr(verification, "count", counted_too_late)
-    assert verification.verify(parts.store, site, tenant_id) == []  # type: ignore[arg-type]  # a fake wire
+    monkeypatch.setattr(CloudSource, "count", counted_too_late)
+    assert verification.verify(parts.store, site.source, tenant_id) == []  # type: ignore[arg-type]  # a fake wire
     with parts.store.bound_to(tenant_id) as session:
         for table in (COMPLETENESS, TALLIES):
             assert session.execute(select(func.count()).select_from(table)).scalar_one() == 0
@@ -336,9 +337,9 @@ def test_rows_that_stay_missing_are_asked_for_again_once(
 ) -> None:
     site = FakeSite(150)
     backfill(parts, tenant_id, site)
-    monkeypatch.setattr(verification, "count", lambda *_: 151)
+    monkeypatch.setattr(CloudSource, "count", lambda *_: 151)
     for due in (1, 0, 0):
-        verification.verify(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
+        verification.verify(parts.store, site.source, tenant_id)  # type: ignore[arg-type]  # a fake wire
         with parts.store.bound_to(tenant_id) as session:
             assert claims.standing(session).due == due
             session.execute(update(CHUNKS).values(state="done"))

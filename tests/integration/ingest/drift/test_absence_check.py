@@ -15,7 +15,7 @@ from app.ingest.planning import inbox
 from app.ingest.proof import state
 from app.ingest.writing import absences, project_access
 from app.integrations.model import State
-from app.sources import by_ids
+from app.sources.cloud import by_ids
 from app.store import validity
 from app.store.schema import INBOX
 from app.store.sync_tables import ABSENCES, CURSORS
@@ -244,7 +244,9 @@ def test_not_indexed_yet(deaf: Town) -> None:
 def test_an_issue_that_only_a_direct_read_knows_stays_under_watch(deaf: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even `reconcileIssues` finds it: it stays, and stays open, however often it is looked for."""
     issue = talkative(deaf)
-    monkeypatch.setattr(by_ids, "read", lambda _site, known: by_ids.Found(clock.now(), absent=list(known)))
+    monkeypatch.setattr(
+        by_ids, "search", lambda _site, known, _policy: by_ids.SearchedIssues(clock.now(), absent=list(known))
+    )
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
         absences.miss(session, [issue])
     for _ in range(3):

@@ -17,7 +17,6 @@ from app.ingest.backfill.worker import BackfillWorker
 from app.ingest.drift import poll, worklog_feeds
 from app.ingest.live import failed_webhooks
 from app.ingest.planning import inbox
-from app.sources import id_search
 from app.store import cursors
 from app.store.schema import INBOX, INTEGRATIONS
 from app.store.sync_tables import CURSORS
@@ -94,14 +93,14 @@ def test_a_poll_that_does_not_end_moves_nothing(parts: Runtime) -> None:
             .values(state="healthy", started_at=clock.now(), verified_at=clock.now())
         )
     with pytest.raises(JiraDown):
-        poll.poll_issues(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
+        poll.poll_issues(parts.store, site.source, tenant_id)  # type: ignore[arg-type]  # a fake wire
     with parts.store.bound_to(tenant_id) as session:
         row = session.execute(select(CURSORS).where(CURSORS.c.name == poll.CURSOR)).one()
         assert (row.reached, row.page_token) == (0, "100")
         asked = session.execute(select(INBOX.c.body)).scalars().all()
     assert sum(len(each["issues"]) for each in asked) == 100
     began = row.began
-    assert poll.poll_issues(parts.store, site, tenant_id) is not None  # type: ignore[arg-type]  # a fake wire
+    assert poll.poll_issues(parts.store, site.source, tenant_id) is not None  # type: ignore[arg-type]  # a fake wire
     with parts.store.bound_to(tenant_id) as session:
         assert cursors.reached(session, poll.CURSOR) == began
         asked = session.execute(select(INBOX.c.body)).scalars().all()
@@ -123,8 +122,8 @@ def test_a_page_token_that_jira_no_longer_takes_begins_the_walk_again(parts: Run
         cursors.move(session, cursor, page_token="stale", began=5, leased_until=None)
     site = FakeSite(10)
     with pytest.raises(TokenExpired):
-        poll.poll_issues(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
-    assert poll.poll_issues(parts.store, site, tenant_id) is not None  # type: ignore[arg-type]  # a fake wire
+        poll.poll_issues(parts.store, site.source, tenant_id)  # type: ignore[arg-type]  # a fake wire
+    assert poll.poll_issues(parts.store, site.source, tenant_id) is not None  # type: ignore[arg-type]  # a fake wire
     with parts.store.bound_to(tenant_id) as session:
         assert cursors.reached(session, poll.CURSOR) > 5
 
@@ -274,7 +273,7 @@ def test_the_page_of_a_listing_is_compared_by_the_last_change(deaf: Town) -> Non
     later = updated[known[1]] + timedelta(milliseconds=1)
     seen = {known[0]: updated[known[0]], known[1]: later, known[2]: updated[known[2]] - timedelta(hours=1), "1": None}
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        assert id_search.stale(session, seen) == [known[1], "1"]
+        assert poll._stale(session, seen) == [known[1], "1"]
 
 
 def test_what_is_waiting_to_be_read_is_not_asked_for_twice(deaf: Town) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def drain(parts: Runtime, tenant_id: UUID, site: FakeSite) -> int:
-    return Drain(parts.store, site, tenant_id).run(until=clock.now() + timedelta(seconds=20))  # type: ignore[arg-type]  # a fake wire
+    return Drain(parts.store, site.source, tenant_id).run(until=clock.now() + timedelta(seconds=20))  # type: ignore[arg-type]  # a fake wire
 
 
 def outcomes(parts: Runtime, tenant_id: UUID) -> dict[str | None, int]:

@@ -117,7 +117,7 @@ class QueueView:
 def trickle(parts: Runtime, tenant_id: UUID, queue_view: QueueView) -> tuple[int, float]:
     """Sixty deliveries, one every 20 ms, each with its job. Returns the searches, and the seconds from first to last."""
     site = FakeSite(60)
-    drain = Drain(parts.store, site, tenant_id, queue_view=queue_view)  # type: ignore[arg-type]  # fakes of both
+    drain = Drain(parts.store, site.source, tenant_id, queue_view=queue_view)  # type: ignore[arg-type]  # fakes of both
     over = threading.Event()
 
     def work() -> None:
@@ -173,7 +173,7 @@ def test_where_jira_takes_long_another_worker_reads_on(
             may_end.wait(60)
 
     def run(site: FakeSite) -> int:
-        return Drain(parts.store, site, tenant_id).run(until=clock.now() + timedelta(seconds=60))  # type: ignore[arg-type]  # a fake wire
+        return Drain(parts.store, site.source, tenant_id).run(until=clock.now() + timedelta(seconds=60))  # type: ignore[arg-type]  # a fake wire
 
     deliver(parts, tenant_id, "100001")
     slow = threading.Thread(target=lambda: handled.append(run(FakeSite(20, hang))))
@@ -196,6 +196,6 @@ def test_deliveries_of_an_integration_that_is_paused_wait_and_keep_no_worker(par
         its = INTEGRATIONS.c.tenant_id == tenant_id
         session.execute(update(INTEGRATIONS).where(its).values(state="paused"))
     site, until = FakeSite(5), clock.now() + timedelta(seconds=15)
-    assert Drain(parts.store, site, tenant_id).run(until=until) == 0  # type: ignore[arg-type]  # a fake wire
+    assert Drain(parts.store, site.source, tenant_id).run(until=until) == 0  # type: ignore[arg-type]  # a fake wire
     assert site.asked == []
     assert clock.now() < until, "it went round and round until its time was up"

@@ -36,7 +36,7 @@ def backfill(parts: Runtime, tenant_id: UUID, site: FakeSite) -> None:
 
 
 def verify(parts: Runtime, tenant_id: UUID, site: FakeSite) -> State:
-    verification.verify(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
+    verification.verify(parts.store, site.source, tenant_id)  # type: ignore[arg-type]  # a fake wire
     with parts.store.bound_to(tenant_id) as session:
         held = ledger.of_tenant(session)
     assert held is not None
@@ -113,9 +113,9 @@ def test_counts_that_were_held_back_go_on_where_they_were(parts: Runtime, tenant
     for _ in range(5):
         left = iter(range(2))
         with pytest.raises(JiraBusy):
-            verification._counted(site, projects, kept)  # type: ignore[arg-type]  # a fake wire
+            verification._counted(site.source, projects, kept)  # type: ignore[arg-type]  # a fake wire
     left = iter(range(2))
-    assert verification._counted(site, projects, kept) == dict.fromkeys(projects, 7)  # type: ignore[arg-type]
+    assert verification._counted(site.source, projects, kept) == dict.fromkeys(projects, 7)  # type: ignore[arg-type]
     assert len(answered) == len(projects), "a project was counted twice"
 
 
@@ -124,7 +124,7 @@ def test_a_verification_that_is_over_leaves_no_count_to_the_next(parts: Runtime,
     backfill(parts, tenant_id, site)
     for _ in range(2):
         before = len(site.asked)
-        verification.verify(parts.store, site, tenant_id, CountCache(parts.redis, tenant_id))  # type: ignore[arg-type]
+        verification.verify(parts.store, site.source, tenant_id, CountCache(parts.redis, tenant_id))  # type: ignore[arg-type]
         assert [path for path, _ in site.asked[before:]] == ["/rest/api/3/search/approximate-count"]
 
 

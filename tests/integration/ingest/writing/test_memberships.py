@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from app import clock
-from app.catalog.language import Fields
+from app.catalog.field_policy import FieldPolicy
 from app.catalog.registry import entity
 from app.errors import JiraNonsense
 from app.ingest.writing import memberships, page
+from app.sources.answers import Matches
 from app.store.tables import table_of
 from tests.fakes.jira import FakeSite
 from tests.integration.ingest.backfill.test_walk import backfill
@@ -60,7 +61,7 @@ def test_a_new_board_is_held_against_what_was_walked_before(parts: Runtime, tena
     site.boards[93] = lambda issue: issue == 100_003
     site.boards[8] = lambda issue: issue > 100_004
     body: Any = {"id": 93, "filter": {"id": "93"}}
-    parsed = page.parse_page(entity("board_configuration"), [body], Fields(), "93")
+    parsed = page.parse_page(entity("board_configuration"), [body], FieldPolicy(), "93")
     with parts.store.bound_to(tenant_id) as session:
         assert page.write_page(session, parsed, read_at=clock.now()).planned == 1
     backfill(parts, tenant_id, site)
@@ -85,11 +86,12 @@ def test_an_issue_that_was_buried_since_is_put_on_no_board(a_town: Callable[...,
     gone = next(each.id for each in town.site.world.searchable())
     with town.parts.store.bound_to(town.tenant_id) as session:
         known = memberships.filters(session)
-    seen = memberships.match(town.jira, known, [gone])
-    assert seen.items
+    matches = town.jira.memberships(known, [gone])
+    assert isinstance(matches, Matches)
+    assert matches.items
     town.site.mutate("delete_issue", issue=gone)
     town.drain()
-    late = replace(seen, sent_at=clock.now())
+    late = replace(memberships._page(matches), sent_at=clock.now())
     with town.parts.store.bound_to(town.tenant_id) as session:
         memberships._keep(session, late)
     assert town.wrong_fields() == ""
@@ -98,11 +100,11 @@ def test_an_issue_that_was_buried_since_is_put_on_no_board(a_town: Callable[...,
 def test_an_answer_to_another_question_is_no_answer() -> None:
     site = FakeSite(10, lambda _path, page: page["matches"].clear(), boards={8: lambda _: True})
     with pytest.raises(JiraNonsense):
-        memberships.match(site, {"8": "8"}, ["100001"])  # type: ignore[arg-type]  # a fake wire
+        site.source.memberships({"8": "8"}, ["100001"])
 
 
 def test_many_boards_are_asked_about_in_parts() -> None:
     site = FakeSite(10, boards={number: lambda _: True for number in range(1, 121)})
-    found = memberships.match(site, {str(each): str(each) for each in site.boards}, ["100001"])  # type: ignore[arg-type]  # a fake wire
+    found = site.source.memberships({str(each): str(each) for each in site.boards}, ["100001"])
     assert len(found.items) == 120
     assert [len(asked["jqls"]) for asked in questions(site)] == [50, 50, 20]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from app import clock
-from app.catalog.language import Fields
+from app.catalog.field_policy import FieldPolicy
 from app.catalog.registry import entity
 from app.ingest.writing.page import parse_page, write_page
 from app.store import records
@@ -32,7 +32,7 @@ def live(parts: Runtime, tenant_id: UUID, name: str) -> set[str]:
 
 def store_list(parts: Runtime, tenant_id: UUID, issue_id: str, *ids: str, whole: bool) -> None:
     bodies: list[Json] = [{"id": each, "updated": "2026-11-24T12:00:00.000+0000"} for each in ids]
-    parsed = parse_page(COMMENT, bodies, Fields(), issue_id)
+    parsed = parse_page(COMMENT, bodies, FieldPolicy(), issue_id)
     if whole:
         parsed.listed[COMMENT] = [issue_id]
     with parts.store.bound_to(tenant_id) as session:
@@ -56,7 +56,7 @@ def test_a_link_goes_with_either_end(parts: Runtime) -> None:
         {"id": "2", "type": {"id": "7"}, "outwardIssue": {"id": "10003"}},
     ]
     with parts.store.bound_to(tenant_id) as session:
-        write_page(session, parse_page(LINK, bodies, Fields(), "10001"), read_at=clock.now())
+        write_page(session, parse_page(LINK, bodies, FieldPolicy(), "10001"), read_at=clock.now())
     later = clock.now() + timedelta(seconds=1)
     with parts.store.bound_to(tenant_id) as session:
         records.bury(session, entity("issue"), ["10002"], at=later, because="deleted")

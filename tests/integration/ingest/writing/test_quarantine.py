@@ -147,7 +147,7 @@ def test_what_is_parked_is_counted_for_operators_and_said_in_the_state(
         before = metrics_snapshot.take(session, states=ledger.WORKING).poison
     site = FakeSite(20, spoiling(3, an_object_for_a_summary))
     backfill(parts, tenant_id, site)
-    verification.verify(parts.store, site, tenant_id)  # type: ignore[arg-type]  # a fake wire
+    verification.verify(parts.store, site.source, tenant_id)  # type: ignore[arg-type]  # a fake wire
     with parts.store.unrestricted_unsafe() as session:
         assert metrics_snapshot.take(session, states=ledger.WORKING).poison == before + 1
     (said,) = [each for each in doctor._database(database_url) if each.name == "parked records"]
@@ -164,7 +164,7 @@ def test_a_bad_record_of_a_webhook_is_parked_too(parts: Runtime, paired: tuple[U
     with parts.store.bound_to(tenant_id) as session:
         for number in (3, 4):
             inbox.keep(session, str(ids.new()), "jira:issue_updated", {"issue": {"id": f"{100_000 + number}"}})
-    assert Drain(parts.store, site, tenant_id).once() == 2  # type: ignore[arg-type]  # a fake wire
+    assert Drain(parts.store, site.source, tenant_id).once() == 2  # type: ignore[arg-type]  # a fake wire
     assert stored(parts, tenant_id, "issue") >= {"100004"}
     with parts.store.bound_to(tenant_id) as session:
         assert poison.count(session) == 1

@@ -8,12 +8,11 @@ import pytest
 from sqlalchemy import select
 
 from app import clock
-from app.catalog.language import Fields
+from app.catalog.field_policy import FieldPolicy
 from app.catalog.registry import entity
 from app.ingest.drift import list_refresh
-from app.ingest.planning import field_map
+from app.ingest.planning import field_policy
 from app.ingest.writing.page import parse_page, write_page
-from app.sources import direct_read
 from app.store.schema import CHUNKS
 from sandbox import Options
 from tests.soak import rows
@@ -40,7 +39,7 @@ def differences(town: Town) -> list[str]:
 def read_lists_again(town: Town) -> None:
     """Every list that was ever walked, but for the issues."""
     with town.parts.store.bound_to(town.tenant_id) as session:
-        fields = field_map.load(session, town.integration())
+        fields = field_policy.load(session, town.integration())
         query = select(CHUNKS.c.entity, CHUNKS.c.scope_id).where(CHUNKS.c.entity.in_(LISTS)).distinct()
         known = session.execute(query).all()
     for name, scope_id in known:
@@ -129,7 +128,7 @@ def test_a_name_in_an_older_list_does_not_put_back_what_was_read_later(town: Tow
 
 
 def keep_statuses(town: Town, answer: object) -> None:
-    parsed = parse_page(entity("status"), answer.body, Fields(), None)  # type: ignore[attr-defined]  # an Answer
+    parsed = parse_page(entity("status"), answer.body, FieldPolicy(), None)  # type: ignore[attr-defined]  # an Answer
     with town.parts.store.bound_to(town.tenant_id) as session:
         write_page(session, parsed, read_at=answer.sent_at)  # type: ignore[attr-defined]  # an Answer
 
@@ -137,11 +136,11 @@ def keep_statuses(town: Town, answer: object) -> None:
 def test_a_page_that_was_read_before_a_renaming_and_is_stored_behind_it_shows_the_new_name(town: Town) -> None:
     issue = next(town.site.world.searchable())
     town.site.mutate("update_issue", issue=issue.id)
-    page = direct_read.issues(town.jira, [issue.id])
+    page = town.jira.by_ids([issue.id], FieldPolicy())
     town.site.mutate("rename_status", status=issue.fields["status"]["id"], name="Later")
     read_lists_again(town)
     with town.parts.store.bound_to(town.tenant_id) as session:
-        fields = field_map.load(session, town.integration())
+        fields = field_policy.load(session, town.integration())
         parsed = parse_page(entity("issue"), page.bodies, fields, None)
         write_page(session, parsed, read_at=page.sent_at)
     assert page.sent_at < clock.now()

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from app.ingest.backfill.page_size import ENOUGH, FIRST, PageSizer
-from app.jira import pages
+from app.sources import ISSUE_PAGE
 
 TENANT, PROJECT = uuid4(), "10000"
 USUAL, HEAVY = 33_000, 620_000
@@ -29,7 +29,7 @@ def read(page_sizer: PageSizer, octets: int, *, times: int = 1) -> list[int]:
 
 
 def test_usual_issues_come_in_full_pages_after_the_first() -> None:
-    assert read(PageSizer(), USUAL, times=4) == [FIRST, pages.FULL, pages.FULL, pages.FULL]
+    assert read(PageSizer(), USUAL, times=4) == [FIRST, ISSUE_PAGE, ISSUE_PAGE, ISSUE_PAGE]
 
 
 def test_large_issues_come_in_pages_that_are_small_enough() -> None:
@@ -46,17 +46,17 @@ def test_a_project_that_grows_heavy_is_noticed_with_the_first_page_and_forgotten
     page_sizer = PageSizer()
     read(page_sizer, USUAL, times=5)
     first, second, third, *_ = read(page_sizer, HEAVY, times=5)
-    assert (first, second < 15, third < 10) == (pages.FULL, True, True)
-    assert read(page_sizer, USUAL, times=12)[-1] == pages.FULL
+    assert (first, second < 15, third < 10) == (ISSUE_PAGE, True, True)
+    assert read(page_sizer, USUAL, times=12)[-1] == ISSUE_PAGE
 
 
 def test_one_strange_issue_changes_little() -> None:
     page_sizer = PageSizer()
     read(page_sizer, USUAL, times=5)
-    page_sizer.weigh(TENANT, PROJECT, issues=pages.FULL, octets=pages.FULL * USUAL + 2_000_000)
-    assert size(page_sizer) == pages.FULL
+    page_sizer.weigh(TENANT, PROJECT, issues=ISSUE_PAGE, octets=ISSUE_PAGE * USUAL + 2_000_000)
+    assert size(page_sizer) == ISSUE_PAGE
     page_sizer.weigh(TENANT, PROJECT, issues=0, octets=5000)
-    assert size(page_sizer) == pages.FULL
+    assert size(page_sizer) == ISSUE_PAGE
 
 
 def test_small_differences_do_not_change_the_size_within_a_walk() -> None:
@@ -77,7 +77,7 @@ def test_what_is_known_of_a_project_says_nothing_of_others() -> None:
     assert page_sizer.size_for(uuid4(), PROJECT, None) == FIRST
 
 
-@pytest.mark.parametrize(("size", "at_once"), [(None, 20), (pages.FULL, 20), (50, 20), (49, 3), (FIRST, 3)])
+@pytest.mark.parametrize(("size", "at_once"), [(None, 20), (ISSUE_PAGE, 20), (50, 20), (49, 3), (FIRST, 3)])
 def test_pages_of_large_issues_take_turns(size: int | None, at_once: int) -> None:
     page_sizer, inside, peak = PageSizer(), 0, 0
     gate = threading.Barrier(20)

@@ -10,7 +10,8 @@ import pytest
 from app.catalog.language import Paging, Walk
 from app.errors import JiraNonsense
 from app.jira.client import whole
-from app.jira.pages import Page, Place, fetch
+from app.sources import Page, Place
+from app.sources.cloud.pages import fetch
 
 if TYPE_CHECKING:
     from app.jira.client import Site

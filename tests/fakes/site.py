@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
+
 from requests.auth import AuthBase
 
 from app.jira.client import Connections, Site
 from tests.fakes.limiter import open_gate
-from tests.fakes.wire import Wire
+
+if TYPE_CHECKING:
+    from tests.fakes.wire import Wire
 
 URL = "http://127.0.0.1:8099"
 SITE_HOSTS = ("*.atlassian.net", "http://127.0.0.1:*")
@@ -20,13 +23,7 @@ class Unsigned(AuthBase):
         return request
 
 
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-def site(wire: Wire) -> Site:
+def site_over(wire: Wire) -> Site:
     connections = Connections("sei-connect-jira test", SITE_HOSTS)
     connections.to(URL).mount(URL, wire)
     return Site(URL, Unsigned(), connections, SITE_HOSTS, open_gate())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from app.catalog.language import Fields
+from app.catalog.field_policy import FieldPolicy
 from app.catalog.registry import entity
 from app.integrations.settings import IntegrationSettings
 from app.store.schema import CHUNKS
@@ -28,14 +28,14 @@ def is_known(session: Session) -> bool:
     return state == "done"
 
 
-def load(session: Session, integration: Integration) -> Fields:
+def load(session: Session, integration: Integration) -> FieldPolicy:
     """The field ids of the bound tenant, settings first."""
     settings = IntegrationSettings.model_validate(integration.settings)
     table = table_of(entity("field"))
     found = session.execute(select(table.c.id, table.c.name, table.c.schema_custom).order_by(table.c.id)).all()
     by_schema = {row.schema_custom: row.id for row in found if row.schema_custom}
     points = tuple(row.id for row in found if (row.name or "").lower() in _POINT_NAMES)
-    return Fields(
+    return FieldPolicy(
         story_points=(settings.story_point_field,) if settings.story_point_field else points,
         sprint=by_schema.get(_SPRINT),
         epic_link=settings.epic_field or by_schema.get(_EPIC_LINK),

@@ -1,0 +1,122 @@
+"""Typed answers of a source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.catalog.json_value import Json, find
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from msgspec import Raw
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """Abilities of one kind of Jira."""
+
+    webhooks: bool
+    failed_webhooks: bool
+    """A list of webhooks that the site couldn't deliver."""
+    worklog_feeds: bool
+    """Feeds of changed and deleted worklogs."""
+    counts: bool
+    """Counts issues by query without sending them."""
+    filter_matching: bool
+    """Matches issues against saved filters, many at a time."""
+    bulk_fetch: bool
+    """Whole issues by id, a hundred a request."""
+    metered_points: bool
+    """Requests cost points of an hourly quota."""
+    licence: bool
+    """States whether the app's licence is active."""
+    emails: bool
+    """May give e-mail addresses, where Atlassian has approved the app."""
+    time_zone: bool
+    """States the time zone of the credential's account."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """The account behind a credential."""
+
+    id: str
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Server:
+    """Version and kind of a site, as it states them."""
+
+    version: str | None
+    deployment: str | None
+
+
+@dataclass
+class IssueRead:
+    """Issues as they were at one moment, by their ids."""
+
+    sent_at: datetime
+    bodies: list[Json] = field(default_factory=list)
+    unsearchable: set[str] = field(default_factory=set)
+    """Ids that only a direct read answers: archived, or not indexed yet."""
+    gone: set[str] = field(default_factory=set)
+    """Ids that a direct read refuses: deleted, hidden, or in a project out of sight."""
+
+
+@dataclass(frozen=True)
+class IdPage:
+    """A page of issue ids with their last change (None where it wasn't asked for)."""
+
+    issues: Mapping[str, datetime | None]
+    token: str | None
+    """Token of the next page; None at the end."""
+    sent_at: datetime
+    site_time: datetime
+    """The site's clock; ours where the answer carries no date."""
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Board memberships among the issues and boards of one question."""
+
+    items: list[Json | Raw]
+    """One object a membership: `boardId`, `issueId`."""
+    board_ids: Sequence[str]
+    """Boards whose filter could be evaluated."""
+    issue_ids: Sequence[str]
+    sent_at: datetime
+
+
+@dataclass(frozen=True)
+class FeedPage:
+    """A page of a worklog feed: ids with the moment of their change, epoch milliseconds."""
+
+    worklogs: Mapping[str, int]
+    reached: int
+    """The feed has been read up to this moment, epoch milliseconds."""
+
+
+@dataclass(frozen=True)
+class FailedPage:
+    """A page of the list of webhooks that the site couldn't deliver."""
+
+    deliveries: Sequence[Json]
+    reached: int
+    """Moment of the newest failure read so far, epoch milliseconds."""
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Objects of one unpaged answer."""
+
+    items: Sequence[Json]
+    sent_at: datetime
+
+
+def is_archived(body: Json) -> bool:
+    """Whether an issue states that it is archived: no search finds it, a direct read does."""
+    return bool(find(body, "fields.archiveddate") or find(body, "fields.archived"))

@@ -1,0 +1,109 @@
+"""Whole issues by their ids, as they are now.
+
+Jira refuses a whole query for one id that isn't there or can't be seen (`A value with ID '…' does not exist`). A refusal
+is therefore no failure: the ids that its text quotes are left out and the rest is asked for again; where it quotes none,
+the ids are halved until the one is found. Ids that the search doesn't return are read directly, since a direct read
+knows no index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app import clock
+from app.catalog.json_value import Json, find
+from app.errors import JiraRejected
+from app.sources.answers import IssueRead
+from app.sources.cloud import jql
+from app.sources.cloud.pages import next_token
+from app.sources.cloud.paths import path_of
+from app.sources.outcomes import Broken, Gone, NotForUs, NotOffered, attempt, require
+from app.sources.paging import READ_BATCH, Page, Place, follow
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    from msgspec import Raw
+
+    from app.catalog.field_policy import FieldPolicy
+    from app.jira.client import Site
+    from app.sources.outcomes import Finding
+
+
+@dataclass
+class SearchedIssues:
+    """Objects of one search by ids, and the ids without an object."""
+
+    sent_at: datetime
+    bodies: list[Json] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+
+
+def read(site: Site, issue_ids: Sequence[str], policy: FieldPolicy, doubted: Collection[str]) -> IssueRead:
+    """Read issues, 50 a search; `doubted` and absent ones directly. Raises a JiraFailure."""
+    issue_read = IssueRead(clock.now())
+    absent = [issue_id for issue_id in issue_ids if issue_id in doubted]
+    searchable = [issue_id for issue_id in issue_ids if issue_id not in doubted]
+    for start in range(0, len(searchable), READ_BATCH):
+        searched = search(site, searchable[start : start + READ_BATCH], policy)
+        issue_read.bodies += searched.bodies
+        absent += searched.absent
+    for issue_id in absent:
+        outcome = _direct_read(site, issue_id, policy)
+        if isinstance(outcome, NotOffered | NotForUs | Gone | Broken):
+            issue_read.gone.add(issue_id)
+        else:
+            issue_read.bodies.append(outcome)
+            issue_read.unsearchable.add(issue_id)
+    return issue_read
+
+
+def _direct_read(site: Site, issue_id: str, policy: FieldPolicy) -> Json | Finding:
+    params = {"fields": ",".join(policy.requested()), "expand": "changelog"}
+    return attempt(lambda: site.get(path_of("issue/{id}", id=issue_id), params).body)
+
+
+def search(site: Site, issue_ids: Sequence[str], policy: FieldPolicy) -> SearchedIssues:
+    """At most 50 issues, their own latest writes in sight. Raises a JiraFailure."""
+    searched = SearchedIssues(clock.now())
+    if issue_ids:
+        searched.bodies = _bodies(site, list(issue_ids), policy)
+        present = {str(find(body, "id")) for body in searched.bodies}
+        searched.absent = [issue_id for issue_id in issue_ids if issue_id not in present]
+    return searched
+
+
+def _bodies(site: Site, issue_ids: list[str], policy: FieldPolicy) -> list[Json]:
+    try:
+        return _walk(site, issue_ids, policy)
+    except JiraRejected as refusal:
+        remaining_ids = [issue_id for issue_id in issue_ids if issue_id not in refusal.quoted]
+        if len(remaining_ids) < len(issue_ids):
+            return _bodies(site, remaining_ids, policy) if remaining_ids else []
+        if len(issue_ids) == 1:
+            return []
+        middle = len(issue_ids) // 2
+        return _bodies(site, issue_ids[:middle], policy) + _bodies(site, issue_ids[middle:], policy)
+
+
+def _walk(site: Site, issue_ids: list[str], policy: FieldPolicy) -> list[Json]:
+    query: dict[str, Json] = {
+        "jql": jql.among(issue_ids),
+        "fields": [*policy.requested()],
+        "expand": "changelog",
+        "maxResults": READ_BATCH,
+        "reconcileIssues": [int(issue_id) for issue_id in issue_ids],
+    }
+
+    def fetch(place: Place) -> Page:
+        answer = site.post(path_of("search/jql"), {**query, "nextPageToken": place.token} if place.token else query)
+        issues = find(answer.body, "issues")
+        items: list[Json | Raw] = [*issues] if isinstance(issues, list) else []
+        return Page(items, next_token(place, answer.body), None, answer.sent_at)
+
+    bodies: list[Json] = []
+    for outcome in follow(fetch):
+        bodies += require(outcome).items  # type: ignore[arg-type]  # parsed: only a GET of a page leaves octets
+    return bodies

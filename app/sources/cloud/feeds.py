@@ -1,0 +1,117 @@
+"""Feeds of Jira Cloud: changed and deleted worklogs, failed webhooks, deletions in the audit log."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from app import clock
+from app.catalog.json_value import Json, find
+from app.errors import JiraNonsense
+from app.sources.answers import FailedPage, FeedPage, Objects
+from app.sources.cloud.paths import path_of
+from app.sources.outcomes import attempt
+from app.sources.paging import Page, Place, follow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from app.jira.client import Site
+    from app.sources.outcomes import Finding
+    from app.sources.source import WorklogFeed
+
+_OMITTED = timedelta(minutes=1)
+"""The newest part of a worklog feed, which Jira leaves out."""
+_FAILED_PAGE = 100
+_AUDIT_PAGE = 1000
+
+
+def worklog_changes(site: Site, feed: WorklogFeed, since: int) -> Iterator[FeedPage | Finding]:
+    """Pages of a feed, from a moment on; an error where time tracking is off. Raises a JiraFailure."""
+    path = path_of(f"worklog/{feed}")
+
+    def fetch(place: Place) -> Page | Finding:
+        return attempt(lambda: _feed_page(site, path, int(place.token or since)))
+
+    for outcome in follow(fetch, Place(token=str(since))):
+        yield _feed_of(outcome) if isinstance(outcome, Page) else outcome
+
+
+def _feed_page(site: Site, path: str, since: int) -> Page:
+    answer = site.get(path, {"since": since})
+    values = find(answer.body, "values")
+    if not isinstance(values, list):
+        raise JiraNonsense(f"{path} has no values.")
+    if find(answer.body, "lastPage") is not False:
+        return Page([*values], None, None, answer.sent_at, site_time=answer.site_time)
+    until = find(answer.body, "until")
+    if not isinstance(until, int) or until <= since:
+        raise JiraNonsense(f"{path} does not move on.")
+    return Page([*values], Place(token=str(until)), None, answer.sent_at, site_time=answer.site_time)
+
+
+def _feed_of(page: Page) -> FeedPage:
+    worklogs = {str(find(value, "worklogId")): _moment(value) for value in page.items}  # type: ignore[arg-type]  # parsed
+    if page.next is not None and page.next.token is not None:
+        return FeedPage(worklogs, int(page.next.token))
+    return FeedPage(worklogs, int(((page.site_time or page.sent_at) - _OMITTED).timestamp() * 1000))
+
+
+def _moment(value: Json) -> int:
+    moment = find(value, "updatedTime")
+    return moment if isinstance(moment, int) else 0
+
+
+def worklogs(site: Site, worklog_ids: Sequence[str]) -> Objects:
+    """Worklogs by id; deleted ones are left out. Raises a JiraFailure."""
+    if not worklog_ids:
+        return Objects([], clock.now())
+    answer = site.post(path_of("worklog/list"), {"ids": [int(worklog_id) for worklog_id in worklog_ids]})
+    return Objects(answer.body if isinstance(answer.body, list) else [], answer.sent_at)
+
+
+def failed_webhooks(site: Site, after: int) -> Iterator[FailedPage | Finding]:
+    """Pages of the list of failed webhooks, which Jira keeps for 72 hours. Raises a JiraFailure.
+
+    Failures of one moment are never split between pages, so the newest moment is a safe place to resume from.
+    """
+
+    def fetch(place: Place) -> Page | Finding:
+        return attempt(lambda: _failed_page(site, int(place.token or after)))
+
+    reached = after
+    for outcome in follow(fetch, Place(token=str(after))):
+        if not isinstance(outcome, Page):
+            yield outcome
+            return
+        reached = max([reached, *_failure_times(outcome)])
+        yield FailedPage(outcome.items, reached)  # type: ignore[arg-type]  # parsed
+
+
+def _failed_page(site: Site, after: int) -> Page:
+    answer = site.get(path_of("webhook/failed"), {"after": after, "maxResults": _FAILED_PAGE})
+    values = find(answer.body, "values")
+    page = Page([*values] if isinstance(values, list) else [], None, None, answer.sent_at)
+    reached = max(_failure_times(page), default=after)
+    has_more = bool(find(answer.body, "next")) and reached > after
+    return Page(page.items, Place(token=str(reached)) if has_more else None, None, answer.sent_at)
+
+
+def _failure_times(page: Page) -> list[int]:
+    moments = (find(value, "failureTime") for value in page.items)  # type: ignore[arg-type]  # parsed
+    return [moment for moment in moments if isinstance(moment, int)]
+
+
+def deleted_keys(site: Site) -> set[str] | Finding:
+    """Keys of issues that the audit log calls deleted, where the app may read it."""
+
+    def ask() -> set[str]:
+        body = site.get(path_of("auditing/record"), {"filter": "ISSUE_DELETE", "limit": _AUDIT_PAGE}).body
+        records = find(body, "records")
+        return {
+            str(find(record, "objectItem.name"))
+            for record in (records if isinstance(records, list) else [])
+            if find(record, "objectItem.typeName") == "ISSUE_DELETE"
+        }
+
+    return attempt(ask)

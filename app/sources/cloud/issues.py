@@ -1,0 +1,101 @@
+"""Issues of Jira Cloud by search: whole pages, ids, counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.catalog.extract import to_moment
+from app.catalog.json_value import Json, find
+from app.catalog.registry import entity
+from app.errors import JiraRejected
+from app.jira.client import whole
+from app.sources.answers import IdPage
+from app.sources.cloud import jql
+from app.sources.cloud.pages import fetch
+from app.sources.cloud.paths import path_of
+from app.sources.outcomes import attempt, require
+from app.sources.paging import Page, Place, follow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from app.catalog.language import Walk
+    from app.jira.client import Site
+    from app.sources.outcomes import Finding
+    from app.sources.scope import Scope
+
+_ID_PAGE = 5000
+"""Ids that Jira sends in one page where nothing else is asked for; with fields it sends as many as it likes."""
+
+
+def issue_walk() -> Walk:
+    """The catalogue's walk of issues."""
+    walk = entity("issue").walk
+    if walk is None:
+        raise LookupError("issues have no walk")
+    return walk
+
+
+def whole_issues(scope: Scope) -> dict[str, str | int | Sequence[str | int]]:
+    """Parameters that ask for the fields of the policy and for the newest histories."""
+    return {"fields": ",".join(scope.policy.requested()), "expand": "changelog"}
+
+
+def page(site: Site, scope: Scope, place: Place, size: int) -> Page | Finding:
+    """A page of whole issues, oldest first."""
+    params = {"jql": f"{jql.in_scope(scope)} {jql.BY_CREATION}", **whole_issues(scope)}
+    walk = issue_walk()
+    return attempt(lambda: fetch(site, walk, place, path=path_of(walk.path), params=params, size=size))
+
+
+def count(site: Site, scope: Scope) -> int | None:
+    """Jira's own count of a scope; None where it refuses the query."""
+    try:
+        answer = site.post(path_of("search/approximate-count"), {"jql": jql.in_scope(scope)})
+    except JiraRejected:
+        return None
+    total = find(answer.body, "count")
+    return total if isinstance(total, int) else None
+
+
+def first_created(site: Site, scope: Scope) -> int:
+    """Creation of the oldest issue of a scope, epoch milliseconds; 0 where there is none."""
+    query: dict[str, str | int] = {
+        "jql": f"{jql.in_scope(scope)} ORDER BY created ASC",
+        "fields": "created",
+        "maxResults": 1,
+    }
+    issues = find(site.get(path_of("search/jql"), query).body, "issues")
+    created = find(issues[0], "fields.created") if isinstance(issues, list) and issues else None
+    return int(to_moment(created).timestamp() * 1000) if created else 0
+
+
+def ids(site: Site, query: str, *, fields: str, token: str | None = None) -> Iterator[IdPage]:
+    """Every page of a search for ids, from a token on. Raises a JiraFailure, TokenExpired among them."""
+    walk = issue_walk()
+    params = {"jql": query, "fields": fields}
+
+    def fetch_ids(place: Place) -> Page:
+        return fetch(site, walk, place, path=path_of(walk.path), params=params, size=_ID_PAGE)
+
+    for outcome in follow(fetch_ids, Place(token=token)):
+        yield _id_page(require(outcome))
+
+
+def _id_page(id_page: Page) -> IdPage:
+    bodies = [whole(item) for item in id_page.items]
+    return IdPage(
+        issues={str(find(body, "id")): _updated(body) for body in bodies},
+        token=id_page.next.token if id_page.next else None,
+        sent_at=id_page.sent_at,
+        site_time=id_page.site_time or id_page.sent_at,
+    )
+
+
+def _updated(issue: Json) -> datetime | None:
+    value = find(issue, "fields.updated")
+    try:
+        return to_moment(value) if value else None
+    except ValueError:
+        return None

@@ -1,0 +1,76 @@
+"""One page of a list, whatever way the endpoint pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.catalog.json_value import Json, find
+from app.catalog.language import Paging, Walk
+from app.errors import JiraNonsense
+from app.sources.paging import Page, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from app.jira.client import Site
+
+
+def fetch(
+    site: Site,
+    walk: Walk,
+    place: Place,
+    *,
+    path: str,
+    params: Mapping[str, str | int | Sequence[str | int]] | None = None,
+    size: int | None = None,
+) -> Page:
+    """Fetch the page at a place. `params` come on top of the walk's; `size` replaces its page size. Raises a JiraFailure."""
+    query: dict[str, str | int | Sequence[str | int]] = {**walk.params, **(params or {})}
+    if walk.paging is not Paging.WHOLE:
+        query["maxResults"] = size or walk.page_size
+    if walk.paging is Paging.OFFSET:
+        query["startAt"] = place.offset
+    elif place.token:
+        query["nextPageToken"] = place.token
+    answer = site.get(path, query, is_page=bool(walk.items))
+    items = find(answer.body, walk.items)
+    if walk.paging is Paging.WHOLE and not walk.items and isinstance(items, dict):
+        items = [items]
+    if not isinstance(items, list):
+        raise JiraNonsense(f"{path} has no list at {walk.items or 'its top'!r}.")
+    total = find(answer.body, "total")
+    return Page(
+        items=[*items],
+        next=_next(walk.paging, place, answer.body, len(items)),
+        total=total if isinstance(total, int) else len(items) if walk.paging is Paging.WHOLE else None,
+        sent_at=answer.sent_at,
+        size=answer.size,
+        site_time=answer.site_time,
+    )
+
+
+def _next(paging: Paging, place: Place, body: Json, length: int) -> Place | None:
+    if paging is Paging.WHOLE:
+        return None
+    return next_token(place, body) if paging is Paging.TOKEN else _next_offset(place, body, length)
+
+
+def next_token(place: Place, body: Json) -> Place | None:
+    """The place after a page with tokens; None at the end. Raises JiraNonsense for a token that isn't new."""
+    token = find(body, "nextPageToken")
+    if find(body, "isLast") is True or not token:
+        return None
+    if not isinstance(token, str) or token == place.token:
+        raise JiraNonsense("Jira repeated a page token.")
+    return Place(token=token)
+
+
+def _next_offset(place: Place, body: Json, length: int) -> Place | None:
+    """`isLast` where Jira sends it, else `total`; the offset moves by the page's length, since Jira caps pages as it likes."""
+    total, is_last = find(body, "total"), find(body, "isLast")
+    offset = place.offset + length
+    if length == 0 or is_last is True:
+        return None
+    if is_last is None and isinstance(total, int) and offset >= total:
+        return None
+    return Place(offset=offset)

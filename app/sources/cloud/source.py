@@ -1,0 +1,150 @@
+"""Jira Cloud as a source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.catalog.json_value import Json, find
+from app.errors import JiraGone
+from app.sources.answers import Account, Capabilities, Server
+from app.sources.cloud import by_ids, feeds, issues, jql, lists
+from app.sources.cloud.paths import licence_path, path_of
+from app.sources.outcomes import Broken, attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from app.catalog.field_policy import FieldPolicy
+    from app.catalog.language import Entity
+    from app.errors import JiraFailure
+    from app.jira.client import Site
+    from app.sources.answers import FailedPage, FeedPage, IdPage, IssueRead, Matches, Objects
+    from app.sources.outcomes import Finding
+    from app.sources.paging import Page, Place
+    from app.sources.scope import Scope
+    from app.sources.source import WorklogFeed
+
+CAPABILITIES = Capabilities(
+    webhooks=True,
+    failed_webhooks=True,
+    worklog_feeds=True,
+    counts=True,
+    filter_matching=True,
+    bulk_fetch=False,
+    metered_points=True,
+    licence=True,
+    emails=True,
+    time_zone=True,
+)
+
+
+@dataclass(frozen=True)
+class CloudSource:
+    """A site of Jira Cloud, read by REST v3 and the Agile API (`app.sources.source` has the verbs)."""
+
+    site: Site
+    capabilities: Capabilities = CAPABILITIES
+
+    @property
+    def address(self) -> str:
+        """The site's base URL."""
+        return self.site.base_url
+
+    def whoami(self) -> Account:
+        """`GET myself`."""
+        body = self.site.get(path_of("myself")).body
+        name = find(body, "displayName")
+        return Account(str(find(body, "accountId")), str(name) if name else None)
+
+    def server(self) -> Server:
+        """`GET serverInfo`."""
+        body = self.site.get(path_of("serverInfo")).body
+        version, deployment = find(body, "version"), find(body, "deploymentType")
+        return Server(str(version) if version else None, str(deployment) if deployment else None)
+
+    def diagnose(self, failure: JiraFailure) -> Broken:
+        """Attribute a failure to the object once `serverInfo` answers. Raises the JiraFailure of an outage."""
+        self.server()
+        return Broken(failure)
+
+    def email_of(self, account_id: str) -> Json | Finding:
+        """`GET user/email`."""
+        return attempt(lambda: find(self.site.get(path_of("user/email"), {"accountId": account_id}).body, "email"))
+
+    def project_count(self) -> int | None:
+        """`total` of `GET project/search`."""
+        total = find(self.site.get(path_of("project/search"), {"maxResults": 1}).body, "total")
+        return total if isinstance(total, int) else None
+
+    def has_lapsed(self, app_key: str) -> bool:
+        """Whether the app's record states an inactive licence; free apps have no record of one."""
+        try:
+            body = self.site.get(licence_path(app_key)).body
+        except JiraGone:
+            return False
+        return find(body, "license.active") is False
+
+    def count(self, scope: Scope) -> int | None:
+        """`POST search/approximate-count`."""
+        return issues.count(self.site, scope)
+
+    def first_created(self, scope: Scope) -> int:
+        """Oldest issue of a scope by search."""
+        return issues.first_created(self.site, scope)
+
+    def issues(self, scope: Scope, place: Place, size: int) -> Page | Finding:
+        """`GET search/jql` with the policy's fields."""
+        return issues.page(self.site, scope, place, size)
+
+    def by_ids(self, issue_ids: Sequence[str], policy: FieldPolicy, *, doubted: Collection[str] = ()) -> IssueRead:
+        """`POST search/jql` with `reconcileIssues`, then `GET issue/{id}` for absent ones."""
+        return by_ids.read(self.site, issue_ids, policy, doubted)
+
+    def changed_since(self, moment: int, token: str | None = None) -> Iterator[IdPage]:
+        """`GET search/jql` for id and `updated`."""
+        return issues.ids(self.site, jql.since(moment), fields="updated", token=token)
+
+    def ids(self, scope: Scope) -> Iterator[IdPage]:
+        """`GET search/jql` for ids."""
+        return issues.ids(self.site, f"{jql.in_scope(scope)} {jql.BY_CREATION}", fields="id")
+
+    def children(self, entity: Entity, issue_id: str, place: Place) -> Page | Finding:
+        """The walk that the entity declares, for one issue."""
+        return lists.page(self.site, entity, issue_id, place)
+
+    def listing(self, entity: Entity, scope_id: str, place: Place) -> Page | Finding:
+        """The walk that the entity declares, for the site, a project or a board."""
+        return lists.page(self.site, entity, scope_id, place)
+
+    def one(self, entity: Entity, object_id: str) -> Json | Finding:
+        """The entity's address of a single object."""
+        return lists.one(self.site, entity, object_id)
+
+    def memberships(self, filters: Mapping[str, str], issue_ids: Sequence[str]) -> Matches | Finding:
+        """`POST jql/match` with `filter = …` of each board."""
+        return lists.memberships(self.site, filters, issue_ids)
+
+    def visible_projects(self, project_ids: Sequence[str]) -> set[str]:
+        """`GET project/search` by ids, in every status."""
+        return lists.visible_projects(self.site, project_ids)
+
+    def link_types(self) -> Objects | Finding:
+        """`GET issueLinkType`."""
+        return lists.link_types(self.site)
+
+    def worklog_changes(self, feed: WorklogFeed, since: int) -> Iterator[FeedPage | Finding]:
+        """`GET worklog/updated` or `worklog/deleted`."""
+        return feeds.worklog_changes(self.site, feed, since)
+
+    def worklogs(self, worklog_ids: Sequence[str]) -> Objects:
+        """`POST worklog/list`."""
+        return feeds.worklogs(self.site, worklog_ids)
+
+    def failed_webhooks(self, after: int) -> Iterator[FailedPage | Finding]:
+        """`GET webhook/failed`."""
+        return feeds.failed_webhooks(self.site, after)
+
+    def deleted_keys(self) -> set[str] | Finding:
+        """`GET auditing/record`."""
+        return feeds.deleted_keys(self.site)

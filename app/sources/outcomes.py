@@ -1,0 +1,85 @@
+"""Outcomes of a question to a site, decided in the source and nowhere else.
+
+A verb of a source returns rows, or a finding about the one part that was asked for:
+
+    rows          the value itself
+    NotOffered    the endpoint or the feature doesn't exist on this site
+    NotForUs      this object or scope refuses the credential, which is good elsewhere
+    Gone          the object isn't there any more, or isn't visible
+    Broken        this one object fails while the site is well
+
+The other two outcomes end the work at the site and are therefore raised (`app.errors`):
+
+    down          JiraDown, JiraBusy: the site fails, or asks for a pause
+    unauthorised  JiraRefused with `is_credential`: the site doesn't know the credential
+
+An unreadable answer is raised as JiraNonsense, since another try may mend it; `Source.diagnose` turns one that stays into
+Broken. Findings are part of the return type: mypy rejects a caller that forgets one (`exhaustive-match`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from app.errors import JiraGone, JiraRefused, JiraRejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.errors import JiraFailure
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class NotOffered:
+    """The endpoint or the feature doesn't exist on this site: no Jira Software, time tracking off."""
+
+    failure: JiraFailure
+
+
+@dataclass(frozen=True)
+class NotForUs:
+    """The object or scope refuses the credential, which is good elsewhere."""
+
+    failure: JiraFailure
+
+
+@dataclass(frozen=True)
+class Gone:
+    """404 or 410: the object was deleted, or isn't visible to the credential."""
+
+    failure: JiraFailure
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The object fails while the site answers other questions."""
+
+    failure: JiraFailure
+
+
+Finding: TypeAlias = NotOffered | NotForUs | Gone | Broken
+"""An outcome without rows, about one part of a site."""
+
+
+def attempt(ask: Callable[[], T]) -> T | NotOffered | NotForUs | Gone:
+    """Ask, and turn the refusal of a part into a finding. Raises JiraFailure where the site or the credential fails."""
+    try:
+        return ask()
+    except JiraGone as failure:
+        return Gone(failure)
+    except JiraRejected as failure:
+        return NotOffered(failure)
+    except JiraRefused as failure:
+        if failure.is_credential:
+            raise
+        return NotForUs(failure)
+
+
+def require(outcome: T | NotOffered | NotForUs | Gone | Broken) -> T:
+    """The rows of an outcome. Raises the JiraFailure behind a finding, where the caller's work can't go on without them."""
+    if isinstance(outcome, NotOffered | NotForUs | Gone | Broken):
+        raise outcome.failure
+    return outcome

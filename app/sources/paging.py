@@ -1,0 +1,110 @@
+"""The page loop and its guards, for every list of every source.
+
+Jira's token walks have ended early, repeated a token and sent runs of empty pages. The loop fetches a page, checks it
+and yields it; completeness against the site's own count is the caller's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from app.errors import WalkAstray
+from app.sources.outcomes import Broken, Gone, NotForUs, NotOffered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from msgspec import Raw
+
+    from app.catalog.json_value import Json
+
+_EMPTY_LIMIT = 3
+"""Consecutive empty pages that still pass."""
+_PAGE_LIMIT = 20_000
+"""Pages of one list: a hundred million issue ids."""
+ISSUE_PAGE = 100
+"""Whole issues that Jira Cloud sends in one page at most, however many are asked for."""
+READ_BATCH = 50
+"""Issues of one read by ids: Jira reads back its own writes for at most 50 named ones."""
+SURPLUS = 1000
+"""Objects beyond twice the expected count that still pass: a site grows while it is walked."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Position in a list: a token or an offset."""
+
+    token: str | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page and the place of the next one; `next` is None at the end."""
+
+    items: list[Json | Raw]
+    """Octets or parsed objects (`app.jira.client.whole` reads either)."""
+    next: Place | None
+    total: int | None
+    """The list's length as the site states it; None where it doesn't."""
+    sent_at: datetime
+    size: int = field(default=0, kw_only=True)
+    """Octets of the answer."""
+    site_time: datetime | None = field(default=None, kw_only=True)
+    """The site's clock, to the second; None where the answer carries no date."""
+
+    def drained(self) -> Iterator[Json | Raw]:
+        """The items; each is released when the next one is taken, so that a page isn't held twice."""
+        for position, item in enumerate(self.items):
+            self.items[position] = None
+            yield item
+
+
+PageOutcome: TypeAlias = Page | NotOffered | NotForUs | Gone | Broken
+
+
+@dataclass
+class WalkGuard:
+    """Detects a walk in circles, a run of empty pages, and a walk without an end."""
+
+    expected: int | None = None
+    """The site's own count; None where it has none."""
+    seen: int = 0
+    pages: int = 0
+    empty_pages: int = 0
+    tokens: set[str] = field(default_factory=set)
+
+    def check(self, page: Page) -> None:
+        """Count a page. Raises WalkAstray."""
+        self.pages += 1
+        self.seen += len(page.items)
+        self.empty_pages = 0 if page.items else self.empty_pages + 1
+        token = page.next.token if page.next else None
+        if token is not None and token in self.tokens:
+            raise WalkAstray("Jira repeated a page token.")
+        if token is not None:
+            self.tokens.add(token)
+        if page.next is not None and self.empty_pages > _EMPTY_LIMIT:
+            raise WalkAstray("Jira keeps sending empty pages.")
+        if self.expected is not None and self.seen > 2 * self.expected + SURPLUS:
+            raise WalkAstray("Jira sends more than twice what it counted.")
+        if page.next is not None and self.pages >= _PAGE_LIMIT:
+            raise WalkAstray("Jira does not end the list.")
+
+
+def follow(
+    fetch: Callable[[Place], PageOutcome], start: Place | None = None, guard: WalkGuard | None = None
+) -> Iterator[PageOutcome]:
+    """Every page from a place on. A finding is yielded as the last element. Raises JiraFailure, WalkAstray among them."""
+    guard = guard or WalkGuard()
+    place: Place | None = start or Place()
+    while place is not None:
+        page = fetch(place)
+        if not isinstance(page, Page):
+            yield page
+            return
+        guard.check(page)
+        yield page
+        place = page.next

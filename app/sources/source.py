@@ -1,0 +1,119 @@
+"""The verbs of a source: one Jira, as ingest sees it.
+
+A source knows REST paths, API versions, paging styles, field lists and the abilities of its kind of Jira. It knows no
+tenant and no database. Every verb may raise JiraBusy, JiraDown, JiraNonsense and JiraRefused with `is_credential`
+(`app.sources.outcomes` says why); refusals of a part are returned as findings.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from app.catalog.field_policy import FieldPolicy
+    from app.catalog.json_value import Json
+    from app.catalog.language import Entity
+    from app.errors import JiraFailure
+    from app.sources.answers import (
+        Account,
+        Capabilities,
+        FailedPage,
+        FeedPage,
+        IdPage,
+        IssueRead,
+        Matches,
+        Objects,
+        Server,
+    )
+    from app.sources.outcomes import Broken, Finding
+    from app.sources.paging import Page, Place
+    from app.sources.scope import Scope
+
+WorklogFeed: TypeAlias = Literal["updated", "deleted"]
+
+
+class Source(Protocol):
+    """One site, read with one credential."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The abilities of this kind of Jira."""
+
+    @property
+    def address(self) -> str:
+        """The site's base URL, for people."""
+
+    def whoami(self) -> Account:
+        """The account behind the credential: answered wherever the site and the credential are good."""
+
+    def server(self) -> Server:
+        """Version and kind of the site: the cheapest question there is."""
+
+    def diagnose(self, failure: JiraFailure) -> Broken:
+        """Attribute a repeated failure to the object, after the site has answered a small question.
+
+        Raises JiraFailure where the site doesn't answer that one either: then it is an outage.
+        """
+
+    def email_of(self, account_id: str) -> Json | Finding:
+        """The e-mail address of an account, where the app may read addresses."""
+
+    def project_count(self) -> int | None:
+        """How many projects are in sight; None where the site doesn't say."""
+
+    def has_lapsed(self, app_key: str) -> bool:
+        """Whether the licence of the app has lapsed; a free app has none to lapse."""
+
+    def count(self, scope: Scope) -> int | None:
+        """The site's own count of a scope's issues; None where it has none."""
+
+    def first_created(self, scope: Scope) -> int:
+        """Creation of the oldest issue of a scope, epoch milliseconds; 0 where there is none."""
+
+    def issues(self, scope: Scope, place: Place, size: int) -> Page | Finding:
+        """A page of whole issues, oldest first, with their inline lists."""
+
+    def by_ids(self, issue_ids: Sequence[str], policy: FieldPolicy, *, doubted: Collection[str] = ()) -> IssueRead:
+        """Whole issues by id, read-your-writes where the site can.
+
+        `doubted` issues are reported deleted by somebody: they are read directly, since a search that names them may be
+        refused as a whole.
+        """
+
+    def changed_since(self, moment: int, token: str | None = None) -> Iterator[IdPage]:
+        """Ids and `updated` of everything that changed from a moment on, epoch milliseconds, oldest first."""
+
+    def ids(self, scope: Scope) -> Iterator[IdPage]:
+        """Ids of a scope's issues, oldest first."""
+
+    def children(self, entity: Entity, issue_id: str, place: Place) -> Page | Finding:
+        """A page of the histories, comments, worklogs or remote links of one issue."""
+
+    def listing(self, entity: Entity, scope_id: str, place: Place) -> Page | Finding:
+        """A page of any other list: of the site (empty scope), a project or a board."""
+
+    def one(self, entity: Entity, object_id: str) -> Json | Finding:
+        """One object of an entity other than issues."""
+
+    def memberships(self, filters: Mapping[str, str], issue_ids: Sequence[str]) -> Matches | Finding:
+        """Which boards (filter ids by board id) hold which of the issues."""
+
+    def visible_projects(self, project_ids: Sequence[str]) -> set[str]:
+        """The projects in sight, archived and trashed ones included."""
+
+    def link_types(self) -> Objects | Finding:
+        """All issue link types."""
+
+    def worklog_changes(self, feed: WorklogFeed, since: int) -> Iterator[FeedPage | Finding]:
+        """Worklogs that changed, or were deleted, from a moment on, epoch milliseconds."""
+
+    def worklogs(self, worklog_ids: Sequence[str]) -> Objects:
+        """Worklogs by id; deleted ones are left out."""
+
+    def failed_webhooks(self, after: int) -> Iterator[FailedPage | Finding]:
+        """Webhooks that the site couldn't deliver, from a moment on, epoch milliseconds."""
+
+    def deleted_keys(self) -> set[str] | Finding:
+        """Keys of issues that the site's audit log calls deleted."""

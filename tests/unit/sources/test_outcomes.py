@@ -1,0 +1,69 @@
+"""Outcomes: a refusal of a part is a finding, a failure of the site or the credential is raised."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from app.errors import JiraBusy, JiraDown, JiraFailure, JiraGone, JiraNonsense, JiraRefused, JiraRejected, TokenExpired
+from app.sources import Broken, Gone, NotForUs, NotOffered, require
+from app.sources.cloud.source import CloudSource
+from app.sources.outcomes import attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.jira.client import Site
+    from tests.fakes.wire import Wire
+
+
+def failing(failure: JiraFailure) -> Callable[[], NoReturn]:
+    def ask() -> NoReturn:
+        raise failure
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [(JiraGone("404"), Gone), (JiraRejected("400"), NotOffered), (JiraRefused("403"), NotForUs)],
+)
+def test_a_refusal_of_a_part_is_a_finding_with_its_failure(failure: JiraFailure, kind: type) -> None:
+    finding = attempt(failing(failure))
+    assert isinstance(finding, kind)
+    assert finding.failure is failure
+    with pytest.raises(type(failure)):
+        require(finding)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        JiraDown("503"),
+        JiraBusy("429", datetime(2026, 11, 30, tzinfo=UTC)),
+        JiraNonsense("HTML"),
+        TokenExpired("old"),
+        JiraRefused("401", is_credential=True),
+    ],
+)
+def test_a_failure_of_the_site_or_the_credential_is_raised(failure: JiraFailure) -> None:
+    with pytest.raises(type(failure)):
+        attempt(failing(failure))
+
+
+def test_rows_come_as_they_are() -> None:
+    assert require(attempt(lambda: 7)) == 7
+
+
+def test_a_lasting_failure_is_the_objects_where_the_site_answers(site: Site, wire: Wire) -> None:
+    wire.answers({"deploymentType": "Cloud"})
+    failure = JiraDown("500")
+    assert CloudSource(site).diagnose(failure) == Broken(failure)
+
+
+def test_a_lasting_failure_is_an_outage_where_the_site_answers_nothing(site: Site, wire: Wire) -> None:
+    wire.answers(status=503)
+    with pytest.raises(JiraDown):
+        CloudSource(site).diagnose(JiraNonsense("cut"))
