@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 LARGEST = 1000
-"""Issues of a chunk before it is halved: ten pages, so that a site of any size keeps all threads busy."""
+"""Issues of a chunk before it is halved: ten pages keep all threads busy on a site of any size."""
 _SHORT_WALK_LIMIT = 3
 """Repetitions of a walk that falls short without getting further."""
 _MINUTE_MS = 60_000
@@ -219,21 +219,11 @@ class Walker:
             write_page(session, together, read_at=min(last_page.page.sent_at for last_page in last_pages))
             ends = [(walk.chunk, len(page.items), walk.guard.expected) for walk, _, page in last_pages]
             checkpoints.finish_all(session, [(*end, _shortfall(end[0], end[2])) for end in ends])
-            self._mark_ingested(session)
-
-    def _mark_ingested(self, session: Session) -> None:
-        if not ledger.mark_ingested(session):
-            raise LeaseLost("the integration was paused, disconnected or deleted meanwhile")
+            _mark_ingested(session)
 
     def _log(self, chunk: Chunk, page: Page, changed_rows: int) -> None:
-        log.info(
-            "page",
-            tenant_id=str(self.tenant_id),
-            entity=chunk.entity,
-            scope=chunk.scope_id,
-            items=len(page.items),
-            changed=changed_rows,
-        )
+        where = {"tenant_id": str(self.tenant_id), "entity": chunk.entity, "scope": chunk.scope_id}
+        log.info("page", **where, items=len(page.items), changed=changed_rows)
 
     def _commit(self, chunk_walk: ChunkWalk, parsed: ParsedPage, page: Page) -> None:
         chunk, page_length, expected = chunk_walk.chunk, len(page.items), chunk_walk.guard.expected
@@ -253,7 +243,7 @@ class Walker:
                 if chunk.entity == "issue":
                     follow_ups = plan.for_stored(chunk.scope_id, chunk.lower, chunk.upper)
                     checkpoints.plan(session, follow_ups, again=True)
-            self._mark_ingested(session)
+            _mark_ingested(session)
         chunk_walk.chunk = next_chunk
         if result.planned or page.next is None:
             self.threads.notify()
@@ -287,6 +277,11 @@ class Walker:
             checkpoints.split(session, chunk, middle)
         self.threads.notify()
         return True
+
+
+def _mark_ingested(session: Session) -> None:
+    if not ledger.mark_ingested(session):
+        raise LeaseLost("the integration was paused, disconnected or deleted meanwhile")
 
 
 def _complete_list(parsed: ParsedPage, chunk_walk: ChunkWalk) -> dict[Entity, list[str]]:

@@ -12,8 +12,7 @@ from sqlalchemy import func, select, update
 
 from app import clock, ids
 from app.errors import JiraBusy
-from app.ingest.live import Drain
-from app.ingest.live import drain as draining
+from app.ingest.live import Drain, batch
 from app.ingest.planning import inbox
 from app.ingest.planning.events import IGNORED
 from app.ingest.writing import absences
@@ -98,14 +97,14 @@ def test_what_cannot_be_applied_is_tried_alone_and_given_up_in_the_end(
     parts: Runtime, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One delivery makes its batch fail whatever we do; the others of the batch are stored."""
-    real = draining.write_page
+    real = batch.write_page
 
     def stumble(session: Any, parsed: Any, *, read_at: Any) -> Any:
         if any(row.id == "100003" for row in parsed.rows):
             raise ZeroDivisionError
         return real(session, parsed, read_at=read_at)
 
-    monkeypatch.setattr(draining, "write_page", stumble)
+    monkeypatch.setattr(batch, "write_page", stumble)
     deliver(parts, tenant_id, *range(100_000, 100_010))
     site = FakeSite(20)
     for _ in range(40):
