@@ -14,6 +14,7 @@ from app.catalog.field_policy import FieldPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import timedelta
 
     from app.catalog.json_value import Json
 
@@ -64,6 +65,17 @@ class Paging(StrEnum):
     """Stored issues held against filters (`ingest.boards`)."""
 
 
+class Upkeep(StrEnum):
+    """Mechanism that keeps an entity's rows current where no list of its own is read again."""
+
+    POLL = "poll"
+    """The poll finds changed objects."""
+    PARENT = "parent"
+    """The rows come with each read of the object that carries them."""
+    FEED = "feed"
+    """Jira's own feed reports changed and deleted objects."""
+
+
 @dataclass(slots=True)
 class Item:
     """One object of Jira's during extraction."""
@@ -100,6 +112,8 @@ class Walk:
     page_size: int = 100
     params: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     """Query parameters; a tuple repeats its parameter, once for each value."""
+    scope_column: str | None = None
+    """The column that ties a row to the project or board whose list holds it."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +159,8 @@ class Entity:
     """Singular, as in the change feed."""
     columns: tuple[Column, ...]
     example: Example
+    refresh: timedelta | Upkeep
+    """The greatest age of its lists, or the mechanism that keeps its rows current."""
     id: Callable[[Item], Json] = lambda item: item.body.get("id")
     walk: Walk | None = None
     one: Walk | None = None
@@ -159,5 +175,21 @@ class Entity:
     """Copies of its columns on other entities."""
     belongs_to: str | None = None
     """The target of `issue_id` and the like; its tombstone takes these rows along."""
+    priority: int | None = None
+    """Rank of its walks in a plan, lower first; None: by the object that the walk is repeated for."""
+    named_at: tuple[str, ...] = ()
+    """Paths of its id in a webhook's body, best first: a webhook has the one object read again."""
+    listed_at: tuple[str, ...] | None = None
+    """Paths of a project's or board's id in a webhook's body, whose list is read again; empty: the site's list."""
+    orphan_at: str | None = None
+    """Path of its id in a webhook's body that may arrive without its issue: the stored row knows the issue."""
+    issue_columns: tuple[str, ...] = ()
+    """Columns of the issue with ids of its rows: Jira removes a deleted object from issues without an event."""
+    goes_with: tuple[tuple[str, str], ...] = ()
+    """Entities, besides `belongs_to`, whose tombstone takes along the rows that hold its id in a column."""
+    matched_by: str | None = None
+    """The entity whose change has the walk over stored issues repeated."""
+    is_whole_by_count: bool = False
+    """A list with as many rows as the issue's total is whole: its rows don't change, or a feed reports their edits."""
     total_column: str | None = None
     """The issue's column with Jira's own total of its rows of this entity, the target of completeness."""

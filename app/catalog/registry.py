@@ -9,11 +9,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from app.catalog import entities
+from app.catalog.language import Each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.catalog.language import Copy, Each, Entity, Inline
+    from app.catalog.language import Copy, Entity, Inline
 
 
 @cache
@@ -52,6 +53,13 @@ def copied_to(name: str) -> tuple[tuple[Entity, Copy], ...]:
 def walked(kind: Each) -> tuple[Entity, ...]:
     """The entities with a walk for each object of a kind."""
     return tuple(candidate for candidate in all_entities().values() if candidate.walk and candidate.walk.each is kind)
+
+
+@cache
+def repeated_for(owner: str) -> tuple[Entity, ...]:
+    """The entities whose lists hang on a project or a board."""
+    kinds = {"project": {Each.PROJECT}, "board": {Each.BOARD, Each.SCRUM_BOARD}}.get(owner, set())
+    return tuple(entity for kind in sorted(kinds) for entity in walked(kind))
 
 
 @cache

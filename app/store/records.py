@@ -205,10 +205,6 @@ def _is_newer(entity: Entity) -> str:
     return f"{newest} AND (kept.deleted_at IS NULL OR excluded.read_at > kept.deleted_at)"
 
 
-_WITH = {"issue": (("issue_link", "destination_issue_id"), ("board_issue", "issue_id"))}
-"""Rows buried with another entity besides its own: a link with either end, a board's membership with the issue too."""
-
-
 def bury(session: Session, entity: Entity, ids: Collection[str], *, at: datetime, because: str) -> int:
     """Put tombstones on rows and on all rows that belong to them. Returns the number of buried rows of `entity`."""
     lock_for_writing(session)
@@ -217,8 +213,9 @@ def bury(session: Session, entity: Entity, ids: Collection[str], *, at: datetime
     for child in all_entities().values():
         if child.belongs_to == entity.name:
             counts[child.name] = _bury_where(session, child, f"{entity.name}_id", ids, grave)
-    for name, column in _WITH.get(entity.name, ()):
-        counts[name] = counts.get(name, 0) + _bury_where(session, entity_of(name), column, ids, grave)
+        for owner, column in child.goes_with:
+            if owner == entity.name:
+                counts[child.name] = counts.get(child.name, 0) + _bury_where(session, child, column, ids, grave)
     tally(session, {name: -count for name, count in counts.items() if count})
     return counts[entity.name]
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.catalog.registry import all_entities
+from app.catalog.language import Each, Upkeep
+from app.catalog.registry import all_entities, children_of
+from app.ingest.drift.stale_lists import LIST_AGES
 from tests.architecture.source import ROOT
 
 if TYPE_CHECKING:
@@ -36,3 +38,23 @@ def test_an_entity_says_what_it_is(entity: Entity) -> None:
 @pytest.mark.parametrize("entity", ENTITIES)
 def test_an_entitys_events_are_named_once(entity: Entity) -> None:
     assert len(set(entity.webhooks)) == len(entity.webhooks)
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_an_entity_is_in_a_refresh_schedule(entity: Entity) -> None:
+    """A list of its own with an age, a walk over stored issues, or a mechanism that really reaches it."""
+    if not isinstance(entity.refresh, Upkeep):
+        assert entity.walk is not None
+        assert entity.name in LIST_AGES or entity.walk.each is Each.STORED
+    elif entity.refresh is Upkeep.PARENT:
+        carriers = [parent for parent in all_entities() if entity in [child for child, _ in children_of(parent)]]
+        assert carriers, "no object carries it"
+    elif entity.refresh is Upkeep.POLL:
+        assert entity.updated, "the poll compares its last change"
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_a_list_of_a_scope_names_the_column_of_its_scope(entity: Entity) -> None:
+    if entity.walk is not None and entity.walk.each in {Each.PROJECT, Each.BOARD, Each.SCRUM_BOARD}:
+        column = entity.walk.scope_column or "project_id"
+        assert column in [item.name for item in entity.columns]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from app.catalog.columns import account, integer, moment, parent, text
-from app.catalog.language import Entity, Example, Inline
+from app.catalog.language import Entity, Example, Inline, Upkeep
 
 ENTITY = Entity(
     name="attachment",
+    refresh=Upkeep.PARENT,
+    orphan_at="attachment.id",
     belongs_to="issue",
     total_column="attachment_total",
     inline=(Inline("issue", at="fields.attachment"),),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.catalog.columns import boolean, text
 from app.catalog.language import Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="board",
+    refresh=timedelta(hours=6),
+    named_at=("board.id",),
     walk=Walk("board", Paging.OFFSET, "values", page_size=50),
     one=Walk("board/{id}", Paging.WHOLE, ""),
     webhooks=("board_created", "board_updated", "board_deleted"),

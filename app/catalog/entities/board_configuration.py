@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.catalog.columns import parent, text
 from app.catalog.json_value import Json, find, ids_of
 from app.catalog.language import Column, Each, Entity, Example, Item, Kind, Paging, Walk
@@ -25,8 +27,11 @@ def _columns(item: Item) -> Json:
 
 ENTITY = Entity(
     name="board_configuration",
+    refresh=timedelta(hours=24),
+    priority=20,
+    listed_at=("board.id",),
     belongs_to="board",
-    walk=Walk("board/{board_id}/configuration", Paging.WHOLE, "", Each.BOARD),
+    walk=Walk("board/{board_id}/configuration", Paging.WHOLE, "", Each.BOARD, scope_column="board_id"),
     webhooks=("board_configuration_changed",),
     columns=(
         parent("board_id", otherwise="id"),

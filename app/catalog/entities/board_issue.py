@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.catalog.columns import text
 from app.catalog.json_value import Json, find
 from app.catalog.language import Each, Entity, Example, Item, Paging, Walk
@@ -14,6 +16,9 @@ def _id(item: Item) -> Json:
 
 ENTITY = Entity(
     name="board_issue",
+    refresh=timedelta(hours=24),
+    matched_by="board_configuration",
+    goes_with=(("issue", "issue_id"),),
     id=_id,
     belongs_to="board",
     walk=Walk("jql/match", Paging.MATCH, "matches", Each.STORED),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.catalog.columns import account, moment, parent
-from app.catalog.language import Column, Each, Entity, Example, Inline, Item, Kind, Paging, Walk
+from app.catalog.language import Column, Each, Entity, Example, Inline, Item, Kind, Paging, Upkeep, Walk
 
 if TYPE_CHECKING:
     from app.catalog.field_policy import FieldPolicy
@@ -42,6 +42,8 @@ def _item(change: dict[str, Json], policy: FieldPolicy) -> Json:
 
 ENTITY = Entity(
     name="changelog",
+    refresh=Upkeep.PARENT,
+    is_whole_by_count=True,
     belongs_to="issue",
     total_column="changelog_total",
     walk=Walk("issue/{issue_id}/changelog", Paging.OFFSET, "values", Each.ISSUE),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from app.catalog.columns import account, boolean, moment, parent, rich_text
-from app.catalog.language import Each, Entity, Example, Inline, Paging, Walk
+from app.catalog.language import Each, Entity, Example, Inline, Paging, Upkeep, Walk
 
 ENTITY = Entity(
     name="comment",
+    refresh=Upkeep.PARENT,
+    orphan_at="comment.id",
     belongs_to="issue",
     total_column="comment_total",
     walk=Walk("issue/{issue_id}/comment", Paging.OFFSET, "comments", Each.ISSUE, params={"orderBy": "created"}),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.catalog.columns import account, parent, text
 from app.catalog.language import Each, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="component",
+    refresh=timedelta(hours=12),
+    issue_columns=("component_ids",),
     belongs_to="project",
-    walk=Walk("project/{project_id}/component", Paging.OFFSET, "values", Each.PROJECT),
+    walk=Walk("project/{project_id}/component", Paging.OFFSET, "values", Each.PROJECT, scope_column="project_id"),
     columns=(
         parent("project_id", otherwise="projectId"),
         text("name", "name"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.catalog.columns import boolean, text, texts
 from app.catalog.language import Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="field",
+    refresh=timedelta(hours=6),
+    priority=0,
     walk=Walk("field", Paging.WHOLE, ""),
     columns=(
         text("key", "key"),

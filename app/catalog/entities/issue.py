@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from app.catalog.columns import account, boolean, date, document, ids, integer, moment, rich_text, text, texts
 from app.catalog.field_policy import FieldPolicy
 from app.catalog.json_value import Json, find
-from app.catalog.language import Column, Each, Entity, Example, Item, Kind, Paging, Walk
+from app.catalog.language import Column, Each, Entity, Example, Item, Kind, Paging, Upkeep, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,6 +110,8 @@ _SPRINT: Json = {"id": 175, "name": "K5 Sprint 1", "state": "active", "boardId":
 
 ENTITY = Entity(
     name="issue",
+    refresh=Upkeep.POLL,
+    priority=30,
     walk=Walk("search/jql", Paging.TOKEN, "issues", Each.PROJECT),
     webhooks=("jira:issue_created", "jira:issue_updated", "jira:issue_deleted"),
     updated="updated",

@@ -6,7 +6,7 @@ With `outwardIssue`, the carrying issue is the source ("blocks"); with `inwardIs
 from __future__ import annotations
 
 from app.catalog.json_value import Json, find
-from app.catalog.language import Column, Entity, Example, Inline, Item, Kind
+from app.catalog.language import Column, Entity, Example, Inline, Item, Kind, Upkeep
 
 
 def _either(*paths: str) -> Column:
@@ -35,6 +35,8 @@ def _destination(item: Item) -> Json:
 
 ENTITY = Entity(
     name="issue_link",
+    refresh=Upkeep.PARENT,
+    goes_with=(("issue", "destination_issue_id"),),
     belongs_to="issue",
     inline=(Inline("issue", at="fields.issuelinks"),),
     webhooks=("issuelink_created", "issuelink_deleted"),

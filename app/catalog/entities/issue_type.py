@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.catalog.columns import boolean, integer, text
 from app.catalog.language import Copy, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="issue_type",
+    refresh=timedelta(hours=6),
+    listed_at=(),
     walk=Walk("issuetype", Paging.WHOLE, ""),
     webhooks=("issuetype_created", "issuetype_updated", "issuetype_deleted"),
     copies=(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.catalog.columns import boolean, text
 from app.catalog.language import Copy, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="priority",
+    refresh=timedelta(hours=6),
     walk=Walk("priority", Paging.WHOLE, ""),
     copies=(Copy("issue", "priority_id", {"priority_name": "name"}),),
     columns=(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app.catalog.columns import account, boolean, document, ids, text, texts
@@ -30,6 +31,9 @@ _ALL: Mapping[str, str | tuple[str, ...]] = {
 
 ENTITY = Entity(
     name="project",
+    refresh=timedelta(hours=1),
+    priority=5,
+    named_at=("project.id",),
     walk=Walk(_SEARCH, Paging.OFFSET, "values", page_size=50, params=_ALL),
     # Searched for, since archived projects and those in the trash answer to no address of their own.
     one=Walk(_SEARCH, Paging.WHOLE, "values", params={"id": "{id}", **_ALL}),

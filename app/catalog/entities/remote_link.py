@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.catalog.columns import boolean, parent, text
-from app.catalog.language import Each, Entity, Example, Inline, Item, Paging, Walk
+from app.catalog.language import Each, Entity, Example, Inline, Item, Paging, Upkeep, Walk
 
 
 def _history_tells(item: Item) -> bool:
@@ -17,6 +17,7 @@ def _history_tells(item: Item) -> bool:
 
 ENTITY = Entity(
     name="remote_link",
+    refresh=Upkeep.PARENT,
     belongs_to="issue",
     walk=Walk("issue/{issue_id}/remotelink", Paging.WHOLE, "", Each.ISSUE),
     inline=(Inline("changelog", at="", hint=_history_tells),),

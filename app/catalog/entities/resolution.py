@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.catalog.columns import text
 from app.catalog.language import Copy, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="resolution",
+    refresh=timedelta(hours=6),
     walk=Walk("resolution", Paging.WHOLE, ""),
     copies=(Copy("issue", "resolution_id", {"resolution_name": "name"}),),
     columns=(text("name", "name"), text("description", "description")),

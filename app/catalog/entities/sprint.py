@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app.catalog.columns import moment, text
@@ -18,7 +19,17 @@ def _activated(item: Item) -> Json:
 
 ENTITY = Entity(
     name="sprint",
-    walk=Walk("board/{board_id}/sprint", Paging.OFFSET, "values", Each.SCRUM_BOARD, page_size=50),
+    refresh=timedelta(hours=6),
+    named_at=("sprint.id",),
+    issue_columns=("sprint_ids",),
+    walk=Walk(
+        "board/{board_id}/sprint",
+        Paging.OFFSET,
+        "values",
+        Each.SCRUM_BOARD,
+        page_size=50,
+        scope_column="origin_board_id",
+    ),
     one=Walk("sprint/{id}", Paging.WHOLE, ""),
     webhooks=("sprint_created", "sprint_updated", "sprint_deleted", "sprint_started", "sprint_closed"),
     columns=(

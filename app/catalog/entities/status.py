@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.catalog.columns import text
 from app.catalog.language import Copy, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="status",
+    refresh=timedelta(hours=6),
     walk=Walk("status", Paging.WHOLE, ""),
     copies=(Copy("issue", "status_id", {"status_name": "name", "status_category": "category_key"}),),
     columns=(

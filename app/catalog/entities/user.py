@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from app.catalog.columns import boolean, text
 from app.catalog.json_value import account_of
-from app.catalog.language import Entity, Example, Inline, Paging, Walk
+from app.catalog.language import Entity, Example, Inline, Paging, Upkeep, Walk
 
 ENTITY = Entity(
     name="user",
+    refresh=Upkeep.PARENT,
+    named_at=("user.accountId", "user.key", "user.name"),
     id=lambda item: account_of(item.body),
     inline=(
         Inline("issue", at="fields.assignee"),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.catalog.columns import boolean, date, parent, text
 from app.catalog.language import Each, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="version",
+    refresh=timedelta(hours=12),
+    listed_at=("version.projectId", "mergedTo.projectId"),
+    issue_columns=("fix_version_ids", "affected_version_ids"),
     belongs_to="project",
-    walk=Walk("project/{project_id}/version", Paging.OFFSET, "values", Each.PROJECT),
+    walk=Walk("project/{project_id}/version", Paging.OFFSET, "values", Each.PROJECT, scope_column="project_id"),
     webhooks=(
         "jira:version_created",
         "jira:version_updated",

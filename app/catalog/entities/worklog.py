@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from app.catalog.columns import account, document, integer, moment, parent, rich_text, text
-from app.catalog.language import Each, Entity, Example, Inline, Paging, Walk
+from app.catalog.language import Each, Entity, Example, Inline, Paging, Upkeep, Walk
 
 ENTITY = Entity(
     name="worklog",
+    refresh=Upkeep.FEED,
+    orphan_at="worklog.id",
+    is_whole_by_count=True,
     belongs_to="issue",
     total_column="worklog_total",
     walk=Walk("issue/{issue_id}/worklog", Paging.OFFSET, "worklogs", Each.ISSUE, page_size=1000),

@@ -15,8 +15,8 @@ from sqlalchemy import ARRAY, Text, cast, delete, select, update
 
 from app import clock, jobs
 from app.catalog.json_value import Json, find
-from app.catalog.language import Each
 from app.catalog.registry import entity as entity_named
+from app.catalog.registry import repeated_for
 from app.errors import JiraGone, JiraNonsense, JiraRejected
 from app.ingest.planning import field_policy, inbox, tenant_schedule
 from app.ingest.writing import project_access
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 _MOST_ASKED = 100
 """Missing things that are asked for one by one in one look; the others stay as they are until the next."""
-_SCOPE = {Each.PROJECT: "project_id", Each.BOARD: "board_id", Each.SCRUM_BOARD: "origin_board_id"}
-"""The column that ties a row to the scope of its list."""
 
 
 @dataclass
@@ -115,8 +113,8 @@ def _whole(source: Source, entity: Entity, scope_id: str) -> list[Json] | Findin
 def _stored(session: Session, entity: Entity, scope_id: str) -> set[str]:
     table = table_of(entity)
     query = select(table.c.id).where(table.c.deleted_at.is_(None))
-    if scope_id and entity.walk is not None:
-        query = query.where(table.c[_SCOPE[entity.walk.each]] == scope_id)
+    if scope_id and entity.walk is not None and entity.walk.scope_column:
+        query = query.where(table.c[entity.walk.scope_column] == scope_id)
     return set(session.execute(query).scalars())
 
 
@@ -147,40 +145,34 @@ def bury(session: Session, entity: Entity, gone: Iterable[str]) -> int:
         return 0
     inbox.ask(session, _issues_with(session, entity, ids), origin=inbox.SWEEP)
     buried = records.bury(session, entity, ids, at=clock.now(), because="deleted")
-    if entity.name == "board":
-        buried += _bury_sprints_of(session, ids)
-        session.execute(
-            delete(CHUNKS).where(CHUNKS.c.entity.in_(("sprint", "board_configuration")), CHUNKS.c.scope_id.in_(ids))
-        )
+    owned = repeated_for(entity.name)
+    if owned:
+        shared = [each for each in owned if each.walk is not None and each.belongs_to is None]
+        buried += sum(_bury_shared(session, each, each.walk.scope_column, ids) for each in shared if each.walk)
+        names = [each.name for each in owned]
+        session.execute(delete(CHUNKS).where(CHUNKS.c.entity.in_(names), CHUNKS.c.scope_id.in_(ids)))
     return buried
 
 
-def _bury_sprints_of(session: Session, boards: list[str]) -> int:
-    """Sprints are what boards list. Those made on a board that is gone go with it, and come back if another lists them."""
-    sprint = table_of(entity_named("sprint"))
-    query = select(sprint.c.id).where(sprint.c.origin_board_id.in_(boards), sprint.c.deleted_at.is_(None))
+def _bury_shared(session: Session, entity: Entity, scope_column: str | None, scopes: list[str]) -> int:
+    """Bury rows of vanished scopes that several scopes may list: a sprint returns where another board lists it."""
+    if scope_column is None:
+        return 0
+    table = table_of(entity)
+    query = select(table.c.id).where(table.c[scope_column].in_(scopes), table.c.deleted_at.is_(None))
     orphans = session.execute(query).scalars().all()
     if not orphans:
         return 0
-    others = (CHUNKS.c.entity == "sprint", CHUNKS.c.state == "done", CHUNKS.c.scope_id.not_in(boards))
-    session.execute(update(CHUNKS).where(*others).values(finished_at=clock.now() - timedelta(days=7)))
+    other_lists = (CHUNKS.c.entity == entity.name, CHUNKS.c.state == "done", CHUNKS.c.scope_id.not_in(scopes))
+    session.execute(update(CHUNKS).where(*other_lists).values(finished_at=clock.now() - timedelta(days=7)))
     tenant_schedule.hasten(session, jobs.REFRESH.name)
-    return records.bury(session, entity_named("sprint"), orphans, at=clock.now(), because="deleted")
-
-
-_ON_ISSUES = {
-    "sprint": ("sprint_ids",),
-    "version": ("fix_version_ids", "affected_version_ids"),
-    "component": ("component_ids",),
-}
-"""Where issues name a thing: Jira takes it off them without a word."""
+    return records.bury(session, entity, orphans, at=clock.now(), because="deleted")
 
 
 def _issues_with(session: Session, entity: Entity, ids: list[str]) -> list[str]:
     issue = table_of(entity_named("issue"))
-    columns = _ON_ISSUES.get(entity.name, ())
     found: list[str] = []
-    for column in columns:
+    for column in entity.issue_columns:
         query = select(issue.c.id).where(issue.c[column].op("&&")(cast(ids, ARRAY(Text))), issue.c.deleted_at.is_(None))
         found += session.execute(query).scalars()
     return found

@@ -6,12 +6,14 @@ What there is to read is what the plan has walked once (`chunks`): a list of the
 from __future__ import annotations
 
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select, update
 
 from app import clock
-from app.catalog.registry import entity
+from app.catalog.language import Each
+from app.catalog.registry import all_entities, entity, walked
 from app.ingest.drift import list_refresh
 from app.ingest.planning import field_policy
 from app.ingest.planning.plan import enqueue_workers
@@ -28,16 +30,14 @@ if TYPE_CHECKING:
     from app.sources import Source
     from app.store.session import Session, Store
 
-_HOUR = timedelta(hours=1)
-PACE = {
-    "project": _HOUR,
-    **dict.fromkeys(("status", "field", "issue_type", "priority", "resolution", "board", "sprint"), 6 * _HOUR),
-    **dict.fromkeys(("version", "component"), 12 * _HOUR),
-    "board_configuration": 24 * _HOUR,
-}
-"""How old a list may become."""
-_MEMBERS = 24 * _HOUR
-"""How often boards' filters are held against all issues again: some depend on the day."""
+_AGES = MappingProxyType(
+    {entity.name: entity.refresh for entity in all_entities().values() if isinstance(entity.refresh, timedelta)}
+)
+_OVER_STORED = frozenset(entity.name for entity in walked(Each.STORED))
+"""Entities that are walked over stored issues: some board filters depend on the day."""
+LIST_AGES = MappingProxyType({name: age for name, age in _AGES.items() if name not in _OVER_STORED})
+"""The greatest age of a list, by entity."""
+_LINK_TYPE_AGE = timedelta(hours=6)
 AT_ONCE = 20
 """Lists of one run: with the pace above, a run every ten minutes keeps a thousand boards fresh."""
 
@@ -50,7 +50,7 @@ def refresh_stalest_lists(store: Store, source: Source, tenant_id: UUID) -> str 
             return None
         due = _due(session)
         fields = field_policy.load(session, integration)
-        if _walk_members(session):
+        if _walk_stored(session):
             enqueue_workers(session, 1)
     changed = 0
     for name, scope_id in due:
@@ -74,7 +74,7 @@ def _link_types(store: Store, source: Source, tenant_id: UUID) -> int:
         return 0
     changed = 0
     try:
-        if cursor.ended_at is None or cursor.ended_at < clock.now() - PACE["status"]:
+        if cursor.ended_at is None or cursor.ended_at < clock.now() - _LINK_TYPE_AGE:
             types = source.link_types()
             match types:
                 case Objects(items, sent_at):
@@ -104,7 +104,7 @@ def look_at_projects(store: Store, source: Source, tenant_id: UUID, gone: set[st
 def _due(session: Session) -> list[tuple[str, str]]:
     """Entity and scope of the lists that are older than their pace, stalest first."""
     now = clock.now()
-    is_due = or_(*((CHUNKS.c.entity == name) & (CHUNKS.c.finished_at < now - pace) for name, pace in PACE.items()))
+    is_due = or_(*((CHUNKS.c.entity == name) & (CHUNKS.c.finished_at < now - pace) for name, pace in LIST_AGES.items()))
     query = select(CHUNKS.c.entity, CHUNKS.c.scope_id).where(CHUNKS.c.state == "done", is_due)
     # Projects first: what the others' scopes mean depends on them.
     rows = session.execute(query.order_by(CHUNKS.c.entity != "project", CHUNKS.c.finished_at).limit(AT_ONCE))
@@ -126,9 +126,11 @@ def _scope_is_gone(store: Store, source: Source, tenant_id: UUID, name: str, sco
         session.execute(update(CHUNKS).where(*its).values(finished_at=clock.now(), expected=None))
 
 
-def _walk_members(session: Session) -> int:
-    """Put the walks of the boards' members back on the plan once a day."""
-    oldest = select(CHUNKS.c.id).where(
-        CHUNKS.c.entity == "board_issue", CHUNKS.c.state == "done", CHUNKS.c.finished_at < clock.now() - _MEMBERS
-    )
-    return checkpoints.walk_again(session, ["board_issue"]) if session.execute(oldest.limit(1)).first() else 0
+def _walk_stored(session: Session) -> int:
+    """Put walks over stored issues back on the plan once they are too old. Returns how many."""
+    now, count = clock.now(), 0
+    for name in sorted(_OVER_STORED & _AGES.keys()):
+        is_old = (CHUNKS.c.entity == name, CHUNKS.c.state == "done", CHUNKS.c.finished_at < now - _AGES[name])
+        if session.execute(select(CHUNKS.c.id).where(*is_old).limit(1)).first():
+            count += checkpoints.walk_again(session, [name])
+    return count

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from app.catalog.registry import entity
-from app.ingest.planning.events import ISSUE_DELETED
+from app.ingest.planning.events import ISSUE_DELETED, ORPHAN_AT
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from app.ingest.planning.inbox import Delivery
     from app.store.session import Session
 
-_CHILDREN = ("comment", "worklog", "attachment")
 _CASCADE = frozenset({"comment_deleted", "worklog_deleted", "attachment_deleted", "issuelink_deleted"})
 """What Jira tells of an issue's children when it is deleted; hiding an issue deletes nothing."""
 _ENDS = _CASCADE | {ISSUE_DELETED}
@@ -67,7 +66,7 @@ def evidence(taken: Iterable[Delivery]) -> dict[str, str]:
 def _issues_of(session: Session, taken: Sequence[Delivery]) -> dict[str, None]:
     """The issues, those of comments, worklogs and attachments that arrived without them too: the stored rows know."""
     found = dict.fromkeys(each for delivery in taken for each in delivery.issues)
-    for name in _CHILDREN:
+    for name in ORPHAN_AT:
         table = table_of(entity(name))
         if known := named(taken, name):
             found |= dict.fromkeys(session.execute(select(table.c.issue_id).where(table.c.id.in_(known))).scalars())

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from app import clock
 from app.catalog.json_value import find
-from app.ingest.planning.events import ACCESS_BLOCKED, LIST_AT, ONE_AT, touched_by
+from app.ingest.planning.events import ACCESS_BLOCKED, LIST_AT, ONE_AT, ORPHAN_AT, touched_by
 
 if TYPE_CHECKING:
     from app.catalog.json_value import Json
 
 _ISSUE_PATHS = ("issue.id", "worklog.issueId", "issueLink.sourceIssueId", "issueLink.destinationIssueId")
-_CHILDREN = ("comment", "worklog", "attachment")
-"""What may arrive without its issue: the stored row knows it."""
 _ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._@-]{0,127}", re.ASCII)
 _OLDEST = timedelta(days=7)
@@ -25,7 +23,7 @@ def hints_of(event: str, body: Json) -> dict[str, Any]:
     """The ids of what an event is about, by entity: `issues` always, others where there are any."""
     found: dict[str, Any] = {"issues": _issues(body)}
     if not found["issues"]:
-        found |= {name: [known] for name in _CHILDREN if (known := _id(find(body, f"{name}.id")))}
+        found |= {name: [known] for name, path in ORPHAN_AT.items() if (known := _id(find(body, path)))}
     for entity in touched_by(event):
         if entity.name in ONE_AT:
             named = [each for path in ONE_AT[entity.name] if (each := _named(find(body, path)))]

@@ -22,23 +22,14 @@ PROJECT_DELETED = frozenset({"project_deleted", "project_soft_deleted"})
 ACCESS_BLOCKED = frozenset({"app_access_to_objects_blocked", "app_access_to_objects_in_container_blocked"})
 """A data security policy takes objects from the app; no capture says how they are named, so all projects are looked at."""
 
-ONE_AT = MappingProxyType(
-    {
-        "sprint": ("sprint.id",),
-        "board": ("board.id",),
-        "project": ("project.id",),
-        "user": ("user.accountId", "user.key", "user.name"),
-    }
-)
-"""Things that are read by the id that stands there; the first path that leads somewhere."""
+ONE_AT = MappingProxyType({entity.name: entity.named_at for entity in all_entities().values() if entity.named_at})
+"""Paths of ids in webhook bodies, by the entity of which one object is read again."""
 LIST_AT = MappingProxyType(
-    {
-        "version": ("version.projectId", "mergedTo.projectId"),
-        "board_configuration": ("board.id",),
-        "issue_type": (),
-    }
+    {entity.name: entity.listed_at for entity in all_entities().values() if entity.listed_at is not None}
 )
-"""Lists that are read whole: of the project or board that stands there, or, without a path, of the site."""
+"""Paths of scopes in webhook bodies, by the entity whose list is read again."""
+ORPHAN_AT = MappingProxyType({entity.name: entity.orphan_at for entity in all_entities().values() if entity.orphan_at})
+"""Paths of ids in webhook bodies that may arrive without their issue, by entity."""
 
 _NOT_STORED = "properties of issues are not stored"
 _OPTION = "a switch of the site; what it changes on issues arrives with them"

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from app.catalog.extract import Row, TopUp
+    from app.catalog.language import Entity
     from app.store.session import Session
 
-_PRIORITY = {"field": 0, "project": 5, "board_configuration": 20, "issue": 30}
-"""Fields first, since issues are read with them; then what people look at first."""
 SHORT = 45
 """From this priority on chunks are short and many."""
 _BY_EACH = {Each.SITE: 10, Each.PROJECT: 40, Each.BOARD: 40, Each.SCRUM_BOARD: 40, Each.STORED: SHORT, Each.ISSUE: 50}
@@ -42,7 +41,7 @@ def begin_backfill(session: Session, *, site_concurrency: int) -> bool:
         return False
     checkpoints.forget(session)
     poison.forget(session)
-    wanted = [_wanted(entity.name, Each.SITE, "") for entity in walked(Each.SITE)]
+    wanted = [_wanted(entity, Each.SITE, "") for entity in walked(Each.SITE)]
     checkpoints.plan(session, wanted)
     ledger.move_to(session, integration.id, State.BACKFILLING, started_at=clock.now())
     enqueue_workers(session, -(-site_concurrency // _A_HAND), is_first=True)
@@ -64,11 +63,11 @@ def follow_ups(rows: Iterable[Row]) -> Iterator[Wanted]:
     """The walks that a page of projects or boards brings."""
     for row in rows:
         if row.entity.name == "project" and not (row.values.get("is_archived") or row.values.get("is_deleted")):
-            yield from (_wanted(entity.name, Each.PROJECT, row.id) for entity in walked(Each.PROJECT))
+            yield from (_wanted(entity, Each.PROJECT, row.id) for entity in walked(Each.PROJECT))
         elif row.entity.name == "board":
-            yield from (_wanted(entity.name, Each.BOARD, row.id) for entity in walked(Each.BOARD))
+            yield from (_wanted(entity, Each.BOARD, row.id) for entity in walked(Each.BOARD))
             if row.values.get("type") == "scrum":
-                yield from (_wanted(entity.name, Each.SCRUM_BOARD, row.id) for entity in walked(Each.SCRUM_BOARD))
+                yield from (_wanted(entity, Each.SCRUM_BOARD, row.id) for entity in walked(Each.SCRUM_BOARD))
 
 
 def for_stored(scope_id: str, lower: int, upper: int) -> list[Wanted]:
@@ -78,8 +77,8 @@ def for_stored(scope_id: str, lower: int, upper: int) -> list[Wanted]:
 
 def top_ups(needed: Iterable[TopUp]) -> list[Wanted]:
     """The walks that cut-off lists bring."""
-    return [_wanted(each.entity.name, Each.ISSUE, each.parent_id) for each in needed if each.entity.walk is not None]
+    return [_wanted(each.entity, Each.ISSUE, each.parent_id) for each in needed if each.entity.walk is not None]
 
 
-def _wanted(entity: str, each: Each, scope_id: str) -> Wanted:
-    return Wanted(entity, scope_id, _PRIORITY.get(entity, _BY_EACH[each]))
+def _wanted(entity: Entity, each: Each, scope_id: str) -> Wanted:
+    return Wanted(entity.name, scope_id, _BY_EACH[each] if entity.priority is None else entity.priority)

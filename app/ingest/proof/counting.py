@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, case, func, select, text
 
 from app.catalog.language import Each, Paging
-from app.catalog.registry import all_entities, entity, list_totals
+from app.catalog.registry import all_entities, entity, list_totals, repeated_for, walked
 from app.ingest.writing import absences
 from app.store.schema import CHUNKS
 from app.store.tables import table_of
@@ -86,7 +86,7 @@ def inside_issues(session: Session) -> Iterator[Finding]:
             yield Finding(name, row.project_id or "", held.get(row.project_id, 0), int(getattr(row, name)), LIST_TOTALS)
 
 
-def walked(session: Session) -> Iterator[Finding]:
+def list_findings(session: Session) -> Iterator[Finding]:
     """What a walk counts by itself: projects, statuses, boards, versions and the like."""
     for row in session.execute(_done_walks()):
         each = all_entities().get(row.entity)
@@ -107,17 +107,18 @@ def walked(session: Session) -> Iterator[Finding]:
 
 def _done_walks() -> Select[Any]:
     """What the walks of living scopes were told to expect, by entity, and by project where they are a project's."""
+    of_projects = [each.name for each in repeated_for("project") if each.walk and each.walk.paging is not Paging.TOKEN]
     scopes = (
-        ("project", ("version", "component")),
-        ("board", ("sprint", "board_configuration")),
-        ("issue", ("remote_link",)),
+        ("project", of_projects),
+        ("board", [each.name for each in repeated_for("board")]),
+        ("issue", [each.name for each in walked(Each.ISSUE) if each.name not in list_totals()]),
     )
     is_living = CHUNKS.c.scope_id == ""
     for owner, entities in scopes:
         table = table_of(entity(owner))
         living = select(table.c.id).where(table.c.deleted_at.is_(None))
         is_living |= CHUNKS.c.entity.in_(entities) & CHUNKS.c.scope_id.in_(living)
-    by_project = case((CHUNKS.c.entity.in_(("version", "component")), CHUNKS.c.scope_id), else_="").label("project_id")
+    by_project = case((CHUNKS.c.entity.in_(of_projects), CHUNKS.c.scope_id), else_="").label("project_id")
     return (
         select(
             CHUNKS.c.entity,

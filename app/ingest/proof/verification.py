@@ -66,7 +66,7 @@ def verify(store: Store, source: Source, tenant_id: UUID, kept: CountCache | Non
         findings = [
             *counting.issues(session, asked, swept),
             *counting.inside_issues(session),
-            *counting.walked(session),
+            *counting.list_findings(session),
         ]
         before = _found_short(session)
         _keep(session, findings)

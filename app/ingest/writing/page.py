@@ -112,9 +112,10 @@ def write_page(session: Session, parsed: ParsedPage, *, read_at: datetime) -> St
         records.bury_rest(session, entity, {"issue_id": parents}, kept, at=read_at)
     planned = checkpoints.plan(session, plan.follow_ups(parsed.rows))
     planned += checkpoints.plan(session, plan.top_ups(needed), again=True)
-    if own is not None and own.changed and parsed.entity.name == "board_configuration":
-        # A filter came or changed: what was held against the filters before is held against them again.
-        planned += checkpoints.walk_again(session, [each.name for each in walked(Each.STORED)])
+    dependents = [each.name for each in walked(Each.STORED) if each.matched_by == parsed.entity.name]
+    if own is not None and own.changed and dependents:
+        # A filter is new or changed: issues that were matched against the old one are matched again.
+        planned += checkpoints.walk_again(session, dependents)
     for each in parsed.poison:
         log.warning("record parked", entity=each.entity, reason=each.reason, digest=each.digest)
     poison.park(session, parsed.poison)

@@ -12,7 +12,8 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, logs
-from app.catalog.registry import entity
+from app.catalog.language import Each
+from app.catalog.registry import entity, walked
 from app.ingest.planning.plan import enqueue_worker_once
 from app.ingest.writing import absences
 from app.store import checkpoints, records
@@ -94,7 +95,7 @@ def thaw(session: Session, project_id: str) -> bool:
 
 def walk_again(session: Session, project_id: str) -> None:
     """Have all of a project read once more."""
-    if checkpoints.walk_again(session, ("issue", "version", "component"), [project_id]):
+    if checkpoints.walk_again(session, [each.name for each in walked(Each.PROJECT)], [project_id]):
         enqueue_worker_once(session)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from app.catalog.registry import entity
+from app.catalog.registry import entity, list_totals
 from app.store.schema import CHUNKS
 from app.store.tables import table_of
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from app.catalog.extract import Row, TopUp
     from app.store.session import Session
 
-_COUNTED = {"changelog": "changelog_total", "worklog": "worklog_total"}
-"""Lists that are whole when there are as many as the issue says."""
 
 _OF_A_LINK = '"field":"RemoteIssueLink"'
 """As it is written in a history's items; within a text its quotes would be escaped."""
@@ -46,7 +44,11 @@ def still_short(session: Session, rows: Sequence[Row], needed: Sequence[TopUp], 
     """The top-ups that are needed, once the rows are stored; `known` are histories that were stored before."""
     if not needed:
         return []
-    whole = {name: _whole(session, name, total, rows, needed) for name, total in _COUNTED.items()}
+    whole = {
+        name: _whole(session, name, total, rows, needed)
+        for name, total in list_totals().items()
+        if entity(name).is_whole_by_count
+    }
     fresh = {
         str(row.values["issue_id"])
         for row in rows

@@ -348,11 +348,11 @@ def test_lists_are_read_by_themselves_and_bury_what_is_gone(deaf: Town) -> None:
     kinds = ("sprint", "version", "component", "board", "field")
     for name in kinds:
         deaf.site.mutate(f"create_{name}")
-    deaf.refresh(*stale_lists.PACE)
+    deaf.refresh(*stale_lists.LIST_AGES)
     gone = {name: deaf.site.mutate(f"delete_{name}")["id"] for name in kinds[:4]}
     for name in (*kinds, "project", "status", "issue_type", "priority", "resolution", "link_type"):
         deaf.site.mutate(f"rename_{name}")
-    deaf.refresh(*stale_lists.PACE)
+    deaf.refresh(*stale_lists.LIST_AGES)
     for name, known in gone.items():
         assert deaf.rows(name)[str(known)] == "deleted", name
     deaf.catch_up()
