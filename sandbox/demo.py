@@ -1,7 +1,7 @@
-"""`make demo`: the main job end to end, against the real processes, each step with its figures.
+"""`make demo`: the main job end to end against the real processes, with the figures of each step.
 
 install → one-time password → pair → backfill → verified complete → a webhook → the change feed. Speaks HTTP only, as
-Jira, a Jira admin and SEI would; exits 0 only if every figure is what the site itself says.
+Jira, a Jira admin and SEI do. Exits with 0 only if every figure equals the site's own.
 """
 
 from __future__ import annotations
@@ -34,15 +34,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 120
-"""Seconds that any one step may take."""
-NOT_COUNTED = frozenset({"board_configuration", "board_issue"})
-"""What we store besides what the site counts by itself."""
+STEP_TIMEOUT_S = 120
+UNCOUNTED_ENTITIES = frozenset({"board_configuration", "board_issue"})
+"""Stored entities that the site does not count."""
 console = Console(highlight=False)
 
 
 class DemoFailedError(Exception):
-    """A step did not end as it must."""
+    """A step failed."""
 
 
 @dataclass
@@ -52,37 +51,37 @@ class Api:
     url: str
     key: str
 
-    def call(self, method: str, path: str, **given: Any) -> requests.Response:  # noqa: ANN401 - handed to requests
-        """One call; every refusal ends the demo."""
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:  # noqa: ANN401 - options of requests
+        """Call the API. Raises DemoFailedError for every refusal."""
         answer = requests.request(
-            method, f"{self.url}/api/v1{path}", headers={"Authorization": f"Bearer {self.key}"}, timeout=30, **given
+            method, f"{self.url}/api/v1{path}", headers={"Authorization": f"Bearer {self.key}"}, timeout=30, **options
         )
         if not answer.ok:
             raise DemoFailedError(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
         return answer
 
     def changes(self, integration: str, cursor: str | None = None) -> tuple[list[dict[str, Any]], str]:
-        """All changes after a cursor, and the next cursor."""
+        """Return all changes after a cursor, and the next cursor."""
         lines: list[dict[str, Any]] = []
         while True:
-            asked = {"limit": "5000", **({"cursor": cursor} if cursor else {})}
-            text = self.call("GET", f"/integrations/{integration}/changes", params=asked).text
-            found = [json.loads(line) for line in text.splitlines()]
-            lines += found[:-1]
-            cursor = str(found[-1]["next_cursor"])
-            if not found[-1]["has_more"]:
+            parameters = {"limit": "5000", **({"cursor": cursor} if cursor else {})}
+            text = self.call("GET", f"/integrations/{integration}/changes", params=parameters).text
+            records = [json.loads(line) for line in text.splitlines()]
+            lines += records[:-1]
+            cursor = str(records[-1]["next_cursor"])
+            if not records[-1]["has_more"]:
                 return lines, cursor
 
 
 def main() -> int:
     """Run the demo. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.demo", description=__doc__)
-    parser.add_argument("--keep", action="store_true", help="leave everything up until Ctrl-C")
+    parser.add_argument("--keep", action="store_true", help="keep everything running until Ctrl-C")
     keep = parser.parse_args().keep
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    began = time.monotonic()
+    start = time.monotonic()
     try:
-        _demo(began, keep=keep)
+        _demo(start, keep=keep)
     except (DemoFailedError, requests.RequestException) as failure:
         console.print(f"[bold red]The demo failed:[/] {failure}")
         return 1
@@ -91,7 +90,7 @@ def main() -> int:
     return 0
 
 
-def _demo(began: float, *, keep: bool) -> None:
+def _demo(start: float, *, keep: bool) -> None:
     port = _free_port()
     app_url = f"http://127.0.0.1:{port}"
     key = f"sei_DemoDemo_{secrets.token_urlsafe(32)}"
@@ -106,33 +105,33 @@ def _demo(began: float, *, keep: bool) -> None:
             _backfill(api, integration)
             _compare(site, api, integration)
             _change(site, api, integration)
-            console.print(f"[bold green]Done[/] in {time.monotonic() - began:.1f} s.")
+            console.print(f"[bold green]Done[/] in {time.monotonic() - start:.1f} s.")
             if keep:
                 _keep(site, site_url, app_url, key, log)
 
 
 def _pair(site: Site, api: Api) -> str:
-    """Install, mint, paste. Returns the integration's id."""
+    """Install the app and pair the site. Returns the integration's id."""
     answer = site.install()
     _say("installed", f"the site posted /connect/installed, signed with RS256; answer {answer.status}")
     draft = {"name": "Acme Jira", "product": "jira_cloud", "method": "connect_app"}
     integration = str(api.call("POST", "/integrations", json=draft).json()["id"])
-    minted = api.call("POST", f"/integrations/{integration}/otp").json()
-    _say("OTP minted", f"{minted['otp']}, good for {minted['expires_in']} s, once")
-    pasted = requests.post(
+    password = api.call("POST", f"/integrations/{integration}/otp").json()
+    _say("OTP minted", f"{password['otp']}, good for {password['expires_in']} s, once")
+    pairing = requests.post(
         f"{api.url}/jira/pairing",
-        json={"otp": minted["otp"]},
+        json={"otp": password["otp"]},
         headers={"Authorization": f"JWT {site.context_token(site.admin)}"},
         timeout=30,
     )
-    _say("pasted", f"by Jira administrator {site.admin}; answer {pasted.status_code}")
-    if not pasted.ok:
-        raise DemoFailedError(pasted.text)
-    _say("paired", f"the site with integration “{pasted.json()['integration']['name']}”")
+    _say("pasted", f"by Jira administrator {site.admin}; answer {pairing.status_code}")
+    if not pairing.ok:
+        raise DemoFailedError(pairing.text)
+    _say("paired", f"the site with integration “{pairing.json()['integration']['name']}”")
     checks = api.call("POST", f"/integrations/{integration}/validate").json()
     if not checks["ok"]:
         raise DemoFailedError(json.dumps(checks))
-    _say("validated", ", ".join(f"{each['name']} {'✓' if each['ok'] else '–'}" for each in checks["checks"]))
+    _say("validated", ", ".join(f"{check['name']} {'✓' if check['ok'] else '–'}" for check in checks["checks"]))
     return integration
 
 
@@ -145,65 +144,68 @@ def _backfill(api: Api, integration: str) -> None:
         TextColumn("rows"),
         TimeElapsedColumn(),
     )
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + STEP_TIMEOUT_S
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("backfill", total=None)
         while True:
-            found = api.call("GET", f"/integrations/{integration}/progress").json()
-            counted = [each for each in found["entities"] if each["expected"] is not None]
+            progress = api.call("GET", f"/integrations/{integration}/progress").json()
+            entities = [entity for entity in progress["entities"] if entity["expected"] is not None]
             bar.update(
                 task,
-                completed=sum(each["done"] for each in counted),
-                total=sum(each["expected"] for each in counted) or None,
+                completed=sum(entity["done"] for entity in entities),
+                total=sum(entity["expected"] for entity in entities) or None,
             )
-            if found["state"] == "healthy" and found["verified_at"]:
+            if progress["state"] == "healthy" and progress["verified_at"]:
                 break
-            if found["state"] == "needs attention" or time.monotonic() > deadline:
-                raise DemoFailedError(f"backfill: {found['state']}, {found['state_reason']}")
+            if progress["state"] == "needs attention" or time.monotonic() > deadline:
+                raise DemoFailedError(f"backfill: {progress['state']}, {progress['state_reason']}")
             time.sleep(0.2)
-    _say("verified complete", f"at {found['verified_at']}")
+    _say("verified complete", f"at {progress['verified_at']}")
 
 
 def _compare(site: Site, api: Api, integration: str) -> None:
     """Compare the rows in the change feed with the site's own counts."""
     lines, _ = api.changes(integration)
-    stored: dict[str, int] = {}
+    row_counts: dict[str, int] = {}
     for line in lines:
-        stored[line["entity"]] = stored.get(line["entity"], 0) + (line["op"] == "upsert")
+        row_counts[line["entity"]] = row_counts.get(line["entity"], 0) + (line["op"] == "upsert")
     counts = site.counts()
     table = Table("entity", "rows", "on the site", "", title="Rows against the site’s own counts", title_justify="left")
     for entity in sorted(counts):
-        mark = "✓" if _agrees(entity, stored.get(entity, 0), counts[entity]) else "✗"
-        table.add_row(entity, str(stored.get(entity, 0)), str(counts[entity]), mark)
+        mark = "✓" if _agrees(entity, row_counts.get(entity, 0), counts[entity]) else "✗"
+        table.add_row(entity, str(row_counts.get(entity, 0)), str(counts[entity]), mark)
     console.print(table)
-    wrong = {entity for entity, count in counts.items() if not _agrees(entity, stored.get(entity, 0), count)}
-    wrong |= set(stored) - set(counts) - NOT_COUNTED
+    wrong = {entity for entity, count in counts.items() if not _agrees(entity, row_counts.get(entity, 0), count)}
+    wrong |= set(row_counts) - set(counts) - UNCOUNTED_ENTITIES
     if wrong:
         raise DemoFailedError(f"rows differ: {sorted(wrong)}")
 
 
-def _agrees(entity: str, stored: int, count: int) -> bool:
-    """Equal; of users only those that the work data names, since Connect apps may not list the others."""
-    return 0 < stored <= count if entity == "user" else stored == count
+def _agrees(entity: str, row_count: int, count: int) -> bool:
+    """Whether the counts agree. Users may be fewer: Connect apps see only those in work data."""
+    return 0 < row_count <= count if entity == "user" else row_count == count
 
 
 def _change(site: Site, api: Api, integration: str) -> None:
-    """Change an issue in Jira and see it in the feed."""
+    """Change an issue in Jira and wait for it in the feed."""
     _, cursor = api.changes(integration)
-    made = site.mutate("update_issue")
-    began = time.monotonic()
-    found: list[dict[str, Any]] = []
+    change = site.mutate("update_issue")
+    start = time.monotonic()
+    new_records: list[dict[str, Any]] = []
 
     def has_arrived() -> bool:
-        found[:], _ = api.changes(integration, cursor)
-        return any(line["entity"] == "issue" and line["id"] == made["issue_id"] for line in found)
+        new_records[:], _ = api.changes(integration, cursor)
+        return any(line["entity"] == "issue" and line["id"] == change["issue_id"] for line in new_records)
 
     _wait("the change to arrive", has_arrived)
-    took = (time.monotonic() - began) * 1000
-    _say("one webhook", f"{made['key']} changed in Jira; its row was read again and in the feed after {took:.0f} ms")
-    for line in found:
-        shown = json.dumps(line, ensure_ascii=False)
-        _say("change feed", shown if len(shown) < 160 else f"{shown[:160]}…")  # noqa: PLR2004 - what fits a line or two
+    duration_ms = (time.monotonic() - start) * 1000
+    _say(
+        "one webhook",
+        f"{change['key']} changed in Jira; its new row was in the feed after {duration_ms:.0f} ms",
+    )
+    for line in new_records:
+        text = json.dumps(line, ensure_ascii=False)
+        _say("change feed", text if len(text) < 160 else f"{text[:160]}…")  # noqa: PLR2004 - two lines of a terminal
 
 
 def _keep(site: Site, site_url: str, app_url: str, key: str, log: Path) -> None:
@@ -217,7 +219,7 @@ def _keep(site: Site, site_url: str, app_url: str, key: str, log: Path) -> None:
 
 @contextlib.contextmanager
 def _app(port: int, site: Site, key: str) -> Iterator[Path]:
-    """The app's own processes, as `make run` starts them, on data of their own."""
+    """Run the app's processes, as `make run` does, with a data directory of their own."""
     (ROOT / "var").mkdir(exist_ok=True)
     data = Path(tempfile.mkdtemp(prefix="demo-", dir=ROOT / "var"))
     log = ROOT / "var" / "demo.log"
@@ -266,11 +268,11 @@ def _is_ready(app_url: str) -> bool:
         return False
 
 
-def _wait(what: str, condition: Any) -> None:  # noqa: ANN401 - any test without arguments
-    deadline = time.monotonic() + PATIENCE
+def _wait(description: str, condition: Any) -> None:  # noqa: ANN401 - a callable without arguments
+    deadline = time.monotonic() + STEP_TIMEOUT_S
     while not condition():
         if time.monotonic() > deadline:
-            raise DemoFailedError(f"waited {PATIENCE} s for {what}; see var/demo.log")
+            raise DemoFailedError(f"waited {STEP_TIMEOUT_S} s for {description}; see var/demo.log")
         time.sleep(0.05)
 
 

@@ -1,7 +1,7 @@
-"""Keeps the site's state in a file, write by write, so that a process that is killed comes back as it was.
+"""Keeps the site's state in a file; a killed process resumes with the same state.
 
-One JSON object a line, appended with each write, so that it survives the process (not the machine). What is
-not kept: page tokens, counters, deliveries that had not left. Reading it writes it anew, without what was overwritten.
+Each write appends one JSON object as a line. The file survives the process, not the machine. Page tokens, counters and
+pending deliveries are not part of it. A restart compacts the file.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from sandbox.shapes import JsonObject
 
 _ID_GAP = 100_000
-"""Ids skipped after a return: those of things that are gone must not be given again."""
+"""Ids skipped after a restart, because ids of deleted objects must not be reused."""
 _BY_NUMBER = frozenset({"sprints"})
 
 
 @dataclass(slots=True)
 class State:
-    """What a journal holds."""
+    """The contents of a journal."""
 
     world: World
     app: Installation | None = None
@@ -37,16 +37,16 @@ class State:
 
 
 class Journal:
-    """Watches a world and writes down what happens to it."""
+    """Watches a world and appends its changes to a file."""
 
     def __init__(self, path: Path) -> None:
-        """Keep the state at `path`; nothing is opened before `keep`."""
+        """Keep the state at `path`; `keep` opens the file."""
         self._path = path
         self._lock = threading.Lock()
         self._world: World | None = None
 
     def read(self) -> State | None:
-        """Return the state as it was left; None where there is none yet."""
+        """Return the stored state; None where there is none yet."""
         if not self._path.exists():
             return None
         issues: dict[str, JsonObject] = {}
@@ -54,7 +54,7 @@ class Journal:
         with self._path.open("rb") as lines:
             for line in lines:
                 if not line.endswith(b"\n"):
-                    break  # the process was killed in the middle of it
+                    break  # the process was killed within this line
                 entry = orjson.loads(line)
                 if "issue" in entry:
                     issues[entry["issue"]["id"]] = entry["issue"]
@@ -67,13 +67,13 @@ class Journal:
         return State(world, _installation(latest.get("app")), latest.get("app_url"), latest.get("options") or {})
 
     def keep(self, world: World, app: Installation, app_url: str | None, options: JsonObject) -> None:
-        """Write the state down whole, and from now on whatever changes."""
+        """Write the whole state, and append every change from now on."""
         fresh = self._path.with_suffix(".new")
         self._path.parent.mkdir(parents=True, exist_ok=True)
         fresh.touch(mode=0o600)  # it holds the secret shared with the app
         with world.lock:
             with fresh.open("wb") as file:
-                for line in ({"rest": _rest(world)}, _app(app, app_url), {"options": options}):
+                for line in ({"rest": _snapshot(world)}, _app(app, app_url), {"options": options}):
                     file.write(orjson.dumps(line) + b"\n")
                 for issue in world.issues.values():
                     file.write(orjson.dumps({"issue": _issue(issue)}) + b"\n")
@@ -82,23 +82,23 @@ class Journal:
             world.watchers.append(self)
 
     def issue_changed(self, before: Issue | None, after: Issue | None) -> None:
-        """Write an issue down as it is now."""
+        """Append the issue's current record, or its deletion."""
         if after is not None:
             self._write({"issue": _issue(after)})
         elif before is not None:
             self._write({"gone": before.id})
 
-    def rest_changed(self) -> None:
-        """Write down all that is not issues."""
+    def catalogue_changed(self) -> None:
+        """Append everything except issues."""
         if self._world is not None:
-            self._write({"rest": _rest(self._world)})
+            self._write({"rest": _snapshot(self._world)})
 
     def app_changed(self, app: Installation, app_url: str | None) -> None:
-        """Write down how the app is installed."""
+        """Append the app's installation."""
         self._write(_app(app, app_url))
 
     def options_changed(self, options: JsonObject) -> None:
-        """Write down how the site's switches stand."""
+        """Append the site's options."""
         self._write({"options": options})
 
     def _write(self, entry: JsonObject) -> None:
@@ -108,48 +108,48 @@ class Journal:
 
 
 def _issue(issue: Issue) -> JsonObject:
-    derived = {"created_ms", "updated_ms"}
-    return {each.name: getattr(issue, each.name) for each in fields(issue) if each.name not in derived}
+    computed_fields = {"created_ms", "updated_ms"}
+    return {field.name: getattr(issue, field.name) for field in fields(issue) if field.name not in computed_fields}
 
 
-def _rest(world: World) -> JsonObject:
+def _snapshot(world: World) -> JsonObject:
     catalogue = world.catalogue
-    named: JsonObject = {
-        each.name: [*getattr(catalogue, each.name).values()]
-        for each in fields(catalogue)
-        if each.name not in {"boards", "administrators"}
+    objects: JsonObject = {
+        field.name: [*getattr(catalogue, field.name).values()]
+        for field in fields(catalogue)
+        if field.name not in {"boards", "administrators"}
     }
     boards = [
-        {**asdict(each), "members": None if each.members is None else sorted(each.members)}
-        for each in catalogue.boards.values()
+        {**asdict(board), "members": None if board.members is None else sorted(board.members)}
+        for board in catalogue.boards.values()
     ]
     feeds: JsonObject = {"deleted_worklogs": world.deleted_worklogs, "audit": world.audit}
-    named |= {"boards": boards, "administrators": sorted(catalogue.administrators)}
-    return {"timezone": world.timezone, "catalogue": named, "lost_projects": sorted(world.lost_projects), **feeds}
+    objects |= {"boards": boards, "administrators": sorted(catalogue.administrators)}
+    return {"timezone": world.timezone, "catalogue": objects, "lost_projects": sorted(world.lost_projects), **feeds}
 
 
-def _world(rest: JsonObject, issues: dict[str, JsonObject]) -> World:
-    kept = rest["catalogue"]
+def _world(snapshot: JsonObject, issues: dict[str, JsonObject]) -> World:
+    objects = snapshot["catalogue"]
     parts: JsonObject = {
-        name: {_key(name, each): each for each in values}
-        for name, values in kept.items()
+        name: {_key(name, item): item for item in values}
+        for name, values in objects.items()
         if name not in {"boards", "administrators"}
     }
-    catalogue = Catalogue(**parts, administrators=frozenset(kept["administrators"]))
-    for each in kept["boards"]:
-        board = _board(each)
+    catalogue = Catalogue(**parts, administrators=frozenset(objects["administrators"]))
+    for record in objects["boards"]:
+        board = _board(record)
         catalogue.boards[board.id] = board
-    made = World(catalogue, [Issue(**{**each, **_tuples(each)}) for each in issues.values()], rest["timezone"])
-    made.lost_projects = frozenset(rest["lost_projects"])
-    made.deleted_worklogs = [(key, moment) for key, moment in rest["deleted_worklogs"]]
-    made.audit = rest["audit"]
-    return made
+    world = World(catalogue, [Issue(**{**issue, **_tuples(issue)}) for issue in issues.values()], snapshot["timezone"])
+    world.lost_projects = frozenset(snapshot["lost_projects"])
+    world.deleted_worklogs = [(key, moment) for key, moment in snapshot["deleted_worklogs"]]
+    world.audit = snapshot["audit"]
+    return world
 
 
-def _key(name: str, each: JsonObject) -> Any:  # noqa: ANN401 - sprints go by number
+def _key(name: str, item: JsonObject) -> Any:  # noqa: ANN401 - sprints have integer keys
     if name == "users":
-        return each["accountId"]
-    return int(each["id"]) if name in _BY_NUMBER else str(each["id"])
+        return item["accountId"]
+    return int(item["id"]) if name in _BY_NUMBER else str(item["id"])
 
 
 def _tuples(issue: JsonObject) -> JsonObject:
@@ -157,19 +157,19 @@ def _tuples(issue: JsonObject) -> JsonObject:
     return {name: tuple(issue[name]) for name in names}
 
 
-def _board(kept: JsonObject) -> Board:
-    members = kept["members"]
-    lists = {name: tuple(kept[name]) for name in ("columns", "sprint_ids")}
-    return Board(**{**kept, **lists, "members": None if members is None else frozenset(members)})
+def _board(record: JsonObject) -> Board:
+    members = record["members"]
+    lists = {name: tuple(record[name]) for name in ("columns", "sprint_ids")}
+    return Board(**{**record, **lists, "members": None if members is None else frozenset(members)})
 
 
 def _app(app: Installation, app_url: str | None) -> JsonObject:
-    facts = {each.name: getattr(app, each.name) for each in fields(app)}
+    facts = {field.name: getattr(app, field.name) for field in fields(app)}
     return {"app": {**facts, "descriptor": app.descriptor and app.descriptor.json}, "app_url": app_url}
 
 
-def _installation(kept: JsonObject | None) -> Installation | None:
-    if kept is None:
+def _installation(record: JsonObject | None) -> Installation | None:
+    if record is None:
         return None
-    descriptor = kept["descriptor"]
-    return Installation(**{**kept, "descriptor": Descriptor(descriptor) if descriptor else None})
+    descriptor = record["descriptor"]
+    return Installation(**{**record, "descriptor": Descriptor(descriptor) if descriptor else None})

@@ -1,4 +1,4 @@
-"""Times as Jira writes them: milliseconds, a numeric offset without colon, or `Z` on sprints."""
+"""Times in Jira's formats: milliseconds, with a numeric offset without colon, or `Z` on sprints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DAY = 24 * HOUR
 
 
 def now_ms() -> int:
-    """Return the wall clock in epoch milliseconds."""
+    """Return the current time in epoch milliseconds."""
     return int(time.time() * 1000)
 
 
@@ -26,22 +26,22 @@ def parse_ms(text: str) -> int:
 
 
 def zone(name: str) -> tzinfo:
-    """Return the time zone of that IANA name."""
+    """Return the time zone with that IANA name."""
     return UTC if name in {"UTC", "Etc/UTC"} else ZoneInfo(name)
 
 
-def in_zone(moment_ms: int, where: tzinfo) -> str:
-    """Write a REST time, e.g. `2020-06-12T08:13:13.360+0800`."""
-    moment = datetime.fromtimestamp(moment_ms // 1000, where)
+def in_zone(moment_ms: int, timezone: tzinfo) -> str:
+    """Format a REST time, e.g. `2020-06-12T08:13:13.360+0800`."""
+    moment = datetime.fromtimestamp(moment_ms // 1000, timezone)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment_ms % 1000:03d}{moment:%z}"
 
 
 def zulu(moment_ms: int) -> str:
-    """Write a time as Jira Software does on sprints, e.g. `2020-06-26T00:38:00.000Z`."""
+    """Format a time as Jira Software does on sprints, e.g. `2020-06-26T00:38:00.000Z`."""
     moment = datetime.fromtimestamp(moment_ms // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment_ms % 1000:03d}Z"
 
 
 def day(moment_ms: int) -> str:
-    """Write the UTC date only."""
+    """Format the UTC date."""
     return f"{datetime.fromtimestamp(moment_ms // 1000, UTC):%Y-%m-%d}"

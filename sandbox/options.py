@@ -1,4 +1,4 @@
-"""Everything about a site that a test may turn: strictness, slowness, limits and faults. Off by default."""
+"""Options of a site: strictness, latency, limits and faults. Everything is off by default."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ FaultKind = Literal["429", "503", "cut", "timeout"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A failure in place of (or of) an answer; `retry_after` is sent with 429 and 503 when set."""
+    """A failure instead of an answer, or of its transfer. 429 and 503 carry `retry_after` if set."""
 
     kind: FaultKind
     retry_after: int | None = 1
 
 
 FaultHook = Callable[[str, str, str], Fault | None]
-"""Called with method, path template and raw path of each REST request."""
+"""Called with the method, path template and raw path of each REST request."""
 
 
 @dataclass(slots=True)
 class Options:
-    """One site's switches. Rates are per request, 0 to 1."""
+    """The options of one site. Rates are per request, from 0 to 1."""
 
     latency_ms: int = 0
     fault_rates: dict[str, float] = field(default_factory=dict)  # by FaultKind
@@ -37,36 +37,36 @@ class Options:
     email_approved: bool = False
     audit_allowed: bool = False
     worklog_feed_delay_s: int = 60
-    index_lag_s: float = 0.0  # searches see a write after anything up to this; reconcileIssues sees it at once
-    unknown_issues_are_errors: bool = True  # a query that names an issue that is not there is refused
-    webhooks: bool = True  # false: events are lost
-    webhook_loss: float = 0.0  # share that never arrives, and that Jira does not know of
-    webhook_duplicates: float = 0.0  # share that arrives twice under one identifier
-    webhook_delay_s: float = 0.0  # each waits anything up to this, so they overtake each other
+    index_lag_s: float = 0.0  # longest delay until a search sees a write; reconcileIssues sees it at once
+    unknown_issues_are_errors: bool = True  # refuse a query with an issue that does not exist
+    webhooks: bool = True  # false: no event is sent
+    webhook_loss: float = 0.0  # share that never arrives, without Jira's knowledge
+    webhook_duplicates: float = 0.0  # share that arrives twice with one identifier
+    webhook_delay_s: float = 0.0  # longest random delay; deliveries overtake each other
     webhook_retry_delays: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
     api_tokens: dict[str, str] = field(default_factory=dict)  # e-mail -> API token
     personal_tokens: tuple[str, ...] = ()
 
     @property
     def is_network_bad(self) -> bool:
-        """Whether webhooks are lost, doubled or delayed."""
+        """Whether webhooks are lost, repeated or delayed."""
         return bool(self.webhook_loss or self.webhook_duplicates or self.webhook_delay_s)
 
     def change(self, changes: dict[str, Any]) -> None:
-        """Apply a partial change as the control API sends it; unknown names are an error."""
-        known = {each.name for each in fields(self)} - {"fault_hook"}
-        unknown = set(changes) - known
-        if unknown:
-            message = f"unknown options: {', '.join(sorted(unknown))}"
+        """Apply a partial change from the control API. Raises ValueError for an unknown name."""
+        names = {field.name for field in fields(self)} - {"fault_hook"}
+        unknown_names = set(changes) - names
+        if unknown_names:
+            message = f"unknown options: {', '.join(sorted(unknown_names))}"
             raise ValueError(message)
         for name, value in changes.items():
             setattr(self, name, tuple(value) if isinstance(getattr(self, name), tuple) else value)
 
-    def kept(self) -> dict[str, Any]:
-        """Return everything that can be written down, tokens too."""
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "fault_hook"}
+    def as_json(self) -> dict[str, Any]:
+        """Return all serialisable options, tokens included."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "fault_hook"}
 
-    def shown(self) -> dict[str, Any]:
-        """Return what the control API shows; tokens stay private."""
-        hidden = {"fault_hook", "api_tokens", "personal_tokens"}
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.name not in hidden}
+    def public_json(self) -> dict[str, Any]:
+        """Return the options for the control API, without tokens."""
+        secret_names = {"fault_hook", "api_tokens", "personal_tokens"}
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in secret_names}

@@ -1,23 +1,23 @@
-"""The few type names and constants that every part of the site shares."""
+"""Types, constants and errors of all parts of the site."""
 
 from __future__ import annotations
 
 from typing import Any
 
 JsonObject = dict[str, Any]
-"""A JSON object exactly as Jira writes it. Its inner shape is Atlassian's, not ours, hence `Any`."""
+"""A JSON object exactly as Jira writes it. Atlassian defines its members, hence `Any`."""
 
 ORIGIN = "https://acme.atlassian.net"
-"""How stored objects spell the site's own origin; replaced by the real address when bytes leave the site."""
+"""The origin in stored objects; answers and events carry the real address instead."""
 
 
 class JiraError(Exception):
-    """An answer other than 2xx, in the words Jira uses for it."""
+    """An answer with another status than 2xx, with Jira's messages."""
 
     def __init__(
         self, status: int, *messages: str, headers: dict[str, str] | None = None, body: JsonObject | None = None
     ) -> None:
-        """Keep the status and Jira's messages; `body` replaces the usual `errorMessages` object."""
+        """Store the status and Jira's messages; `body` replaces the usual `errorMessages` object."""
         super().__init__(status, *messages)
         self.status = status
         self.messages = messages
@@ -26,8 +26,8 @@ class JiraError(Exception):
 
 
 class NotNowError(JiraError):
-    """A change that cannot be made as the site stands: 409."""
+    """A change that the current state of the site does not allow: 409."""
 
     def __init__(self, message: str) -> None:
-        """Say what is missing."""
+        """Store the reason."""
         super().__init__(409, message)

@@ -1,4 +1,4 @@
-"""One Jira Cloud site with one app on it: the handle that tests, the demo and the web layer share."""
+"""One Jira Cloud site with one app: the object that tests, the demo and the web layer share."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ from sandbox.gate.traffic import Traffic
 from sandbox.journal import Journal
 from sandbox.moments import now_ms
 from sandbox.options import Options
-from sandbox.search import Search, View
-from sandbox.search.index import Index
+from sandbox.search import Index, Search, View
 from sandbox.shapes import ORIGIN, JiraError, JsonObject, NotNowError
-from sandbox.storm import Storm, Wanted
+from sandbox.storm import Storm, StormPlan
 from sandbox.webhooks import Delivery, Webhooks
 from sandbox.world import truth
 
@@ -38,12 +37,12 @@ APP_USER = "557058:00000000-5a4d-4b0c-9a7e-sandbox00app"
 
 
 class Site:
-    """A whole site. Serve it with `sandbox.serve`; every method is safe to call while it is being served."""
+    """A whole site. `sandbox.serve` serves it; every method is safe to call meanwhile."""
 
     last_storm: Storm | None = None
     _down_until = 0.0
 
-    def __init__(  # noqa: PLR0913 - keyword only, each a fact of the site
+    def __init__(  # noqa: PLR0913 - keyword only, independent facts of a site
         self,
         *,
         dataset: str = "auto",
@@ -59,16 +58,16 @@ class Site:
         state: Path | None = None,
         timezone: str | None = None,
     ) -> None:
-        """Build the truth, or read it from `state`, a file that then keeps it.
+        """Build the world from a dataset, or read it from the file `state`, which then records all changes.
 
-        `clock` (epoch ms) dates changes and page tokens, `key` may be shared by several sites, times are written and
-        the dates of queries read in `timezone`.
+        `clock` (epoch ms) dates changes and page tokens. Several sites may share `key`. `timezone` applies to times in
+        answers and to dates in queries.
         """
         self.dataset = dataset
         self.journal = None if state is None else Journal(state)
-        left = self.journal.read() if self.journal else None
-        made = partial(open_dataset, dataset, seed=seed, issues=issues, projects=projects, recordings=recordings)
-        self.world = left.world if left else made()
+        stored_state = self.journal.read() if self.journal else None
+        build = partial(open_dataset, dataset, seed=seed, issues=issues, projects=projects, recordings=recordings)
+        self.world = stored_state.world if stored_state else build()
         self.world.timezone = timezone or self.world.timezone
         self.key = key or SiteKey.generate()
         self.options = options or Options()
@@ -82,42 +81,42 @@ class Site:
         self.chance = Random(seed)  # noqa: S311 - reproducible, not secret
         self._change_lock = threading.Lock()
         self.base_url = base_url
-        self._keep(left)
+        self._restore(stored_state)
 
-    def _keep(self, left: State | None) -> None:
-        """Take up what was left, and write down whatever changes."""
+    def _restore(self, stored_state: State | None) -> None:
+        """Apply the stored state and record every change from now on."""
         self.webhooks.is_down = lambda: self.is_down
         journal, lifecycle = self.journal, self.lifecycle
         if journal is None:
             return
-        if left is not None:
-            self.options.change(left.options)
-            lifecycle.app_url = left.app_url or lifecycle.app_url
-            lifecycle.state = left.app or lifecycle.state
-        journal.keep(self.world, lifecycle.state, lifecycle.app_url, self.options.kept())
+        if stored_state is not None:
+            self.options.change(stored_state.options)
+            lifecycle.app_url = stored_state.app_url or lifecycle.app_url
+            lifecycle.state = stored_state.app or lifecycle.state
+        journal.keep(self.world, lifecycle.state, lifecycle.app_url, self.options.as_json())
         lifecycle.watch = lambda state: journal.app_changed(state, lifecycle.app_url)
 
-    def change_options(self, changes_: JsonObject) -> None:
-        """Turn switches by name; an unknown one is a ValueError."""
-        self.options.change(changes_)
+    def change_options(self, replacements: JsonObject) -> None:
+        """Set options by name. Raises ValueError for an unknown one."""
+        self.options.change(replacements)
         if self.journal is not None:
-            self.journal.options_changed(self.options.kept())
+            self.journal.options_changed(self.options.as_json())
 
     # -- restarts ------------------------------------------------------------------------------------------
 
     def restart(self, down_s: float = 0.0) -> None:
-        """Be away for so long, connections closed without an answer; come back without any page token."""
+        """Close connections without an answer for `down_s` seconds and invalidate all page tokens."""
         self._down_until = time.monotonic() + down_s
         self.search.tokens.forget()
 
     @property
     def is_down(self) -> bool:
-        """Whether nobody is answered now."""
+        """Whether the site gives no answer now."""
         return time.monotonic() < self._down_until
 
     @property
     def base_url(self) -> str:
-        """The site's own address, without a slash at the end."""
+        """The site's own address, without a trailing slash."""
         return self.lifecycle.site_url
 
     @base_url.setter
@@ -126,41 +125,41 @@ class Site:
 
     @property
     def base_path(self) -> str:
-        """The path prefix of the site's address, which hashes of REST calls leave out."""
+        """The path prefix of the site's address; query hashes of REST calls omit it."""
         return urlsplit(self.base_url).path
 
     @property
     def install_keys_url(self) -> str:
-        """Where the site publishes its install key: `<url>/<kid>`."""
+        """The URL below which the site publishes its install key: `<url>/<kid>`."""
         return f"{self.base_url}/install-keys"
 
-    def search_view(self, reconciled: Collection[int] = ()) -> View:
-        """Return what searches see: the index, past which `reconcileIssues` sees the issues that it names."""
-        return self.index.view(reconciled)
+    def search_view(self, reconcile_ids: Collection[int] = ()) -> View:
+        """Return the index as a search sees it, with current records for `reconcile_ids`."""
+        return self.index.view(reconcile_ids)
 
     # -- the app -------------------------------------------------------------------------------------------
 
     @property
     def client_key(self) -> str:
-        """The tenant's id in the app's eyes; it survives re-installs."""
+        """The id of this site in the app; it survives re-installs."""
         return self.lifecycle.state.client_key
 
     @property
     def shared_secret(self) -> str:
-        """The secret shared with the app; empty while it is not installed."""
+        """The secret shared with the app; empty while the app is not installed."""
         return self.lifecycle.state.shared_secret
 
     @property
     def is_installed(self) -> bool:
-        """Whether the app is on the site."""
-        return self.lifecycle.state.installed
+        """Whether the app is installed."""
+        return self.lifecycle.state.is_installed
 
     def install(self, account_id: str | None = None) -> HookAnswer:
-        """Install the app; raises InstallRefusedError where Jira would show an error."""
+        """Install the app. Raises InstallRefusedError where Jira would show an error."""
         return self.lifecycle.install(account_id)
 
     def reinstall(self) -> HookAnswer:
-        """Install again: same clientKey, new secret."""
+        """Install again with the same clientKey and a new secret."""
         return self.lifecycle.install()
 
     rotate_secret = reinstall
@@ -177,65 +176,72 @@ class Site:
         """Enable the app."""
         return self.lifecycle.enable()
 
-    # -- what happens on the site --------------------------------------------------------------------------
+    # -- changes -------------------------------------------------------------------------------------------
 
-    def mutate(self, kind: str = "random", **asked: object) -> JsonObject:
-        """Make one change (see `sandbox.changes.KINDS`) and send its events; return what changed."""
-        change = self._apply(kind, asked)
+    def mutate(self, kind: str = "random", **parameters: object) -> JsonObject:
+        """Make one change (see `sandbox.changes.KINDS`), send its events and return both as JSON."""
+        change = self._apply(kind, parameters)
         deliveries = [
             delivery
             for event in change.events
             for delivery in self.webhooks.send(event.name, event.body, event.issue, flow=event.flow)
         ]
-        shown = [{"event": each.event, "url": each.url, "statuses": list(each.statuses)} for each in deliveries]
-        return {**change.shown(), "deliveries": shown}
+        answers = [
+            {"event": delivery.event, "url": delivery.url, "statuses": list(delivery.statuses)}
+            for delivery in deliveries
+        ]
+        return {**change.as_json(), "deliveries": answers}
 
-    def change(self, kind: str, **asked: object) -> changes.Change:
-        """Make one change and hand its events to the network, without waiting for any of them."""
-        change = self._apply(kind, asked)
+    def change(self, kind: str, **parameters: object) -> changes.Change:
+        """Make one change and queue its events without waiting for a delivery."""
+        change = self._apply(kind, parameters)
         for event in change.events:
             self.webhooks.send(event.name, event.body, event.issue, flow=event.flow, wait=False)
         return change
 
-    def _apply(self, kind: str, asked: JsonObject) -> changes.Change:
+    def _apply(self, kind: str, parameters: JsonObject) -> changes.Change:
         with self._change_lock:
-            return changes.apply(changes.Desk(self.world, self.chance, self.clock), {"kind": kind, **asked})
+            return changes.apply(changes.Editor(self.world, self.chance, self.clock), {"kind": kind, **parameters})
 
-    def storm(self, **wanted: object) -> Storm:
-        """Begin to change by itself (see `sandbox.storm.Wanted`); one storm at a time."""
+    def storm(self, **parameters: object) -> Storm:
+        """Start random changes (see `sandbox.storm.StormPlan`). Raises NotNowError while another storm runs."""
         if self.last_storm is not None and not self.last_storm.is_over:
-            raise NotNowError("a storm is on already")
+            raise NotNowError("a storm is running already")
         try:
-            self.last_storm = Storm(self.world, self.change, Wanted(**wanted))  # type: ignore[arg-type]  # a caller's JSON
-        except TypeError as unknown:
-            raise JiraError(400, str(unknown)) from unknown
+            self.last_storm = Storm(self.world, self.change, StormPlan(**parameters))  # type: ignore[arg-type]  # a caller's JSON
+        except TypeError as error:
+            raise JiraError(400, str(error)) from error
         return self.last_storm.start()
 
     def send_webhook(self, event: str, body: JsonObject, issue: Issue | None = None) -> list[Delivery]:
-        """Send any event to the app's matching webhooks."""
+        """Send an arbitrary event to the app's matching webhooks."""
         return self.webhooks.send(event, body, issue)
 
     def truth(self, *, with_issues: bool = True) -> JsonObject:
-        """Return what a complete ingest must hold."""
-        return truth.whole(self.world, with_issues=with_issues)
+        """Return the rows of a complete ingest."""
+        return truth.report(self.world, with_issues=with_issues)
 
     def counts(self) -> dict[str, int]:
-        """Return how many of each entity there are."""
+        """Return the number of objects of each entity."""
         return truth.counts(self.world)
 
     # -- people and tokens ---------------------------------------------------------------------------------
 
     def user(self, account_id: str) -> JsonObject | None:
-        """Return a user; the app's own user counts."""
+        """Return the user of that account id, the app's own user included."""
         return self.app_user() if account_id == APP_USER else self.world.catalogue.users.get(account_id)
 
     def app_user(self) -> JsonObject:
-        """Return the user that the app acts as."""
+        """Return the app's own user."""
         descriptor = self.lifecycle.state.descriptor
         name = descriptor.json.get("name", descriptor.key) if descriptor else "App"
-        shown = {"self": f"{ORIGIN}/rest/api/2/user?accountId={APP_USER}", "accountId": APP_USER, "accountType": "app"}
+        profile = {
+            "self": f"{ORIGIN}/rest/api/2/user?accountId={APP_USER}",
+            "accountId": APP_USER,
+            "accountType": "app",
+        }
         return {
-            **shown,
+            **profile,
             "displayName": name,
             "active": True,
             "timeZone": self.world.timezone,
@@ -254,35 +260,35 @@ class Site:
 
     @property
     def non_admin(self) -> str:
-        """The account id of an active person who is no administrator."""
+        """The account id of an active person without administrator rights."""
         users = self.world.catalogue.users.items()
-        people = (key for key, each in users if each["active"] and each["accountType"] != "app")
+        people = (key for key, user in users if user["active"] and user["accountType"] != "app")
         return next(key for key in people if not self.is_admin(key))
 
     @property
     def _app(self) -> Address:
         return self.lifecycle.descriptor.address
 
-    def page_token(self, path_and_query: str, account_id: str | None, **changes_: object) -> str:
-        """Sign the load of a page of the app; keyword arguments replace claims (None removes)."""
+    def page_token(self, path_and_query: str, account_id: str | None, **replacements: object) -> str:
+        """Sign the load of an app page. Keyword arguments replace claims; None removes one."""
         return page_token(
-            self.shared_secret, self.client_key, self._app, self._app.url(path_and_query), account_id, **changes_
+            self.shared_secret, self.client_key, self._app, self._app.url(path_and_query), account_id, **replacements
         )
 
-    def context_token(self, account_id: str | None, **changes_: object) -> str:
-        """Return what `AP.context.getToken` would."""
-        return context_token(self.shared_secret, self.client_key, account_id, **changes_)
+    def context_token(self, account_id: str | None, **replacements: object) -> str:
+        """Return the token that `AP.context.getToken` gives to a page."""
+        return context_token(self.shared_secret, self.client_key, account_id, **replacements)
 
-    def lifecycle_token(self, path_and_query: str, **changes_: object) -> str:
+    def lifecycle_token(self, path_and_query: str, **replacements: object) -> str:
         """Sign an `installed` or `uninstalled` hook (RS256)."""
-        return install_token(self.key, self.client_key, self._app, self._app.url(path_and_query), **changes_)
+        return install_token(self.key, self.client_key, self._app, self._app.url(path_and_query), **replacements)
 
-    def webhook_token(self, path_and_query: str, method: str = "POST", **changes_: object) -> str:
+    def webhook_token(self, path_and_query: str, method: str = "POST", **replacements: object) -> str:
         """Sign a webhook, `enabled` or `disabled` (HS256)."""
         return server_token(
-            self.shared_secret, self.client_key, self._app, method, self._app.url(path_and_query), **changes_
+            self.shared_secret, self.client_key, self._app, method, self._app.url(path_and_query), **replacements
         )
 
     def frame_url(self, module_key: str, account_id: str | None) -> str | None:
-        """Return the URL with token that Jira would load into the frame; None where there is no such page."""
+        """Return the URL, token included, of a page in Jira's frame; None for an unknown module."""
         return frame_url(self.lifecycle.state, self.base_url, module_key, account_id)

@@ -1,4 +1,4 @@
-"""The site changes by itself: so many changes at a steady rate, drawn from a seed, each noted with its moment."""
+"""Random changes of the site at a steady rate, drawn from a seed, each recorded with its time."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ISSUE_KINDS: Mapping[str, int] = {
     "archive_issue": 1,
     "hide_issue": 1,
 }
-"""What happens to issues, by weight."""
+"""Weights of changes of issues."""
 OTHER_KINDS: Mapping[str, int] = {
     "create_sprint": 2,
     "rename_sprint": 1,
@@ -78,21 +78,21 @@ OTHER_KINDS: Mapping[str, int] = {
     "deactivate_user": 1,
     "delete_user": 1,
 }
-"""What happens besides."""
-INSTEAD = "update_issue"
-"""What any issue can take, where the kind that was drawn does not fit it."""
+"""Weights of changes of other objects."""
+FALLBACK_KIND = "update_issue"
+"""Fits every issue; used where the drawn kind does not."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A storm to be."""
+class StormPlan:
+    """Size, rate and mixture of a storm."""
 
     changes: int = 2000
-    """Changes of issues; as many issues are changed, each once, while there are enough."""
+    """Number of changes of issues. Every issue is changed once before any is changed twice."""
     rate: float = 50.0
-    """Changes of issues a second."""
+    """Changes of issues per second."""
     others: float = 0.02
-    """Changes besides, for each change of an issue."""
+    """Changes of other objects per change of an issue."""
     seed: int = 1
     issue_kinds: Mapping[str, int] = field(default_factory=lambda: ISSUE_KINDS)
     other_kinds: Mapping[str, int] = field(default_factory=lambda: OTHER_KINDS)
@@ -100,7 +100,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One change that was made: when (epoch ms), of what, and the issue's `updated` (epoch ms) afterwards."""
+    """One change: its time (epoch ms), its object, and `updated` of the issue afterwards (epoch ms)."""
 
     at: int
     kind: str
@@ -112,114 +112,114 @@ class Note:
 
 
 class Storm:
-    """Runs once, in a thread of its own."""
+    """One run of changes in a thread of its own."""
 
-    def __init__(self, world: World, change: Callable[..., Change], wanted: Wanted) -> None:
-        """Change issues of `world` by calls of `change(kind, **parameters)`; draw kinds and issues from the storm's seed."""
+    def __init__(self, world: World, change: Callable[..., Change], plan: StormPlan) -> None:
+        """Apply changes to `world` through `change(kind, **parameters)`."""
         self._world = world
         self._change = change
-        self._wanted = wanted
-        self._chance = Random(wanted.seed)  # noqa: S311 - reproducible, not secret
+        self._plan = plan
+        self._chance = Random(plan.seed)  # noqa: S311 - reproducible, not secret
         self._targets: list[str] = []
-        self._stopped = threading.Event()
+        self._stop_event = threading.Event()
         self._thread = threading.Thread(target=self._run, name="storm", daemon=True)
         self.notes: list[Note] = []
         self.problems: list[str] = []
         self.latest_by = 0.0
-        """Seconds by which the worst change was behind its moment: a machine too busy for the rate."""
+        """Longest delay of a change behind its schedule in seconds; large on an overloaded machine."""
 
     def start(self) -> Storm:
-        """Begin."""
+        """Start the thread and return the storm."""
         self._thread.start()
         return self
 
     def stop(self) -> None:
-        """End before the time, after the change that is being made."""
-        self._stopped.set()
+        """Stop after the current change."""
+        self._stop_event.set()
         self._thread.join()
 
-    def wait(self, patience: float | None = None) -> bool:
-        """Wait for the end; return whether it has come."""
-        self._thread.join(patience)
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the end. Returns False after `timeout` seconds."""
+        self._thread.join(timeout)
         return not self._thread.is_alive()
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will be changed."""
+        """Whether the storm has ended."""
         return not self._thread.is_alive()
 
-    def shown(self, since: int = 0) -> JsonObject:
-        """Return how far it is; the notes from number `since` on."""
+    def progress(self, since: int = 0) -> JsonObject:
+        """Return the progress and the notes from number `since` on."""
         return {
             "made": len(self.notes),
-            "wanted": self._wanted.changes,
+            "wanted": self._plan.changes,
             "isOver": self.is_over,
             "latestBy": self.latest_by,
             "problems": list(self.problems),
-            "notes": [asdict(each) for each in self.notes[since:]],
+            "notes": [asdict(note) for note in self.notes[since:]],
         }
 
     def _run(self) -> None:
-        began = time.monotonic()
-        owed = 0.0
-        for number in range(self._wanted.changes):
-            due = began + number / self._wanted.rate
-            if self._stopped.wait(max(0.0, due - time.monotonic())):
+        start = time.monotonic()
+        debt = 0.0
+        for number in range(self._plan.changes):
+            due = start + number / self._plan.rate
+            if self._stop_event.wait(max(0.0, due - time.monotonic())):
                 return
             self.latest_by = max(self.latest_by, time.monotonic() - due)
             self._change_issue()
-            owed += self._wanted.others
-            if owed >= 1:
-                owed -= 1
+            debt += self._plan.others
+            if debt >= 1:
+                debt -= 1
                 self._change_other()
 
     def _change_issue(self) -> None:
-        """Change the next issue in the way that is drawn; where that does not fit it, in a way that always does."""
-        kind = self._drawn(self._wanted.issue_kinds)
+        """Apply a random change to the next issue, or the fallback where the change does not fit it."""
+        kind = self._draw(self._plan.issue_kinds)
         target = self._next_target()
-        for each in (kind, INSTEAD):
+        for attempt in (kind, FALLBACK_KIND):
             try:
-                self._make(each, **({} if each in _OWN_TARGET else {"issue": target}))
+                self._make(attempt, **({} if attempt in _UNTARGETED_KINDS else {"issue": target}))
             except NotNowError:
                 continue
             except JiraError as problem:
-                self.problems.append(f"{each}: {problem}")
+                self.problems.append(f"{attempt}: {problem}")
             return
 
     def _change_other(self) -> None:
         for _ in range(5):
-            kind = self._drawn(self._wanted.other_kinds)
+            kind = self._draw(self._plan.other_kinds)
             try:
                 return self._make(kind)
             except NotNowError:
                 continue
         return None
 
-    def _make(self, kind: str, **asked: object) -> None:
-        change = self._change(kind, **asked)
+    def _make(self, kind: str, **parameters: object) -> None:
+        change = self._change(kind, **parameters)
         self.notes.append(_note(self._world, change))
 
-    def _drawn(self, kinds: Mapping[str, int]) -> str:
+    def _draw(self, kinds: Mapping[str, int]) -> str:
         return self._chance.choices([*kinds], [*kinds.values()])[0]
 
     def _next_target(self) -> str:
-        """Return an issue that was not changed yet; when all were, they take their turns again."""
+        """Return the next issue of a random order; start a new order after the last one."""
         while True:
             if not self._targets:
-                self._targets = [each.id for each in self._world.searchable()]
+                self._targets = [issue.id for issue in self._world.searchable()]
                 self._chance.shuffle(self._targets)
-            known = self._targets.pop()
-            issue = self._world.issues.get(known)
+            issue_id = self._targets.pop()
+            issue = self._world.issues.get(issue_id)
             if issue is not None and issue.is_searchable:
-                return known
+                return issue_id
 
 
-_OWN_TARGET = frozenset({"create_issue", "unlink_issues"})
-"""What is not done to a given issue."""
+_UNTARGETED_KINDS = frozenset({"create_issue", "unlink_issues"})
+"""Kinds that choose their own issue."""
 
 
 def _note(world: World, change: Change) -> Note:
     issue = world.issues.get(change.issue_id or "")
-    events = tuple(each.name for each in change.events)
-    updated = None if issue is None else issue.updated_ms
-    return Note(change.made_at, change.kind, change.entity, change.id, change.issue_id, updated, events)
+    events = tuple(event.name for event in change.events)
+    update_ms = None if issue is None else issue.updated_ms
+    return Note(change.made_at, change.kind, change.entity, change.id, change.issue_id, update_ms, events)

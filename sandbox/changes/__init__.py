@@ -1,4 +1,4 @@
-"""Everything that can happen on the site while an app watches: each kind changes the truth and tells of it."""
+"""Mutations of the site. Each kind changes the world and returns the webhook events that Jira would raise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sandbox.changes import (
     visibility,
     worklogs,
 )
-from sandbox.changes.editor import Change, Desk, Kind
+from sandbox.changes.editor import Change, Editor, Kind
 from sandbox.shapes import JiraError, JsonObject
 
 KINDS: dict[str, Kind] = {
@@ -88,7 +88,7 @@ KINDS: dict[str, Kind] = {
     "deactivate_user": users.deactivate_user,
     "delete_user": users.delete_user,
 }
-"""What `POST /sandbox/mutate` and `Site.mutate` know, by name."""
+"""The kinds of `POST /sandbox/mutate` and `Site.mutate`, by name."""
 
 EVERYDAY = (
     "create_issue",
@@ -101,22 +101,22 @@ EVERYDAY = (
     "edit_worklog",
     "link_issues",
 )
-"""What `random` draws from: changes that any visible issue can take."""
+"""Kinds that `random` draws from; every visible issue can take them."""
 
 
-def apply(desk: Desk, asked: JsonObject) -> Change:
-    """Make one change; the caller sends its events after the lock is free."""
-    kind = str(asked.get("kind", "random"))
+def apply(editor: Editor, parameters: JsonObject) -> Change:
+    """Make one change under the world's lock. The caller sends the events afterwards."""
+    kind = str(parameters.get("kind", "random"))
     if kind == "random":
-        kind = desk.chance.choice(EVERYDAY)
-    made = KINDS.get(kind)
-    if made is None:
+        kind = editor.chance.choice(EVERYDAY)
+    make = KINDS.get(kind)
+    if make is None:
         raise JiraError(400, f"unknown kind of change {kind!r}; known are {', '.join(KINDS)}")
-    with desk.world.lock:
-        now = desk.now()
-        change = made(desk, asked)
+    with editor.world.lock:
+        now = editor.now()
+        change = make(editor, parameters)
     change.kind, change.made_at = kind, now
     return change
 
 
-__all__ = ["EVERYDAY", "KINDS", "Change", "Desk", "apply"]
+__all__ = ["EVERYDAY", "KINDS", "Change", "Editor", "apply"]

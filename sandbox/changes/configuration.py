@@ -1,6 +1,6 @@
-"""What administrators name: statuses and their categories, fields, types, priorities, resolutions, link types.
+"""Site configuration: statuses and their categories, fields, types, priorities, resolutions, link types.
 
-Issues show the new name at once, none of their `updated` moves, and Jira raises an event for issue types only.
+Issues show the new name at once without a new `updated`. Jira raises an event for issue types only.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.changes import copies
-from sandbox.changes.editor import Change, Desk, Event
+from sandbox.changes.editor import Change, Editor, Event
 from sandbox.shapes import JiraError, JsonObject
 
 if TYPE_CHECKING:
@@ -21,120 +21,103 @@ _CATEGORIES: dict[str, tuple[int, str, str]] = {
 }
 
 
-def rename_status(desk: Desk, asked: JsonObject) -> Change:
-    """Rename status `status`, or any, to `name`."""
-    return _renamed(desk, asked, "status", desk.world.catalogue.statuses, "status")
+def rename_status(editor: Editor, parameters: JsonObject) -> Change:
+    """Rename status `status`, or a random one, to `name`."""
+    return _rename(editor, parameters, "status", editor.world.catalogue.statuses, "status")
 
 
-def recategorize_status(desk: Desk, asked: JsonObject) -> Change:
-    """Put status `status`, or any, into category `category` (`new`, `indeterminate`, `done`)."""
-    before = chosen(desk, asked, "status", desk.world.catalogue.statuses)
+def recategorize_status(editor: Editor, parameters: JsonObject) -> Change:
+    """Put status `status`, or a random one, into category `category` (`new`, `indeterminate`, `done`)."""
+    before = editor.choose(parameters, "status", editor.world.catalogue.statuses)
     now = before["statusCategory"]["key"]
-    key = str(asked.get("category") or desk.chance.choice([each for each in _CATEGORIES if each != now]))
+    key = str(
+        parameters.get("category")
+        or editor.chance.choice([category_key for category_key in _CATEGORIES if category_key != now])
+    )
     if key not in _CATEGORIES:
         raise JiraError(400, f"no category {key!r}")
     number, color, name = _CATEGORIES[key]
     category = {**before["statusCategory"], "id": number, "key": key, "colorName": color, "name": name}
-    return _put(desk, "status", desk.world.catalogue.statuses, {**before, "statusCategory": category}, "status")
+    return _save(editor, "status", editor.world.catalogue.statuses, {**before, "statusCategory": category}, "status")
 
 
-def create_status(desk: Desk, asked: JsonObject) -> Change:
-    """Make a status that no issue has yet, like an existing one but for its `name`."""
-    known = desk.world.catalogue.statuses
-    pattern = next(each for each in known.values() if not each.get("scope"))
-    made = {**pattern, "id": desk.world.new_id(), "name": asked.get("name", f"Status {len(known) + 1}")}
-    made["self"] = pattern["self"].rsplit("/", 1)[0] + "/" + made["id"]
-    return _put(desk, "status", known, made, "status")
+def create_status(editor: Editor, parameters: JsonObject) -> Change:
+    """Create a status without issues, modelled on an existing one."""
+    statuses = editor.world.catalogue.statuses
+    pattern = next(candidate for candidate in statuses.values() if not candidate.get("scope"))
+    status = {**pattern, "id": editor.world.new_id(), "name": parameters.get("name", f"Status {len(statuses) + 1}")}
+    status["self"] = pattern["self"].rsplit("/", 1)[0] + "/" + status["id"]
+    return _save(editor, "status", statuses, status, "status")
 
 
-def rename_field(desk: Desk, asked: JsonObject) -> Change:
-    """Rename custom field `field`, or any; its id and schema stay."""
-    fields = desk.world.catalogue.fields
-    custom = {key: each for key, each in fields.items() if key.startswith("customfield")}
-    before = chosen(desk, asked, "field", fields if "field" in asked else custom)
-    fields[before["id"]] = {**before, "name": _new_name(desk, asked, before)}
-    desk.world.touch()
+def rename_field(editor: Editor, parameters: JsonObject) -> Change:
+    """Rename custom field `field`, or a random one; id and schema stay."""
+    fields = editor.world.catalogue.fields
+    custom = {key: field for key, field in fields.items() if key.startswith("customfield")}
+    before = editor.choose(parameters, "field", fields if "field" in parameters else custom)
+    fields[before["id"]] = {**before, "name": editor.new_name(parameters, before["name"])}
+    editor.world.touch()
     return Change("field", before["id"], None, {"name": fields[before["id"]]["name"]})
 
 
-def create_field(desk: Desk, asked: JsonObject) -> Change:
-    """Make a custom field of text."""
-    fields = desk.world.catalogue.fields
+def create_field(editor: Editor, parameters: JsonObject) -> Change:
+    """Create a custom text field."""
+    fields = editor.world.catalogue.fields
     number = 1 + max((int(key.split("_")[1]) for key in fields if key.startswith("customfield_")), default=10_000)
-    pattern = next(each for key, each in fields.items() if key.startswith("customfield"))
-    made = {**pattern, "id": f"customfield_{number}", "name": asked.get("name", f"Field {number}")}
-    made["key"] = made["id"]
-    made["schema"] = {"type": "string", "custom": "com.atlassian.jira.plugin.system.customfieldtypes:textfield"}
-    made["schema"]["customId"] = number
-    fields[made["id"]] = made
-    desk.world.touch()
-    return Change("field", made["id"], None, {"name": made["name"]})
+    pattern = next(candidate for key, candidate in fields.items() if key.startswith("customfield"))
+    field = {**pattern, "id": f"customfield_{number}", "name": parameters.get("name", f"Field {number}")}
+    field["key"] = field["id"]
+    field["schema"] = {"type": "string", "custom": "com.atlassian.jira.plugin.system.customfieldtypes:textfield"}
+    field["schema"]["customId"] = number
+    fields[field["id"]] = field
+    editor.world.touch()
+    return Change("field", field["id"], None, {"name": field["name"]})
 
 
-def rename_issue_type(desk: Desk, asked: JsonObject) -> Change:
-    """Rename issue type `issue_type`, or any. The event's body is a guess: no capture is public."""
-    change = _renamed(desk, asked, "issue_type", desk.world.catalogue.issue_types, "issuetype")
-    body = {"issuetype": desk.world.catalogue.issue_types[change.id]}
+def rename_issue_type(editor: Editor, parameters: JsonObject) -> Change:
+    """Rename issue type `issue_type`, or a random one. The event's body is a guess: no capture is public."""
+    change = _rename(editor, parameters, "issue_type", editor.world.catalogue.issue_types, "issuetype")
+    body = {"issuetype": editor.world.catalogue.issue_types[change.id]}
     change.events.append(Event("issuetype_updated", body))
     return change
 
 
-def rename_priority(desk: Desk, asked: JsonObject) -> Change:
-    """Rename priority `priority`, or any."""
-    return _renamed(desk, asked, "priority", desk.world.catalogue.priorities, "priority")
+def rename_priority(editor: Editor, parameters: JsonObject) -> Change:
+    """Rename priority `priority`, or a random one."""
+    return _rename(editor, parameters, "priority", editor.world.catalogue.priorities, "priority")
 
 
-def rename_resolution(desk: Desk, asked: JsonObject) -> Change:
-    """Rename resolution `resolution`, or any."""
-    return _renamed(desk, asked, "resolution", desk.world.catalogue.resolutions, "resolution")
+def rename_resolution(editor: Editor, parameters: JsonObject) -> Change:
+    """Rename resolution `resolution`, or a random one."""
+    return _rename(editor, parameters, "resolution", editor.world.catalogue.resolutions, "resolution")
 
 
-def rename_link_type(desk: Desk, asked: JsonObject) -> Change:
-    """Rename link type `link_type`, or any; every link of it shows the new name."""
-    known = desk.world.catalogue.link_types
-    before = chosen(desk, asked, "link_type", known)
-    after = {**before, "name": _new_name(desk, asked, before)}
-    known[after["id"]] = after
+def rename_link_type(editor: Editor, parameters: JsonObject) -> Change:
+    """Rename link type `link_type`, or a random one; every link of this type shows the new name."""
+    link_types = editor.world.catalogue.link_types
+    before = editor.choose(parameters, "link_type", link_types)
+    after = {**before, "name": editor.new_name(parameters, before["name"])}
+    link_types[after["id"]] = after
 
-    def fresh(issue: Issue) -> Issue:
+    def with_new_name(issue: Issue) -> Issue:
         links = issue.fields.get("issuelinks") or []
-        if not any(each["type"]["id"] == after["id"] for each in links):
+        if not any(link["type"]["id"] == after["id"] for link in links):
             return issue
-        kept = [{**each, "type": after} if each["type"]["id"] == after["id"] else each for each in links]
-        return copies.with_fields(issue, issuelinks=kept)
+        new_links = [{**link, "type": after} if link["type"]["id"] == after["id"] else link for link in links]
+        return copies.with_fields(issue, issuelinks=new_links)
 
-    copies.renew(desk, fresh)
-    desk.world.touch()
+    copies.renew(editor, with_new_name)
+    editor.world.touch()
     return Change("issue_link", after["id"], None, {"name": after["name"]})
 
 
-def chosen(desk: Desk, asked: JsonObject, word: str, known: dict[str, JsonObject]) -> JsonObject:
-    """Return the object asked for by id, key or name, or any."""
-    if word not in asked:
-        return desk.one_of([*known.values()], word)
-    wanted = str(asked[word])
-    found = next((each for each in known.values() if wanted in {str(each["id"]), each.get("name")}), None)
-    if found is None:
-        raise JiraError(404, f"no {word} {wanted!r}")
-    return found
+def _rename(editor: Editor, parameters: JsonObject, entity: str, objects: dict[str, JsonObject], field: str) -> Change:
+    before = editor.choose(parameters, entity, objects)
+    return _save(editor, entity, objects, {**before, "name": editor.new_name(parameters, before["name"])}, field)
 
 
-def _new_name(desk: Desk, asked: JsonObject, before: JsonObject) -> str:
-    return str(asked.get("name") or another_name(desk, before["name"]))
-
-
-def another_name(desk: Desk, name: str) -> str:
-    """Return a name that says where it comes from; renaming twice does not grow it."""
-    return f"{name.split(' · ', maxsplit=1)[0]} · {desk.chance.randrange(10**4)}"
-
-
-def _renamed(desk: Desk, asked: JsonObject, entity: str, known: dict[str, JsonObject], field: str) -> Change:
-    before = chosen(desk, asked, entity, known)
-    return _put(desk, entity, known, {**before, "name": _new_name(desk, asked, before)}, field)
-
-
-def _put(desk: Desk, entity: str, known: dict[str, JsonObject], after: JsonObject, field: str) -> Change:
-    known[str(after["id"])] = after
-    copies.renew(desk, lambda issue: copies.in_fields(issue, (field,), after))
-    desk.world.touch()
+def _save(editor: Editor, entity: str, objects: dict[str, JsonObject], after: JsonObject, field: str) -> Change:
+    objects[str(after["id"])] = after
+    copies.renew(editor, lambda issue: copies.replace_object(issue, (field,), after))
+    editor.world.touch()
     return Change(entity, str(after["id"]), None, {"name": after["name"]})

@@ -1,4 +1,4 @@
-"""Sprints: made, started, closed, and issues put into them. Starting and closing does not touch issues' `updated`."""
+"""Sprints and their issues. Starting or closing a sprint does not move the issues' `updated`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sandbox.changes import boards, copies
-from sandbox.changes.configuration import another_name
-from sandbox.changes.editor import Change, Desk, Event, edited, item, updated
+from sandbox.changes.editor import Change, Editor, Event, edit, item, update_event
 from sandbox.moments import DAY, zulu
 from sandbox.shapes import ORIGIN, JiraError, JsonObject, NotNowError
 
@@ -17,95 +16,108 @@ if TYPE_CHECKING:
 _ON_ISSUE = ("id", "name", "state", "goal", "startDate", "endDate", "completeDate")
 
 
-def create_sprint(desk: Desk, asked: JsonObject) -> Change:
-    """Make a future sprint on board `board`, or on any scrum board."""
-    catalogue, board = desk.world.catalogue, boards.chosen(desk, asked, lambda each: each.has_sprints)
+def create_sprint(editor: Editor, parameters: JsonObject) -> Change:
+    """Create a future sprint on board `board`, or on a random scrum board."""
+    catalogue, board = (
+        editor.world.catalogue,
+        boards.pick_board(editor, parameters, lambda candidate: candidate.has_sprints),
+    )
     key = max(catalogue.sprints, default=0) + 1
-    made: JsonObject = {
+    sprint: JsonObject = {
         "id": key,
         "self": f"{ORIGIN}/rest/agile/1.0/sprint/{key}",
         "state": "future",
         "originBoardId": board.id,
     }
-    made |= {"name": asked.get("name", f"Sprint {key}"), "goal": "", "createdDate": zulu(desk.now())}
-    catalogue.sprints[key] = made
+    sprint |= {"name": parameters.get("name", f"Sprint {key}"), "goal": "", "createdDate": zulu(editor.now())}
+    catalogue.sprints[key] = sprint
     catalogue.boards[board.id] = replace(board, sprint_ids=(*board.sprint_ids, key))
-    desk.world.touch()
-    return Change("sprint", str(key), None, {"name": made["name"]}, [Event("sprint_created", {"sprint": made})])
+    editor.world.touch()
+    return Change("sprint", str(key), None, {"name": sprint["name"]}, [Event("sprint_created", {"sprint": sprint})])
 
 
-def start_sprint(desk: Desk, asked: JsonObject) -> Change:
-    """Start sprint `sprint`, or any future one; raises `sprint_updated` and `sprint_started`, as Jira does."""
-    before = _sprint(desk, asked, "future")
-    after = {**before, "state": "active", "startDate": zulu(desk.now()), "endDate": zulu(desk.now() + 14 * DAY)}
-    return _put(desk, before, after, "sprint_started")
+def start_sprint(editor: Editor, parameters: JsonObject) -> Change:
+    """Start sprint `sprint`, or a random future one. Raises `sprint_updated` and `sprint_started`, as Jira does."""
+    before = _sprint(editor, parameters, "future")
+    after = {**before, "state": "active", "startDate": zulu(editor.now()), "endDate": zulu(editor.now() + 14 * DAY)}
+    return _save(editor, before, after, "sprint_started")
 
 
-def close_sprint(desk: Desk, asked: JsonObject) -> Change:
-    """Close sprint `sprint`, or any active one."""
-    before = _sprint(desk, asked, "active")
-    return _put(desk, before, {**before, "state": "closed", "completeDate": zulu(desk.now())}, "sprint_closed")
+def close_sprint(editor: Editor, parameters: JsonObject) -> Change:
+    """Close sprint `sprint`, or a random active one."""
+    before = _sprint(editor, parameters, "active")
+    return _save(editor, before, {**before, "state": "closed", "completeDate": zulu(editor.now())}, "sprint_closed")
 
 
-def plan_issue(desk: Desk, asked: JsonObject) -> Change:
-    """Put an issue into sprint `sprint`, or into any that is not closed."""
-    issue, author = desk.issue(asked), desk.person(asked)
-    sprint = _sprint(desk, asked, "active", "future")
+def plan_issue(editor: Editor, parameters: JsonObject) -> Change:
+    """Add an issue to sprint `sprint`, or to a random open one."""
+    issue, author = editor.issue(parameters), editor.person(parameters)
+    sprint = _sprint(editor, parameters, "active", "future")
     before = issue.fields.get("customfield_10020") or []
-    kept = [each for each in before if each["state"] == "closed"]
-    entry = item("Sprint", _listed(before), _listed([*kept, sprint]), "customfield_10020")
+    closed_sprints = [sprint for sprint in before if sprint["state"] == "closed"]
+    entry = item("Sprint", _ids_and_names(before), _ids_and_names([*closed_sprints, sprint]), "customfield_10020")
     agile = {**issue.agile, "sprint": sprint}
-    issue, history = desk.changed(
-        replace(issue, agile=agile), author, [entry], customfield_10020=[*kept, on_issue(sprint)]
+    issue, history = editor.save(
+        replace(issue, agile=agile), author, [entry], customfield_10020=[*closed_sprints, on_issue(sprint)]
     )
     detail = {"sprint_id": str(sprint["id"]), "changelog_id": history["id"]}
-    return Change("issue", issue.id, issue.id, detail, [updated(issue, author, "issue_updated", history)])
+    return Change("issue", issue.id, issue.id, detail, [update_event(issue, author, "issue_updated", history)])
 
 
-def unplan_issue(desk: Desk, asked: JsonObject) -> Change:
-    """Take an issue out of the sprint it is in: only its changelog still knows."""
-    holders = [each for each in desk.world.searchable() if _open_sprints(each)]
-    issue = desk.issue(asked) if "issue" in asked else desk.one_of(holders, "issue in a sprint that is not closed")
+def unplan_issue(editor: Editor, parameters: JsonObject) -> Change:
+    """Remove an issue from its open sprint; only the changelog keeps the sprint."""
+    holders = [issue for issue in editor.world.searchable() if _open_sprints(issue)]
+    issue = (
+        editor.issue(parameters)
+        if "issue" in parameters
+        else editor.pick(holders, "issue in a sprint that is not closed")
+    )
     if not _open_sprints(issue):
         raise NotNowError("the issue is in no sprint that is not closed")
-    return _taken_out(desk, issue, {each["id"] for each in _open_sprints(issue)})
+    return _remove_from_sprints(editor, issue, {sprint["id"] for sprint in _open_sprints(issue)})
 
 
 def _open_sprints(issue: Issue) -> list[JsonObject]:
-    return [each for each in issue.fields.get("customfield_10020") or [] if each["state"] != "closed"]
+    return [sprint for sprint in issue.fields.get("customfield_10020") or [] if sprint["state"] != "closed"]
 
 
-def _taken_out(desk: Desk, issue: Issue, gone: set[int]) -> Change:
+def _remove_from_sprints(editor: Editor, issue: Issue, sprint_ids: set[int]) -> Change:
     before = issue.fields.get("customfield_10020") or []
-    kept = [each for each in before if each["id"] not in gone]
-    entry = item("Sprint", _listed(before), _listed(kept), "customfield_10020")
-    agile = {**issue.agile, "sprint": None} if (issue.agile.get("sprint") or {}).get("id") in gone else issue.agile
-    return edited(desk, replace(issue, agile=agile), desk.person({}), [entry], customfield_10020=kept or None)
+    remaining_sprints = [sprint for sprint in before if sprint["id"] not in sprint_ids]
+    entry = item("Sprint", _ids_and_names(before), _ids_and_names(remaining_sprints), "customfield_10020")
+    agile = (
+        {**issue.agile, "sprint": None} if (issue.agile.get("sprint") or {}).get("id") in sprint_ids else issue.agile
+    )
+    return edit(
+        editor, replace(issue, agile=agile), editor.person({}), [entry], customfield_10020=remaining_sprints or None
+    )
 
 
-def rename_sprint(desk: Desk, asked: JsonObject) -> Change:
-    """Rename sprint `sprint`, or any that is not closed."""
-    before = _sprint(desk, asked, "active", "future")
-    return _put(desk, before, {**before, "name": asked.get("name") or another_name(desk, before["name"])}, None)
+def rename_sprint(editor: Editor, parameters: JsonObject) -> Change:
+    """Rename sprint `sprint`, or a random open one."""
+    before = _sprint(editor, parameters, "active", "future")
+    return _save(editor, before, {**before, "name": editor.new_name(parameters, before["name"])}, None)
 
 
-def delete_sprint(desk: Desk, asked: JsonObject) -> Change:
-    """Delete sprint `sprint`, or any future one; its issues go back to the backlog, each with a history."""
-    gone, catalogue = _sprint(desk, asked, "future"), desk.world.catalogue
-    del catalogue.sprints[gone["id"]]
+def delete_sprint(editor: Editor, parameters: JsonObject) -> Change:
+    """Delete sprint `sprint`, or a random future one; its issues return to the backlog, each with a history."""
+    sprint, catalogue = _sprint(editor, parameters, "future"), editor.world.catalogue
+    del catalogue.sprints[sprint["id"]]
     for key, board in catalogue.boards.items():
         catalogue.boards[key] = replace(
-            board, sprint_ids=tuple(each for each in board.sprint_ids if each != gone["id"])
+            board, sprint_ids=tuple(sprint_id for sprint_id in board.sprint_ids if sprint_id != sprint["id"])
         )
-    for issue in [*desk.world.issues.values()]:
-        if any(each["id"] == gone["id"] for each in issue.fields.get("customfield_10020") or []):
-            _taken_out(desk, issue, {gone["id"]})
-    desk.world.touch()
-    return Change("sprint", str(gone["id"]), None, {"name": gone["name"]}, [Event("sprint_deleted", {"sprint": gone})])
+    for issue in [*editor.world.issues.values()]:
+        if any(entry["id"] == sprint["id"] for entry in issue.fields.get("customfield_10020") or []):
+            _remove_from_sprints(editor, issue, {sprint["id"]})
+    editor.world.touch()
+    return Change(
+        "sprint", str(sprint["id"]), None, {"name": sprint["name"]}, [Event("sprint_deleted", {"sprint": sprint})]
+    )
 
 
-def _listed(sprints: list[JsonObject]) -> tuple[str, str]:
-    return (", ".join(str(each["id"]) for each in sprints), ", ".join(each["name"] for each in sprints))
+def _ids_and_names(sprints: list[JsonObject]) -> tuple[str, str]:
+    return (", ".join(str(sprint["id"]) for sprint in sprints), ", ".join(sprint["name"] for sprint in sprints))
 
 
 def on_issue(sprint: JsonObject) -> JsonObject:
@@ -113,10 +125,10 @@ def on_issue(sprint: JsonObject) -> JsonObject:
     return {**{name: sprint[name] for name in _ON_ISSUE if name in sprint}, "boardId": sprint["originBoardId"]}
 
 
-def _put(desk: Desk, before: JsonObject, after: JsonObject, event: str | None) -> Change:
-    desk.world.catalogue.sprints[after["id"]] = after
-    copies.renew(desk, lambda issue: _with_sprint(issue, after))
-    desk.world.touch()
+def _save(editor: Editor, before: JsonObject, after: JsonObject, event: str | None) -> Change:
+    editor.world.catalogue.sprints[after["id"]] = after
+    copies.renew(editor, lambda issue: _with_sprint(issue, after))
+    editor.world.touch()
     old = {name: value for name, value in before.items() if before.get(name) != after.get(name)}
     events = [Event("sprint_updated", {"sprint": after, "oldValue": old})]
     events += [Event(event, {"sprint": after})] if event else []
@@ -124,20 +136,20 @@ def _put(desk: Desk, before: JsonObject, after: JsonObject, event: str | None) -
 
 
 def _with_sprint(issue: Issue, after: JsonObject) -> Issue:
-    fresh = copies.in_fields(issue, ("customfield_10020",), on_issue(after))
+    fresh = copies.replace_object(issue, ("customfield_10020",), on_issue(after))
     if fresh is issue or (issue.agile.get("sprint") or {}).get("id") != after["id"]:
         return fresh
     is_over = after["state"] == "closed"
-    closed = [*(issue.agile.get("closedSprints") or []), *([after] if is_over else [])]
-    return replace(fresh, agile={**issue.agile, "sprint": None if is_over else after, "closedSprints": closed})
+    closed_sprints = [*(issue.agile.get("closedSprints") or []), *([after] if is_over else [])]
+    return replace(fresh, agile={**issue.agile, "sprint": None if is_over else after, "closedSprints": closed_sprints})
 
 
-def _sprint(desk: Desk, asked: JsonObject, *states: str) -> JsonObject:
-    sprints = desk.world.catalogue.sprints
-    if "sprint" in asked:
-        found = sprints.get(int(asked["sprint"]))
-        if found is None:
-            raise JiraError(404, f"no sprint {asked['sprint']!r}")
-        return found
-    fitting = [each for each in sprints.values() if each["state"] in states]
-    return desk.one_of(fitting, f"sprint that is {' or '.join(states)}")
+def _sprint(editor: Editor, parameters: JsonObject, *states: str) -> JsonObject:
+    sprints = editor.world.catalogue.sprints
+    if "sprint" in parameters:
+        match = sprints.get(int(parameters["sprint"]))
+        if match is None:
+            raise JiraError(404, f"no sprint {parameters['sprint']!r}")
+        return match
+    candidates = [sprint for sprint in sprints.values() if sprint["state"] in states]
+    return editor.pick(candidates, f"sprint that is {' or '.join(states)}")

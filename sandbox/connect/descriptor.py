@@ -1,4 +1,4 @@
-"""Reads an app's descriptor and refuses it for the reasons Jira would."""
+"""Parses an app's descriptor; refuses it for the same reasons as Jira."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 SCOPES = frozenset(
     {"READ", "WRITE", "DELETE", "PROJECT_ADMIN", "ADMIN", "ACT_AS_USER", "ACCESS_EMAIL_ADDRESSES", "NONE"}
 )
-_IMPLIED = ("READ", "WRITE", "DELETE", "PROJECT_ADMIN", "ADMIN")
+_SCOPE_ORDER = ("READ", "WRITE", "DELETE", "PROJECT_ADMIN", "ADMIN")
 _KEY = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 _PAGE_LISTS = ("generalPages", "adminPages")
 _SINGLE_PAGES = ("configurePage", "postInstallPage")
 
 
 class InstallRefusedError(Exception):
-    """The site does not install the app; the message is what an administrator would read."""
+    """The site refuses to install the app. The message is the one for administrators."""
 
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """A descriptor that passed the checks."""
+    """A valid descriptor."""
 
     json: JsonObject
 
@@ -37,45 +37,45 @@ class Descriptor:
 
     @property
     def address(self) -> Address:
-        """Where the app lives."""
+        """The app's address."""
         return Address(self.json["baseUrl"])
 
     @property
     def modules(self) -> JsonObject:
         """The declared modules."""
-        found: JsonObject = self.json.get("modules") or {}
-        return found
+        modules: JsonObject = self.json.get("modules") or {}
+        return modules
 
     @property
     def scopes(self) -> frozenset[str]:
-        """Every scope the app has, with those that higher ones imply."""
-        asked = {scope.upper() for scope in self.json.get("scopes", [])}
-        highest = max((_IMPLIED.index(scope) for scope in asked if scope in _IMPLIED), default=-1)
-        return frozenset(asked | set(_IMPLIED[: highest + 1]))
+        """The declared scopes and the lower ones that they imply."""
+        scopes = {scope.upper() for scope in self.json.get("scopes", [])}
+        highest = max((_SCOPE_ORDER.index(scope) for scope in scopes if scope in _SCOPE_ORDER), default=-1)
+        return frozenset(scopes | set(_SCOPE_ORDER[: highest + 1]))
 
     @property
     def webhooks(self) -> list[JsonObject]:
         """The declared webhooks."""
-        found: list[JsonObject] = self.modules.get("webhooks") or []
-        return found
+        webhooks: list[JsonObject] = self.modules.get("webhooks") or []
+        return webhooks
 
     def lifecycle(self, event: str) -> str | None:
-        """Return the absolute URL of a hook, if declared."""
+        """Return the absolute URL of a hook; None if it is not declared."""
         relative = (self.json.get("lifecycle") or {}).get(event)
         return None if relative is None else self.address.url(relative)
 
     def pages(self) -> list[JsonObject]:
         """Return every page module."""
-        listed = [page for name in _PAGE_LISTS for page in self.modules.get(name) or []]
-        return listed + [self.modules[name] for name in _SINGLE_PAGES if name in self.modules]
+        pages = [page for name in _PAGE_LISTS for page in self.modules.get(name) or []]
+        return pages + [self.modules[name] for name in _SINGLE_PAGES if name in self.modules]
 
     def page(self, key: str) -> JsonObject | None:
-        """Return the page module of that key."""
+        """Return the page module with that key."""
         return next((page for page in self.pages() if page.get("key") == key), None)
 
 
-def checked(body: Any, fetched_base: str) -> Descriptor:  # noqa: ANN401 - a stranger's JSON
-    """Return the descriptor, or say why Jira would not install it."""
+def check_descriptor(body: Any, fetched_base: str) -> Descriptor:  # noqa: ANN401 - a stranger's JSON
+    """Return the descriptor. Raises InstallRefusedError with Jira's reasons."""
     if not isinstance(body, dict):
         raise InstallRefusedError("The app descriptor is not a JSON object.")
     problems = [*_head_problems(body, fetched_base), *_module_problems(body)]
@@ -99,9 +99,9 @@ def _head_problems(body: JsonObject, fetched_base: str) -> list[str]:
     problems += [
         f"lifecycle '{name}' must be a relative URL." for name, url in lifecycle.items() if not _is_relative(url)
     ]
-    unknown = [scope for scope in body.get("scopes", []) if str(scope).upper() not in SCOPES]
-    if unknown:
-        problems.append(f"unknown scopes {unknown}.")
+    unknown_scopes = [scope for scope in body.get("scopes", []) if str(scope).upper() not in SCOPES]
+    if unknown_scopes:
+        problems.append(f"unknown scopes {unknown_scopes}.")
     return problems
 
 

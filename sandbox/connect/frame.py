@@ -1,4 +1,4 @@
-"""The URL that Jira loads into an app's frame, with the parameters it adds."""
+"""The URL of an app's page in Jira's frame, with the parameters that Jira adds."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _VARIABLE = re.compile(r"\$?\{[\w.]+\}")
 
 
 def frame_url(state: Installation, site_url: str, module_key: str, account_id: str | None) -> str | None:
-    """Return the page's URL with Jira's parameters and a token over all of them."""
-    if state.descriptor is None or not state.enabled:
+    """Return the page's URL with Jira's parameters and a token over all of them; None for an unknown page."""
+    if state.descriptor is None or not state.is_enabled:
         return None
     module = state.descriptor.page(module_key)
     if module is None:
         return None
-    relative = _VARIABLE.sub("", module["url"])  # no context to fill in on a site page
+    relative = _VARIABLE.sub("", module["url"])  # a site page has no context variables
     parameters = {
         "xdm_e": site_url,
         "xdm_c": f"channel-{state.descriptor.key}__{module_key}",

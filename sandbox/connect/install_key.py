@@ -1,4 +1,4 @@
-"""The site's own RSA key: signs install hooks, as Atlassian's install service does for every site."""
+"""The site's own RSA key. It signs install hooks, as Atlassian's install service does."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SiteKey:
-    """A key pair and the UUID it is published under (`GET /install-keys/<kid>`)."""
+    """A key pair and the UUID of its publication (`GET /install-keys/<kid>`)."""
 
     kid: str
     private: rsa.RSAPrivateKey
 
     @classmethod
     def generate(cls) -> SiteKey:
-        """Make a fresh 2048 bit key with a new UUID."""
+        """Generate a 2048 bit key with a new UUID."""
         return cls(str(uuid.uuid4()), rsa.generate_private_key(public_exponent=65537, key_size=2048))
 
     @classmethod
     def at(cls, path: Path) -> SiteKey:
-        """Load the key kept at `path`, or make one and keep it there readable by its owner only."""
+        """Load the key from `path`; generate it there with owner-only permissions if the file is missing."""
         if path.exists():
-            kept = json.loads(path.read_text("utf-8"))
-            private = serialization.load_pem_private_key(kept["pem"].encode(), password=None)
+            record = json.loads(path.read_text("utf-8"))
+            private = serialization.load_pem_private_key(record["pem"].encode(), password=None)
             if not isinstance(private, rsa.RSAPrivateKey):
                 message = f"{path} holds no RSA key"
                 raise ValueError(message)
-            return cls(kept["kid"], private)
-        made = cls.generate()
+            return cls(record["kid"], private)
+        site_key = cls.generate()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        path.write_text(json.dumps({"kid": made.kid, "pem": made.private_pem}), "utf-8")
-        return made
+        path.write_text(json.dumps({"kid": site_key.kid, "pem": site_key.private_pem}), "utf-8")
+        return site_key
 
     @property
     def private_pem(self) -> str:

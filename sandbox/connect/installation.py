@@ -1,4 +1,4 @@
-"""What the site knows of the one app installed on it, and the hooks that tell the app about it."""
+"""The installation of one app on the site, and the lifecycle hooks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import orjson
 import requests
 
-from sandbox.connect.descriptor import Descriptor, InstallRefusedError, checked
+from sandbox.connect.descriptor import Descriptor, InstallRefusedError, check_descriptor
 from sandbox.connect.tokens import install_token, server_token
 
 if TYPE_CHECKING:
@@ -27,18 +27,18 @@ TIMEOUT_S = 30
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """The state of the app on this site; a new record for every change."""
+    """The state of the app on this site; immutable."""
 
     client_key: str = field(default_factory=lambda: str(uuid.uuid4()))
     shared_secret: str = ""
-    installed: bool = False
-    enabled: bool = False
+    is_installed: bool = False
+    is_enabled: bool = False
     descriptor: Descriptor | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HookAnswer:
-    """How the app answered a hook; status 0 means that it could not be reached."""
+    """The app's answer to a hook; status 0 means no connection."""
 
     event: str
     status: int
@@ -46,7 +46,7 @@ class HookAnswer:
 
     @property
     def is_success(self) -> bool:
-        """Whether Jira counts it as received."""
+        """Whether Jira counts the hook as received."""
         return self.status in SUCCESS
 
 
@@ -65,7 +65,7 @@ class Lifecycle:
 
     @property
     def state(self) -> Installation:
-        """How the app is installed now."""
+        """The current installation."""
         return self._state
 
     @state.setter
@@ -87,12 +87,12 @@ class Lifecycle:
         if answer.status_code != 200:  # noqa: PLR2004 - HTTP
             raise InstallRefusedError(f"The app's host returned HTTP {answer.status_code} for the descriptor.")
         try:
-            return checked(orjson.loads(answer.content), base)
+            return check_descriptor(orjson.loads(answer.content), base)
         except orjson.JSONDecodeError as failure:
             raise InstallRefusedError("The app descriptor is not JSON.") from failure
 
     def install(self, account_id: str | None = None) -> HookAnswer:
-        """Install, upgrade or re-install with a new secret; the old secret stays good where the app refuses."""
+        """Install, upgrade or re-install with a new secret. A refusal by the app keeps the old secret."""
         descriptor = self.fetch()
         before = self.state
         secret = secrets.token_urlsafe(48)
@@ -104,31 +104,31 @@ class Lifecycle:
                 f"The app host returned HTTP response code {answer.status} when we tried to contact it during "
                 "installation."
             )
-        self.state = replace(before, descriptor=descriptor, shared_secret=secret, installed=True, enabled=True)
+        self.state = replace(before, descriptor=descriptor, shared_secret=secret, is_installed=True, is_enabled=True)
         self.send_notice("enabled")
         return answer
 
     def uninstall(self) -> list[HookAnswer]:
-        """Remove the app; `disabled` and `uninstalled` leave in parallel, so they may arrive in either order."""
+        """Remove the app. `disabled` and `uninstalled` leave in parallel and may arrive in either order."""
         with ThreadPoolExecutor(2) as pool:
-            sent = [pool.submit(self.send_notice, "disabled"), pool.submit(self.send_signed, "uninstalled", {})]
-            answers = [each.result() for each in sent]
-        self.state = replace(self.state, installed=False, enabled=False, shared_secret="")
+            futures = [pool.submit(self.send_notice, "disabled"), pool.submit(self.send_signed, "uninstalled", {})]
+            answers = [future.result() for future in futures]
+        self.state = replace(self.state, is_installed=False, is_enabled=False, shared_secret="")
         return answers
 
     def disable(self) -> HookAnswer:
         """Disable the app."""
-        self.state = replace(self.state, enabled=False)
+        self.state = replace(self.state, is_enabled=False)
         return self.send_notice("disabled")
 
     def enable(self) -> HookAnswer:
         """Enable the app."""
-        self.state = replace(self.state, enabled=True)
+        self.state = replace(self.state, is_enabled=True)
         return self.send_notice("enabled")
 
     def payload(self, event: str, extra: JsonObject) -> JsonObject:
-        """Return the body of a hook. There is no serverVersion: Atlassian removed it in 2020."""
-        made = {
+        """Return the body of a hook. It lacks serverVersion, which Atlassian removed in 2020."""
+        body = {
             "key": self.descriptor.key,
             "clientKey": self.state.client_key,
             "baseUrl": self.site_url,
@@ -139,11 +139,11 @@ class Lifecycle:
             "description": self.description,
             "eventType": event,
         }
-        return made | {name: value for name, value in extra.items() if value is not None}
+        return body | {name: value for name, value in extra.items() if value is not None}
 
     @property
     def descriptor(self) -> Descriptor:
-        """The descriptor of the app that is or is being installed."""
+        """The descriptor of the installed app, or of the app under installation."""
         if self.state.descriptor is None:
             raise InstallRefusedError("No app is installed.")
         return self.state.descriptor
@@ -183,5 +183,5 @@ class Lifecycle:
 
 def _session() -> requests.Session:
     session = requests.Session()
-    session.trust_env = False  # never through a proxy: the app is on this machine
+    session.trust_env = False  # no proxy: the app runs on this machine
     return session

@@ -15,21 +15,21 @@ CONTEXT = "context-qsh"
 def query_hash(method: str, path: str, query: str = "", base_path: str = "") -> str:
     """Return the lower-case hex SHA-256 of the canonical request.
 
-    `path` and `query` are raw (still percent-encoded), as on the request line; `base_path` is the path of the
-    base URL the hash is relative to.
+    `path` and `query` are raw (percent-encoded), as on the request line. `base_path` is the path of the base URL;
+    the hash omits it.
     """
     return hashlib.sha256(canonical(method, path, query, base_path).encode()).hexdigest()
 
 
 def canonical(method: str, path: str, query: str = "", base_path: str = "") -> str:
-    """Return `METHOD&path&query` as it is hashed."""
+    """Return `METHOD&path&query`, the text to hash."""
     return f"{method.upper()}&{_canonical_path(path, base_path)}&{_canonical_query(query)}"
 
 
 def accepted_hashes(method: str, path: str, query: str = "", base_path: str = "") -> frozenset[str]:
-    """Return every hash a lenient Atlassian library may have made: values ordered decoded (usual) or encoded."""
+    """Return all hashes of Atlassian's libraries: repeated values in decoded (usual) or encoded order."""
     head = f"{method.upper()}&{_canonical_path(path, base_path)}&"
-    spellings = (_canonical_query(query), _canonical_query(query, sort_encoded=True))
+    spellings = (_canonical_query(query), _canonical_query(query, by_encoding=True))
     return frozenset(hashlib.sha256((head + text).encode()).hexdigest() for text in spellings)
 
 
@@ -45,33 +45,33 @@ def _canonical_path(path: str, base_path: str) -> str:
     return path
 
 
-def _canonical_query(query: str, *, sort_encoded: bool = False) -> str:
+def _canonical_query(query: str, *, by_encoding: bool = False) -> str:
     values: dict[str, list[str]] = {}
     for piece in query.split("&"):
         if not piece:
             continue
         raw_name, _, raw_value = piece.partition("=")
-        name = _decoded(raw_name)
+        name = _decode(raw_name)
         if name != "jwt":
-            values.setdefault(name, []).append(_decoded(raw_value))
-    named = sorted((_encoded(name), found) for name, found in values.items())
-    return "&".join(f"{name}={_joined(found, sort_encoded=sort_encoded)}" for name, found in named)
+            values.setdefault(name, []).append(_decode(raw_value))
+    parameters = sorted((_encode(name), texts) for name, texts in values.items())
+    return "&".join(f"{name}={_join(texts, by_encoding=by_encoding)}" for name, texts in parameters)
 
 
-def _joined(values: list[str], *, sort_encoded: bool) -> str:
-    if sort_encoded:
-        return ",".join(sorted(map(_encoded, values)))
-    return ",".join(map(_encoded, sorted(values, key=_utf16_units)))
+def _join(values: list[str], *, by_encoding: bool) -> str:
+    if by_encoding:
+        return ",".join(sorted(map(_encode, values)))
+    return ",".join(map(_encode, sorted(values, key=_utf16_units)))
 
 
 def _utf16_units(text: str) -> bytes:
-    """Order by UTF-16 code units, because Java and JavaScript compare strings so."""
+    """Return the sort key of Java and JavaScript, which compare strings by UTF-16 code units."""
     return text.encode("utf-16-be", "surrogatepass")
 
 
-def _decoded(text: str) -> str:
+def _decode(text: str) -> str:
     return unquote_to_bytes(text.replace("+", " ")).decode("utf-8", "replace")
 
 
-def _encoded(text: str) -> str:
+def _encode(text: str) -> str:
     return quote(text, safe="-._~")

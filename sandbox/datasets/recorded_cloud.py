@@ -1,4 +1,4 @@
-"""The site "acme" out of recorded payloads, with shells for issues known only by what hangs on them."""
+"""The site "acme" from recorded payloads, with synthetic issues around children without a recorded issue."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ HEAVY = ("13383", "13954", "13491")
 _SHELL_TYPE, _SHELL_STATUS, _PRIORITY, _DONE_STATUS = "10031", "10068", "3", "10000"
 
 
-class Folder:
-    """A folder of recordings; knows how file names repeat the URL path."""
+class Recordings:
+    """A folder of recordings. File names repeat the URL path."""
 
     def __init__(self, root: Path) -> None:
-        """Point at the folder that holds `index.json`."""
+        """Read from `root`, the folder with `index.json`."""
         self.root = root
 
-    def read(self, path: str) -> Any:  # noqa: ANN401 - a recorded body is whatever Jira answered
-        """Return the parsed body recorded for a path below `cloud/rest`."""
+    def read(self, path: str) -> Any:  # noqa: ANN401 - bodies of many shapes
+        """Return the parsed body of a path below `cloud/rest`."""
         return json.loads((self.root / "cloud/rest" / path).read_text("utf-8"))
 
     def per_issue(self, name: str) -> dict[str, Any]:
@@ -40,25 +40,25 @@ class Folder:
 
 def acme(root: Path) -> World:
     """Build the recorded Cloud site."""
-    folder = Folder(root)
+    recordings = Recordings(root)
     issues = [
-        _recorded(each) for board in (8, 93) for each in folder.read(f"agile/1.0/board/{board}/issue.json")["issues"]
+        _issue(raw) for board in (8, 93) for raw in recordings.read(f"agile/1.0/board/{board}/issue.json")["issues"]
     ]
-    links = folder.per_issue("remotelink")
-    worklogs = {key: tuple(body["worklogs"]) for key, body in folder.per_issue("worklog").items()}
-    comments = {key: tuple(body["comments"]) for key, body in folder.per_issue("comment").items()}
+    links = recordings.per_issue("remotelink")
+    worklogs = {key: tuple(body["worklogs"]) for key, body in recordings.per_issue("worklog").items()}
+    comments = {key: tuple(body["comments"]) for key, body in recordings.per_issue("comment").items()}
     issues = [_with_children(issue, comments, worklogs, links) for issue in issues]
-    catalogue = _catalogue(folder, issues)
+    catalogue = _catalogue(recordings, issues)
     shells = _Shells(catalogue, issues)
-    issues += [shells.heavy(folder, issue_id) for issue_id in HEAVY]
-    known = {issue.id for issue in issues}
-    for issue_id in sorted((set(links) | set(worklogs)) - known, key=int):
-        issues.append(shells.made(issue_id, worklogs.get(issue_id, ()), tuple(links.get(issue_id, ()))))
+    issues += [shells.heavy(recordings, issue_id) for issue_id in HEAVY]
+    issue_ids = {issue.id for issue in issues}
+    for issue_id in sorted((set(links) | set(worklogs)) - issue_ids, key=int):
+        issues.append(shells.shell(issue_id, worklogs.get(issue_id, ()), tuple(links.get(issue_id, ()))))
     return World(catalogue, issues, ZONE)
 
 
-def _recorded(raw: JsonObject) -> Issue:
-    """Take one element of a board's issue list apart."""
+def _issue(raw: JsonObject) -> Issue:
+    """Convert one element of a board's issue list."""
     fields = dict(raw["fields"])
     comments = (fields.pop("comment", None) or {}).get("comments", [])
     worklogs = (fields.pop("worklog", None) or {}).get("worklogs", [])
@@ -86,21 +86,21 @@ def _with_children(
     )
 
 
-def _catalogue(folder: Folder, issues: list[Issue]) -> Catalogue:
-    projects = by_id(folder.read("api/2/project/search.json")["values"])
+def _catalogue(recordings: Recordings, issues: list[Issue]) -> Catalogue:
+    projects = by_id(recordings.read("api/2/project/search.json")["values"])
     for issue in issues:  # K5 lies outside the recorded project list, yet its issues were recorded
         projects.setdefault(issue.project_id, project_of(issue.fields["project"]))
-    users = {user["accountId"]: user for user in folder.read("api/2/users/search.json")}
+    users = {user["accountId"]: user for user in recordings.read("api/2/users/search.json")}
     for issue in issues:
         creator = issue.fields.get("creator") or {}
         if creator.get("accountId"):
             users.setdefault(creator["accountId"], {**creator, "locale": "en_US"})
-    sprints = {sprint["id"]: sprint for sprint in folder.read("agile/1.0/board/8/sprint.json")["values"]}
+    sprints = {sprint["id"]: sprint for sprint in recordings.read("agile/1.0/board/8/sprint.json")["values"]}
     recorded_sprints = tuple(sprints)
     for issue in issues:
-        embedded = issue.agile.get("sprint")
-        if embedded:
-            sprints.setdefault(embedded["id"], embedded)
+        sprint_copy = issue.agile.get("sprint")
+        if sprint_copy:
+            sprints.setdefault(sprint_copy["id"], sprint_copy)
     members = {board: _members(issues, key) for board, key in ((8, "EE"), (93, "K5"))}
     boards = {
         raw["id"]: Board(
@@ -110,20 +110,20 @@ def _catalogue(folder: Folder, issues: list[Issue]) -> Catalogue:
             recorded_sprints if raw["id"] == 8 else tuple(sorted(set(sprints) - set(recorded_sprints))),  # noqa: PLR2004 - board 8 is the recorded one
             members[raw["id"]],
         )
-        for raw in folder.read("agile/1.0/board.json")["values"]
+        for raw in recordings.read("agile/1.0/board.json")["values"]
     }
-    used = {name: used_objects(issues, name) for name in ("issuetype", "priority", "resolution", "fixVersions")}
+    objects = {name: used_objects(issues, name) for name in ("issuetype", "priority", "resolution", "fixVersions")}
     active = [user["accountId"] for user in users.values() if user["active"] and user["accountType"] == "atlassian"]
     return Catalogue(
         projects=projects,
-        statuses=by_id(folder.read("api/2/status.json")),
-        issue_types={**used["issuetype"], **by_id(folder.read("api/3/issuetype.json"))},
-        priorities={**standard_priorities(), **used["priority"]},
-        resolutions=used["resolution"],
+        statuses=by_id(recordings.read("api/2/status.json")),
+        issue_types={**objects["issuetype"], **by_id(recordings.read("api/3/issuetype.json"))},
+        priorities={**standard_priorities(), **objects["priority"]},
+        resolutions=objects["resolution"],
         link_types=standard_link_types(),
-        fields=by_id(folder.read("api/2/field.json")),
+        fields=by_id(recordings.read("api/2/field.json")),
         users=users,
-        versions={key: {**each, "projectId": 10003} for key, each in used["fixVersions"].items()},
+        versions={key: {**version, "projectId": 10003} for key, version in objects["fixVersions"].items()},
         boards=boards,
         sprints=sprints,
         administrators=frozenset(active[:1]),
@@ -143,7 +143,7 @@ def _columns() -> tuple[JsonObject, ...]:
 
 
 class _Shells:
-    """Makes issues around recorded children; people rotate so that every user is seen on some issue."""
+    """Builds issues around recorded children. People rotate, so every user appears on some issue."""
 
     def __init__(self, catalogue: Catalogue, issues: list[Issue]) -> None:
         self._catalogue = catalogue
@@ -151,34 +151,40 @@ class _Shells:
         self._turn = 0
         self._project = next(issue.fields["project"] for issue in issues if issue.fields["project"]["key"] == "EE")
         self._next_history = 9_000_000  # far above every recorded history id
-        dated = [(int(issue.id), issue.created_ms) for issue in issues if issue.fields["project"]["key"] == "EE"]
-        self._when = _interpolation([*dated, (13383, parse_ms("2021-01-25T11:09:27.985+0800"))])
+        points = [(int(issue.id), issue.created_ms) for issue in issues if issue.fields["project"]["key"] == "EE"]
+        self._estimate_creation = _interpolation([*points, (13383, parse_ms("2021-01-25T11:09:27.985+0800"))])
 
-    def heavy(self, folder: Folder, issue_id: str) -> Issue:
-        """Return one of the issues whose recorded changelog is longer than the inline form shows."""
-        page = folder.read("api/2/search/jql/changelog-heavy.page-1.json")
-        raw = next(each for each in page["issues"] if each["id"] == issue_id)
-        histories = sorted(folder.read(f"api/3/issue/{issue_id}/changelog.json")["values"], key=_by_time)
+    def heavy(self, recordings: Recordings, issue_id: str) -> Issue:
+        """Return an issue with a recorded changelog longer than the inline form."""
+        page = recordings.read("api/2/search/jql/changelog-heavy.page-1.json")
+        raw = next(issue for issue in page["issues"] if issue["id"] == issue_id)
+        histories = sorted(recordings.read(f"api/3/issue/{issue_id}/changelog.json")["values"], key=_by_time)
         fields = self._fields(raw["fields"]["created"], raw["fields"]["updated"], raw["fields"]["summary"])
         fields["status"] = self._catalogue.statuses[raw["fields"]["status"]["id"]]
         return Issue(issue_id, raw["key"], fields, tuple(histories))
 
-    def made(self, issue_id: str, worklogs: Entries, links: Entries) -> Issue:
-        """Return a shell that holds exactly the recorded worklogs and remote links."""
-        created = min([self._when(int(issue_id)), *(parse_ms(each["started"]) - DAY for each in worklogs)])
+    def shell(self, issue_id: str, worklogs: Entries, links: Entries) -> Issue:
+        """Return an issue around the recorded worklogs and remote links."""
+        creation_ms = min(
+            [self._estimate_creation(int(issue_id)), *(parse_ms(worklog["started"]) - DAY for worklog in worklogs)]
+        )
         key = links[0]["self"].split("/")[-3] if links else f"EE-{issue_id}"
-        histories = tuple(self._linked(link, created + DAY + number * 60_000) for number, link in enumerate(links))
+        histories = tuple(
+            self._link_history(link, creation_ms + DAY + number * 60_000) for number, link in enumerate(links)
+        )
         times = [
-            created,
-            *(parse_ms(each["updated"]) for each in worklogs),
+            creation_ms,
+            *(parse_ms(worklog["updated"]) for worklog in worklogs),
             *(parse_ms(h["created"]) for h in histories),
         ]
-        where = zone(ZONE)
-        fields = self._fields(in_zone(created, where), in_zone(max(times), where), f"Issue {key} of the recorded site")
+        timezone = zone(ZONE)
+        fields = self._fields(
+            in_zone(creation_ms, timezone), in_zone(max(times), timezone), f"Issue {key} of the recorded site"
+        )
         return Issue(issue_id, key, fields, histories, (), worklogs, links)
 
-    def _fields(self, created: str, updated: str, summary: str) -> JsonObject:
-        someone = self._people[self._turn % len(self._people)]
+    def _fields(self, creation_time: str, update_time: str, summary: str) -> JsonObject:
+        person = self._people[self._turn % len(self._people)]
         self._turn += 1
         catalogue = self._catalogue
         return {
@@ -189,9 +195,9 @@ class _Shells:
             "status": catalogue.statuses[_SHELL_STATUS],
             "priority": catalogue.priorities[_PRIORITY],
             "resolution": catalogue.resolutions[_DONE_STATUS],
-            "resolutiondate": updated,
-            "creator": someone,
-            "reporter": someone,
+            "resolutiondate": update_time,
+            "creator": person,
+            "reporter": person,
             "assignee": None,
             "labels": [],
             "components": [],
@@ -200,8 +206,8 @@ class _Shells:
             "subtasks": [],
             "issuelinks": [],
             "attachment": [],
-            "created": created,
-            "updated": updated,
+            "created": creation_time,
+            "updated": update_time,
             "duedate": None,
             "environment": None,
             "customfield_10014": None,
@@ -209,7 +215,7 @@ class _Shells:
             "customfield_10024": None,
         }
 
-    def _linked(self, link: JsonObject, moment: int) -> JsonObject:
+    def _link_history(self, link: JsonObject, moment: int) -> JsonObject:
         self._next_history += 1
         title = (link.get("object") or {}).get("title", "")
         item = {"field": "RemoteIssueLink", "fieldtype": "jira", "from": None, "fromString": None}
@@ -224,14 +230,14 @@ class _Shells:
 
 
 def _interpolation(points: list[tuple[int, int]]) -> Callable[[int], int]:
-    """Return a function from an issue id to a likely time of creation, straight between known ones."""
-    known = sorted(points)
+    """Return an estimate of creation times by issue id, linear between known points."""
+    sorted_points = sorted(points)
 
-    def when(issue_id: int) -> int:
-        left = max((p for p in known if p[0] <= issue_id), default=known[0])
-        right = min((p for p in known if p[0] >= issue_id), default=known[-1])
-        if left[0] >= right[0]:
-            return left[1]
-        return left[1] + (right[1] - left[1]) * (issue_id - left[0]) // (right[0] - left[0])
+    def estimate(issue_id: int) -> int:
+        lower = max((p for p in sorted_points if p[0] <= issue_id), default=sorted_points[0])
+        right = min((p for p in sorted_points if p[0] >= issue_id), default=sorted_points[-1])
+        if lower[0] >= right[0]:
+            return lower[1]
+        return lower[1] + (right[1] - lower[1]) * (issue_id - lower[0]) // (right[0] - lower[0])
 
-    return when
+    return estimate

@@ -1,4 +1,4 @@
-"""Which truth a site starts with: recordings, or a seeded one of any size."""
+"""The datasets by name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFAULT_RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "recording
 def open_dataset(
     name: str = "auto", *, seed: int = 1, issues: int = 300, projects: int = 6, recordings: Path | None = None
 ) -> World:
-    """Return a fresh world; `auto` takes the recordings where they are at hand, else the seeded site."""
+    """Return a fresh world. `auto` means the recordings if present, else the seeded site."""
     folder = recordings or DEFAULT_RECORDINGS
     if name == "auto":
         name = "recordings" if (folder / "index.json").is_file() else "seeded"

@@ -13,35 +13,35 @@ if TYPE_CHECKING:
 
 def by_id(objects: list[JsonObject]) -> dict[str, JsonObject]:
     """Key Jira objects by their id as a string."""
-    return {str(each["id"]): each for each in objects}
+    return {str(item["id"]): item for item in objects}
 
 
-def project_of(embedded: JsonObject) -> JsonObject:
-    """Return a project as project/search shows it, out of what an issue carries of it."""
+def project_of(project: JsonObject) -> JsonObject:
+    """Return a project as project/search shows it, from the shorter form on issues."""
     return {
         "expand": "description,lead,issueTypes,url,projectKeys,permissions,insight",
-        **copy.deepcopy(embedded),
-        "simplified": embedded.get("simplified", False),
+        **copy.deepcopy(project),
+        "simplified": project.get("simplified", False),
         "style": "classic",
         "isPrivate": False,
         "properties": {},
-        "projectTypeKey": embedded.get("projectTypeKey", "software"),
+        "projectTypeKey": project.get("projectTypeKey", "software"),
     }
 
 
 def used_objects(issues: list[Issue], name: str) -> dict[str, JsonObject]:
-    """Collect the objects that issues carry in one field, by id."""
-    found: dict[str, JsonObject] = {}
+    """Collect the objects in one field of all issues, by id."""
+    objects: dict[str, JsonObject] = {}
     for issue in issues:
         value = issue.fields.get(name)
-        for each in value if isinstance(value, list) else [value]:
-            if each:
-                found.setdefault(str(each["id"]), each)
-    return found
+        for item in value if isinstance(value, list) else [value]:
+            if item:
+                objects.setdefault(str(item["id"]), item)
+    return objects
 
 
 def standard_priorities() -> dict[str, JsonObject]:
-    """Return Jira's five priorities."""
+    """Return Jira's five default priorities."""
     names = ("Highest", "High", "Medium", "Low", "Lowest")
     return by_id([stock("priority", str(number), name) for number, name in enumerate(names, 1)])
 
@@ -58,5 +58,5 @@ def standard_link_types() -> dict[str, JsonObject]:
 
 
 def stock(resource: str, key: str, name: str) -> JsonObject:
-    """Return the smallest object Jira has for a named thing."""
+    """Return the smallest form of a named Jira object."""
     return {"self": f"{ORIGIN}/rest/api/2/{resource}/{key}", "id": key, "name": name}

@@ -1,4 +1,4 @@
-"""Who calls the REST API, and whether Jira would let them in."""
+"""Authentication of REST requests: JWTs of the app, API tokens, personal access tokens."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LONGEST_LIFE_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: the app with its scopes, or a person with a token and no scopes at all."""
+    """The app with its scopes, or a person with a token and without scopes."""
 
     kind: Literal["connect", "token"]
     scopes: frozenset[str] = frozenset()
@@ -34,7 +34,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What of a request is signed, raw as on the request line."""
+    """The parts of a request that authentication needs, raw as on the request line."""
 
     method: str
     path: str
@@ -42,8 +42,8 @@ class Request:
     authorization: str
 
 
-def refused() -> JiraError:
-    """Return Jira's 401."""
+def unauthorized() -> JiraError:
+    """Return Jira's 401 answer."""
     message = "Client must be authenticated to access this resource."
     return JiraError(
         401,
@@ -54,22 +54,22 @@ def refused() -> JiraError:
 
 
 def admit(request: Request, state: Installation, options: Options, traffic: Traffic, site_path: str = "") -> Caller:
-    """Return the caller, or raise 401 without saying why."""
+    """Return the caller. Raises JiraError 401 without a reason."""
     scheme, _, credentials = request.authorization.partition(" ")
     if scheme == "JWT":
         return _app(request, credentials, state, traffic, site_path)
     if scheme == "Basic" and _is_basic(credentials, options):
         return Caller("token")
     if scheme == "Bearer" and any(
-        hmac.compare_digest(credentials.encode(), each.encode()) for each in options.personal_tokens
+        hmac.compare_digest(credentials.encode(), token.encode()) for token in options.personal_tokens
     ):
         return Caller("token")
-    raise refused()
+    raise unauthorized()
 
 
 def _app(request: Request, token: str, state: Installation, traffic: Traffic, site_path: str) -> Caller:
-    if not (state.installed and state.enabled and state.shared_secret and state.descriptor):
-        raise refused()
+    if not (state.is_installed and state.is_enabled and state.shared_secret and state.descriptor):
+        raise unauthorized()
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
@@ -79,13 +79,13 @@ def _app(request: Request, token: str, state: Installation, traffic: Traffic, si
             options={"require": ["exp", "iat", "iss", "qsh"], "verify_aud": False},
         )
     except (jwt.PyJWTError, TypeError, ValueError, RecursionError):
-        raise refused() from None
+        raise unauthorized() from None
     life = claims["exp"] - claims["iat"] if isinstance(claims["exp"], int) and isinstance(claims["iat"], int) else -1
     is_ours = claims["iss"] == state.descriptor.key and claims["iat"] <= time.time() + LEEWAY_S
     if not is_ours or not 0 < life <= LONGEST_LIFE_S:
-        raise refused()
+        raise unauthorized()
     if claims["qsh"] not in accepted_hashes(request.method, request.path, request.query, site_path):
-        raise refused()
+        raise unauthorized()
     if life > PROPER_LIFE_S:
         traffic.note_long_lived_token()
     return Caller("connect", state.descriptor.scopes)
@@ -96,5 +96,5 @@ def _is_basic(credentials: str, options: Options) -> bool:
         email, _, token = base64.b64decode(credentials, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return False
-    kept = options.api_tokens.get(email)
-    return kept is not None and hmac.compare_digest(kept.encode(), token.encode())
+    api_token = options.api_tokens.get(email)
+    return api_token is not None and hmac.compare_digest(api_token.encode(), token.encode())

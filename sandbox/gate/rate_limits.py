@@ -1,4 +1,4 @@
-"""Jira's rate limits: bursts per path, requests in flight, points per hour. Each is off unless an option sets it."""
+"""Jira's rate limits: bursts per path, requests in flight, points per hour. All are off by default."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _HOUR = 3600
 
 @dataclass(slots=True)
 class Limiter:
-    """Decides on each arriving request and writes the headers that clients steer by."""
+    """Admits or refuses each request and sets the rate limit headers."""
 
     options: Options
     traffic: Traffic
     _recent: dict[str, deque[float]] = field(default_factory=dict)
     _hour: int = 0
-    _spent: int = 0
+    _used_points: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def admit(self, template: str, in_flight: int, now: float) -> dict[str, str]:
-        """Return the headers of an admitted request, or raise 429."""
+        """Return the headers of an admitted request. Raises JiraError 429."""
         options = self.options
         if options.max_concurrency is not None and in_flight > options.max_concurrency:
             raise self._refusal(THREADS, template, 1, options.max_concurrency, now)
@@ -46,15 +46,15 @@ class Limiter:
         return headers
 
     def spend(self, points: int, now: float) -> None:
-        """Charge an answered request to the hour."""
+        """Charge the points of an answered request to the current hour."""
         with self._lock:
             self._roll(now)
-            self._spent += points
+            self._used_points += points
 
     def _roll(self, now: float) -> None:
         hour = int(now // _HOUR)
         if hour != self._hour:
-            self._hour, self._spent = hour, 0
+            self._hour, self._used_points = hour, 0
 
     def _quota(self, now: float) -> dict[str, str]:
         quota = self.options.points_per_hour
@@ -62,14 +62,14 @@ class Limiter:
             return {}
         with self._lock:
             self._roll(now)
-            left = quota - self._spent
+            remaining_points = quota - self._used_points
         until_reset = math.ceil((self._hour + 1) * _HOUR - now)
-        if left <= 0:
+        if remaining_points <= 0:
             seconds = self.options.retry_after_s if self.options.retry_after_s is not None else until_reset
             raise self._refusal(QUOTA, "*", seconds, quota, now)
         headers = {"RateLimit-Policy": f'"global-app-quota";q={quota};w={_HOUR}'}
-        if left <= quota * (1 - _QUOTA_HEADER_FROM):
-            headers["RateLimit"] = f'"global-app-quota";r={left};t={until_reset}'
+        if remaining_points <= quota * (1 - _QUOTA_HEADER_FROM):
+            headers["RateLimit"] = f'"global-app-quota";r={remaining_points};t={until_reset}'
         return headers
 
     def _burst(self, template: str, burst: int, now: float) -> dict[str, str]:
@@ -77,17 +77,21 @@ class Limiter:
             recent = self._recent.setdefault(template, deque())
             while recent and recent[0] <= now - 1:
                 recent.popleft()
-            left = burst - len(recent)
-            if left > 0:
+            remaining_requests = burst - len(recent)
+            if remaining_requests > 0:
                 recent.append(now)
-        if left <= 0:
+        if remaining_requests <= 0:
             raise self._refusal(BURST, template, 1, burst, now)
-        near = "true" if left - 1 < burst * _NEAR else "false"
-        return {"X-RateLimit-Limit": str(burst), "X-RateLimit-Remaining": str(left - 1), "X-RateLimit-NearLimit": near}
+        near = "true" if remaining_requests - 1 < burst * _NEAR else "false"
+        return {
+            "X-RateLimit-Limit": str(burst),
+            "X-RateLimit-Remaining": str(remaining_requests - 1),
+            "X-RateLimit-NearLimit": near,
+        }
 
     def _refusal(self, reason: str, scope: str, seconds: int, limit: int, now: float) -> JiraError:
         self.traffic.block(scope, now, seconds)
-        self.traffic.note_limited(reason)
+        self.traffic.note_refusal(reason)
         reset = datetime.fromtimestamp(math.ceil(now + seconds), UTC)
         headers = {
             "Retry-After": str(seconds),

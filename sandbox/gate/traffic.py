@@ -1,4 +1,4 @@
-"""Counts every REST request, so that a client's politeness can be proven."""
+"""Counters of REST requests; tests prove with them that a client respects the limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sandbox.shapes import JsonObject
 
 GRACE_S = 0.25
-"""A request may have been on its way when the 429 that should have stopped it was written."""
+"""Tolerance for requests that were in flight while the 429 was written."""
 
 
 @dataclass(slots=True)
@@ -33,14 +33,14 @@ class Traffic:
     by_template: Counter[str] = field(default_factory=Counter)
     points_by_template: Counter[str] = field(default_factory=Counter)
     by_status: Counter[str] = field(default_factory=Counter)
-    limited: Counter[str] = field(default_factory=Counter)  # by RateLimit-Reason
+    refusals: Counter[str] = field(default_factory=Counter)  # by RateLimit-Reason
     faults: Counter[str] = field(default_factory=Counter)
-    log: list[tuple[float, str, str, int]] = field(default_factory=list)  # moment, method, raw target, status
+    log: list[tuple[float, str, str, int]] = field(default_factory=list)  # (epoch s, method, raw target, status)
     _blocks: dict[str, _Block] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def enter(self, template: str, now: float) -> int:
-        """Count an arriving request; return how many are now in flight."""
+        """Count a request and return the number in flight."""
         with self._lock:
             self.requests += 1
             self.by_template[template] += 1
@@ -64,14 +64,14 @@ class Traffic:
             del self.log[:-10_000]
 
     def block(self, scope: str, now: float, seconds: float) -> None:
-        """Remember that `scope` (a template, or `*` for all) was told to wait."""
+        """Record that `scope` (a template, or `*` for all) must wait for `seconds`."""
         with self._lock:
             self._blocks[scope] = _Block(now, now + seconds)
 
-    def note_limited(self, reason: str) -> None:
+    def note_refusal(self, reason: str) -> None:
         """Count a 429 by its reason."""
         with self._lock:
-            self.limited[reason] += 1
+            self.refusals[reason] += 1
 
     def note_fault(self, kind: str) -> None:
         """Count an injected fault."""
@@ -79,21 +79,21 @@ class Traffic:
             self.faults[kind] += 1
 
     def note_long_lived_token(self) -> None:
-        """Count a token that lives longer than the 180 seconds Atlassian asks for."""
+        """Count a token with a longer life than the 180 seconds of Atlassian's specification."""
         with self._lock:
             self.long_lived_tokens += 1
 
     def reset(self) -> None:
-        """Start counting anew; what is in flight stays so."""
+        """Reset all counters except the requests in flight."""
         with self._lock:
             self.requests = self.points = self.early_retries = self.long_lived_tokens = 0
             self.max_concurrency = self.in_flight
-            for counter in (self.by_template, self.points_by_template, self.by_status, self.limited, self.faults):
+            for counter in (self.by_template, self.points_by_template, self.by_status, self.refusals, self.faults):
                 counter.clear()
             self.log.clear()
             self._blocks.clear()
 
-    def shown(self) -> JsonObject:
+    def as_json(self) -> JsonObject:
         """Return the counters as the control API shows them."""
         with self._lock:
             return {
@@ -106,6 +106,6 @@ class Traffic:
                 "by_template": dict(self.by_template),
                 "points_by_template": dict(self.points_by_template),
                 "by_status": dict(self.by_status),
-                "limited": dict(self.limited),
+                "limited": dict(self.refusals),
                 "faults": dict(self.faults),
             }

@@ -1,4 +1,4 @@
-"""The part of Jira's query language that ingest programs use, as strict as Jira about the rest."""
+"""A subset of JQL, as strict as Jira: everything that ingest programs use."""
 
 from sandbox.jql.parser import parse
 from sandbox.jql.tree import Query

@@ -1,4 +1,4 @@
-"""A query becomes a test on issues and a sort key."""
+"""Evaluation of queries: tests on issues and sort keys."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _COMPARE: dict[str, Callable[[AnyValue, AnyValue], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What dates in a query are relative to: now, and the calling user's time zone."""
+    """The reference of dates in a query: current time, and time zone of the calling user."""
 
     now_ms: int
     zone: tzinfo
 
 
 def test_of(node: Node, clock: Clock) -> Test:
-    """Return the test that `node` stands for."""
+    """Return the test of a node."""
     if isinstance(node, All):
         parts = [test_of(part, clock) for part in node.parts]
         return lambda issue: all(part(issue) for part in parts)
@@ -62,12 +62,12 @@ def _clause_test(clause: Clause) -> Test:
         return lambda issue: (not names(issue)) == wants_empty
     if clause.operator in RANGE:
         return _key_range(clause)
-    wanted = frozenset(operand.text.lower() for operand in clause.operands if not operand.is_empty)
+    texts = frozenset(operand.text.lower() for operand in clause.operands if not operand.is_empty)
     takes_empty = any(operand.is_empty for operand in clause.operands)
     if clause.operator in {"=", "in"}:
-        return lambda issue: not wanted.isdisjoint(names(issue)) or (takes_empty and not names(issue))
+        return lambda issue: not texts.isdisjoint(names(issue)) or (takes_empty and not names(issue))
     # in Jira a negative comparison never returns issues without a value
-    return lambda issue: bool(found := names(issue)) and wanted.isdisjoint(found)
+    return lambda issue: bool(values := names(issue)) and texts.isdisjoint(values)
 
 
 def _key_range(clause: Clause) -> Test:
@@ -75,13 +75,13 @@ def _key_range(clause: Clause) -> Test:
     if text.isdigit():
         number = int(text)
         return lambda issue: compare(int(issue.id), number)
-    project, wanted = key_order(text.upper())
-    if not wanted:
+    project, key_number = key_order(text.upper())
+    if not key_number:
         raise JiraError(400, f"The issue key '{text}' for field '{clause.field}' is invalid.")
 
     def in_range(issue: Issue) -> bool:
-        its_project, number = key_order(issue.key)
-        return its_project == project and compare(number, wanted)
+        issue_project, number = key_order(issue.key)
+        return issue_project == project and compare(number, key_number)
 
     return in_range
 
@@ -98,7 +98,7 @@ def _date_test(clause: Clause, clock: Clock) -> Test:
 
 
 def moment_of(operand: Operand, field: str, clock: Clock) -> int:
-    """Return epoch milliseconds: a bare number is that, a date is read in the caller's zone to the minute."""
+    """Return epoch milliseconds of a number, a relative time, or a date in the caller's zone."""
     text = operand.text.strip()
     if re.fullmatch(r"-?\d{9,}", text):
         return int(text)
@@ -108,8 +108,8 @@ def moment_of(operand: Operand, field: str, clock: Clock) -> int:
     if match is not None:
         year, month, day, hour, minute = (int(part or 0) for part in match.groups())
         try:
-            where = UTC if text.endswith("UTC") else clock.zone
-            return int(datetime(year, month, day, hour, minute, tzinfo=where).timestamp() * 1000)
+            timezone = UTC if text.endswith("UTC") else clock.zone
+            return int(datetime(year, month, day, hour, minute, tzinfo=timezone).timestamp() * 1000)
         except ValueError:
             pass
     raise JiraError(
@@ -121,11 +121,11 @@ def moment_of(operand: Operand, field: str, clock: Clock) -> int:
 
 @total_ordering
 class Backwards:
-    """Turns the order of any value round, for DESC."""
+    """Reverses the order of a value, for DESC."""
 
     __slots__ = ("value",)
 
-    def __init__(self, value: AnyValue) -> None:  # noqa: ANN401 - anything that has an order
+    def __init__(self, value: AnyValue) -> None:  # noqa: ANN401 - any ordered value
         """Wrap the value."""
         self.value = value
 
@@ -134,20 +134,20 @@ class Backwards:
         return isinstance(other, Backwards) and bool(self.value == other.value)
 
     def __lt__(self, other: Backwards) -> bool:
-        """Come before what is greater."""
+        """Compare in reverse."""
         return bool(other.value < self.value)
 
     __hash__ = None  # type: ignore[assignment]  # mutable operand, never a dict key
 
 
 def sort_key(query: Query) -> Callable[[Issue], SortKey]:
-    """Return the sort key of ORDER BY; ties and no order at all go by creation, newest first as in Jira."""
+    """Return the sort key of ORDER BY; the default is newest first, as in Jira."""
     if not query.order:
         return lambda issue: (-issue.created_ms, -int(issue.id))
-    readers = [(_reader(order.field), order.descending) for order in query.order]
+    readers = [(_reader(order.field), order.is_descending) for order in query.order]
 
     def key(issue: Issue) -> SortKey:
-        values = tuple(Backwards(read(issue)) if backwards else read(issue) for read, backwards in readers)
+        values = tuple(Backwards(reader(issue)) if backwards else reader(issue) for reader, backwards in readers)
         return (*values, int(issue.id))
 
     return key

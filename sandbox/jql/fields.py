@@ -1,4 +1,4 @@
-"""Which fields a query may name, what it may do with them, and where their values lie."""
+"""Searchable fields with their operators and values."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _KEY = re.compile(r"^(.*)-(\d+)$")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A searchable field; `names` gives every spelling of an issue's values, lower case."""
+    """A searchable field. `names` returns every spelling of an issue's values in lower case."""
 
     name: str
     operators: frozenset[str]
     names: Callable[[Issue], tuple[str, ...]]
 
     def allows(self, operator: str) -> bool:
-        """Whether the operator makes sense here."""
+        """Whether the field supports the operator."""
         return operator in self.operators
 
 
 def _named(field: str) -> Callable[[Issue], tuple[str, ...]]:
-    """Read an object field by id and by both of its names."""
+    """Return a reader of an object field: its id and both of its names."""
 
     def read(issue: Issue) -> tuple[str, ...]:
         value = issue.fields.get(field)
@@ -91,6 +91,6 @@ DATES = frozenset({"created", "updated"})
 
 
 def key_order(key: str) -> tuple[str, int]:
-    """Order keys as Jira does: by project, then by number."""
+    """Return Jira's sort key of issue keys: project, then number."""
     match = _KEY.match(key)
     return (match.group(1), int(match.group(2))) if match else (key, 0)

@@ -1,4 +1,4 @@
-"""Text to tree. Every error is the 400 Jira answers, with its wording where it is known."""
+"""Parses JQL. Errors are Jira's 400 answers, verbatim where known."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class _Token:
     at: int
 
     @property
-    def where(self) -> str:
-        """Its place, as Jira's messages end with it."""
+    def position(self) -> str:
+        """The position at the end of Jira's messages."""
         return f"(line 1, character {self.at + 1})"
 
     @property
@@ -38,12 +38,12 @@ class _Token:
 
 
 def parse(text: str) -> Query:
-    """Return the query, or raise the 400 that Jira answers."""
+    """Return the query. Raises JiraError 400."""
     return _Parser(text).query()
 
 
 def _tokens(text: str) -> list[_Token]:
-    found: list[_Token] = []
+    tokens: list[_Token] = []
     at = 0
     while text[at:].strip():
         match = _TOKEN.match(text, at)
@@ -53,9 +53,9 @@ def _tokens(text: str) -> list[_Token]:
                 f"Error in the JQL Query: The quoted string or character at position {at + 1} has not been completed.",
             )
         kind = match.lastgroup or ""
-        found.append(_Token(kind, match.group(kind), match.start(kind)))
+        tokens.append(_Token(kind, match.group(kind), match.start(kind)))
         at = match.end()
-    return found
+    return tokens
 
 
 class _Parser:
@@ -64,13 +64,13 @@ class _Parser:
         self._at = 0
 
     def query(self) -> Query:
-        where = None
+        condition = None
         if self._peek() is not None and not self._is_order():
-            where = self._either()
+            condition = self._either()
         order = self._order() if self._is_order() else ()
-        if (rest := self._peek()) is not None:
-            raise self._unexpected(rest)
-        return Query(where, order)
+        if (surplus := self._peek()) is not None:
+            raise self._unexpected(surplus)
+        return Query(condition, order)
 
     def _peek(self, ahead: int = 0) -> _Token | None:
         at = self._at + ahead
@@ -95,14 +95,14 @@ class _Parser:
         if token.keyword != keyword:
             raise JiraError(
                 400,
-                f"Error in the JQL Query: Expecting '{keyword}' but got '{token.text}'. {token.where}",
+                f"Error in the JQL Query: Expecting '{keyword}' but got '{token.text}'. {token.position}",
             )
 
     @staticmethod
     def _unexpected(token: _Token) -> JiraError:
         return JiraError(
             400,
-            f"Error in the JQL Query: Expecting either 'OR' or 'AND' but got '{token.text}'. {token.where}",
+            f"Error in the JQL Query: Expecting either 'OR' or 'AND' but got '{token.text}'. {token.position}",
         )
 
     def _is_order(self) -> bool:
@@ -135,10 +135,10 @@ class _Parser:
         if name.kind == "symbol" or (name.kind == "word" and name.keyword in {"and", "or", "order", "by", "in", "is"}):
             raise JiraError(
                 400,
-                f"Error in the JQL Query: Expecting a field name but got '{name.text}'. {name.where}",
+                f"Error in the JQL Query: Expecting a field name but got '{name.text}'. {name.position}",
             )
-        following = self._peek()
-        if following is None or following.keyword in {")", "and", "or", "&&", "||", "order"}:
+        next_token = self._peek()
+        if next_token is None or next_token.keyword in {")", "and", "or", "&&", "||", "order"}:
             return Text(_unquoted(name))
         operator = self._operator()
         field = SEARCHABLE.get(_unquoted(name).lower())
@@ -160,7 +160,7 @@ class _Parser:
         raise JiraError(
             400,
             f"Error in the JQL Query: Expecting operator but got '{token.text}'. The valid operators are "
-            f"'=', '!=', '<', '>', '<=', '>=', '~', '!~', 'IN', 'NOT IN', 'IS' and 'IS NOT'. {token.where}",
+            f"'=', '!=', '<', '>', '<=', '>=', '~', '!~', 'IN', 'NOT IN', 'IS' and 'IS NOT'. {token.position}",
         )
 
     def _operands(self, operator: str) -> tuple[Operand, ...]:
@@ -170,40 +170,40 @@ class _Parser:
                 raise JiraError(400, f"The operator '{operator}' only supports EMPTY and NULL.")
             return (operand,)
         self._expect("(")
-        found = [self._operand()]
+        operands = [self._operand()]
         while self._accept(","):
-            found.append(self._operand())
+            operands.append(self._operand())
         self._expect(")")
-        return tuple(found)
+        return tuple(operands)
 
     def _operand(self) -> Operand:
         token = self._take()
         if token.kind == "symbol":
             raise JiraError(
                 400,
-                f"Error in the JQL Query: Expecting either a value, list or function but got '{token.text}'. {token.where}",
+                f"Error in the JQL Query: Expecting either a value, list or function but got '{token.text}'. {token.position}",
             )
         if token.keyword in {"empty", "null"}:
             return Operand(token.text, is_empty=True)
-        if token.kind == "word" and (following := self._peek()) is not None and following.text == "(":
+        if token.kind == "word" and (next_token := self._peek()) is not None and next_token.text == "(":
             raise JiraError(400, f"Unable to find JQL function '{token.text}()'.")
-        return Operand(_unquoted(token), quoted=token.kind == "quoted")
+        return Operand(_unquoted(token))
 
     def _order(self) -> tuple[Order, ...]:
         self._at += 2
-        found = [self._order_field()]
+        fields = [self._order_field()]
         while self._accept(","):
-            found.append(self._order_field())
-        if len(found) > MAX_ORDER_FIELDS:
+            fields.append(self._order_field())
+        if len(fields) > MAX_ORDER_FIELDS:
             raise JiraError(400, f"JQL can be ordered by at most {MAX_ORDER_FIELDS} fields.")
-        return tuple(found)
+        return tuple(fields)
 
     def _order_field(self) -> Order:
         name = _unquoted(self._take())
-        known = SORTABLE.get(name.lower())
-        if known is None:
+        field = SORTABLE.get(name.lower())
+        if field is None:
             raise JiraError(400, f"Not able to sort using field '{name}'.")
-        return Order(known, descending=self._accept("asc", "desc") == "desc")
+        return Order(field, is_descending=self._accept("asc", "desc") == "desc")
 
 
 def _unquoted(token: _Token) -> str:
@@ -213,5 +213,5 @@ def _unquoted(token: _Token) -> str:
 
 
 def is_relative(text: str) -> bool:
-    """Whether a date operand is relative to now, like `-2d`."""
+    """Whether a date operand such as `-2d` is relative to now."""
     return _RELATIVE.match(text) is not None

@@ -1,4 +1,4 @@
-"""What a parsed query is made of."""
+"""The syntax tree of a query."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A literal; `quoted` matters for dates, `is_empty` for EMPTY and NULL."""
+    """A literal; `is_empty` stands for EMPTY and NULL."""
 
     text: str
-    quoted: bool = False
     is_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """`field operator operands`; `in` and `not in` have several operands, all others one."""
+    """`field operator operands`. Only `in` and `not in` have several operands."""
 
     field: str
     operator: str
@@ -29,7 +28,7 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A bare word: Jira takes it for a text search."""
+    """A bare word; Jira treats it as a text search."""
 
     word: str
 
@@ -63,29 +62,29 @@ class Order:
     """One field of ORDER BY."""
 
     field: str
-    descending: bool
+    is_descending: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A whole query; without `where` it is unbounded."""
+    """A whole query; unbounded without a `condition`."""
 
-    where: Node | None
+    condition: Node | None
     order: tuple[Order, ...] = field(default=())
 
     def top_level(self) -> Iterator[Clause]:
         """Yield the clauses that every result must satisfy."""
-        parts = self.where.parts if isinstance(self.where, All) else (self.where,)
+        parts = self.condition.parts if isinstance(self.condition, All) else (self.condition,)
         return (part for part in parts if isinstance(part, Clause))
 
-    def issues_named(self) -> Iterator[str]:
-        """Yield every issue id and key that the query names as a value, wherever it stands."""
-        waiting: list[Node | None] = [self.where]
-        while waiting:
-            node = waiting.pop()
+    def issue_operands(self) -> Iterator[str]:
+        """Yield every issue id and key among the operands."""
+        pending_nodes: list[Node | None] = [self.condition]
+        while pending_nodes:
+            node = pending_nodes.pop()
             if isinstance(node, All | Any):
-                waiting.extend(node.parts)
+                pending_nodes.extend(node.parts)
             elif isinstance(node, Not):
-                waiting.append(node.part)
+                pending_nodes.append(node.part)
             elif isinstance(node, Clause) and node.field == "issuekey" and node.operator in {"=", "!=", "in", "not in"}:
                 yield from (operand.text for operand in node.operands if not operand.is_empty)

@@ -1,4 +1,4 @@
-"""Text to Atlassian Document Format, as version 3 of the REST API serves rich text.
+"""Text as Atlassian Document Format, the rich text of REST API version 3.
 
 Only paragraphs and line breaks are made: readers must cope with any document, and the text stays recoverable.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def document(text: str | None) -> JsonObject | None:
-    """Return the ADF document of wiki text, or None where there is no text field value at all."""
+    """Return the ADF document of wiki text; None for a missing value."""
     if text is None:
         return None
     blocks = [block for block in re.split(r"\n\s*\n", text) if block]
@@ -31,7 +31,7 @@ def _paragraph(block: str) -> JsonObject:
 
 
 def plain(value: object) -> str | None:
-    """Return the text of a rich text value, whichever version wrote it."""
+    """Return the text of a rich text value of either API version."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, dict):

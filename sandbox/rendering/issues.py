@@ -1,4 +1,4 @@
-"""Issues as the REST API shows them: chosen fields, inline children cut short, text as ADF in version 3."""
+"""Issues as the REST API shows them: selected fields, truncated inline children, ADF text in version 3."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_NAVIGABLE = frozenset({"comment", "worklog", "attachment", "timetracking", "
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many children an issue shows inline."""
+    """The number of inline children of an issue."""
 
     changelog: int
     comments: int
@@ -29,104 +29,104 @@ class Limits:
 
 SEARCH = Limits(changelog=40, comments=20, worklogs=20)
 SINGLE = Limits(changelog=100, comments=100, worklogs=20)
-"""GET of one issue and the agile lists still show the old, larger pages."""
+"""GET of one issue and the agile lists still have the old, larger limits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which fields to show: `*all` or `*navigable` or names, less what is named with a minus."""
+    """The fields of an answer: `*all`, `*navigable` or names, minus the names with a minus sign."""
 
-    everything: bool
-    navigable: bool
-    named: frozenset[str]
-    without: frozenset[str]
+    has_all: bool
+    has_navigable: bool
+    names: frozenset[str]
+    excluded_names: frozenset[str]
 
     @classmethod
-    def of(cls, asked: Iterable[str], default: str) -> Selection:
-        """Read the `fields` parameter; an absent one means `default`."""
-        names = [name.strip() for part in asked for name in part.split(",") if name.strip()] or [default]
-        without = frozenset(name[1:] for name in names if name.startswith("-"))
-        named = frozenset(name for name in names if not name.startswith(("-", "*")))
-        only_minus = not named and not any(name.startswith("*") for name in names)
+    def of(cls, parameter: Iterable[str], default: str) -> Selection:
+        """Parse the `fields` parameter; an absent one means `default`."""
+        names = [name.strip() for part in parameter for name in part.split(",") if name.strip()] or [default]
+        excluded_names = frozenset(name[1:] for name in names if name.startswith("-"))
+        explicit_names = frozenset(name for name in names if not name.startswith(("-", "*")))
+        only_minus = not explicit_names and not any(name.startswith("*") for name in names)
         return cls(
             "*all" in names or (only_minus and default == "*all"),
             "*navigable" in names or (only_minus and default == "*navigable"),
-            named,
-            without,
+            explicit_names,
+            excluded_names,
         )
 
     def shows(self, name: str) -> bool:
-        """Whether a field of that id is wanted."""
-        if name in self.without:
+        """Whether the selection contains the field."""
+        if name in self.excluded_names:
             return False
-        return name in self.named or self.everything or (self.navigable and name not in NOT_NAVIGABLE)
+        return name in self.names or self.has_all or (self.has_navigable and name not in NOT_NAVIGABLE)
 
     @property
     def is_ids_only(self) -> bool:
-        """Whether nothing but id and key is wanted, which allows pages of 5000."""
-        return not self.everything and not self.navigable and self.named <= {"id", "key", "issuekey"}
+        """Whether the selection contains only id and key; such pages may have 5000 issues."""
+        return not self.has_all and not self.has_navigable and self.names <= {"id", "key", "issuekey"}
 
 
 def issue(
-    record: Issue, wanted: Selection, expand: frozenset[str], limits: Limits, version: str, *, agile: bool = False
+    record: Issue, selection: Selection, expand: frozenset[str], limits: Limits, version: str, *, agile: bool = False
 ) -> JsonObject:
     """Return one issue object."""
-    if wanted.is_ids_only and "changelog" not in expand:
-        if wanted.named <= {"id"}:
+    if selection.is_ids_only and "changelog" not in expand:
+        if selection.names <= {"id"}:
             return {"id": record.id}
         return {"expand": EXPANDABLE, "id": record.id, "self": _self(record, version), "key": record.key}
-    shown = {
+    body = {
         "expand": EXPANDABLE,
         "id": record.id,
         "self": _self(record, "agile" if agile else version),
         "key": record.key,
-        "fields": _fields(record, wanted, limits, version, agile=agile),
+        "fields": _fields(record, selection, limits, version, agile=agile),
     }
     if "changelog" in expand:
-        shown["changelog"] = changelog(record, limits.changelog)
-    return shown
+        body["changelog"] = changelog(record, limits.changelog)
+    return body
 
 
 def _self(record: Issue, version: str) -> str:
-    where = "agile/1.0" if version == "agile" else f"api/{version}"
-    return f"{ORIGIN}/rest/{where}/issue/{record.id}"
+    path = "agile/1.0" if version == "agile" else f"api/{version}"
+    return f"{ORIGIN}/rest/{path}/issue/{record.id}"
 
 
-def _fields(record: Issue, wanted: Selection, limits: Limits, version: str, *, agile: bool) -> JsonObject:
+def _fields(record: Issue, selection: Selection, limits: Limits, version: str, *, agile: bool) -> JsonObject:
     source = {**record.fields, **record.agile} if agile else record.fields
-    if record.archived is not None:
-        source = {**source, **record.archived}
-    shown = {name: value for name, value in source.items() if wanted.shows(name)}
+    if record.archive_fields is not None:
+        source = {**source, **record.archive_fields}
+    values = {name: value for name, value in source.items() if selection.shows(name)}
     if version == "3":
-        shown |= {name: document(shown[name]) for name in RICH_TEXT if isinstance(shown.get(name), str)}
-    if wanted.shows("comment"):
-        shown["comment"] = comments(record, limits.comments, version)
-    if wanted.shows("worklog"):
-        shown["worklog"] = worklogs(record, limits.worklogs, version)
-    return shown
+        values |= {name: document(values[name]) for name in RICH_TEXT if isinstance(values.get(name), str)}
+    if selection.shows("comment"):
+        values["comment"] = comments(record, limits.comments, version)
+    if selection.shows("worklog"):
+        values["worklog"] = worklogs(record, limits.worklogs, version)
+    return values
 
 
 def changelog(record: Issue, limit: int) -> JsonObject:
-    """Return the inline changelog: the newest histories, newest first, with the true total."""
+    """Return the inline changelog: the newest histories first, and the total of all."""
     newest = list(reversed(record.histories))[:limit]
     return {"startAt": 0, "maxResults": len(newest), "total": len(record.histories), "histories": newest}
 
 
 def comments(record: Issue, limit: int, version: str) -> JsonObject:
     """Return the inline comments."""
-    shown = bodies(record.comments[:limit], "body", version)
-    where = f"{ORIGIN}/rest/api/{version}/issue/{record.id}/comment"
-    return {"comments": shown, "self": where, "maxResults": limit, "total": len(record.comments), "startAt": 0}
+    entries = bodies(record.comments[:limit], "body", version)
+    url = f"{ORIGIN}/rest/api/{version}/issue/{record.id}/comment"
+    return {"comments": entries, "self": url, "maxResults": limit, "total": len(record.comments), "startAt": 0}
 
 
 def worklogs(record: Issue, limit: int, version: str) -> JsonObject:
     """Return the inline worklogs."""
-    shown = bodies(record.worklogs[:limit], "comment", version)
-    return {"startAt": 0, "maxResults": limit, "total": len(record.worklogs), "worklogs": shown}
+    entries = bodies(record.worklogs[:limit], "comment", version)
+    return {"startAt": 0, "maxResults": limit, "total": len(record.worklogs), "worklogs": entries}
 
 
 def bodies(entries: Entries | list[JsonObject], name: str, version: str) -> list[JsonObject]:
-    """Return comments or worklogs with their text as the API version has it."""
+    """Return comments or worklogs with their text in the format of the API version."""
     if version != "3":
         return list(entries)
-    return [{**each, name: document(each[name])} if isinstance(each.get(name), str) else each for each in entries]
+    return [{**entry, name: document(entry[name])} if isinstance(entry.get(name), str) else entry for entry in entries]

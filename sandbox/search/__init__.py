@@ -1,4 +1,4 @@
-"""JQL search: pages behind opaque tokens, over an index that may lag behind the world."""
+"""JQL search with opaque page tokens, over an index that may lag behind the world."""
 
 from sandbox.search.engine import Search, SearchRequest, View
 from sandbox.search.index import Index

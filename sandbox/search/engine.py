@@ -1,4 +1,4 @@
-"""`search/jql`: bounded queries, opaque tokens, shrinking pages."""
+"""`search/jql`: bounded queries, opaque page tokens, smaller pages with fields."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 MAX_PAGE = 5000
 MAX_PAGE_WITH_FIELDS = 100
-MAX_RECONCILED = 50
-UNBOUNDED = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
+MAX_RECONCILE_ISSUES = 50
+UNBOUNDED_MESSAGE = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
 _UNKNOWN_ID = "A value with ID '{}' does not exist for the field 'id'."
 _UNKNOWN_KEY = "An issue with key '{}' does not exist for field 'key'."
-_KEPT_RESULTS = 64
+_CACHED_RESULTS = 64
 _RELATIVE = re.compile(r"[\s=\"'(]-\d+[smhdwMy]\b")
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """The parameters of search/jql, already of the right types."""
+    """The parameters of search/jql, parsed."""
 
     jql: str
     token: str | None = None
@@ -46,7 +46,7 @@ class SearchRequest:
 
     @property
     def binding(self) -> JsonObject:
-        """What a page token is bound to; the page size is not part of it."""
+        """The parameters that a page token is bound to. The page size is not among them."""
         return {
             "jql": self.jql,
             "fields": sorted(self.fields),
@@ -57,154 +57,158 @@ class SearchRequest:
 
 
 class View(Protocol):
-    """What a search sees of the site: the truth, or an index that lags behind it."""
+    """The issues visible to a search: the world, or an index that lags behind it."""
 
     @property
     def revision(self) -> int:
-        """The number of what it shows: two views of one revision show the same."""
+        """Identifies the content: views with equal revisions are equal."""
 
     def searchable(self, project_ids: list[str] | None = None) -> Iterator[Issue]:
-        """Yield the issues that the view knows."""
+        """Yield the searchable issues of the view."""
 
-    def named(self, texts: Iterable[str]) -> Iterator[Issue]:
-        """Yield those of these ids and keys."""
+    def lookup(self, ids_or_keys: Iterable[str]) -> Iterator[Issue]:
+        """Yield the searchable issues with these ids or keys."""
 
 
 @dataclass(slots=True)
-class Found:
+class Result:
     """The ordered result of one query at one revision."""
 
     issues: list[Issue]
 
 
 class Search:
-    """Answers queries of one site; keeps recent results so that a walk does not search again for each page."""
+    """Answers the queries of one site. Recent results are cached, so a walk does not search for each page."""
 
     def __init__(
         self, world: World, view: Callable[[Collection[int]], View], clock: Callable[[], int], options: Options
     ) -> None:
-        """Search what `view` shows; dates in queries are read in the zone of the user, which is the site's."""
+        """Search through `view`; dates in queries are in the time zone of the site."""
         self._options = options
         self._world = world
         self._view = view
         self._clock = clock
         self._zone = zone(world.timezone)
-        self._kept: OrderedDict[tuple[str, int], Found] = OrderedDict()
+        self._results: OrderedDict[tuple[str, int], Result] = OrderedDict()
         self._lock = threading.Lock()
-        self._marks: list[SortKey] = []  # one a page; a walk goes on behind its mark, whatever has changed meanwhile
+        self._marks: list[SortKey] = []  # one per page; a walk continues behind its mark
         self.tokens = PageTokens(clock)
 
-    def page(self, asked: SearchRequest, version: str) -> JsonObject:
-        """Return one page, or raise the 400 Jira answers."""
-        place = self.tokens.open(asked.token, asked.binding) if asked.token is not None else None
-        if not 1 <= asked.max_results <= MAX_PAGE:
+    def page(self, request: SearchRequest, version: str) -> JsonObject:
+        """Return one page. Raises JiraError 400."""
+        place = self.tokens.open(request.token, request.binding) if request.token is not None else None
+        if not 1 <= request.max_results <= MAX_PAGE:
             raise JiraError(400, f"The value of maxResults must be between 1 and {MAX_PAGE}.")
-        if len(asked.reconcile) > MAX_RECONCILED:
-            raise JiraError(400, f"The reconcileIssues parameter takes at most {MAX_RECONCILED} issue ids.")
-        query = bounded(asked.jql)
+        if len(request.reconcile) > MAX_RECONCILE_ISSUES:
+            raise JiraError(400, f"The reconcileIssues parameter takes at most {MAX_RECONCILE_ISSUES} issue ids.")
+        query = parse_bounded(request.jql)
         self._require_known(query)
-        found = self.find(query, asked.jql, asked.reconcile)
-        start = self._start(found, place, query)
-        wanted = rendering.Selection.of(asked.fields, "id")
-        expand = frozenset(part.strip() for part in asked.expand.split(",") if part.strip())
-        size = asked.max_results if wanted.is_ids_only and not expand else min(asked.max_results, MAX_PAGE_WITH_FIELDS)
-        members = found.issues[start : start + size]
-        is_last = start + size >= len(found.issues)
+        result = self.find(query, request.jql, request.reconcile)
+        start = self._start(result, place, query)
+        selection = rendering.Selection.of(request.fields, "id")
+        expand = frozenset(part.strip() for part in request.expand.split(",") if part.strip())
+        size = (
+            request.max_results
+            if selection.is_ids_only and not expand
+            else min(request.max_results, MAX_PAGE_WITH_FIELDS)
+        )
+        members = result.issues[start : start + size]
+        is_last = start + size >= len(result.issues)
         body: JsonObject = {
-            "issues": [rendering.issue(each, wanted, expand, rendering.SEARCH, version) for each in members],
+            "issues": [rendering.issue(member, selection, expand, rendering.SEARCH, version) for member in members],
             "isLast": is_last,
         }
         if not is_last:
-            body["nextPageToken"] = self.tokens.seal(self._mark(members[-1], query), asked.binding)
+            body["nextPageToken"] = self.tokens.seal(self._mark(members[-1], query), request.binding)
         if "names" in expand:
             body["names"] = {
-                key: each["name"] for key, each in self._world.catalogue.fields.items() if wanted.shows(key)
+                key: field["name"] for key, field in self._world.catalogue.fields.items() if selection.shows(key)
             }
         if "schema" in expand:
             body["schema"] = {
-                key: each["schema"] for key, each in self._world.catalogue.fields.items() if wanted.shows(key)
+                key: field["schema"] for key, field in self._world.catalogue.fields.items() if selection.shows(key)
             }
         return body
 
-    def _start(self, found: Found, place: Place | None, query: Query) -> int:
-        """Return where the page begins: behind the mark."""
+    def _start(self, result: Result, place: Place | None, query: Query) -> int:
+        """Return the index of the page's first issue, behind the mark."""
         if place is None:
             return 0
-        return bisect_right(found.issues, self._marks[place.mark], key=sort_key(query))
+        return bisect_right(result.issues, self._marks[place.mark], key=sort_key(query))
 
     def _mark(self, last: Issue, query: Query) -> Place:
-        """Keep where the last issue of a page stands now: it may move, change or go before the next page."""
+        """Store the sort key of a page's last issue; the issue itself may move or vanish before the next page."""
         with self._lock:
             self._marks.append(sort_key(query)(last))
             return Place(len(self._marks) - 1)
 
     def count(self, jql: str) -> int:
-        """Return how many issues match."""
-        query = bounded(jql)
+        """Return the number of matching issues."""
+        query = parse_bounded(jql)
         self._require_known(query)
         return len(self.find(query, jql).issues)
 
     def _require_known(self, query: Query) -> None:
-        """Refuse a query that names an issue that is not there or cannot be seen: the whole of it, as Jira does.
+        """Refuse a query with an unknown or invisible issue, as Jira does.
 
-        Many public clients have these very words in their code. The index has no part in it.
+        Public clients match these messages literally. The check reads the world, not the index.
         """
         if not self._options.unknown_issues_are_errors:
             return
-        missing = []
-        for text in query.issues_named():
+        messages = []
+        for text in query.issue_operands():
             issue = self._world.find(text)
             if issue is None or not self._world.may_see(issue):
-                missing.append(_UNKNOWN_ID.format(text) if text.isdigit() else _UNKNOWN_KEY.format(text))
-        if missing:
-            raise JiraError(400, *missing)
+                messages.append(_UNKNOWN_ID.format(text) if text.isdigit() else _UNKNOWN_KEY.format(text))
+        if messages:
+            raise JiraError(400, *messages)
 
-    def find(self, query: Query, jql: str, reconciled: Collection[int] = ()) -> Found:
-        """Return all matches in order; a kept result is used while the view has not changed."""
-        view = self._view(reconciled)
+    def find(self, query: Query, jql: str, reconcile_ids: Collection[int] = ()) -> Result:
+        """Return all matches in order, from the cache while the view is unchanged."""
+        view = self._view(reconcile_ids)
         name = (jql, view.revision)
-        if _RELATIVE.search(jql):  # its meaning changes with the clock
-            return self._evaluated(query, view)
+        if _RELATIVE.search(jql):  # the result depends on the clock
+            return self._evaluate(query, view)
         with self._lock:
-            kept = self._kept.get(name)
-        if kept is None:
-            kept = self._evaluated(query, view)
+            result = self._results.get(name)
+        if result is None:
+            result = self._evaluate(query, view)
             with self._lock:
-                self._kept[name] = kept
-                while len(self._kept) > _KEPT_RESULTS:
-                    self._kept.popitem(last=False)
-        return kept
+                self._results[name] = result
+                while len(self._results) > _CACHED_RESULTS:
+                    self._results.popitem(last=False)
+        return result
 
-    def _evaluated(self, query: Query, view: View) -> Found:
-        named = _named(query)
-        candidates = view.searchable(self._projects(query)) if named is None else view.named(named)
-        if query.where is not None:
-            test = test_of(query.where, Clock(self._clock(), self._zone))
-            candidates = (each for each in candidates if test(each))
-        ordered = sorted(candidates, key=sort_key(query))
-        return Found(ordered)
+    def _evaluate(self, query: Query, view: View) -> Result:
+        texts = _ids_and_keys(query)
+        candidates = view.searchable(self._projects(query)) if texts is None else view.lookup(texts)
+        if query.condition is not None:
+            test = test_of(query.condition, Clock(self._clock(), self._zone))
+            candidates = (candidate for candidate in candidates if test(candidate))
+        matches = sorted(candidates, key=sort_key(query))
+        return Result(matches)
 
     def _projects(self, query: Query) -> list[str] | None:
-        """Return the projects a query is confined to, so that others need not be looked at."""
+        """Return the projects that a query is restricted to; None for all."""
         for clause in query.top_level():
             if clause.field == "project" and clause.operator in {"=", "in"}:
-                wanted = {operand.text.lower() for operand in clause.operands}
+                texts = {operand.text.lower() for operand in clause.operands}
                 projects = self._world.catalogue.projects.values()
-                return [p["id"] for p in projects if wanted & {p["id"], p["key"].lower(), p["name"].lower()}]
+                return [p["id"] for p in projects if texts & {p["id"], p["key"].lower(), p["name"].lower()}]
         return None
 
 
-def _named(query: Query) -> list[str] | None:
-    """Return the ids and keys that a query is confined to, so that no other issue need be looked at."""
+def _ids_and_keys(query: Query) -> list[str] | None:
+    """Return the ids and keys that a query is restricted to; None for no such restriction."""
     for clause in query.top_level():
         if clause.field == "issuekey" and clause.operator in {"=", "in"}:
             return [operand.text for operand in clause.operands]
     return None
 
 
-def bounded(jql: str) -> Query:
-    """Parse a query and refuse one without any restriction."""
+def parse_bounded(jql: str) -> Query:
+    """Parse a query. Raises JiraError 400 for one without a restriction."""
     query = parse(jql)
-    if query.where is None:
-        raise JiraError(400, UNBOUNDED)
+    if query.condition is None:
+        raise JiraError(400, UNBOUNDED_MESSAGE)
     return query

@@ -1,7 +1,7 @@
-"""The search index: several replicas, each some way behind the truth, and any of them may answer.
+"""The search index: several replicas with different lags; any of them may answer a search.
 
-So a search is eventually consistent and not monotonic, as Jira's is: an issue is found, then not, then found again, and
-the same holds for every version of it. Only `reconcileIssues` sees past the index, for the issues that it names.
+Search is eventually consistent and not monotonic, as Jira's is: an issue may be found, then missing, then found again,
+and likewise each of its versions. Only `reconcileIssues` bypasses the index, for the issues it lists.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ REPLICAS = 3
 
 @dataclass(slots=True)
 class _Trail:
-    """What one replica shows of one issue until it has caught up: a record, and those that come after it."""
+    """One issue on one replica that lags: the visible record and the pending ones."""
 
-    shown: Issue | None
-    coming: deque[tuple[int, Issue | None]] = field(default_factory=deque)  # epoch ms from which each is shown
+    record: Issue | None
+    updates: deque[tuple[int, Issue | None]] = field(default_factory=deque)  # (visible from epoch ms, record)
 
     def at(self, now: int) -> Issue | None:
-        """Step up to now; return what is shown."""
-        while self.coming and self.coming[0][0] <= now:
-            self.shown = self.coming.popleft()[1]
-        return self.shown
+        """Apply the updates that are due at `now` (epoch ms) and return the visible record."""
+        while self.updates and self.updates[0][0] <= now:
+            self.record = self.updates.popleft()[1]
+        return self.record
 
 
 class Index:
-    """Watches the world and shows it late. While nothing is late it costs nothing."""
+    """Shows the world with a lag. Without a lag, searches read the world directly."""
 
     def __init__(self, world: World, options: Options, clock: Callable[[], int], seed: int) -> None:
-        """Draw lags and replicas from `seed`; the lag is `options.index_lag_s` at most."""
+        """Draw lags, up to `options.index_lag_s`, and replicas from `seed`."""
         self._world = world
         self._options = options
         self._clock = clock
@@ -53,67 +53,75 @@ class Index:
         world.watchers.append(self)
 
     def issue_changed(self, before: Issue | None, after: Issue | None) -> None:
-        """Let each replica learn of a write after a lag of its own, never before an earlier one of the same issue."""
+        """Schedule the write on each replica with a random lag; writes of one issue keep their order."""
         lag_ms = int(self._options.index_lag_s * SECOND)
-        one = after or before
-        if lag_ms <= 0 or one is None:
+        record = after or before
+        if lag_ms <= 0 or record is None:
             return
         now = self._clock()
         with self._lock:
             for replica in self._replicas:
-                trail = replica.get(one.id)
+                trail = replica.get(record.id)
                 if trail is None:
-                    trail = replica[one.id] = _Trail(before)
-                behind = trail.coming[-1][0] if trail.coming else 0
-                trail.coming.append((max(behind, now + self._chance.randint(0, lag_ms)), after))
+                    trail = replica[record.id] = _Trail(before)
+                previous = trail.updates[-1][0] if trail.updates else 0
+                trail.updates.append((max(previous, now + self._chance.randint(0, lag_ms)), after))
 
-    def rest_changed(self) -> None:
-        """Permissions and projects take effect at once."""
+    def catalogue_changed(self) -> None:
+        """Ignore: permissions and projects take effect at once."""
 
-    def view(self, reconciled: Collection[int] = ()) -> World | Behind:
-        """Return what a search sees now: any replica, with the truth for the issues that are named."""
+    def view(self, reconcile_ids: Collection[int] = ()) -> World | ReplicaView:
+        """Return the view of a random replica, with current records for `reconcile_ids`."""
         now = self._clock()
         with self._lock:
             for replica in self._replicas:
-                for known in [known for known, trail in replica.items() if _is_over(trail, now)]:
-                    del replica[known]
-            chosen = self._chance.choice(self._replicas)
+                for issue_id in [issue_id for issue_id, trail in replica.items() if _is_over(trail, now)]:
+                    del replica[issue_id]
+            chosen_replica = self._chance.choice(self._replicas)
             if not any(self._replicas):
                 return self._world
-            late = {known: trail.shown for known, trail in chosen.items() if int(known) not in reconciled}
-            return Behind(self._world, late, next(self._unique))
+            stale_records = {
+                issue_id: trail.record
+                for issue_id, trail in chosen_replica.items()
+                if int(issue_id) not in reconcile_ids
+            }
+            return ReplicaView(self._world, stale_records, next(self._unique))
 
 
 def _is_over(trail: _Trail, now: int) -> bool:
     trail.at(now)
-    return not trail.coming
+    return not trail.updates
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
-    """One replica at one moment: the truth, but for the issues that it shows as they were."""
+class ReplicaView:
+    """One replica at one moment: the world, except for issues with a stale record."""
 
     world: World
-    late: dict[str, Issue | None]
+    stale_records: dict[str, Issue | None]
     revision: int
-    """Of this view alone: nothing that was found through it is kept for another."""
+    """Unique to this view: its search results are not cached for others."""
 
     def searchable(self, project_ids: Iterable[str] | None = None) -> Iterator[Issue]:
-        """Yield the issues that the replica knows."""
-        wanted = None if project_ids is None else set(project_ids)
-        yield from (each for each in self.world.searchable(wanted) if each.id not in self.late)
-        for each in self.late.values():
-            if each is not None and (wanted is None or each.project_id in wanted) and self._may_be_found(each):
-                yield each
+        """Yield the searchable issues of the replica."""
+        id_set = None if project_ids is None else set(project_ids)
+        yield from (issue for issue in self.world.searchable(id_set) if issue.id not in self.stale_records)
+        for record in self.stale_records.values():
+            if record is not None and (id_set is None or record.project_id in id_set) and self._may_be_found(record):
+                yield record
 
-    def named(self, texts: Iterable[str]) -> Iterator[Issue]:
-        """Yield the issues of these ids and keys that the replica knows."""
-        asked = [*texts]
-        yield from (each for each in self.world.named(asked) if each.id not in self.late)
-        wanted = {text.upper() for text in asked}
-        for each in self.late.values():
-            if each is not None and wanted & {each.id, each.key, *each.former_keys} and self._may_be_found(each):
-                yield each
+    def lookup(self, ids_or_keys: Iterable[str]) -> Iterator[Issue]:
+        """Yield the searchable issues with these ids or keys."""
+        names = [*ids_or_keys]
+        yield from (issue for issue in self.world.lookup(names) if issue.id not in self.stale_records)
+        name_set = {name.upper() for name in names}
+        for record in self.stale_records.values():
+            if (
+                record is not None
+                and name_set & {record.id, record.key, *record.former_keys}
+                and self._may_be_found(record)
+            ):
+                yield record
 
     def _may_be_found(self, issue: Issue) -> bool:
         return issue.is_searchable and self.world.is_open(issue.project_id)

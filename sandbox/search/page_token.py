@@ -1,4 +1,4 @@
-"""The opaque `nextPageToken`: where a walk stands, sealed, bound to its query, good for seven days."""
+"""The opaque `nextPageToken`: a position in a walk, sealed, bound to its query, valid for seven days."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIFE_MS = 7 * DAY
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the walk stands: the number of the mark that the site keeps for the last issue handed out."""
+    """The position of a walk, as the number of a mark that the search keeps."""
 
     mark: int
 
@@ -37,7 +37,7 @@ class PageTokens:
         self._secret = secrets.token_bytes(32)
 
     def forget(self) -> None:
-        """Take none of the tokens given so far, as after a restart."""
+        """Invalidate all tokens, as a restart does."""
         self._secret = secrets.token_bytes(32)
 
     def seal(self, place: Place, binding: JsonObject) -> str:
@@ -46,17 +46,17 @@ class PageTokens:
         return base64.urlsafe_b64encode(self._mac(body) + body).decode().rstrip("=")
 
     def open(self, token: str, binding: JsonObject) -> Place:
-        """Return the place, or raise the one 400 for bad, foreign and expired tokens alike."""
+        """Return the position. Raises the same JiraError 400 for malformed, foreign and expired tokens."""
         try:
             raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
-            raise _refused() from None
+            raise _invalid_token() from None
         mac, body = raw[:16], raw[16:]
         if not hmac.compare_digest(mac, self._mac(body)):
-            raise _refused()
-        issued, mark, digest = orjson.loads(body)
-        if digest != _digest(binding) or self._clock() - issued > LIFE_MS:
-            raise _refused()
+            raise _invalid_token()
+        created_ms, mark, digest = orjson.loads(body)
+        if digest != _digest(binding) or self._clock() - created_ms > LIFE_MS:
+            raise _invalid_token()
         return Place(mark)
 
     def _mac(self, body: bytes) -> bytes:
@@ -67,5 +67,5 @@ def _digest(binding: JsonObject) -> str:
     return hashlib.sha256(orjson.dumps(binding, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
-def _refused() -> JiraError:
+def _invalid_token() -> JiraError:
     return JiraError(400, "The provided nextPageToken is invalid or has expired.")

@@ -1,4 +1,4 @@
-"""Puts the site's routes together and lets every REST request pass the gate, the limits and the faults."""
+"""The WSGI application: all routes, with admission, rate limits and faults for every REST request."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from sandbox.shapes import ORIGIN, JiraError
 from sandbox.site import APP_USER, Site
 from sandbox.web import agile, catalogue, control, host, issues, people, restricted, search, worklogs
 from sandbox.web.exchange import JSON_TYPE, accessible_to_connect
+from sandbox.web.exchange import site as request_site
 
 _CHOICE = re.compile(r"<any\([^)]*\):(\w+)>")
-_CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>")
+_CONVERTER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 def application(site: Site) -> Flask:
@@ -35,16 +36,16 @@ def application(site: Site) -> Flask:
 
 
 def _template() -> str:
-    """Return `METHOD path` with variable parts named, as limits and counters are kept."""
+    """Return `METHOD path` with named variables, the key of limits and counters."""
     rule = request.url_rule.rule if request.url_rule else "(unknown)"
     values = request.view_args or {}
-    rule = _CHOICE.sub(lambda match: str(values.get(match.group(1), "")), rule)  # which of a few is no variable part
-    path = _CONVERTED.sub(r"{\1}", rule)
+    rule = _CHOICE.sub(lambda match: str(values.get(match.group(1), "")), rule)  # one of a few constants is no variable
+    path = _CONVERTER.sub(r"{\1}", rule)
     return f"{request.method} {path}"
 
 
 def _raw_target() -> tuple[str, str]:
-    """Return path and query as they stood on the request line; Flask's own are decoded."""
+    """Return the raw path and query of the request line; Flask decodes its own."""
     target = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or request.full_path
     if target.startswith(("http://", "https://")):
         target = "/" + target.split("/", 3)[3] if target.count("/") > 2 else "/"  # noqa: PLR2004 - absolute form
@@ -61,9 +62,9 @@ def _enter() -> Response | None:
     if site.options.latency_ms:
         time.sleep(site.options.latency_ms / 1000)
     path, query = _raw_target()
-    asked = authentication.Request(request.method, path, query, request.headers.get("Authorization", ""))
+    signed_request = authentication.Request(request.method, path, query, request.headers.get("Authorization", ""))
     g.limit_headers = site.limiter.admit(g.template, g.in_flight, g.started)
-    g.caller = authentication.admit(asked, site.lifecycle.state, site.options, site.traffic, site.base_path)
+    g.caller = authentication.admit(signed_request, site.lifecycle.state, site.options, site.traffic, site.base_path)
     if request.method == "GET" and request.get_data():
         raise JiraError(403, "A GET request must not have a body.")
     if request.url_rule is not None and request.blueprint != "restricted":
@@ -72,21 +73,14 @@ def _enter() -> Response | None:
     return _failed(g.fault) if g.fault is not None and g.fault.kind in {"429", "503"} else None
 
 
-def request_site() -> Site:
-    """Return the site of the current request."""
-    from sandbox.web.exchange import site  # noqa: PLC0415 - keeps the name free in this module
-
-    return site()
-
-
 def _fault(site: Site, path: str) -> Fault | None:
     options = site.options
     fault = options.fault_hook(request.method, g.template, path) if options.fault_hook else None
     if fault is None and options.fault_rates:
-        drawn, bound = site.chance.random(), 0.0
+        chance_value, threshold = site.chance.random(), 0.0
         for kind, rate in options.fault_rates.items():
-            bound += rate
-            if drawn < bound:
+            threshold += rate
+            if chance_value < threshold:
                 fault = Fault(kind)  # type: ignore[arg-type]  # an unknown kind has no effect
                 break
     if fault is not None:
@@ -136,11 +130,11 @@ def _refusal(refusal: JiraError) -> Response:
 
 
 def _http_refusal(refusal: HTTPException) -> Response:
-    """Give Flask's own refusals Jira's form: unknown paths, wrong methods."""
+    """Return Flask's own errors, such as an unknown path or method, in Jira's form."""
     status = refusal.code or 500
     message = "null for uri: " + request.url if status == 404 else (refusal.description or "")  # noqa: PLR2004 - HTTP
     answer = Response(orjson.dumps({"errorMessages": [message], "errors": {}}), status, content_type=JSON_TYPE)
-    allowed = getattr(refusal, "valid_methods", None)
-    if allowed:
-        answer.headers["Allow"] = ", ".join(sorted(set(allowed) - {"OPTIONS", "HEAD"}, reverse=True))
+    methods = getattr(refusal, "valid_methods", None)
+    if methods:
+        answer.headers["Allow"] = ", ".join(sorted(set(methods) - {"OPTIONS", "HEAD"}, reverse=True))
     return answer

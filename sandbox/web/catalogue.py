@@ -1,4 +1,4 @@
-"""What a site has besides issues and people: projects, statuses, fields and their like."""
+"""Projects, statuses, fields and other configuration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CATEGORIES = (
     (3, "done", "green", "Done"),
 )
 _STATES = frozenset({"live", "archived", "deleted"})
-_UNPAGED = {
+_UNPAGED_LISTS = {
     "status": "statuses",
     "issuetype": "issue_types",
     "priority": "priorities",
@@ -27,16 +27,16 @@ _UNPAGED = {
 
 @routes.get(f"{API}/serverInfo")
 def server_info(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
-    """Tell what kind of Jira this is and what time it has."""
-    where = zone(site().world.timezone)
-    now = in_zone(site().clock(), where)
-    made: JsonObject = {
+    """Return the kind of Jira and its current time."""
+    timezone = zone(site().world.timezone)
+    now = in_zone(site().clock(), timezone)
+    facts: JsonObject = {
         "baseUrl": ORIGIN,
         "displayUrl": ORIGIN,
         "version": "1001.0.0-SNAPSHOT",
         "versionNumbers": [1001, 0, 0],
     }
-    made |= {
+    facts |= {
         "deploymentType": "Cloud",
         "buildNumber": 100300,
         "buildDate": "2026-10-01T00:00:00.000+0000",
@@ -44,7 +44,7 @@ def server_info(version: str) -> Response:  # noqa: ARG001 - both versions answe
     }
     return reply(
         {
-            **made,
+            **facts,
             "scmInfo": "sandbox",
             "serverTitle": "Jira",
             "serverTimeZone": site().world.timezone,
@@ -56,16 +56,16 @@ def server_info(version: str) -> Response:  # noqa: ARG001 - both versions answe
 @routes.get(f'{API}/<any("status","issuetype","priority","resolution","field"):kind>')
 def unpaged(version: str, kind: str) -> Response:  # noqa: ARG001 - both versions answer alike
     """Return a whole list."""
-    return reply(list(getattr(site().world.catalogue, _UNPAGED[kind]).values()))
+    return reply(list(getattr(site().world.catalogue, _UNPAGED_LISTS[kind]).values()))
 
 
 @routes.get(f"{API}/statuscategory")
 def status_categories(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
     """Return the four categories."""
-    where = f"{ORIGIN}/rest/api/2/statuscategory"
+    url = f"{ORIGIN}/rest/api/2/statuscategory"
     return reply(
         [
-            {"self": f"{where}/{n}", "id": n, "key": key, "colorName": color, "name": name}
+            {"self": f"{url}/{n}", "id": n, "key": key, "colorName": color, "name": name}
             for n, key, color, name in _CATEGORIES
         ]
     )
@@ -79,30 +79,30 @@ def link_types(version: str) -> Response:  # noqa: ARG001 - both versions answer
 
 @routes.get(f"{API}/project/search")
 def projects(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
-    """Return projects in the order asked for, live ones unless told otherwise."""
+    """Return projects in the order of `orderBy`, by default live ones only."""
     states = set(names("status")) or {"live"}
     if states - _STATES:
         raise JiraError(400, f"The status {sorted(states - _STATES)} is invalid; use live, archived or deleted.")
     world = site().world
-    wanted, keys = set(names("id")), {key.upper() for key in names("keys")}
+    ids, keys = set(names("id")), {key.upper() for key in names("keys")}
     query = request.args.get("query", "").lower()
-    found = [
-        each
-        for each in world.catalogue.projects.values()
-        if each["id"] not in world.lost_projects
-        and _state(each) in states
-        and (not wanted or each["id"] in wanted)
-        and (not keys or each["key"].upper() in keys)
-        and query in (each["key"] + " " + each["name"]).lower()
+    matches = [
+        project
+        for project in world.catalogue.projects.values()
+        if project["id"] not in world.lost_projects
+        and _state(project) in states
+        and (not ids or project["id"] in ids)
+        and (not keys or project["key"].upper() in keys)
+        and query in (project["key"] + " " + project["name"]).lower()
     ]
     order = request.args.get("orderBy", "key")
     field = order.lstrip("+-")
     if field not in {"key", "name", "category", "owner", "issueCount", "lastIssueUpdatedDate"}:
         raise JiraError(400, f"The orderBy field '{order}' is invalid.")
-    found.sort(key=lambda each: str(each.get(field, each["key"])), reverse=order.startswith("-"))
-    cut = page(found, default=50, cap=100)
+    matches.sort(key=lambda project: str(project.get(field, project["key"])), reverse=order.startswith("-"))
+    cut = page(matches, default=50, cap=100)
     expand = set(names("expand"))
-    cut["values"] = [_shown(each, expand) for each in cut["values"]]
+    cut["values"] = [_expand(project, expand) for project in cut["values"]]
     return reply(cut, objects=len(cut["values"]))
 
 
@@ -110,47 +110,50 @@ def _state(project: JsonObject) -> str:
     return "deleted" if project.get("deleted") else "archived" if project.get("archived") else "live"
 
 
-def _shown(project: JsonObject, expand: set[str]) -> JsonObject:
-    """Return a project with the expansions asked for and no others."""
+def _expand(project: JsonObject, expand: set[str]) -> JsonObject:
+    """Return a project with exactly the expansions in `expand`."""
     world = site().world
     optional = {"insight", "projectKeys", "description", "lead"} - expand
-    shown = {name: value for name, value in project.items() if name not in optional}
+    body = {name: value for name, value in project.items() if name not in optional}
     if "projectKeys" in expand:
-        shown["projectKeys"] = project.get("projectKeys") or [project["key"]]
+        body["projectKeys"] = project.get("projectKeys") or [project["key"]]
     if "description" in expand:
-        shown["description"] = project.get("description", "")
+        body["description"] = project.get("description", "")
     if "lead" in expand and project.get("lead") is None:
-        shown["lead"] = next(iter(world.catalogue.users.values()))
+        body["lead"] = next(iter(world.catalogue.users.values()))
     if "insight" in expand:
         issues = list(world.searchable([project["id"]]))
-        shown["insight"] = {"totalIssueCount": len(issues)}
+        body["insight"] = {"totalIssueCount": len(issues)}
         if issues:
-            newest = max(each.updated_ms for each in issues)
-            shown["insight"]["lastIssueUpdateTime"] = in_zone(newest, zone("UTC"))
-    return shown
+            newest = max(issue.updated_ms for issue in issues)
+            body["insight"]["lastIssueUpdateTime"] = in_zone(newest, zone("UTC"))
+    return body
 
 
 @routes.get(f"{API}/project/<key>")
 def project(version: str, key: str) -> Response:  # noqa: ARG001 - both versions answer alike
     """Return one project with its types, components and versions."""
-    found = visible_project(key)
+    match = visible_project(key)
     catalogue = site().world.catalogue
-    shown = _shown(found, {"description", "lead", *names("expand")})
-    shown["issueTypes"] = list(catalogue.issue_types.values())
-    shown["components"], shown["versions"] = _components(found), _versions(found)
-    return reply(shown, objects=1)
+    body = _expand(match, {"description", "lead", *names("expand")})
+    body["issueTypes"] = list(catalogue.issue_types.values())
+    body["components"], body["versions"] = _components(match), _versions(match)
+    return reply(body, objects=1)
 
 
 @routes.get(f"{API}/project/<key>/statuses")
 def statuses(version: str, key: str) -> Response:  # noqa: ARG001 - both versions answer alike
     """Return the statuses of each issue type."""
-    found = visible_project(key)
+    project = visible_project(key)
     catalogue = site().world.catalogue
-    own = [each for each in catalogue.statuses.values() if _scope(each) == found["id"]]
-    used = own or [each for each in catalogue.statuses.values() if _scope(each) is None]
+    project_statuses = [status for status in catalogue.statuses.values() if _scope(status) == project["id"]]
+    statuses_in_use = project_statuses or [status for status in catalogue.statuses.values() if _scope(status) is None]
     names_ = ("self", "id", "name", "subtask")
     return reply(
-        [{**{name: each[name] for name in names_}, "statuses": used} for each in catalogue.issue_types.values()]
+        [
+            {**{name: issue_type[name] for name in names_}, "statuses": statuses_in_use}
+            for issue_type in catalogue.issue_types.values()
+        ]
     )
 
 
@@ -160,11 +163,17 @@ def _scope(status: JsonObject) -> str | None:
 
 
 def _versions(project: JsonObject) -> list[JsonObject]:
-    return [each for each in site().world.catalogue.versions.values() if str(each["projectId"]) == project["id"]]
+    return [
+        version for version in site().world.catalogue.versions.values() if str(version["projectId"]) == project["id"]
+    ]
 
 
 def _components(project: JsonObject) -> list[JsonObject]:
-    return [each for each in site().world.catalogue.components.values() if str(each["projectId"]) == project["id"]]
+    return [
+        component
+        for component in site().world.catalogue.components.values()
+        if str(component["projectId"]) == project["id"]
+    ]
 
 
 @routes.get(f"{API}/project/<key>/versions")

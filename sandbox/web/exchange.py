@@ -1,4 +1,4 @@
-"""One request and its answer: the site at hand, parameters read strictly, JSON with Jira's points."""
+"""One request and its answer: the current site, strict parameters, JSON with Jira's points."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 API = '/rest/api/<any("2","3"):version>'
 JSON_TYPE = "application/json;charset=UTF-8"
 CORE, IDENTITY = 1, 2
-"""Points that one returned object costs."""
+"""Points per returned object."""
 
 
 def site() -> Site:
-    """Return the site this server serves."""
-    found: Site = current_app.extensions["site"]
-    return found
+    """Return the site of the current request."""
+    result: Site = current_app.extensions["site"]
+    return result
 
 
 def caller() -> Caller:
-    """Return who calls."""
-    found: Caller = g.caller
-    return found
+    """Return the authenticated caller."""
+    result: Caller = g.caller
+    return result
 
 
 def reply(body: Any, *, objects: int = 0, cost: int = CORE, status: int = 200) -> Response:  # noqa: ANN401 - any JSON
-    """Answer with JSON; `objects` of `cost` points each are charged on top of the one point of the call."""
+    """Return a JSON answer. It costs one point plus `cost` for each of `objects`."""
     g.points = 1 + objects * cost
     raw = orjson.dumps(body).replace(ORIGIN.encode(), site().base_url.encode())
     return Response(raw, status, content_type=JSON_TYPE)
 
 
 def number(name: str, default: int, *, lowest: int = 0) -> int:
-    """Return an integer parameter, or raise 400."""
+    """Return an integer parameter. Raises JiraError 400."""
     text = request.args.get(name)
     if text is None or not text.strip():
         return default
@@ -57,12 +57,12 @@ def number(name: str, default: int, *, lowest: int = 0) -> int:
 
 
 def names(parameter: str) -> list[str]:
-    """Return a parameter that may be repeated and may hold commas."""
+    """Return the values of a parameter, repeated or comma-separated."""
     return [part.strip() for text in request.args.getlist(parameter) for part in text.split(",") if part.strip()]
 
 
 def json_body() -> JsonObject:
-    """Return the JSON object sent, or raise 415 or 400 as Jira does. Bytes behind the object are ignored."""
+    """Return the JSON object of the request. Raises JiraError 415 or 400."""
     if request.mimetype != "application/json":
         problem = {
             "type": "about:blank",
@@ -83,12 +83,12 @@ def json_body() -> JsonObject:
 
 
 def bad_payload() -> JiraError:
-    """Return the 400 for a body Jira cannot take."""
+    """Return the 400 for an invalid body."""
     return JiraError(400, "Invalid request payload. Refer to the REST API documentation and try again.")
 
 
 def visible_issue(id_or_key: str) -> Issue:
-    """Return the issue, or raise the 404 that hides whether it exists."""
+    """Return the issue. Raises the same JiraError 404 for a missing and an invisible one."""
     issue = site().world.find(id_or_key)
     if issue is None or not site().world.may_see(issue):
         raise JiraError(404, "Issue does not exist or you do not have permission to see it.")
@@ -96,7 +96,7 @@ def visible_issue(id_or_key: str) -> Issue:
 
 
 def visible_project(id_or_key: str) -> JsonObject:
-    """Return the project, or raise 404."""
+    """Return the project. Raises JiraError 404."""
     project = site().world.project(id_or_key)
     if project is None:
         raise JiraError(404, f"No project could be found with key '{id_or_key}'.")
@@ -106,26 +106,26 @@ def visible_project(id_or_key: str) -> JsonObject:
 def page(
     values: Sequence[Any], *, default: int = 50, cap: int = 50, name: str = "values", links: bool = True
 ) -> JsonObject:
-    """Cut a list as Jira's page beans do: a larger `maxResults` is quietly lowered to the cap, and echoed so."""
+    """Return one page as Jira's page beans do: `maxResults` is lowered to the cap and echoed."""
     start = number("startAt", 0)
     size = min(number("maxResults", default), cap)
     cut = list(values[start : start + size])
     is_last = start + len(cut) >= len(values)
-    made: JsonObject = {"maxResults": size, "startAt": start, "total": len(values)}
+    bean: JsonObject = {"maxResults": size, "startAt": start, "total": len(values)}
     if links:
-        here = f"{ORIGIN}{request.path}"
-        made = {"self": f"{here}?startAt={start}&maxResults={size}", **made, "isLast": is_last}
+        url = f"{ORIGIN}{request.path}"
+        bean = {"self": f"{url}?startAt={start}&maxResults={size}", **bean, "isLast": is_last}
         if not is_last:
-            made["nextPage"] = f"{here}?startAt={start + size}&maxResults={size}"
-    return {**made, name: cut}
+            bean["nextPage"] = f"{url}?startAt={start + size}&maxResults={size}"
+    return {**bean, name: cut}
 
 
 def by_created(entries: Sequence[JsonObject]) -> list[JsonObject]:
-    """Order children by their creation, oldest first."""
-    return sorted(entries, key=lambda each: (parse_ms(each["created"]), int(each["id"])))
+    """Sort children by creation time, oldest first."""
+    return sorted(entries, key=lambda entry: (parse_ms(entry["created"]), int(entry["id"])))
 
 
 def accessible_to_connect(scope: str) -> None:
-    """Refuse an app that lacks `scope`; INACCESSIBLE and NONE are closed to every app, but not to people."""
+    """Refuse an app without `scope`. INACCESSIBLE and NONE refuse every app, but no person."""
     if caller().kind == "connect" and scope not in caller().scopes:
         raise JiraError(403, "The app is not authorized to make this request: the required scope is missing.")

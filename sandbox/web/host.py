@@ -1,4 +1,4 @@
-"""What a person sees in the browser: the site's top bar with the Apps menu, the app's frame, Manage apps."""
+"""The site in a browser: top bar with the Apps menu, the app's frame, Manage apps."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FRAME_RIGHTS = (
 
 
 def _user() -> JsonObject:
-    """Return who is logged in: `?as=`, else the cookie, else an administrator."""
+    """Return the current user: from `?as=`, else from the cookie, else an administrator."""
     users = site().world.catalogue.users
     for account_id in (request.args.get("as"), request.cookies.get(COOKIE)):
         if account_id in users:
@@ -49,7 +49,7 @@ def _user() -> JsonObject:
 def _page(template: str, status: int = 200, **context: object) -> Response:
     user = _user()
     state = site().lifecycle.state
-    people = [each for each in site().world.catalogue.users.values() if each["active"] and each["accountType"] != "app"]
+    people = [user for user in site().world.catalogue.users.values() if user["active"] and user["accountType"] != "app"]
     html = render_template(
         template, user=user, people=people, is_admin=site().is_admin, menu=_menu(user), app=state, **context
     )
@@ -60,34 +60,34 @@ def _page(template: str, status: int = 200, **context: object) -> Response:
 
 
 def _menu(user: JsonObject) -> list[JsonObject]:
-    """Return the app's entries of the Apps menu whose conditions this user meets."""
+    """Return the entries of the Apps menu with conditions that this user meets."""
     state = site().lifecycle.state
-    if not state.enabled or state.descriptor is None:
+    if not state.is_enabled or state.descriptor is None:
         return []
     pages = state.descriptor.modules.get("generalPages") or []
-    shown = [
-        each
-        for each in pages
-        if each.get("location") != "none" and all(_holds(rule, user) for rule in each.get("conditions") or [])
+    entries = [
+        page
+        for page in pages
+        if page.get("location") != "none" and all(_holds(rule, user) for rule in page.get("conditions") or [])
     ]
-    return [{"name": each["name"]["value"], "url": page_path(state.descriptor.key, each["key"])} for each in shown]
+    return [{"name": entry["name"]["value"], "url": page_path(state.descriptor.key, entry["key"])} for entry in entries]
 
 
 def _holds(rule: JsonObject, user: JsonObject) -> bool:
     if "or" in rule:
-        return any(_holds(each, user) for each in rule["or"])
+        return any(_holds(part, user) for part in rule["or"])
     if "and" in rule:
-        return all(_holds(each, user) for each in rule["and"])
-    known = {
+        return all(_holds(part, user) for part in rule["and"])
+    conditions = {
         "user_is_admin": site().is_admin(user["accountId"]),
         "user_is_sysadmin": site().is_admin(user["accountId"]),
         "user_is_logged_in": True,
     }
-    return known.get(rule.get("condition", ""), False) != bool(rule.get("invert"))
+    return conditions.get(rule.get("condition", ""), False) != bool(rule.get("invert"))
 
 
 def page_path(app_key: str, module_key: str) -> str:
-    """Return the path under which Jira shows a page of an app."""
+    """Return the path of an app's page in Jira."""
     return f"/plugins/servlet/ac/{app_key}/{module_key}"
 
 
@@ -99,7 +99,7 @@ def home() -> Response:
 
 @routes.get("/plugins/servlet/ac/<app_key>/<module_key>")
 def app_page(app_key: str, module_key: str) -> Response:
-    """Show the app's page in a frame, to everybody: conditions hide menu entries and nothing more."""
+    """Show the app's page in a frame to any user; conditions only hide menu entries."""
     state = site().lifecycle.state
     url = site().frame_url(module_key, _user()["accountId"])
     if url is None or state.descriptor is None or state.descriptor.key != app_key:
@@ -121,7 +121,7 @@ def manage_apps(problem: str = "", status: int = 200) -> Response:
     """Show Manage apps."""
     state = site().lifecycle.state
     links = {}
-    if state.descriptor is not None and state.enabled:
+    if state.descriptor is not None and state.is_enabled:
         for label, name in (("Configure", "configurePage"), ("Get started", "postInstallPage")):
             module = state.descriptor.modules.get(name)
             if module:
@@ -138,7 +138,7 @@ def manage_apps(problem: str = "", status: int = 200) -> Response:
 
 @routes.post("/plugins/servlet/upm/<any(install,uninstall,enable,disable):action>")
 def manage(action: str) -> BaseResponse:
-    """Do what a button says; only administrators may."""
+    """Run the action of a button; 403 for a user without administrator rights."""
     if not site().is_admin(_user()["accountId"]):
         abort(403)
     try:
@@ -150,9 +150,9 @@ def manage(action: str) -> BaseResponse:
 
 @routes.get("/sandbox/context-token")
 def context_token() -> Response:
-    """Return a fresh context token for the page that hosts the frame."""
+    """Return a fresh context token for the page around the frame."""
     state = site().lifecycle.state
-    if not state.enabled:
+    if not state.is_enabled:
         abort(404)
     answer = jsonify({"token": site().context_token(_user()["accountId"])})
     answer.headers["Cache-Control"] = "no-store"
@@ -161,7 +161,7 @@ def context_token() -> Response:
 
 @routes.get("/atlassian-connect/all.js")
 def client_library() -> Response:
-    """Serve the client library that an app's page loads."""
+    """Serve the client library of app pages."""
     answer = send_from_directory("static", "all.js", mimetype="application/javascript")
     answer.headers["Cache-Control"] = "no-store"
     return answer
@@ -177,6 +177,6 @@ def install_key(kid: str) -> Response:
 
 @routes.get("/_edge/tenant_info")
 def tenant_info() -> Response:
-    """Tell the site's cloud id, to anybody."""
+    """Return the site's cloud id, without authentication."""
     digest = hashlib.sha256(site().client_key.encode()).digest()
     return jsonify({"cloudId": str(uuid.UUID(bytes=digest[:16], version=4))})

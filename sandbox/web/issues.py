@@ -1,4 +1,4 @@
-"""One issue and what hangs on it."""
+"""One issue and its children."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from sandbox.shapes import JiraError
 from sandbox.web.exchange import API, by_created, json_body, names, page, reply, site, visible_issue
 
 routes = Blueprint("issues", __name__)
-_MAX_LISTED = 1000
+_MAX_IDS = 1000
 
 
 @routes.get(f"{API}/issue/<key>")
 def issue(version: str, key: str) -> Response:
-    """Return one issue; a key it had before a move still finds it."""
-    found = visible_issue(key)
-    wanted = rendering.Selection.of(request.args.getlist("fields"), "*all")
-    shown = rendering.issue(found, wanted, frozenset(names("expand")), rendering.SINGLE, version)
-    return reply(shown, objects=1)
+    """Return one issue by id, key or former key."""
+    record = visible_issue(key)
+    selection = rendering.Selection.of(request.args.getlist("fields"), "*all")
+    body = rendering.issue(record, selection, frozenset(names("expand")), rendering.SINGLE, version)
+    return reply(body, objects=1)
 
 
 @routes.get(f"{API}/issue/<key>/changelog")
 def changelog(version: str, key: str) -> Response:  # noqa: ARG001 - both versions answer alike
-    """Return histories, oldest first, at most 100 a page whatever is asked."""
+    """Return histories, oldest first, at most 100 per page."""
     return reply(page(visible_issue(key).histories, default=100, cap=100))
 
 
@@ -42,10 +42,10 @@ def comments(version: str, key: str) -> Response:
 @routes.get(f"{API}/issue/<key>/comment/<comment_id>")
 def comment(version: str, key: str, comment_id: str) -> Response:
     """Return one comment."""
-    found = next((each for each in visible_issue(key).comments if each["id"] == comment_id), None)
-    if found is None:
+    match = next((candidate for candidate in visible_issue(key).comments if candidate["id"] == comment_id), None)
+    if match is None:
         raise JiraError(404, f"Can not find a comment for the id: {comment_id}.")
-    return reply(rendering.bodies([found], "body", version)[0])
+    return reply(rendering.bodies([match], "body", version)[0])
 
 
 @routes.get(f"{API}/issue/<key>/remotelink")
@@ -55,19 +55,19 @@ def remote_links(version: str, key: str) -> Response:  # noqa: ARG001 - both ver
 
 
 @routes.post(f"{API}/comment/list")
-def listed_comments(version: str) -> Response:
-    """Return comments by id; those of issues out of sight are left out."""
+def comments_by_id(version: str) -> Response:
+    """Return comments by id, without those of invisible issues."""
     ids = json_body().get("ids")
-    if not isinstance(ids, list) or not 1 <= len(ids) <= _MAX_LISTED:
-        raise JiraError(400, f"Between 1 and {_MAX_LISTED} comment ids are needed.")
-    wanted = {str(each) for each in ids}
+    if not isinstance(ids, list) or not 1 <= len(ids) <= _MAX_IDS:
+        raise JiraError(400, f"Between 1 and {_MAX_IDS} comment ids are needed.")
+    comment_ids = {str(comment_id) for comment_id in ids}
     world = site().world
-    found = [
+    matches = [
         entry
-        for each in list(world.issues.values())
-        if world.may_see(each)
-        for entry in each.comments
-        if entry["id"] in wanted
+        for issue in list(world.issues.values())
+        if world.may_see(issue)
+        for entry in issue.comments
+        if entry["id"] in comment_ids
     ]
-    cut = page(rendering.bodies(found, "body", version), default=_MAX_LISTED, cap=_MAX_LISTED)
+    cut = page(rendering.bodies(matches, "body", version), default=_MAX_IDS, cap=_MAX_IDS)
     return reply(cut)

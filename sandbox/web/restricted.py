@@ -1,4 +1,4 @@
-"""What Connect keeps from an app that may only read. People with an API token may use most of it."""
+"""Endpoints closed to a Connect app with scope READ. Most are open to people with an API token."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sandbox.world import Issue
 
 routes = Blueprint("restricted", __name__)
-_MAX_FETCHED, _MAX_CHANGELOG_PAGE = 100, 10_000
+_MAX_ISSUES, _MAX_CHANGELOG_PAGE = 100, 10_000
 _FETCH = frozenset({"issueIdsOrKeys", "fields", "expand", "properties", "fieldsByKeys"})
 _CHANGELOGS = frozenset({"issueIdsOrKeys", "fieldIds", "maxResults", "nextPageToken"})
 
@@ -33,11 +33,11 @@ _CHANGELOGS = frozenset({"issueIdsOrKeys", "fieldIds", "maxResults", "nextPageTo
 @routes.get(f"{API}/users")
 @routes.get(f"{API}/users/search", endpoint="users_search")
 def users(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
-    """Return every user, inactive ones too."""
+    """Return every user, inactive ones included."""
     accessible_to_connect("INACCESSIBLE")
     start, size = number("startAt", 0), min(number("maxResults", 50), 1000)
-    found = list(site().world.catalogue.users.values())[start : start + size]
-    return reply(found, objects=len(found), cost=IDENTITY)
+    members = list(site().world.catalogue.users.values())[start : start + size]
+    return reply(members, objects=len(members), cost=IDENTITY)
 
 
 @routes.get(f"{API}/statuses")
@@ -57,65 +57,75 @@ def fields(version: str) -> Response:  # noqa: ARG001 - both versions answer ali
 
 @routes.post(f"{API}/issue/bulkfetch")
 def bulk_fetch(version: str) -> Response:
-    """Return up to 100 issues by id, ascending; what cannot be seen is silently absent."""
+    """Return up to 100 issues in order of id, without invisible ones."""
     accessible_to_connect("WRITE")
     body = json_body()
-    asked = body.get("issueIdsOrKeys")
-    if set(body) - _FETCH or not isinstance(asked, list) or not 1 <= len(asked) <= _MAX_FETCHED:
-        raise JiraError(400, f"Between 1 and {_MAX_FETCHED} issues can be fetched.")
-    wanted = rendering.Selection.of(body.get("fields") or [], "*navigable")
+    ids_or_keys = body.get("issueIdsOrKeys")
+    if set(body) - _FETCH or not isinstance(ids_or_keys, list) or not 1 <= len(ids_or_keys) <= _MAX_ISSUES:
+        raise JiraError(400, f"Between 1 and {_MAX_ISSUES} issues can be fetched.")
+    selection = rendering.Selection.of(body.get("fields") or [], "*navigable")
     expand = frozenset(body.get("expand") or [])
-    found = [rendering.issue(each, wanted, expand, rendering.SEARCH, version) for each in _found(asked)]
-    return reply({"issues": found, "issueErrors": []}, objects=len(found))
+    bodies = [
+        rendering.issue(issue, selection, expand, rendering.SEARCH, version) for issue in _visible_issues(ids_or_keys)
+    ]
+    return reply({"issues": bodies, "issueErrors": []}, objects=len(bodies))
 
 
-def _found(asked: list[object]) -> list[Issue]:
+def _visible_issues(ids_or_keys: list[object]) -> list[Issue]:
     world = site().world
-    found = {each.id: each for key in asked if (each := world.find(str(key))) is not None and world.may_see(each)}
-    return sorted(found.values(), key=lambda each: int(each.id))
+    matches = {
+        issue.id: issue for key in ids_or_keys if (issue := world.find(str(key))) is not None and world.may_see(issue)
+    }
+    return sorted(matches.values(), key=lambda issue: int(issue.id))
 
 
 @routes.post(f"{API}/changelog/bulkfetch")
 def bulk_changelogs(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
-    """Return histories of many issues, oldest first over all of them."""
+    """Return histories of many issues, oldest first across all of them."""
     accessible_to_connect("INACCESSIBLE")
     body = json_body()
-    asked = body.get("issueIdsOrKeys")
-    if set(body) - _CHANGELOGS or not isinstance(asked, list) or not asked:
+    ids_or_keys = body.get("issueIdsOrKeys")
+    if set(body) - _CHANGELOGS or not isinstance(ids_or_keys, list) or not ids_or_keys:
         raise JiraError(400, "Between 1 and 1000 issues are needed.")
-    wanted = set(body.get("fieldIds") or [])
-    every = [
-        (each.id, entry)
-        for each in _found(asked)
-        for entry in each.histories
-        if not wanted or any(item.get("fieldId") in wanted for item in entry["items"])
+    field_ids = set(body.get("fieldIds") or [])
+    pairs = [
+        (issue.id, entry)
+        for issue in _visible_issues(ids_or_keys)
+        for entry in issue.histories
+        if not field_ids or any(item.get("fieldId") in field_ids for item in entry["items"])
     ]
-    every.sort(key=lambda each: (each[1]["created"], int(each[0])))
+    pairs.sort(key=lambda pair: (pair[1]["created"], int(pair[0])))
     token = str(body.get("nextPageToken") or "0")
     start = int(token) if token.isdigit() else 0
     size = min(int(body.get("maxResults") or 1000), _MAX_CHANGELOG_PAGE)
-    grouped: dict[str, list[JsonObject]] = {}
-    for issue_id, entry in every[start : start + size]:
-        grouped.setdefault(issue_id, []).append(entry)
-    made: JsonObject = {
-        "issueChangeLogs": [{"issueId": key, "changeHistories": entries} for key, entries in grouped.items()]
+    groups: dict[str, list[JsonObject]] = {}
+    for issue_id, entry in pairs[start : start + size]:
+        groups.setdefault(issue_id, []).append(entry)
+    answer: JsonObject = {
+        "issueChangeLogs": [{"issueId": key, "changeHistories": entries} for key, entries in groups.items()]
     }
-    if start + size < len(every):
-        made["nextPageToken"] = str(start + size)
-    return reply(made)
+    if start + size < len(pairs):
+        answer["nextPageToken"] = str(start + size)
+    return reply(answer)
 
 
 @routes.post(f"{API}/issue/<key>/changelog/list")
-def listed_changelogs(version: str, key: str) -> Response:  # noqa: ARG001 - both versions answer alike
+def changelogs_by_id(version: str, key: str) -> Response:  # noqa: ARG001 - both versions answer alike
     """Return histories by id."""
     accessible_to_connect("WRITE")
-    wanted = {str(each) for each in json_body().get("changelogIds") or []}
-    return reply(page([each for each in visible_issue(key).histories if each["id"] in wanted], default=1000, cap=1000))
+    history_ids = {str(history_id) for history_id in json_body().get("changelogIds") or []}
+    return reply(
+        page(
+            [history for history in visible_issue(key).histories if history["id"] in history_ids],
+            default=1000,
+            cap=1000,
+        )
+    )
 
 
 @routes.get(f"{API}/configuration")
 def configuration(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
-    """Tell which features are on; time tracking always is."""
+    """Return the features of the site; time tracking is always on."""
     accessible_to_connect("READ")
     return reply(
         {

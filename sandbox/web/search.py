@@ -1,4 +1,4 @@
-"""`search/jql`, its count, and the removed `search`."""
+"""`search/jql`, the approximate count, `jql/match`, and the removed `search`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from sandbox.search import SearchRequest
 from sandbox.shapes import JiraError, JsonObject
-from sandbox.web.agile import holds
+from sandbox.web.agile import test_of_jql
 from sandbox.web.exchange import API, bad_payload, json_body, names, reply, site
 
 if TYPE_CHECKING:
@@ -44,49 +44,49 @@ def search(version: str) -> Response:
         size = 50 if text is None else int(text)
     except ValueError:
         size = _OUT_OF_RANGE
-    asked = SearchRequest(
+    search_request = SearchRequest(
         request.args.get("jql", ""),
         request.args.get("nextPageToken"),
         size,
         tuple(names("fields")),
         request.args.get("expand", ""),
         tuple(names("properties")),
-        tuple(_whole(text) for text in names("reconcileIssues")),
+        tuple(_issue_id(text) for text in names("reconcileIssues")),
     )
-    return _answer(asked, version)
+    return _answer(search_request, version)
 
 
 @routes.post(f"{API}/search/jql")
 def search_by_post(version: str) -> Response:
-    """Answer a POST search; a property that Jira does not know is an error."""
+    """Answer a POST search; an unknown property is an error."""
     body = json_body()
     if set(body) - _POST:
         raise bad_payload()
-    asked = SearchRequest(
-        _typed(body, "jql", str, ""),
-        _typed(body, "nextPageToken", str, None),
+    search_request = SearchRequest(
+        _member(body, "jql", str, ""),
+        _member(body, "nextPageToken", str, None),
         _size(body),
-        tuple(_listed(body, "fields", _word)),
-        _typed(body, "expand", str, ""),
-        tuple(_listed(body, "properties", _word)),
-        tuple(_listed(body, "reconcileIssues", _whole)),
+        tuple(_array(body, "fields", _word)),
+        _member(body, "expand", str, ""),
+        tuple(_array(body, "properties", _word)),
+        tuple(_array(body, "reconcileIssues", _issue_id)),
     )
-    return _answer(asked, version)
+    return _answer(search_request, version)
 
 
-def _answer(asked: SearchRequest, version: str) -> Response:
-    if len(asked.properties) > _MAX_PROPERTIES:
+def _answer(search_request: SearchRequest, version: str) -> Response:
+    if len(search_request.properties) > _MAX_PROPERTIES:
         raise JiraError(400, f"At most {_MAX_PROPERTIES} properties can be requested.")
-    body = site().search.page(asked, version)
+    body = site().search.page(search_request, version)
     return reply(body, objects=len(body["issues"]))
 
 
 def _size(body: JsonObject) -> int:
-    size = body.get("maxResults", 50)  # null is out of range, not absent
+    size = body.get("maxResults", 50)  # null counts as out of range, not as absent
     return size if isinstance(size, int) and not isinstance(size, bool) else _OUT_OF_RANGE
 
 
-def _typed(body: JsonObject, name: str, kind: type, default: Any) -> Any:  # noqa: ANN401 - JSON
+def _member(body: JsonObject, name: str, kind: type, default: Any) -> Any:  # noqa: ANN401 - JSON
     value = body.get(name)
     if value is None:
         return default
@@ -95,13 +95,13 @@ def _typed(body: JsonObject, name: str, kind: type, default: Any) -> Any:  # noq
     return value
 
 
-def _listed(body: JsonObject, name: str, read: Callable[[object], Any]) -> list[Any]:
+def _array(body: JsonObject, name: str, convert: Callable[[object], Any]) -> list[Any]:
     value = body.get(name)
     if value is None:
         return []
     if not isinstance(value, list):
         raise bad_payload()
-    return [read(each) for each in value]
+    return [convert(item) for item in value]
 
 
 def _word(value: object) -> str:
@@ -110,9 +110,9 @@ def _word(value: object) -> str:
     return value
 
 
-def _whole(value: object) -> int:
+def _issue_id(value: object) -> int:
     try:
-        return int(value)  # type: ignore[call-overload, no-any-return]  # whatever JSON holds
+        return int(value)  # type: ignore[call-overload, no-any-return]  # a JSON value
     except (TypeError, ValueError):
         raise JiraError(400, f"'{value}' is not an issue id.") from None
 
@@ -128,25 +128,25 @@ def approximate_count(version: str) -> Response:  # noqa: ARG001 - both versions
 
 @routes.post(f"{API}/jql/match")
 def match(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
-    """Say which of the issues each query holds; a query that cannot be answered has errors instead."""
+    """Return the matching issues of each query, or the errors of an invalid one."""
     body = json_body()
     if set(body) - {"jqls", "issueIds"}:
         raise bad_payload()
-    wanted = {str(each) for each in _listed(body, "issueIds", _whole)}
-    issues = [each for each in site().search_view().searchable() if each.id in wanted]
-    return reply({"matches": [_matches(jql, issues) for jql in _listed(body, "jqls", _word)]})
+    issue_ids = {str(issue_id) for issue_id in _array(body, "issueIds", _issue_id)}
+    issues = [issue for issue in site().search_view().searchable() if issue.id in issue_ids]
+    return reply({"matches": [_matches(jql, issues) for jql in _array(body, "jqls", _word)]})
 
 
 def _matches(jql: str, issues: list[Issue]) -> JsonObject:
     try:
-        is_held = holds(jql)
+        is_match = test_of_jql(jql)
     except JiraError as error:
         return {"matchedIssues": [], "errors": list(error.messages)}
-    return {"matchedIssues": [int(each.id) for each in issues if is_held(each)], "errors": []}
+    return {"matchedIssues": [int(issue.id) for issue in issues if is_match(issue)], "errors": []}
 
 
 @routes.route(f"{API}/search", methods=["GET", "POST"])
-def removed(version: str) -> Response:
+def removed_search(version: str) -> Response:
     """Refuse the search that Atlassian removed in 2025."""
     raise JiraError(
         410,

@@ -1,4 +1,4 @@
-"""Serves a site on a port of this machine, many requests at a time, connections kept alive."""
+"""An HTTP server of a site: concurrent requests, persistent connections."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
     from sandbox.site import Site
 
-_POLL_S = 0.02  # how soon a stop is noticed
+_POLL_S = 0.02  # delay of a shutdown
 
 
 class _KeepAliveHandler(WSGIRequestHandler):
-    """Werkzeug's own handler closes each connection; Jira's does not, and clients pool connections."""
+    """Keeps connections open, as Jira does; Werkzeug's own handler closes them."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = 1 << 16  # headers and body leave in one segment
 
     def run_wsgi(self) -> None:
-        """Read the whole body first (so the next request starts clean), answer with a length."""
+        """Read the whole body before the next request, and answer with a length."""
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.wfile.flush()
@@ -52,7 +52,7 @@ class _KeepAliveHandler(WSGIRequestHandler):
         self._answer(head[0], head[1], body)
 
     def _is_out_of_order(self, environ: dict[str, Any]) -> bool:
-        """Whether the site is down for all but its controls; the connection ends without an answer."""
+        """Whether the connection must end without an answer; controls stay available while the site is down."""
         site: Site = self.server.app.extensions["site"]  # type: ignore[attr-defined]  # the Flask application
         return site.is_down and not str(environ["PATH_INFO"]).startswith("/sandbox/")
 
@@ -79,7 +79,7 @@ class _KeepAliveHandler(WSGIRequestHandler):
         self.wfile.flush()
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - werkzeug's signature
-        """Stay silent: URLs of the site may hold tokens."""
+        """Log nothing, because URLs may contain tokens."""
 
 
 def _listen(site: Site, host: str, port: int, base_url: str | None) -> BaseWSGIServer:
@@ -92,7 +92,7 @@ def _listen(site: Site, host: str, port: int, base_url: str | None) -> BaseWSGIS
 
 @contextmanager
 def serve(site: Site, port: int = 0, host: str = "127.0.0.1", base_url: str | None = None) -> Iterator[str]:
-    """Serve the site in a thread while the block runs; yields its base URL. Port 0 takes any free one."""
+    """Serve the site in a thread during the block. Yields the base URL. Port 0 means any free port."""
     server = _listen(site, host, port, base_url)
     thread = threading.Thread(
         target=server.serve_forever, args=(_POLL_S,), name=f"sandbox:{server.server_port}", daemon=True
@@ -109,7 +109,7 @@ def serve(site: Site, port: int = 0, host: str = "127.0.0.1", base_url: str | No
 def serve_forever(
     site: Site, port: int, host: str, base_url: str | None, ready: str = "sandbox site ready at {url}"
 ) -> None:
-    """Serve the site until interrupted; prints one line once it accepts connections."""
+    """Serve the site until an interrupt. Prints one line when it accepts connections."""
     server = _listen(site, host, port, base_url)
     print(ready.format(url=site.base_url), flush=True)  # noqa: T201 - the one line of the command
     try:

@@ -1,4 +1,4 @@
-"""Carries things when they are due, a few at a time: what is due later may arrive earlier, as on a real network."""
+"""Runs delayed tasks on a few threads. Tasks may overtake each other, as on a real network."""
 
 from __future__ import annotations
 
@@ -11,57 +11,57 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SENDERS = 8
+MAX_THREADS = 8
 
 
-class Postman:
-    """A heap of errands and a handful of threads, which start with the first errand."""
+class DelayQueue:
+    """A heap of tasks with due times and the threads that run them; threads start with the first tasks."""
 
-    def __init__(self, senders: int = SENDERS) -> None:
-        """Carry at most `senders` errands at once."""
-        self._senders = senders
-        self._errands: list[tuple[float, int, Callable[[], None]]] = []
-        self._news = threading.Condition()
+    def __init__(self, max_threads: int = MAX_THREADS) -> None:
+        """Run at most `max_threads` tasks at once."""
+        self._max_threads = max_threads
+        self._tasks: list[tuple[float, int, Callable[[], None]]] = []
+        self._condition = threading.Condition()
         self._order = itertools.count()
-        self._under_way = 0
+        self._running_count = 0
         self._threads: list[threading.Thread] = []
 
-    def post(self, errand: Callable[[], None], *, after: float = 0.0) -> None:
-        """Run the errand in so many seconds."""
-        with self._news:
-            heapq.heappush(self._errands, (time.monotonic() + after, next(self._order), errand))
-            if len(self._threads) < self._senders:
-                thread = threading.Thread(target=self._work, name=f"postman-{len(self._threads)}", daemon=True)
+    def put(self, task: Callable[[], None], *, after: float = 0.0) -> None:
+        """Run `task` after `after` seconds."""
+        with self._condition:
+            heapq.heappush(self._tasks, (time.monotonic() + after, next(self._order), task))
+            if len(self._threads) < self._max_threads:
+                thread = threading.Thread(target=self._work, name=f"delivery-{len(self._threads)}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
-            self._news.notify_all()
+            self._condition.notify_all()
 
     @property
     def pending(self) -> int:
-        """How many errands are waiting or under way."""
-        with self._news:
-            return len(self._errands) + self._under_way
+        """Number of tasks that wait or run."""
+        with self._condition:
+            return len(self._tasks) + self._running_count
 
-    def wait_until_idle(self, patience: float) -> bool:
-        """Wait until nothing is pending; return whether that was so in time."""
-        with self._news:
-            return self._news.wait_for(lambda: not self._errands and not self._under_way, patience)
+    def wait_until_idle(self, timeout: float) -> bool:
+        """Wait until no task waits or runs. Returns False after `timeout` seconds."""
+        with self._condition:
+            return self._condition.wait_for(lambda: not self._tasks and not self._running_count, timeout)
 
     def _work(self) -> None:
         while True:
-            errand = self._next()
+            task = self._next()
             try:
-                errand()
+                task()
             finally:
-                with self._news:
-                    self._under_way -= 1
-                    self._news.notify_all()
+                with self._condition:
+                    self._running_count -= 1
+                    self._condition.notify_all()
 
     def _next(self) -> Callable[[], None]:
-        with self._news:
+        with self._condition:
             while True:
-                left = self._errands[0][0] - time.monotonic() if self._errands else None
-                if left is not None and left <= 0:
-                    self._under_way += 1
-                    return heapq.heappop(self._errands)[2]
-                self._news.wait(left)
+                delay = self._tasks[0][0] - time.monotonic() if self._tasks else None
+                if delay is not None and delay <= 0:
+                    self._running_count += 1
+                    return heapq.heappop(self._tasks)[2]
+                self._condition.wait(delay)

@@ -12,52 +12,52 @@ Entries = tuple[JsonObject, ...]
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One issue with everything that hangs on it. `fields` holds neither comments nor worklogs."""
+    """One issue with all its children. `fields` contains neither comments nor worklogs."""
 
     id: str
     key: str
     fields: JsonObject
-    histories: Entries = ()  # oldest first; the inline form turns them round
+    histories: Entries = ()  # oldest first; answers show them newest first
     comments: Entries = ()
     worklogs: Entries = ()
     remote_links: Entries = ()
-    agile: JsonObject = field(default_factory=dict)  # fields that only /rest/agile adds
+    agile: JsonObject = field(default_factory=dict)  # extra fields of /rest/agile
     former_keys: tuple[str, ...] = ()
-    archived: JsonObject | None = None  # archiveddate and archivedby once archived
-    hidden: bool = False  # behind a security level that the app's user does not have
+    archive_fields: JsonObject | None = None  # archiveddate and archivedby of an archived issue
+    is_hidden: bool = False  # has a security level that the app's user lacks
     created_ms: int = field(init=False)
     updated_ms: int = field(init=False)
 
     def __post_init__(self) -> None:
-        """Keep both times as numbers, because every search compares them."""
+        """Parse both times once, because every search compares them."""
         object.__setattr__(self, "created_ms", parse_ms(self.fields["created"]))
         object.__setattr__(self, "updated_ms", parse_ms(self.fields["updated"]))
 
     @property
     def project_id(self) -> str:
-        """The id of the project it is in now."""
+        """The id of the issue's current project."""
         return str(self.fields["project"]["id"])
 
     @property
     def is_searchable(self) -> bool:
-        """Whether a search by the app's user can return it."""
-        return not self.hidden and self.archived is None
+        """Whether a search by the app's user can return the issue."""
+        return not self.is_hidden and self.archive_fields is None
 
     @property
     def place(self) -> tuple[int, int]:
-        """Its place in the order of creation."""
+        """The sort key of creation order."""
         return (self.created_ms, int(self.id))
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A board: Jira's object, its filter, columns, and the sprints it shows."""
+    """A board: Jira's object, its filter, its columns and its sprints."""
 
     json: JsonObject
     filter_jql: str
     columns: tuple[JsonObject, ...]
     sprint_ids: tuple[int, ...] = ()
-    members: frozenset[str] | None = None  # where the recordings say which issues it holds; else the filter decides
+    members: frozenset[str] | None = None  # from recordings; without it the filter decides
     estimation_field: str | None = "customfield_10024"
     sub_query: str = ""
 
@@ -68,13 +68,13 @@ class Board:
 
     @property
     def has_sprints(self) -> bool:
-        """Whether it is a scrum board."""
+        """Whether the board is a scrum board."""
         return bool(self.json["type"] == "scrum")
 
 
 @dataclass(slots=True)
 class Catalogue:
-    """What a site has besides issues. Values are Jira's objects, keyed by Jira's id as a string."""
+    """Everything on a site besides issues. Values are Jira's objects, keyed by Jira's id as a string."""
 
     projects: dict[str, JsonObject] = field(default_factory=dict)
     statuses: dict[str, JsonObject] = field(default_factory=dict)
@@ -84,8 +84,8 @@ class Catalogue:
     link_types: dict[str, JsonObject] = field(default_factory=dict)
     fields: dict[str, JsonObject] = field(default_factory=dict)
     users: dict[str, JsonObject] = field(default_factory=dict)
-    versions: dict[str, JsonObject] = field(default_factory=dict)  # each carries projectId
-    components: dict[str, JsonObject] = field(default_factory=dict)  # each carries projectId
+    versions: dict[str, JsonObject] = field(default_factory=dict)  # with projectId
+    components: dict[str, JsonObject] = field(default_factory=dict)  # with projectId
     boards: dict[int, Board] = field(default_factory=dict)
     sprints: dict[int, JsonObject] = field(default_factory=dict)
     administrators: frozenset[str] = frozenset()

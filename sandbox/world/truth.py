@@ -1,4 +1,4 @@
-"""What a complete ingest of this site must hold, computed from the truth and not from what was served."""
+"""The rows of a complete ingest, computed from the world and not from answers."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ if TYPE_CHECKING:
 
 
 def entities(world: World) -> dict[str, list[str]]:
-    """Return the ids of every entity, by the product's name for it, each list sorted."""
-    issues = [each for each in world.searchable()]  # noqa: C416 - a snapshot
+    """Return the sorted ids of every entity, by the product's entity name."""
+    issues = [issue for issue in world.searchable()]  # noqa: C416 - a snapshot
     catalogue = world.catalogue
     live = {key for key in catalogue.projects if key not in world.lost_projects and world.is_live(key)}
-    found: dict[str, set[str]] = {
-        "issue": {each.id for each in issues},
-        "changelog": {str(entry["id"]) for each in issues for entry in each.histories},
-        "comment": {str(entry["id"]) for each in issues for entry in each.comments},
-        "worklog": {str(entry["id"]) for each in issues for entry in each.worklogs},
-        "issue_link": {str(entry["id"]) for each in issues for entry in each.fields.get("issuelinks") or ()},
-        "remote_link": {str(entry["id"]) for each in issues for entry in each.remote_links},
-        "attachment": {str(entry["id"]) for each in issues for entry in each.fields.get("attachment") or ()},
+    id_sets: dict[str, set[str]] = {
+        "issue": {issue.id for issue in issues},
+        "changelog": {str(entry["id"]) for issue in issues for entry in issue.histories},
+        "comment": {str(entry["id"]) for issue in issues for entry in issue.comments},
+        "worklog": {str(entry["id"]) for issue in issues for entry in issue.worklogs},
+        "issue_link": {str(entry["id"]) for issue in issues for entry in issue.fields.get("issuelinks") or ()},
+        "remote_link": {str(entry["id"]) for issue in issues for entry in issue.remote_links},
+        "attachment": {str(entry["id"]) for issue in issues for entry in issue.fields.get("attachment") or ()},
         "sprint": {str(key) for board in catalogue.boards.values() if board.has_sprints for key in board.sprint_ids},
         "board": {str(key) for key in catalogue.boards},
         "project": live,
-        "component": {key for key, each in catalogue.components.items() if str(each["projectId"]) in live},
-        "version": {key for key, each in catalogue.versions.items() if str(each["projectId"]) in live},
+        "component": {key for key, component in catalogue.components.items() if str(component["projectId"]) in live},
+        "version": {key for key, version in catalogue.versions.items() if str(version["projectId"]) in live},
         "status": set(catalogue.statuses),
         "issue_type": set(catalogue.issue_types),
         "priority": set(catalogue.priorities),
         "resolution": set(catalogue.resolutions),
         "field": set(catalogue.fields),
-        "user": {account_id for each in issues for account_id in people_on(each)},
+        "user": {account_id for issue in issues for account_id in people_on(issue)},
     }
-    return {name: sorted(ids, key=lambda each: (len(each), each)) for name, ids in found.items()}
+    return {name: sorted(ids, key=lambda entity_id: (len(entity_id), entity_id)) for name, ids in id_sets.items()}
 
 
 def people_on(issue: Issue) -> Iterator[str]:
-    """Yield every account that the issue or anything on it shows; blank ids are no accounts."""
+    """Yield every account id on the issue and its children; blank ids are skipped."""
     fields = issue.fields
-    shown = [fields.get(role) for role in ("creator", "reporter", "assignee")]
-    shown += [each.get("author") for each in issue.histories]
-    shown += [each.get(role) for each in (*issue.comments, *issue.worklogs) for role in ("author", "updateAuthor")]
-    shown += [each.get("author") for each in fields.get("attachment") or ()]
-    for person in shown:
+    people = [fields.get(role) for role in ("creator", "reporter", "assignee")]
+    people += [history.get("author") for history in issue.histories]
+    people += [entry.get(role) for entry in (*issue.comments, *issue.worklogs) for role in ("author", "updateAuthor")]
+    people += [attachment.get("author") for attachment in fields.get("attachment") or ()]
+    for person in people:
         if person and person.get("accountId"):
             yield person["accountId"]
 
 
 def facts(issue: Issue) -> JsonObject:
-    """Return what an ingest must know of one issue."""
+    """Return the facts of one issue that an ingest must store."""
     fields = issue.fields
     return {
         "key": issue.key,
@@ -66,7 +66,7 @@ def facts(issue: Issue) -> JsonObject:
         "changelogs": len(issue.histories),
         "comments": len(issue.comments),
         "worklogs": len(issue.worklogs),
-        "seconds": sum(each["timeSpentSeconds"] for each in issue.worklogs),
+        "seconds": sum(worklog["timeSpentSeconds"] for worklog in issue.worklogs),
         "issue_links": len(fields.get("issuelinks") or ()),
         "remote_links": len(issue.remote_links),
         "attachments": len(fields.get("attachment") or ()),
@@ -78,19 +78,19 @@ def _utc(moment_ms: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment_ms % 1000:03d}Z"
 
 
-def whole(world: World, *, with_issues: bool = True) -> JsonObject:
-    """Return everything `GET /sandbox/truth` answers."""
-    shown: JsonObject = {name: {"count": len(ids), "ids": ids} for name, ids in entities(world).items()}
-    everything = list(world.issues.values())
+def report(world: World, *, with_issues: bool = True) -> JsonObject:
+    """Return the answer of `GET /sandbox/truth`."""
+    entity_lists: JsonObject = {name: {"count": len(ids), "ids": ids} for name, ids in entities(world).items()}
+    issues = list(world.issues.values())
     return {
-        "entities": shown,
-        "archived": sorted(each.id for each in everything if each.archived and not each.hidden),
-        "hidden": sorted(each.id for each in everything if each.hidden),
+        "entities": entity_lists,
+        "archived": sorted(issue.id for issue in issues if issue.archive_fields and not issue.is_hidden),
+        "hidden": sorted(issue.id for issue in issues if issue.is_hidden),
         "lost_projects": sorted(world.lost_projects),
-        "issues": {each.id: facts(each) for each in world.searchable()} if with_issues else {},
+        "issues": {issue.id: facts(issue) for issue in world.searchable()} if with_issues else {},
     }
 
 
 def counts(world: World) -> dict[str, int]:
-    """Return how many of each entity there are."""
+    """Return the number of objects of each entity."""
     return {name: len(ids) for name, ids in entities(world).items()}

@@ -1,7 +1,7 @@
-"""The truth of the site: plain Jira objects, with the indexes that make 20,000 issues quick to search.
+"""The world of a site: Jira's objects, with indexes that keep searches over 20,000 issues fast.
 
-Records are immutable; a change puts a new record in place of the old one. So readers need no lock: whatever they
-hold stays consistent, and only writers queue on `World.lock`.
+Records are immutable; a change replaces a record by a new one. Readers therefore need no lock, and only writers wait
+for `World.lock`.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 
 class Watcher(Protocol):
-    """Somebody who is told of every write, under the world's lock, after it is in place."""
+    """An observer of writes. Called under the world's lock after each write."""
 
     def issue_changed(self, before: Issue | None, after: Issue | None) -> None:
-        """An issue came (no `before`), changed, or went for good (no `after`)."""
+        """An issue was created (no `before`), changed, or deleted (no `after`)."""
 
-    def rest_changed(self) -> None:
-        """Something besides issues changed: the catalogue, lost projects, a feed."""
+    def catalogue_changed(self) -> None:
+        """The catalogue, the lost projects or a feed changed."""
 
 
 class World:
-    """All of the site's truth."""
+    """The whole state of a site."""
 
     def __init__(self, catalogue: Catalogue, issues: Iterable[Issue], timezone: str) -> None:
-        """Index the issues; `timezone` is the zone in which the site writes its times."""
+        """Index the issues; the site writes its times in `timezone`."""
         self.lock = threading.RLock()
         self.watchers: list[Watcher] = []
         self.timezone = timezone
@@ -49,48 +49,48 @@ class World:
         self._ids = itertools.count(1 + self._highest_id())
 
     def _load(self, issues: Iterable[Issue]) -> None:
-        grouped: defaultdict[str, list[Issue]] = defaultdict(list)
+        groups: defaultdict[str, list[Issue]] = defaultdict(list)
         for issue in issues:
             self.issues[issue.id] = issue
             for key in (*issue.former_keys, issue.key):
                 self.keys[key] = issue.id
-            grouped[issue.project_id].append(issue)
-        for project_id, members in grouped.items():
+            groups[issue.project_id].append(issue)
+        for project_id, members in groups.items():
             members.sort(key=lambda issue: issue.place)
             self.by_project[project_id] = tuple(issue.id for issue in members)
 
     def _highest_id(self) -> int:
-        found = [100_000]
+        ids = [100_000]
         for issue in self.issues.values():
-            found.append(int(issue.id))
+            ids.append(int(issue.id))
             for entries in (issue.histories, issue.comments, issue.worklogs, issue.remote_links):
-                found.extend(int(entry["id"]) for entry in entries)
+                ids.extend(int(entry["id"]) for entry in entries)
             for name in ("issuelinks", "attachment"):
-                found.extend(int(entry["id"]) for entry in issue.fields.get(name) or ())
-        return max(found)
+                ids.extend(int(entry["id"]) for entry in issue.fields.get(name) or ())
+        return max(ids)
 
     def new_id(self) -> str:
-        """Return an id that nothing on this site has had."""
+        """Return an id without an earlier use on this site."""
         return str(next(self._ids))
 
     def skip_ids(self, count: int) -> None:
-        """Never give the next so many ids."""
+        """Skip the next `count` ids."""
         self._ids = itertools.count(count + next(self._ids))
 
     def find(self, id_or_key: str) -> Issue | None:
-        """Return the issue of that id, key or former key, hidden ones included."""
+        """Return the issue with that id, key or former key, hidden or not."""
         return self.issues.get(id_or_key) or self.issues.get(self.keys.get(id_or_key.upper(), ""))
 
     def project(self, id_or_key: str) -> JsonObject | None:
-        """Return the project of that id or (case-insensitive) key, former ones too, unless the app lost access to it."""
-        found = self.catalogue.projects.get(id_or_key)
-        if found is None:
-            wanted = id_or_key.upper()
-            found = next((p for p in self.catalogue.projects.values() if wanted in _keys(p)), None)
-        return None if found is None or found["id"] in self.lost_projects else found
+        """Return the project with that id, key or former key (in any case); None if the app has lost access."""
+        project = self.catalogue.projects.get(id_or_key)
+        if project is None:
+            key = id_or_key.upper()
+            project = next((p for p in self.catalogue.projects.values() if key in _keys(p)), None)
+        return None if project is None or project["id"] in self.lost_projects else project
 
     def put(self, issue: Issue) -> None:
-        """Insert the issue or replace the record of the same id."""
+        """Insert the issue, or replace the record with the same id."""
         with self.lock:
             before = self.issues.get(issue.id)
             self.issues[issue.id] = issue
@@ -105,7 +105,7 @@ class World:
                 watcher.issue_changed(before, issue)
 
     def drop(self, issue_id: str) -> None:
-        """Delete the issue for good, with everything that hangs on it."""
+        """Delete the issue with all its children."""
         with self.lock:
             issue = self.issues.pop(issue_id)
             for key in (*issue.former_keys, issue.key):
@@ -116,39 +116,39 @@ class World:
                 watcher.issue_changed(issue, None)
 
     def touch(self) -> None:
-        """Note that something besides issues has changed."""
+        """Record a change of something other than issues."""
         with self.lock:
             self.revision += 1
             for watcher in self.watchers:
-                watcher.rest_changed()
+                watcher.catalogue_changed()
 
     def _list(self, issue: Issue) -> None:
         members = self.by_project.get(issue.project_id, ())
-        at = bisect_left(members, issue.place, key=lambda each: self.issues[each].place)
+        at = bisect_left(members, issue.place, key=lambda member: self.issues[member].place)
         self.by_project[issue.project_id] = (*members[:at], issue.id, *members[at:])
 
     def _unlist(self, issue: Issue) -> None:
         members = self.by_project.get(issue.project_id, ())
-        self.by_project[issue.project_id] = tuple(each for each in members if each != issue.id)
+        self.by_project[issue.project_id] = tuple(member for member in members if member != issue.id)
 
     def searchable(self, project_ids: Iterable[str] | None = None) -> Iterator[Issue]:
-        """Yield what the app's user may find, by order of creation within each project."""
-        wanted = list(self.by_project) if project_ids is None else [p for p in project_ids if p in self.by_project]
-        for project_id in wanted:
+        """Yield the issues that the app's user can find, in order of creation within each project."""
+        ids = list(self.by_project) if project_ids is None else [p for p in project_ids if p in self.by_project]
+        for project_id in ids:
             if not self.is_open(project_id):
                 continue
             for issue_id in self.by_project[project_id]:
-                issue = self.issues.get(issue_id)  # may be deleted meanwhile
+                issue = self.issues.get(issue_id)  # a concurrent change may have deleted it
                 if issue is not None and issue.is_searchable:
                     yield issue
 
-    def named(self, texts: Iterable[str]) -> Iterator[Issue]:
-        """Yield what the app's user may find of these ids and keys, former keys included."""
-        found = {each.id: each for text in texts if (each := self.find(text)) is not None}
-        return (each for each in found.values() if each.is_searchable and self.is_open(each.project_id))
+    def lookup(self, ids_or_keys: Iterable[str]) -> Iterator[Issue]:
+        """Yield the findable issues with these ids, keys or former keys."""
+        matches = {issue.id: issue for id_or_key in ids_or_keys if (issue := self.find(id_or_key)) is not None}
+        return (issue for issue in matches.values() if issue.is_searchable and self.is_open(issue.project_id))
 
     def is_open(self, project_id: str) -> bool:
-        """Whether issues of the project can be found at all."""
+        """Whether a search can return issues of the project."""
         return project_id not in self.lost_projects and self.is_live(project_id)
 
     def is_live(self, project_id: str) -> bool:
@@ -157,8 +157,8 @@ class World:
         return not project.get("archived") and not project.get("deleted")
 
     def may_see(self, issue: Issue) -> bool:
-        """Whether a GET of the issue by the app's user answers (archived issues still do)."""
-        return not issue.hidden and issue.project_id not in self.lost_projects
+        """Whether a GET by the app's user returns the issue, archived or not."""
+        return not issue.is_hidden and issue.project_id not in self.lost_projects
 
 
 def _keys(project: JsonObject) -> set[str]:

@@ -226,8 +226,8 @@ def install_with(scene: Scene, site: Site, url: str, secret: str) -> None:
     site.lifecycle.state = replace(
         Installation(client_key=site.client_key),
         shared_secret=secret,
-        installed=True,
-        enabled=True,
+        is_installed=True,
+        is_enabled=True,
         descriptor=site.lifecycle.fetch(),
     )
 

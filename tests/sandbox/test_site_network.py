@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import Options, Site
-from sandbox.webhooks.delay_queue import Postman
+from sandbox.webhooks.delay_queue import DelayQueue
 
 if TYPE_CHECKING:
     from tests.sandbox.app_client import AppClient
@@ -20,7 +20,7 @@ JQL = "/rest/api/3/search/jql"
 def edit_and_wait(site: Site, times: int) -> list[str]:
     """Edit so many issues; return their ids once all deliveries have come or gone."""
     made = [site.mutate("assign_issue")["issue_id"] for _ in range(times)]
-    assert site.webhooks.postman.wait_until_idle(20)
+    assert site.webhooks.queue.wait_until_idle(20)
     return made
 
 
@@ -50,7 +50,7 @@ def test_delayed_deliveries_overtake_each_other(app: FakeApp, site: Site) -> Non
     for _ in range(30):
         site.mutate("assign_issue")
     assert time.monotonic() - began < 0.5, "a change must not wait for its webhook"
-    assert site.webhooks.postman.wait_until_idle(20)
+    assert site.webhooks.queue.wait_until_idle(20)
     order = [each.headers["X-Atlassian-Webhook-Identifier"] for each in app.of("/webhooks")]
     made = [each.identifier for each in site.webhooks.deliveries]
     assert sorted(order) == sorted(made)
@@ -70,20 +70,20 @@ def test_one_seed_one_fate() -> None:
 def test_what_was_given_up_is_listed_as_failed(app: FakeApp, site: Site, client: AppClient) -> None:
     app.answers["/webhooks"] = [503]
     site.mutate("assign_issue")
-    assert site.webhooks.postman.wait_until_idle(10)
+    assert site.webhooks.queue.wait_until_idle(10)
     (failed,) = client.get("/rest/api/3/webhook/failed").json()["values"]
     assert failed["id"] == site.webhooks.deliveries[0].identifier
     assert site.webhooks.deliveries[0].statuses == [503, 503, 503]
 
 
 def test_a_postman_carries_what_is_due_and_nothing_before() -> None:
-    postman, carried = Postman(senders=2), []
+    queue, carried = DelayQueue(max_threads=2), []
     for delay in (0.3, 0.1, 0.2, 0.0):
-        postman.post(lambda delay=delay: carried.append(delay), after=delay)  # type: ignore[misc]  # mypy sees a parameter
-    assert not postman.wait_until_idle(0.05)
-    assert postman.wait_until_idle(5)
+        queue.put(lambda delay=delay: carried.append(delay), after=delay)  # type: ignore[misc]  # mypy sees a parameter
+    assert not queue.wait_until_idle(0.05)
+    assert queue.wait_until_idle(5)
     assert carried == [0.0, 0.1, 0.2, 0.3]
-    assert postman.pending == 0
+    assert queue.pending == 0
 
 
 def hits(client: AppClient, jql: str, **more: object) -> set[str]:
@@ -94,7 +94,7 @@ def test_a_lagging_index_finds_then_loses_then_finds_and_comes_to_rest(site: Sit
     site.options.change({"index_lag_s": 1.0})
     made = [site.mutate("create_issue", project="APOL")["id"] for _ in range(8)]
     seen: dict[str, list[bool]] = {each: [] for each in made}
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline and not all(each[-30:] == [True] * 30 for each in seen.values()):
         found = hits(client, "project = APOL ORDER BY created DESC")
         for known, history in seen.items():
@@ -135,7 +135,7 @@ def test_a_hot_issue_is_late_but_not_starved() -> None:
     for _ in range(60):
         now += 1000
         site.mutate("update_issue", issue="APOL-1")
-        found = next(iter(site.search_view().named(["APOL-1"])))
+        found = next(iter(site.search_view().lookup(["APOL-1"])))
         versions.append(now - found.updated_ms)
     assert max(versions[12:]) <= 11_000, "each write postponed the earlier ones"
 

@@ -44,7 +44,7 @@ def test_a_storm_keeps_its_rate_and_changes_each_issue_once() -> None:
         site.storm()
     assert storm.wait(30)
     assert time.monotonic() - began == pytest.approx(1.5, abs=0.4)
-    shown = storm.shown()
+    shown = storm.progress()
     assert (shown["isOver"], shown["problems"]) == (True, [])
     of_issues = [each for each in storm.notes if each.kind in ISSUE_KINDS]
     assert len(of_issues) == 150
@@ -80,7 +80,7 @@ def test_a_storm_by_its_control_route(app: FakeApp, site: Site) -> None:
     shown = requests.get(url, params={"since": 10}, timeout=5).json()
     assert (shown["isOver"], len(shown["notes"])) == (True, shown["made"] - 10)
     assert {"at", "kind", "entity", "id", "issue_id", "updated", "events"} == set(shown["notes"][0])
-    assert site.webhooks.postman.wait_until_idle(20)
+    assert site.webhooks.queue.wait_until_idle(20)
     assert app.problems == []
     assert len(app.of("/webhooks")) == len(site.webhooks.deliveries)
     assert requests.delete(url, timeout=5).status_code == 204
@@ -103,7 +103,7 @@ def test_webhooks_wait_while_the_site_is_down(app: FakeApp, site: Site) -> None:
     site.change("assign_issue")
     time.sleep(0.25)
     assert app.of("/webhooks") == []
-    assert site.webhooks.postman.wait_until_idle(5)
+    assert site.webhooks.queue.wait_until_idle(5)
     assert len(app.of("/webhooks")) == 1
 
 

@@ -34,7 +34,7 @@ def completeness(issues: int, latency_ms: int) -> int:
         start = time.monotonic()
         app.wait_until_verified(app.pair(site), patience=1800)
         seconds = time.monotonic() - start
-        traffic = site.traffic.shown()
+        traffic = site.traffic.as_json()
         points = traffic["points"] / issues
         say(f"{issues} issues in {seconds:.1f} s, {issues / seconds:.0f} a second, {traffic['requests']} requests,")
         say(f"{points:.3f} points an issue with top-ups, at most {traffic['max_concurrency']} requests at once")

@@ -1,4 +1,4 @@
-"""A site of any size out of a number: same seed, same site. Needs no recordings."""
+"""A generated site of any size: equal seeds give equal sites. Needs no recordings."""
 
 from sandbox.datasets.seeding.build import seeded
 

@@ -1,11 +1,11 @@
-"""Draws the issues of a seeded site, one after the other in order of creation."""
+"""Draws the issues of a seeded site in order of creation."""
 
 from __future__ import annotations
 
 from random import Random
 
-from sandbox.datasets.seeding.life import Drawn, live
-from sandbox.datasets.seeding.plan import END, START, ProjectPlan, frame
+from sandbox.datasets.seeding.life import Draft, simulate
+from sandbox.datasets.seeding.plan import END, START, ProjectPlan, plan_site
 from sandbox.datasets.seeding.vocabulary import PLACES, TEXT, THINGS, VERBS, ZONE
 from sandbox.moments import DAY, in_zone, zone
 from sandbox.shapes import ORIGIN, JsonObject
@@ -15,31 +15,33 @@ FIRST_ISSUE_ID = 10_000
 
 
 def seeded(seed: int = 1, issues: int = 300, projects: int = 6) -> World:
-    """Return the site that belongs to `seed`, with so many issues spread unevenly over so many projects."""
+    """Return the site of `seed`, with its issues unevenly distributed over its projects."""
     chance = Random(seed)  # noqa: S311 - reproducible, not secret
-    catalogue, plans = frame(chance, projects, people=max(8, min(120, issues // 12)))
+    catalogue, plans = plan_site(chance, projects, people=max(8, min(120, issues // 12)))
     moments = sorted(chance.randrange(START, END - DAY) for _ in range(issues))
-    drawn: list[Drawn] = []
+    drafts: list[Draft] = []
     counts = dict.fromkeys(range(projects), 0)
-    for number, created in enumerate(moments):
+    for number, moment in enumerate(moments):
         index = min(int(chance.expovariate(0.6)), projects - 1)
         counts[index] += 1
         issue_id = str(FIRST_ISSUE_ID + number)
-        drawn.append(_draw(chance, catalogue, plans[index], issue_id, counts[index], created))
-    _relate(chance, catalogue, drawn)
-    finished: list[Issue] = []
+        drafts.append(_draw(chance, catalogue, plans[index], issue_id, counts[index], moment))
+    _relate(chance, catalogue, drafts)
+    records: list[Issue] = []
     ids = iter(range(200_000, 2_000_000_000))
-    for number, each in enumerate(drawn):
-        finished.append(live(chance, catalogue, each, ids, tail=number if number < 4 else None))  # noqa: PLR2004 - the long tails, always there
-    return World(catalogue, finished, ZONE)
+    for number, draft in enumerate(drafts):
+        records.append(simulate(chance, catalogue, draft, ids, tail=number if number < 4 else None))  # noqa: PLR2004 - the long tails, always there
+    return World(catalogue, records, ZONE)
 
 
-def _draw(chance: Random, catalogue: Catalogue, plan: ProjectPlan, issue_id: str, number: int, created: int) -> Drawn:
+def _draw(
+    chance: Random, catalogue: Catalogue, plan: ProjectPlan, issue_id: str, number: int, creation_ms: int
+) -> Draft:
     people = list(catalogue.users.values())
     # rotate the reporters, so that every person of the site is seen on some issue
     reporter = people[int(issue_id) % len(people)]
     kind = "10000" if number <= 2 else chance.choice(("10001", "10001", "10002", "10004"))  # noqa: PLR2004 - first an epic or two
-    written = in_zone(created, zone(ZONE))
+    timestamp = in_zone(creation_ms, zone(ZONE))
     fields: JsonObject = {
         "summary": f"{chance.choice(VERBS)} {chance.choice(THINGS)} {chance.choice(PLACES)}",
         "description": chance.choice((*TEXT, None)),
@@ -61,10 +63,10 @@ def _draw(chance: Random, catalogue: Catalogue, plan: ProjectPlan, issue_id: str
         "issuelinks": [],
         "attachment": [],
         "timetracking": {},
-        "created": written,
-        "updated": written,
+        "created": timestamp,
+        "updated": timestamp,
         "duedate": None,
-        "statuscategorychangedate": written,
+        "statuscategorychangedate": timestamp,
         "customfield_10014": None,
         "customfield_10015": None,
         "customfield_10019": f"0|i{int(issue_id):05x}:",
@@ -76,25 +78,25 @@ def _draw(chance: Random, catalogue: Catalogue, plan: ProjectPlan, issue_id: str
         "workratio": -1,
         "lastViewed": None,
     }
-    return Drawn(issue_id, f"{plan.json['key']}-{number}", created, plan, fields)
+    return Draft(issue_id, f"{plan.json['key']}-{number}", creation_ms, plan, fields)
 
 
-def _relate(chance: Random, catalogue: Catalogue, drawn: list[Drawn]) -> None:
-    """Give issues epics, parents and links; both ends of a link carry the same id."""
-    by_project: dict[str, list[Drawn]] = {}
-    for each in drawn:
-        by_project.setdefault(each.plan.json["id"], []).append(each)
+def _relate(chance: Random, catalogue: Catalogue, drafts: list[Draft]) -> None:
+    """Give issues epics, parents and links. Both ends of a link have the same id."""
+    by_project: dict[str, list[Draft]] = {}
+    for draft in drafts:
+        by_project.setdefault(draft.plan.json["id"], []).append(draft)
     for members in by_project.values():
         epics = members[:2]
-        for position, each in enumerate(members[2:], 2):
+        for position, draft in enumerate(members[2:], 2):
             if chance.random() < 0.5:  # noqa: PLR2004 - a share
-                _adopt(each, chance.choice(epics), is_epic=True)
+                _adopt(draft, chance.choice(epics), is_epic=True)
             elif chance.random() < 0.15:  # noqa: PLR2004 - a share
-                each.fields["issuetype"] = catalogue.issue_types["10003"]
-                _adopt(each, chance.choice(members[1 : max(2, position)]), is_epic=False)
+                draft.fields["issuetype"] = catalogue.issue_types["10003"]
+                _adopt(draft, chance.choice(members[1 : max(2, position)]), is_epic=False)
     types = list(catalogue.link_types.values())
-    for number in range(len(drawn) // 5):
-        source, target = chance.choice(drawn), chance.choice(drawn)
+    for number in range(len(drafts) // 5):
+        source, target = chance.choice(drafts), chance.choice(drafts)
         if source is not target:
             link_id = str(10_000 + number)
             kind = chance.choice(types)
@@ -102,7 +104,7 @@ def _relate(chance: Random, catalogue: Catalogue, drawn: list[Drawn]) -> None:
             target.fields["issuelinks"].append(link_end(link_id, kind, "inwardIssue", source.reference()))
 
 
-def _adopt(child: Drawn, parent: Drawn, *, is_epic: bool) -> None:
+def _adopt(child: Draft, parent: Draft, *, is_epic: bool) -> None:
     if child is parent:
         return
     child.fields["parent"] = parent.reference()
@@ -112,6 +114,6 @@ def _adopt(child: Drawn, parent: Drawn, *, is_epic: bool) -> None:
         parent.fields["subtasks"].append(child.reference())
 
 
-def link_end(link_id: str, kind: JsonObject, side: str, other: JsonObject) -> JsonObject:
-    """Return a link as one of its two issues shows it."""
-    return {"id": link_id, "self": f"{ORIGIN}/rest/api/2/issueLink/{link_id}", "type": kind, side: other}
+def link_end(link_id: str, kind: JsonObject, side: str, target: JsonObject) -> JsonObject:
+    """Return one end of a link."""
+    return {"id": link_id, "self": f"{ORIGIN}/rest/api/2/issueLink/{link_id}", "type": kind, side: target}

@@ -1,4 +1,4 @@
-"""What happens to a seeded issue after its creation: a history that ends in its present state."""
+"""The life of a seeded issue after its creation: changes that end in the current state."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
-_WHERE = zone(ZONE)
-_RARE, _SOMETIMES, _OFTEN = 0.02, 0.2, 0.6
+_TIMEZONE = zone(ZONE)
+_RARE, _SOMETIMES, _COMMON = 0.02, 0.2, 0.6
 
 
 @dataclass(slots=True)
-class Drawn:
-    """An issue at the moment of its creation."""
+class Draft:
+    """An issue at its creation."""
 
     id: str
     key: str
-    created: int
+    created_ms: int
     plan: ProjectPlan
     fields: JsonObject
 
     def reference(self) -> JsonObject:
-        """The issue as links and parents carry it."""
-        shown = {name: self.fields[name] for name in ("summary", "status", "priority", "issuetype")}
-        return {"id": self.id, "key": self.key, "self": f"{ORIGIN}/rest/api/2/issue/{self.id}", "fields": shown}
+        """Return the short form of the issue in links and parents."""
+        fields = {name: self.fields[name] for name in ("summary", "status", "priority", "issuetype")}
+        return {"id": self.id, "key": self.key, "self": f"{ORIGIN}/rest/api/2/issue/{self.id}", "fields": fields}
 
 
 @dataclass(slots=True)
 class _Life:
     chance: Random
     people: list[JsonObject]
-    issue: Drawn
+    issue: Draft
     ids: Iterator[int]
     moment: int
     last_change: int
@@ -51,38 +51,38 @@ class _Life:
     def change(self, *items: JsonObject) -> None:
         """Append one history with these items and move `updated`."""
         author = self.chance.choice(self.people)
-        made = {
+        history = {
             "id": str(next(self.ids)),
             "author": author,
-            "created": in_zone(self.moment, _WHERE),
+            "created": in_zone(self.moment, _TIMEZONE),
             "items": list(items),
         }
-        self.histories.append(made)
+        self.histories.append(history)
         self.last_change = self.moment
 
     def stamp(self) -> str:
         self.last_change = self.moment
-        return in_zone(self.moment, _WHERE)
+        return in_zone(self.moment, _TIMEZONE)
 
 
 def item(
     name: str, before: tuple[str | None, str | None], after: tuple[str | None, str | None], field_id: str | None = None
 ) -> JsonObject:
-    """Return a changelog item; a custom field's id differs from its name."""
+    """Return a changelog item. Custom fields differ in id and name."""
     kind = "custom" if field_id and field_id.startswith("customfield") else "jira"
-    made: JsonObject = {
+    fields: JsonObject = {
         "field": name,
         "fieldtype": kind,
         "fieldId": field_id or name,
         "from": before[0],
         "fromString": before[1],
     }
-    return {**made, "to": after[0], "toString": after[1]}
+    return {**fields, "to": after[0], "toString": after[1]}
 
 
-def live(chance: Random, catalogue: Catalogue, drawn: Drawn, ids: Iterator[int], tail: int | None) -> Issue:
-    """Return the issue as it stands; `tail` 1 to 3 forces a long changelog, many comments or many worklogs."""
-    life = _Life(chance, list(catalogue.users.values()), drawn, ids, drawn.created, drawn.created)
+def simulate(chance: Random, catalogue: Catalogue, draft: Draft, ids: Iterator[int], tail: int | None) -> Issue:
+    """Return the finished issue. `tail` 1, 2 or 3 forces a long changelog, many comments or many worklogs."""
+    life = _Life(chance, list(catalogue.users.values()), draft, ids, draft.created_ms, draft.created_ms)
     long_history = tail == 1 or chance.random() < _RARE
     many_comments = tail == 2 or chance.random() < _RARE  # noqa: PLR2004 - the second kind of tail
     many_worklogs = tail == 3 or chance.random() < _RARE  # noqa: PLR2004 - the third kind of tail
@@ -95,20 +95,20 @@ def live(chance: Random, catalogue: Catalogue, drawn: Drawn, ids: Iterator[int],
     worklogs = [_worklog(life) for _ in range(chance.randint(21, 45) if many_worklogs else _few(chance))]
     links = [_remote_link(life) for _ in range(_few(chance) if chance.random() < _SOMETIMES else 0)]
     if chance.random() < _SOMETIMES:
-        drawn.fields["attachment"] = [_attachment(life) for _ in range(chance.randint(1, 3))]
+        draft.fields["attachment"] = [_attachment(life) for _ in range(chance.randint(1, 3))]
     if worklogs:
-        seconds = sum(each["timeSpentSeconds"] for each in worklogs)
-        drawn.fields["timetracking"] = {"timeSpent": f"{seconds // 3600}h", "timeSpentSeconds": seconds}
-    drawn.fields["updated"] = in_zone(life.last_change, _WHERE)
+        seconds = sum(worklog["timeSpentSeconds"] for worklog in worklogs)
+        draft.fields["timetracking"] = {"timeSpent": f"{seconds // 3600}h", "timeSpentSeconds": seconds}
+    draft.fields["updated"] = in_zone(life.last_change, _TIMEZONE)
     return Issue(
-        drawn.id,
-        drawn.key,
-        drawn.fields,
+        draft.id,
+        draft.key,
+        draft.fields,
         tuple(life.histories),
         tuple(comments),
         tuple(worklogs),
         tuple(links),
-        _agile(drawn),
+        _agile(draft),
     )
 
 
@@ -118,32 +118,32 @@ def _few(chance: Random) -> int:
 
 def _assign(life: _Life) -> None:
     for _ in range(1 + (life.chance.random() < _SOMETIMES)):
-        if life.chance.random() > _OFTEN:
+        if life.chance.random() > _COMMON:
             continue
         life.pass_time(2 * DAY)
         fields = life.issue.fields
         before, after = fields["assignee"], life.chance.choice(life.people)
         old = (before["accountId"], before["displayName"]) if before else (None, None)
-        changed = item("assignee", old, (after["accountId"], after["displayName"]))
-        changed |= {"tmpFromAccountId": old[0], "tmpToAccountId": after["accountId"]}
+        entry = item("assignee", old, (after["accountId"], after["displayName"]))
+        entry |= {"tmpFromAccountId": old[0], "tmpToAccountId": after["accountId"]}
         fields["assignee"] = after
-        life.change(changed)
+        life.change(entry)
 
 
 def _plan(life: _Life) -> None:
-    """Estimate it and put it into a sprint, sometimes into a second one later."""
+    """Estimate the issue and plan it into a sprint, sometimes into a second one later."""
     fields, chance = life.issue.fields, life.chance
-    if chance.random() < _OFTEN:
+    if chance.random() < _COMMON:
         points = float(chance.choice((1, 2, 3, 5, 8, 13)))
         life.pass_time(DAY)
         life.change(item("Story Points", (None, None), (None, f"{points:g}"), "customfield_10024"))
         fields["customfield_10024"] = points
     sprints = life.issue.plan.sprints
-    if sprints and chance.random() < _OFTEN:
-        first = min((life.issue.created - START) // SPRINT_LENGTH, len(sprints) - 1)
-        chosen = sprints[first : first + 1 + (chance.random() < _SOMETIMES)]
+    if sprints and chance.random() < _COMMON:
+        first = min((life.issue.created_ms - START) // SPRINT_LENGTH, len(sprints) - 1)
+        issue_sprints = sprints[first : first + 1 + (chance.random() < _SOMETIMES)]
         before: list[JsonObject] = []
-        for sprint in chosen:
+        for sprint in issue_sprints:
             life.pass_time(DAY)
             after = [*before, sprint]
             life.change(item("Sprint", _ids_and_names(before), _ids_and_names(after), "customfield_10020"))
@@ -156,11 +156,11 @@ def _plan(life: _Life) -> None:
 
 
 def _ids_and_names(sprints: list[JsonObject]) -> tuple[str, str]:
-    return (", ".join(str(each["id"]) for each in sprints), ", ".join(each["name"] for each in sprints))
+    return (", ".join(str(sprint["id"]) for sprint in sprints), ", ".join(sprint["name"] for sprint in sprints))
 
 
 def _fiddle(life: _Life, times: int) -> None:
-    """Edit labels and texts again and again: the long tail that inline changelogs cut off."""
+    """Edit labels and texts repeatedly: a long changelog that the inline form truncates."""
     fields = life.issue.fields
     for number in range(times):
         life.pass_time(HOUR)
@@ -176,7 +176,7 @@ def _fiddle(life: _Life, times: int) -> None:
 
 
 def _walk(life: _Life, catalogue: Catalogue) -> None:
-    """Move it along the workflow, sometimes back; the last move leads to its present status."""
+    """Move the issue along the workflow, sometimes back, up to its current status."""
     flow, fields = life.issue.plan.flow, life.issue.fields
     at = 0
     for _ in range(life.chance.randint(0, len(flow) + 2)):
@@ -190,36 +190,40 @@ def _walk(life: _Life, catalogue: Catalogue) -> None:
         if after["statusCategory"]["key"] == "done":
             resolution = catalogue.resolutions["10000" if life.chance.random() < 0.9 else "10001"]  # noqa: PLR2004 - a share
             items.insert(0, item("resolution", (None, None), (resolution["id"], resolution["name"])))
-            fields |= {"resolution": resolution, "resolutiondate": in_zone(life.moment, _WHERE)}
-        fields |= {"status": after, "statuscategorychangedate": in_zone(life.moment, _WHERE)}
+            fields |= {"resolution": resolution, "resolutiondate": in_zone(life.moment, _TIMEZONE)}
+        fields |= {"status": after, "statuscategorychangedate": in_zone(life.moment, _TIMEZONE)}
         life.change(*items)
 
 
 def _comment(life: _Life) -> JsonObject:
     life.pass_time(6 * HOUR)
-    author, written = life.chance.choice(life.people), life.stamp()
+    author, timestamp = life.chance.choice(life.people), life.stamp()
     key = str(next(life.ids))
-    made: JsonObject = {"self": f"{ORIGIN}/rest/api/2/issue/{life.issue.id}/comment/{key}", "id": key, "author": author}
-    made |= {"body": life.chance.choice(TEXT), "updateAuthor": author, "created": written, "updated": written}
-    return {**made, "jsdPublic": True}
+    comment: JsonObject = {
+        "self": f"{ORIGIN}/rest/api/2/issue/{life.issue.id}/comment/{key}",
+        "id": key,
+        "author": author,
+    }
+    comment |= {"body": life.chance.choice(TEXT), "updateAuthor": author, "created": timestamp, "updated": timestamp}
+    return {**comment, "jsdPublic": True}
 
 
 def _worklog(life: _Life) -> JsonObject:
     life.pass_time(12 * HOUR)
-    author, written = life.chance.choice(life.people), life.stamp()
+    author, timestamp = life.chance.choice(life.people), life.stamp()
     key, hours = str(next(life.ids)), life.chance.randint(1, 8)
-    made: JsonObject = {
+    worklog: JsonObject = {
         "self": f"{ORIGIN}/rest/api/2/issue/{life.issue.id}/worklog/{key}",
         "id": key,
         "issueId": life.issue.id,
     }
-    made |= {"author": author, "updateAuthor": author, "created": written, "updated": written}
-    made |= {
-        "started": in_zone(life.moment - hours * HOUR, _WHERE),
+    worklog |= {"author": author, "updateAuthor": author, "created": timestamp, "updated": timestamp}
+    worklog |= {
+        "started": in_zone(life.moment - hours * HOUR, _TIMEZONE),
         "timeSpent": f"{hours}h",
         "timeSpentSeconds": hours * 3600,
     }
-    return {**made, "comment": life.chance.choice(TEXT)} if hours % 2 else made
+    return {**worklog, "comment": life.chance.choice(TEXT)} if hours % 2 else worklog
 
 
 def _remote_link(life: _Life) -> JsonObject:
@@ -227,8 +231,8 @@ def _remote_link(life: _Life) -> JsonObject:
     key = next(life.ids)
     title = f"Commit - {key:x}"
     life.change(item("RemoteIssueLink", (None, None), (str(key), f'This issue links to "{title} (Web Link)"')))
-    life.histories[-1]["items"][0].pop("fieldId")  # real Jira writes none here
-    shown: JsonObject = {
+    life.histories[-1]["items"][0].pop("fieldId")  # Jira omits it here
+    remote_link: JsonObject = {
         "url": f"https://git.example.com/commit/{key:040x}",
         "title": title,
         "icon": {},
@@ -238,7 +242,7 @@ def _remote_link(life: _Life) -> JsonObject:
         "id": key,
         "self": f"{ORIGIN}/rest/api/2/issue/{life.issue.key}/remotelink/{key}",
         "application": {},
-        "object": shown,
+        "object": remote_link,
     }
 
 
@@ -246,19 +250,29 @@ def _attachment(life: _Life) -> JsonObject:
     life.pass_time(HOUR)
     key, author = str(next(life.ids)), life.chance.choice(life.people)
     name = life.chance.choice(("trace.log", "screenshot 📷.png", "plan.pdf"))
-    made: JsonObject = {"self": f"{ORIGIN}/rest/api/2/attachment/{key}", "id": key, "filename": name, "author": author}
-    made |= {
-        "created": in_zone(life.moment, _WHERE),
+    attachment: JsonObject = {
+        "self": f"{ORIGIN}/rest/api/2/attachment/{key}",
+        "id": key,
+        "filename": name,
+        "author": author,
+    }
+    attachment |= {
+        "created": in_zone(life.moment, _TIMEZONE),
         "size": life.chance.randint(100, 10**7),
         "mimeType": "application/octet-stream",
     }
     life.change(item("Attachment", (None, None), (key, name), "attachment"))
-    return {**made, "content": f"{ORIGIN}/rest/api/2/attachment/content/{key}"}
+    return {**attachment, "content": f"{ORIGIN}/rest/api/2/attachment/content/{key}"}
 
 
-def _agile(drawn: Drawn) -> JsonObject:
-    sprints = drawn.fields["customfield_10020"] or []
-    by_state = {each["id"]: each for each in drawn.plan.sprints}
-    open_ones = [by_state[each["id"]] for each in sprints if each["state"] != "closed"]
-    closed = [by_state[each["id"]] for each in sprints if each["state"] == "closed"]
-    return {"flagged": False, "epic": None, "sprint": open_ones[-1] if open_ones else None, "closedSprints": closed}
+def _agile(draft: Draft) -> JsonObject:
+    sprints = draft.fields["customfield_10020"] or []
+    by_state = {sprint["id"]: sprint for sprint in draft.plan.sprints}
+    open_sprints = [by_state[sprint["id"]] for sprint in sprints if sprint["state"] != "closed"]
+    closed_sprints = [by_state[sprint["id"]] for sprint in sprints if sprint["state"] == "closed"]
+    return {
+        "flagged": False,
+        "epic": None,
+        "sprint": open_sprints[-1] if open_sprints else None,
+        "closedSprints": closed_sprints,
+    }

@@ -1,4 +1,4 @@
-"""The frame of a seeded site: people, projects, boards, sprints, versions, components."""
+"""Projects, people, boards, sprints, versions and components of a seeded site."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ START = 1_735_804_800_000  # 2025-01-02T08:00Z; fixed, so that a seed always giv
 SPRINT_LENGTH = 14 * DAY
 SPRINTS = 12
 END = START + (SPRINTS - 2) * SPRINT_LENGTH + 5 * DAY  # "now" of the site: inside the sprint before the last
-TEAM_MANAGED = 2  # the index of the project that has statuses of its own
+TEAM_MANAGED_PROJECT = 2  # index of the project with its own statuses
 
 
 @dataclass(slots=True)
 class ProjectPlan:
-    """A project with what its issues may use."""
+    """A project with its workflow, sprints, versions and components."""
 
     json: JsonObject
     flow: list[JsonObject]  # statuses from first to last
@@ -34,15 +34,15 @@ class ProjectPlan:
 
     @property
     def embedded(self) -> JsonObject:
-        """The project as an issue carries it."""
+        """The short form of the project on issues."""
         return {
             name: self.json[name]
             for name in ("self", "id", "key", "name", "projectTypeKey", "simplified", "avatarUrls")
         }
 
 
-def frame(chance: Random, projects: int, people: int) -> tuple[Catalogue, list[ProjectPlan]]:
-    """Make everything that issues refer to."""
+def plan_site(chance: Random, projects: int, people: int) -> tuple[Catalogue, list[ProjectPlan]]:
+    """Return the catalogue and one plan per project."""
     statuses = {key: words.status(key, name, category) for key, name, category in words.STATUSES}
     users = _people(chance, people)
     catalogue = Catalogue(
@@ -60,17 +60,17 @@ def frame(chance: Random, projects: int, people: int) -> tuple[Catalogue, list[P
 
 
 def _people(chance: Random, count: int) -> dict[str, JsonObject]:
-    found: dict[str, JsonObject] = {}
+    users: dict[str, JsonObject] = {}
     for number in range(count):
         name = f"{chance.choice(words.FIRST)} {chance.choice(words.LAST)}"
         account_id = (
             f"{chance.getrandbits(96):024x}" if number % 3 else f"557058:{chance.getrandbits(64):016x}-{number:04d}"
         )
         email = f"person{number}@site.example" if number % 5 == 0 else None
-        found[account_id] = words.user(account_id, name, active=number % 7 != 6, email=email)  # noqa: PLR2004 - one of seven
+        users[account_id] = words.user(account_id, name, active=number % 7 != 6, email=email)  # noqa: PLR2004 - one of seven
     robot = f"557058:{chance.getrandbits(64):016x}-app"
-    found[robot] = words.user(robot, "Automation for Jira", kind="app")
-    return found
+    users[robot] = words.user(robot, "Automation for Jira", kind="app")
+    return users
 
 
 def _project(chance: Random, catalogue: Catalogue, index: int) -> ProjectPlan:
@@ -79,8 +79,8 @@ def _project(chance: Random, catalogue: Catalogue, index: int) -> ProjectPlan:
     if index >= len(words.PROJECT_NAMES):
         name, key = f"{name} {index}", f"P{index}"
     project_id = str(10_000 + index)
-    is_team_managed = index == TEAM_MANAGED
-    made: JsonObject = {
+    is_team_managed = index == TEAM_MANAGED_PROJECT
+    project: JsonObject = {
         "expand": "description,lead,issueTypes,url,projectKeys,permissions,insight",
         "self": f"{ORIGIN}/rest/api/2/project/{project_id}",
         "id": project_id,
@@ -95,8 +95,8 @@ def _project(chance: Random, catalogue: Catalogue, index: int) -> ProjectPlan:
         "description": f"Project {name}",
         "lead": chance.choice(list(catalogue.users.values())),
     }
-    catalogue.projects[project_id] = made
-    plan = ProjectPlan(made, _flow(catalogue, project_id, is_team_managed=is_team_managed))
+    catalogue.projects[project_id] = project
+    plan = ProjectPlan(project, _flow(catalogue, project_id, is_team_managed=is_team_managed))
     _versions_and_components(chance, catalogue, plan)
     _board(catalogue, plan, index)
     return plan
@@ -106,9 +106,9 @@ def _flow(catalogue: Catalogue, project_id: str, *, is_team_managed: bool) -> li
     if not is_team_managed:
         return [catalogue.statuses[key] for key, _, _ in words.STATUSES]
     rows = (("10100", "To Do", "new"), ("10101", "In Progress", "indeterminate"), ("10102", "Done", "done"))
-    own = by_id([words.status(key, name, category, project_id) for key, name, category in rows])
-    catalogue.statuses.update(own)
-    return list(own.values())
+    statuses = by_id([words.status(key, name, category, project_id) for key, name, category in rows])
+    catalogue.statuses.update(statuses)
+    return list(statuses.values())
 
 
 def _versions_and_components(chance: Random, catalogue: Catalogue, plan: ProjectPlan) -> None:
@@ -135,16 +135,16 @@ def _board(catalogue: Catalogue, plan: ProjectPlan, index: int) -> None:
     board_id = index + 1
     is_kanban = index % 3 == 1
     location = {"projectId": int(plan.json["id"]), "projectKey": plan.json["key"], "projectName": plan.json["name"]}
-    made: JsonObject = {"id": board_id, "self": f"{ORIGIN}/rest/agile/1.0/board/{board_id}"}
-    made |= {"name": f"{plan.json['key']} board", "type": "kanban" if is_kanban else "scrum"}
-    made["location"] = {**location, "projectTypeKey": "software"}
+    fields: JsonObject = {"id": board_id, "self": f"{ORIGIN}/rest/agile/1.0/board/{board_id}"}
+    fields |= {"name": f"{plan.json['key']} board", "type": "kanban" if is_kanban else "scrum"}
+    fields["location"] = {**location, "projectTypeKey": "software"}
     if not is_kanban:
         plan.board_id = board_id
         plan.sprints = [_sprint(board_id, number, 100 * board_id + number) for number in range(SPRINTS)]
         catalogue.sprints.update({sprint["id"]: sprint for sprint in plan.sprints})
-    columns = tuple({"name": each["name"], "statuses": [{"id": each["id"]}]} for each in plan.flow)
+    columns = tuple({"name": status["name"], "statuses": [{"id": status["id"]}]} for status in plan.flow)
     catalogue.boards[board_id] = Board(
-        made,
+        fields,
         f"project = {plan.json['id']} ORDER BY Rank ASC",
         columns,
         tuple(sprint["id"] for sprint in plan.sprints),
@@ -155,22 +155,22 @@ def _board(catalogue: Catalogue, plan: ProjectPlan, index: int) -> None:
 
 def _sprint(board_id: int, number: int, sprint_id: int) -> JsonObject:
     starts = START + number * SPRINT_LENGTH
-    made: JsonObject = {
+    sprint: JsonObject = {
         "id": sprint_id,
         "self": f"{ORIGIN}/rest/agile/1.0/sprint/{sprint_id}",
         "originBoardId": board_id,
     }
-    made |= {
+    sprint |= {
         "name": f"Sprint {number + 1}",
         "goal": "" if number % 2 else f"Goal {number + 1} ✓",
         "createdDate": zulu(starts - DAY),
     }
     if number == SPRINTS - 1:
-        return {**made, "state": "future"}
-    made |= {"startDate": zulu(starts), "endDate": zulu(starts + SPRINT_LENGTH)}
+        return {**sprint, "state": "future"}
+    sprint |= {"startDate": zulu(starts), "endDate": zulu(starts + SPRINT_LENGTH)}
     if number == SPRINTS - 2:
-        return {**made, "state": "active"}
-    return {**made, "state": "closed", "completeDate": zulu(starts + SPRINT_LENGTH + HOUR)}
+        return {**sprint, "state": "active"}
+    return {**sprint, "state": "closed", "completeDate": zulu(starts + SPRINT_LENGTH + HOUR)}
 
 
 def sprint_on_issue(sprint: JsonObject) -> JsonObject:

@@ -123,39 +123,46 @@ FIELDS = (
 
 
 def field_objects() -> dict[str, JsonObject]:
-    """Return the site's field list; two custom fields share one name, as happens on real sites."""
-    found: dict[str, JsonObject] = {}
+    """Return the site's fields. Two custom fields share a name, as on real sites."""
+    fields: dict[str, JsonObject] = {}
     for key, name, kind, custom in FIELDS:
         schema: JsonObject = {"type": kind}
         schema |= {"custom": custom, "customId": int(key.split("_")[1])} if custom else {"system": key}
         clauses = [f"cf[{key.split('_')[1]}]", name] if custom else [key]
         flags = {"custom": custom is not None, "orderable": True, "navigable": True, "searchable": True}
-        found[key] = {"id": key, "key": key, "name": name, **flags, "clauseNames": clauses, "schema": schema}
-    return found
+        fields[key] = {"id": key, "key": key, "name": name, **flags, "clauseNames": clauses, "schema": schema}
+    return fields
 
 
 def status(key: str, name: str, category: str, project_id: str | None = None) -> JsonObject:
-    """Return a status object; with a project it is a team-managed one with `scope`."""
-    made: JsonObject = {"self": f"{ORIGIN}/rest/api/2/status/{key}", "description": "", "iconUrl": f"{ORIGIN}/"}
-    made |= {"name": name, "untranslatedName": name, "id": key, "statusCategory": CATEGORIES[category]}
+    """Return a status object; `project_id` makes it a team-managed one with `scope`."""
+    fields: JsonObject = {"self": f"{ORIGIN}/rest/api/2/status/{key}", "description": "", "iconUrl": f"{ORIGIN}/"}
+    fields |= {"name": name, "untranslatedName": name, "id": key, "statusCategory": CATEGORIES[category]}
     if project_id is not None:
-        made["scope"] = {"type": "PROJECT", "project": {"id": project_id}}
-    return made
+        fields["scope"] = {"type": "PROJECT", "project": {"id": project_id}}
+    return fields
 
 
 def issue_type(key: str, name: str, level: int, *, is_subtask: bool) -> JsonObject:
     """Return an issue type object."""
-    made = {"self": f"{ORIGIN}/rest/api/2/issuetype/{key}", "id": key, "description": "", "iconUrl": f"{ORIGIN}/"}
-    return {**made, "name": name, "untranslatedName": name, "subtask": is_subtask, "hierarchyLevel": level}
+    fields = {"self": f"{ORIGIN}/rest/api/2/issuetype/{key}", "id": key, "description": "", "iconUrl": f"{ORIGIN}/"}
+    return {**fields, "name": name, "untranslatedName": name, "subtask": is_subtask, "hierarchyLevel": level}
 
 
 def user(
     account_id: str, name: str, *, active: bool = True, kind: str = "atlassian", email: str | None = None
 ) -> JsonObject:
-    """Return a user object; most profiles hide the e-mail, so most objects lack it."""
-    where = f"{ORIGIN}/rest/api/2/user?accountId={account_id}"
-    made: JsonObject = {"self": where, "accountId": account_id, "accountType": kind}
+    """Return a user object. Most lack the e-mail, because most profiles hide it."""
+    url = f"{ORIGIN}/rest/api/2/user?accountId={account_id}"
+    profile: JsonObject = {"self": url, "accountId": account_id, "accountType": kind}
     if email:
-        made["emailAddress"] = email
+        profile["emailAddress"] = email
     avatars = {f"{size}x{size}": f"{ORIGIN}/avatar/{size}" for size in (16, 24, 32, 48)}
-    return {**made, "avatarUrls": avatars, "displayName": name, "active": active, "timeZone": ZONE, "locale": "en_US"}
+    return {
+        **profile,
+        "avatarUrls": avatars,
+        "displayName": name,
+        "active": active,
+        "timeZone": ZONE,
+        "locale": "en_US",
+    }

@@ -28,7 +28,7 @@ class Ceiling(NamedTuple):
 CEILINGS = {
     "app": Ceiling(17, 19),
     "workers": Ceiling(14, 38),
-    "sandbox": Ceiling(23, 15),
+    "sandbox": Ceiling(0.3, 0.5),
     "bench": Ceiling(21, 18),
     "tests": Ceiling(13, 18),
 }

@@ -90,7 +90,7 @@ def test_resuming_catches_up_without_reading_the_whole_site_again(town: Town) ->
     town.site.traffic.reset()
     town.catch_up()
     assert town.differences() == []
-    assert town.site.traffic.shown()["points"] < 40, "forty issues would cost more"
+    assert town.site.traffic.as_json()["points"] < 40, "forty issues would cost more"
 
 
 def test_one_401_parks_nobody(town: Town) -> None:

@@ -23,7 +23,7 @@ def test_a_site_with_long_tails_is_stored_whole(
     )
     app.wait_until_verified(app.pair(site))
     assert differences(story_database_url, site) == []
-    assert site.traffic.shown()["max_concurrency"] <= 8
+    assert site.traffic.as_json()["max_concurrency"] <= 8
 
 
 def _lists(site: Site) -> list[tuple[list[object], list[object], list[object]]]:

@@ -319,7 +319,7 @@ def test_the_nightly_sweep_reads_what_differs(deaf: Town) -> None:
 def test_the_weekly_sweep_goes_once_through_all_and_then_waits_for_its_week(deaf: Town) -> None:
     deaf.site.traffic.reset()
     found = id_sweeps.sweep_ids(deaf.parts.store, deaf.jira, deaf.tenant_id)
-    points = deaf.site.traffic.shown()["points"]
+    points = deaf.site.traffic.as_json()["points"]
     assert found == "60 ids compared for as many points, 0 issues read again, 0 not seen"
     assert 60 <= points <= 60 + 3, "a point an id and one a request"
     assert id_sweeps.sweep_ids(deaf.parts.store, deaf.jira, deaf.tenant_id) is None

@@ -188,7 +188,7 @@ def test_what_webhooks_brought_is_not_read_once_more(a_town: Callable[..., Town]
     town.site.traffic.reset()
     assert (town.poll() or "").endswith(", 0 of them were not here as they are there")
     # One page of what changed, and which boards hold that.
-    assert sorted(town.site.traffic.shown()["by_template"].values()) == [1, 1]
+    assert sorted(town.site.traffic.as_json()["by_template"].values()) == [1, 1]
 
 
 def test_worklogs_that_were_edited_or_deleted_out_of_sight_are_followed(a_town: Callable[..., Town]) -> None:

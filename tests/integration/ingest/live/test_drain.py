@@ -262,6 +262,6 @@ def test_a_long_history_is_not_walked_again_for_every_edit(a_town: Callable[...,
     for _ in range(5):
         town.site.mutate("update_issue", issue=long.id)
         town.drain()
-    asked = town.site.traffic.shown()["by_template"]
+    asked = town.site.traffic.as_json()["by_template"]
     assert not [each for each in asked if each.endswith("/changelog")]
     assert town.differences() == []

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def asked(town: Town) -> Counter[str]:
     """What the site was asked, by the last part of the address, since the last time."""
     found: Counter[str] = Counter()
-    for template, count in town.site.traffic.shown()["by_template"].items():
+    for template, count in town.site.traffic.as_json()["by_template"].items():
         found[template.rsplit("/", 1)[1]] += count
     town.site.traffic.reset()
     return found

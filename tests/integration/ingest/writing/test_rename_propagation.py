@@ -86,7 +86,7 @@ def test_a_field_with_another_name_is_no_reason_to_read_a_site_again(town: Town)
     town.site.mutate("create_field", name="Mood")
     town.site.traffic.reset()
     read_lists_again(town)
-    assert not [each for each in town.site.traffic.shown()["by_template"] if each.endswith("/search/jql")]
+    assert not [each for each in town.site.traffic.as_json()["by_template"] if each.endswith("/search/jql")]
     assert differences(town) == []
 
 
