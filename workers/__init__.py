@@ -1,1 +1,1 @@
-"""RQ entry points: an entry point like web, over the same core. `python -m workers` pulls, `python -m workers clock` schedules."""
+"""RQ entry points, over the same core as web. `python -m workers` runs jobs, `python -m workers clock` schedules them."""

@@ -12,7 +12,7 @@ from workers.timekeeping import keep_time
 
 
 def main(role: str) -> int:
-    """Run until stopped. Returns the exit status."""
+    """Run a role until stopped. Returns the exit status."""
     try:
         settings = config.load()
         logs.configure(is_production=settings.is_production)

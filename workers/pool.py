@@ -1,7 +1,7 @@
-"""The worker processes of one machine: as many as asked for, and one more that takes live jobs only.
+"""The worker processes of one machine: the configured number, and one more for live jobs only.
 
-A hand stays with a backfill for a whole slice. When all workers lend one, a webhook would wait for the slice's end; the
-one more is there for it. It sleeps on its queue while nothing is live.
+A backfill occupies its worker for a whole time slice. With all workers in backfills, a webhook would wait for the end of
+a slice; the additional worker serves it. It sleeps on its queue while there are no live jobs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Pool(WorkerPool):
     def get_worker_process(
         self, name: str, burst: bool, _sleep: float = 0, logging_level: str = "WARNING"
     ) -> BaseProcess:
-        """The first worker, and whoever comes for it when it died, takes live jobs only."""
+        """Create a worker process. The first one, and its replacement after its death, takes live jobs only."""
         lanes = self._queue_names
         if self._live_only not in self.worker_dict:
             self._live_only, lanes = name, [Lane.LIVE.value]

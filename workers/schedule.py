@@ -1,6 +1,6 @@
-"""Everything that happens by the clock, as one list.
+"""The periodic jobs that belong to no tenant, as one list.
 
-The clock only enqueues. Each tick has a name of its own, so that two clock processes do no harm, and one is enough.
+The clock only enqueues. Each tick has a unique name, so two clock processes do no harm, and one suffices.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 
-SCHEDULE = tuple(each for each in BY_THE_CLOCK if not each.is_tenants)
-"""What is not one tenant's; the tenants' own is on the same list and goes by `ingest.rota`."""
+SCHEDULE = tuple(periodic for periodic in BY_THE_CLOCK if not periodic.is_tenants)
+"""Periodic jobs without a tenant; those of tenants follow `ingest.planning.tenant_schedule`."""
 
 
 class Tick(CronJob):
-    """RQ's cron job, enqueued as JSON: RQ 3.0 pickles what its cron enqueues, and our workers do not unpickle."""
+    """RQ's cron job, enqueued as JSON: RQ 3.0 pickles its own cron jobs, and our workers do not unpickle."""
 
     def __init__(self, periodic: Periodic) -> None:
         super().__init__(periodic.spec.lane.value, func_name=periodic.spec.path, interval=periodic.every)
         self._periodic = periodic
 
     def enqueue(self, connection: Redis) -> Job | None:  # type: ignore[override]  # RQ does not look at the answer
-        """Enqueue one run a period, whoever asks. A tick that Redis does not take is left out; the next one comes."""
+        """Enqueue one run a period. A tick is skipped while Redis is away; the next one makes up for it."""
         period = clock.epoch() // self._periodic.every
         try:
             jobs.enqueue(connection, self._periodic.spec, once_as=str(period))
@@ -44,31 +44,31 @@ class Tick(CronJob):
 
 
 class Clock(CronScheduler):
-    """RQ's cron scheduler, which lives on while Redis is away: its own would end, and with it everything by the clock."""
+    """RQ's cron scheduler, made to survive an outage of Redis: RQ's own ends, and all periodic jobs with it."""
 
     def save(self, pipeline: Pipeline | None = None) -> None:
-        """Tell who looks at schedulers what there is."""
+        """Publish the scheduler's jobs."""
         with suppress(RedisError):
             super().save(pipeline)
 
     def heartbeat(self) -> None:
-        """Tell who looks at schedulers that we live."""
+        """Publish a sign of life."""
         with suppress(RedisError):
             super().heartbeat()
 
     def register_birth(self) -> None:
-        """Tell who looks at schedulers that we are there; `heartbeat` makes up for it."""
+        """Publish the start; `heartbeat` makes up for a failure."""
         with suppress(RedisError):
             super().register_birth()
 
     def register_death(self, pipeline: Pipeline | None = None) -> None:
-        """Tell who looks at schedulers that we are gone."""
+        """Publish the end."""
         with suppress(RedisError):
             super().register_death(pipeline)
 
 
 def scheduler(redis: Redis) -> Clock:
-    """The clock with our list in it."""
-    made = Clock(connection=redis)
-    made.get_jobs().extend(Tick(periodic) for periodic in SCHEDULE)
-    return made
+    """Create the clock with our list of jobs."""
+    cron = Clock(connection=redis)
+    cron.get_jobs().extend(Tick(periodic) for periodic in SCHEDULE)
+    return cron

@@ -1,4 +1,4 @@
-"""Keeps the clock going: RQ's scheduler ends with the first call that Redis does not answer, and the clock must not."""
+"""Keeps the clock running: RQ's scheduler ends at the first failure of Redis, and the clock must not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 _PAUSE = 2.0
-"""Seconds after which Redis is tried again: much less than the shortest period."""
+"""Seconds between attempts to reach Redis, much less than the shortest period."""
 
 
 def keep_time(
@@ -29,7 +29,7 @@ def keep_time(
     make: Callable[[Redis], CronScheduler] = scheduler,
     pause: Callable[[float], object] | None = None,
 ) -> None:
-    """Run the scheduler until it is told to stop, however often Redis goes away meanwhile."""
+    """Run the scheduler until it is told to stop, through any outages of Redis."""
     wait = pause or threading.Event().wait
     try:
         while True:
@@ -41,5 +41,5 @@ def keep_time(
             else:
                 return
     except StopRequested:
-        # RQ's handler of signals stays in place while we wait.
+        # RQ's signal handler stays in place during our pauses.
         return

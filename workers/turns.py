@@ -1,4 +1,4 @@
-"""In which order a worker looks at its queues."""
+"""The order of a worker's queues."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class TurnTaker(SimpleWorker):
-    """Looks at `live` first; of the others, the one that it served last comes last: a long backfill starves no upkeep.
+    """A worker that serves `live` first, and the other queues in turn: a long backfill must not starve upkeep.
 
-    It does not fork a process a job, so that connections to PostgreSQL and to Jira are kept.
+    It does not fork a process for each job, which keeps connections to PostgreSQL and Jira open.
     """
 
     def reorder_queues(self, reference_queue: Queue) -> None:
-        """RQ calls it with the queue that a job was just taken from."""
+        """Move the queue of the last job to the end. RQ calls this after each job."""
         if reference_queue.name != Lane.LIVE:
-            others = [each for each in self._ordered_queues if each.name != reference_queue.name]
-            self._ordered_queues = [*others, reference_queue]
+            other_queues = [queue for queue in self._ordered_queues if queue.name != reference_queue.name]
+            self._ordered_queues = [*other_queues, reference_queue]

@@ -1,4 +1,4 @@
-"""Jobs that keep the house: find work that lost its job, forget what has run out, erase what must go."""
+"""Upkeep jobs: recovery of lost jobs, expiry, erasure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.ingest.backfill import worker_count
 from app.ingest.planning import enqueue_workers, tenant_schedule
 from app.ingest.proof import derive_state, lost_jobs
 from app.integrations import ledger
-from app.privacy import erase as erasing
+from app.privacy import erase as erasure
 from app.tenants import replay_guard
 from workers.job import job
 
@@ -23,7 +23,7 @@ log = logs.get(__name__)
 
 @job
 def sweep(runtime: Runtime) -> None:
-    """Give every tenant with due work its jobs back: Redis may have lost them, workers may have died."""
+    """Enqueue jobs again for every tenant with due work: Redis may have lost them, workers may have died."""
     with runtime.store.unrestricted_unsafe() as session:
         due = lost_jobs.find_due(session)
         replay_guard.forget_expired(session)
@@ -37,12 +37,12 @@ def sweep(runtime: Runtime) -> None:
     for tenant_id in late:
         with runtime.store.bound_to(tenant_id) as session:
             derive_state(session)
-    waiting = jobs.QueueView(runtime.redis).waiting_workers()
+    queued_workers = jobs.QueueView(runtime.redis).waiting_workers()
     for work in due:
         with runtime.store.bound_to(work.tenant_id) as session:
             if work.chunks:
-                wanted = min(work.chunks, worker_count(runtime.settings))
-                enqueue_workers(session, max(0, wanted - waiting[work.tenant_id]))
+                target = min(work.chunks, worker_count(runtime.settings))
+                enqueue_workers(session, max(0, target - queued_workers[work.tenant_id]))
             if work.deliveries:
                 session.enqueue(jobs.WEBHOOKS, str(work.tenant_id), once_as=f"{work.tenant_id}-sweep")
             if work.rereads:
@@ -56,35 +56,35 @@ def sweep(runtime: Runtime) -> None:
 
 @job
 def round_of_duties(runtime: Runtime) -> None:
-    """Ask for what is due by the clock, for every tenant."""
+    """Enqueue the due periodic jobs of every tenant."""
     with runtime.store.unrestricted_unsafe() as session:
         tenant_schedule.reconcile(session)
-        asked = tenant_schedule.ask(session)
-    if asked:
-        log.info("round", duties=len(asked))
+        requests = tenant_schedule.ask(session)
+    if requests:
+        log.info("round", duties=len(requests))
 
 
 @job
 def erase(runtime: Runtime, integration_id: str) -> None:
-    """Erase a deleted integration and the data that was kept for it."""
-    known = UUID(integration_id)
+    """Erase a deleted integration and its data."""
+    integration_uuid = UUID(integration_id)
     try:
         with runtime.store.unrestricted_unsafe() as session:
-            tenant_id = ledger.get(session, known).tenant_id
+            tenant_id = ledger.get(session, integration_uuid).tenant_id
     except Missing:
-        # The sweep asks for it as long as it is there: one that was asked for twice finds nothing.
+        # The sweep enqueues this job while the integration exists, so a second run may find nothing.
         return
     if tenant_id is not None:
-        erasing.erase_tenant_data(runtime.store, tenant_id)
+        erasure.erase_tenant_data(runtime.store, tenant_id)
     with runtime.store.unrestricted_unsafe() as session:
-        erasing.drop_integration(session, known)
+        erasure.drop_integration(session, integration_uuid)
 
 
 @job
 def purge(runtime: Runtime, tenant_id: str) -> str:
-    """Erase what was kept of a site whose grace period is over; the install record of one that left goes too."""
-    known = UUID(tenant_id)
-    erasing.erase_tenant_data(runtime.store, known, is_purge=True)
+    """Erase a site's data after its grace period, and the install record of an uninstalled site."""
+    tenant = UUID(tenant_id)
+    erasure.erase_tenant_data(runtime.store, tenant, is_purge=True)
     with runtime.store.unrestricted_unsafe() as session:
-        erasing.drop_purged_tenant(session, known)
+        erasure.drop_purged_tenant(session, tenant)
     return "erased"

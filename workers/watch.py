@@ -1,4 +1,4 @@
-"""Jobs that keep a site's rows true after they were read: each a tenant's duty by the clock (`ingest.rota`)."""
+"""Periodic jobs of a tenant that keep a site's rows up to date (`ingest.planning.tenant_schedule`)."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ if TYPE_CHECKING:
 
     Work = Callable[[Store, Source, UUID], str | None]
 
-_SOON = timedelta(minutes=1)
-"""When a duty is tried again that the site did not answer; its own place in the period stays what it is."""
+_RETRY_PAUSE = timedelta(minutes=1)
+"""Pause before the retry of a job after a failure of the site; its regular times stay unchanged."""
 
 
 def _do(runtime: Runtime, tenant_id: str, name: str, work: Work) -> str | None:
-    """Do a duty: it is due again at its next place, or sooner where Jira did not let it end."""
+    """Run a periodic job. It is due again at its next regular time, or sooner if Jira did not let it finish."""
     tenant = UUID(tenant_id)
     with runtime.store.bound_to(tenant) as session:
         tenant_schedule.begin(session, name)
     try:
         return work(runtime.store, runtime.sites.open(tenant, Purpose.POLL), tenant)
     except JiraFailure as failure:
-        again = failure.retry_at if isinstance(failure, JiraBusy) else clock.now() + _SOON
+        retry_at = failure.retry_at if isinstance(failure, JiraBusy) else clock.now() + _RETRY_PAUSE
         if isinstance(failure, JiraBusy | JiraDown):
             with runtime.store.bound_to(tenant) as session:
-                tenant_schedule.hasten(session, name, at=again)
+                tenant_schedule.hasten(session, name, at=retry_at)
         raise
 
 
 @job
 def poll(runtime: Runtime, tenant_id: str) -> str | None:
-    """Find what changed since the last poll, whatever webhooks said."""
-    found = _do(runtime, tenant_id, "poll", drift.poll_issues)
-    if found is not None:
+    """Find changes since the last poll, independently of webhooks."""
+    outcome = _do(runtime, tenant_id, "poll", drift.poll_issues)
+    if outcome is not None:
         with runtime.store.bound_to(UUID(tenant_id)) as session:
             derive_state(session)
-    return found
+    return outcome
 
 
 @job
@@ -60,41 +60,41 @@ def worklogs(runtime: Runtime, tenant_id: str) -> str | None:
 
 @job
 def failed_webhooks(runtime: Runtime, tenant_id: str) -> str | None:
-    """Take what Jira could not deliver."""
+    """Process webhooks that Jira could not deliver."""
     return _do(runtime, tenant_id, "failed_webhooks", live.take_failed_webhooks)
 
 
 @job
 def refresh(runtime: Runtime, tenant_id: str) -> str | None:
     """Read the stalest lists again: projects, boards, sprints, versions, statuses, fields."""
-    found = _do(runtime, tenant_id, "refresh", drift.refresh_stalest_lists)
+    outcome = _do(runtime, tenant_id, "refresh", drift.refresh_stalest_lists)
     with runtime.store.bound_to(UUID(tenant_id)) as session:
         if drift.is_behind(session):
             tenant_schedule.hasten(session, "refresh")
-    return found
+    return outcome
 
 
 @job
 def second_look(runtime: Runtime, tenant_id: str) -> str | None:
-    """Find out what has become of issues that a sweep did not see."""
+    """Investigate issues that were absent from a sweep."""
     return _do(runtime, tenant_id, "second_look", drift.check_absences)
 
 
 @job
 def recent(runtime: Runtime, tenant_id: str) -> str | None:
-    """Compare what changed in the last 26 hours, every night."""
+    """Compare the changes of the last 26 hours, every night."""
     return _do(runtime, tenant_id, "recent", drift.sweep_recent)
 
 
 @job
 def issue_ids(runtime: Runtime, tenant_id: str) -> str | None:
-    """Compare an hour's part of all ids, all of them in a week."""
+    """Compare an hourly part of all ids, all of them within a week."""
     return _do(runtime, tenant_id, "issue_ids", drift.sweep_ids)
 
 
 @job
 def probe(runtime: Runtime, tenant_id: str) -> str | None:
-    """Ask a parked site whether it takes us again."""
+    """Probe whether a parked site accepts the app again."""
     app_key = runtime.settings.app_key
     return _do(runtime, tenant_id, "probe", lambda store, source, tenant: parking.probe(store, source, tenant, app_key))
 

@@ -1,4 +1,4 @@
-"""The counter: the only place that knows Flask. `create_app` puts the routes behind their doors."""
+"""The web layer, the only one that knows Flask. `create_app` puts the routes behind their doors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DEFAULT_BYTES = 64 * 1024
 
 
 def create_app(runtime: Runtime | None = None) -> OpenAPI:
-    """The web application; without a runtime it makes one from the environment, for as long as the process lives."""
+    """Create the web application; without a runtime, one from the environment lives as long as the process."""
     runtime = runtime or _own_runtime()
     app = OpenAPI(
         __name__,
@@ -49,8 +49,7 @@ def create_app(runtime: Runtime | None = None) -> OpenAPI:
         SESSION_COOKIE_NAME="sei_console",
         SESSION_COOKIE_PATH=f"{runtime.settings.base_path}/console",
         SESSION_COOKIE_HTTPONLY=True,
-        # Lax, not Strict: who comes back from a sign-in provider, or from a link in a mail, brings the session along.
-        # A person comes back from a provider across sites; where there is none, nobody needs to.
+        # Lax with a sign-in provider: people return from it across sites, and the cookie must come along.
         SESSION_COOKIE_SAMESITE="Lax" if runtime.settings.oidc_issuer else "Strict",
         SESSION_COOKIE_SECURE=runtime.settings.base_url.startswith("https://"),
         PERMANENT_SESSION_LIFETIME=sessions.LIFE,
@@ -78,7 +77,7 @@ def create_app(runtime: Runtime | None = None) -> OpenAPI:
 
 
 def _log_requests(app: OpenAPI) -> None:
-    """One line a request, without its query: page addresses hold tokens there."""
+    """Log one line a request, without its query: page addresses hold tokens there."""
 
     @app.before_request
     def start() -> None:
@@ -87,20 +86,20 @@ def _log_requests(app: OpenAPI) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         if request.blueprint not in {"health", "static_files"}:
-            took = round((perf_counter() - g.get("started", perf_counter())) * 1000)
-            log.info("request", method=request.method, path=request.path, status=response.status_code, ms=took)
+            duration_ms = round((perf_counter() - g.get("started", perf_counter())) * 1000)
+            log.info("request", method=request.method, path=request.path, status=response.status_code, ms=duration_ms)
         return response
 
 
 class Mounted:
-    """Serves below BASE_URL's path only; elsewhere there is nothing."""
+    """Serves the app below BASE_URL's path only."""
 
     def __init__(self, inner: Callable[..., Iterable[bytes]], base_path: str) -> None:
         self._inner = inner
         self._base = base_path
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
-        """Take the base off the path, once."""
+        """Strip the base from the path, once."""
         path = environ.get("PATH_INFO", "")
         if self._base:
             if path == self._base or path.startswith(f"{self._base}/"):

@@ -1,4 +1,4 @@
-"""Says what is wrong with this deployment and what to do, one sentence a finding; never a secret."""
+"""Checks this deployment and reports problems with their remedies, one sentence a finding, without secrets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SECONDS = 30
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     ok: bool
@@ -31,7 +31,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Every check that can be made; settings first, since nothing else works without them."""
+    """Run every possible check; settings first, since nothing else works without them."""
     try:
         settings = config.load()
     except UnsafeSettings as error:
@@ -66,7 +66,7 @@ def _database(database_url: str) -> Iterator[Finding]:
             "parked records",
             ok=True,
             detail=f"{state.poison_count} records of Jira's could not be read and were left out; GET …/progress lists them by"
-            " integration with reason and hash: report the reasons to whoever maintains this app",
+            " integration with reason and hash: report the reasons to the maintainers of this app",
         )
     if state.is_exempt:
         yield Finding(

@@ -1,4 +1,4 @@
-"""One guard, default deny: every blueprint names the one door it trusts, and no route takes two.
+"""One guard, default deny: every blueprint names its one trusted door, and no route has two.
 
 `trusts()` is the only way to open a blueprint; a test walks the URL map and fails on a route without it.
 """
@@ -32,7 +32,7 @@ _BEARER = "bearer "
 
 
 class Door(StrEnum):
-    """Who may come in."""
+    """The kinds of authentication."""
 
     LIFECYCLE = "lifecycle: RS256, computed hash"
     SERVER = "server to server: HS256, computed hash"
@@ -44,18 +44,18 @@ class Door(StrEnum):
 
 
 DOORS: dict[str, Door] = {}
-"""The door each blueprint trusts, by the blueprint's name."""
+"""Trusted doors by the name of the blueprint."""
 
 
 def trusts(blueprint: Blueprint, door: Door, runtime: Runtime) -> None:
-    """Guard a blueprint: every request to it must come through the door."""
+    """Guard a blueprint: every request to it must pass the door."""
     DOORS[blueprint.name] = door
     check, pace = _CHECKS[door], Pace(runtime.redis)
     blueprint.before_request(lambda: check(runtime, pace))
 
 
 def caller() -> Caller:
-    """Who knocked at a Connect door."""
+    """The authenticated caller of a Connect door."""
     return g.caller  # type: ignore[no-any-return]  # set by the guard of this very blueprint
 
 
@@ -65,12 +65,12 @@ def lifecycle() -> tuple[Claims, str]:
 
 
 def account() -> Account:
-    """The SEI account that calls."""
+    """The SEI account of the caller."""
     return g.account  # type: ignore[no-any-return]  # set by the guard of this very blueprint
 
 
 def connect_request() -> ConnectRequest:
-    """What the doors need of this request, from the raw request line: decoding would change the hash."""
+    """The doors' view of this request, from the raw request line: decoding would change the hash."""
     target = _raw_target()
     query = target.partition("?")[2]
     tokens = [
@@ -80,7 +80,7 @@ def connect_request() -> ConnectRequest:
 
 
 def _raw_target() -> str:
-    """The request target as it came: gunicorn's RAW_URI, werkzeug's REQUEST_URI; an absolute form loses its origin."""
+    """The raw request target: gunicorn's RAW_URI or werkzeug's REQUEST_URI; an absolute form loses its origin."""
     raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI")
     if not isinstance(raw, str):
         raise Unavailable("This server does not pass the raw request line on; run the app under gunicorn.")
@@ -118,17 +118,17 @@ def _sei_key(runtime: Runtime, pace: Pace) -> None:
 
 
 def _console(runtime: Runtime, pace: Pace) -> None:
-    known = parse(str(session.get("account", "")))
-    found = accounts.find_live(runtime.store, known, str(session.get("key", ""))) if known else None
-    if found is None or not sessions.is_good(runtime.redis, str(session.get("session", ""))):
+    account_id = parse(str(session.get("account", "")))
+    live_account = accounts.find_live(runtime.store, account_id, str(session.get("key", ""))) if account_id else None
+    if live_account is None or not sessions.is_good(runtime.redis, str(session.get("session", ""))):
         session.clear()
         raise Unproven("no console session")
-    g.account = found
-    pace.keep(API, str(found.id))
+    g.account = live_account
+    pace.keep(API, str(live_account.id))
 
 
 def _public(_runtime: Runtime, _pace: Pace) -> None:
-    """Everybody; but a form comes whole and with its length: no thread waits for somebody who has proven nothing."""
+    """Admit everybody, but forms only with their length: no thread waits for an unauthenticated sender."""
     if request.method == "POST" and (request.content_length is None or "Expect" in request.headers):
         raise Malformed("Send the form whole, with its length.")
 

@@ -1,4 +1,4 @@
-"""Whether this process lives, whether it can serve, and its metrics; for the private port or the operator's proxy."""
+"""Liveness, readiness and metrics, for the private port or the operator's proxy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def blueprints(runtime: Runtime) -> list[Blueprint]:
-    """Public routes without a word about anybody."""
+    """Public routes without data of any tenant."""
     routes = Blueprint("health", __name__)
     trusts(routes, Door.PUBLIC, runtime)
 
@@ -29,10 +29,10 @@ def blueprints(runtime: Runtime) -> list[Blueprint]:
 
     @routes.get("/readyz")
     def readyz() -> tuple[Response, int]:
-        found = {"database": _answers(runtime.store.ping), "redis": _answers(runtime.redis.ping)}
-        is_ready = all(found.values())
-        words = {name: "ok" if ok else "does not answer" for name, ok in found.items()}
-        return jsonify(status="ok" if is_ready else "unavailable", **words), 200 if is_ready else 503
+        answers = {"database": _is_answering(runtime.store.ping), "redis": _is_answering(runtime.redis.ping)}
+        is_ready = all(answers.values())
+        statuses = {name: "ok" if ok else "does not answer" for name, ok in answers.items()}
+        return jsonify(status="ok" if is_ready else "unavailable", **statuses), 200 if is_ready else 503
 
     @routes.get("/metrics")
     def prometheus() -> Response:
@@ -41,7 +41,7 @@ def blueprints(runtime: Runtime) -> list[Blueprint]:
     return [routes]
 
 
-def _answers(ask: Callable[[], object]) -> bool:
+def _is_answering(ask: Callable[[], object]) -> bool:
     try:
         ask()
     except (Unavailable, RedisError):

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus, read from PostgreSQL when they are asked for: the same whichever process answers.
+"""Metrics for Prometheus, read from PostgreSQL at each scrape: every process gives the same answer.
 
 Labels are states and entity names, never a tenant's.
 """
@@ -23,39 +23,39 @@ if TYPE_CHECKING:
     from app.store.metrics_snapshot import Completeness
 
 
-class _Pulse(Collector):
-    """Turns a pulse into metric families."""
+class _SnapshotCollector(Collector):
+    """Turns a snapshot of the store into metric families."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._store = runtime.store
         self._limiter = runtime.limiter
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The families; `sei_up` alone where the database does not answer."""
+        """The metric families; `sei_up` alone if the database does not answer."""
         try:
             with self._store.unrestricted_unsafe() as session:
-                found = metrics_snapshot.take(session, states=ledger.WORKING)
+                snapshot = metrics_snapshot.take(session, states=ledger.WORKING)
         except Unavailable:
             yield _gauge("sei_up", "Whether the database answers", 0)
             return
         yield _gauge("sei_up", "Whether the database answers", 1)
-        yield _by("sei_integrations", "Integrations by state", "state", found.integrations)
-        yield _by("sei_chunks", "Units of work by state", "state", found.chunks)
-        yield _by("sei_rows", "Stored rows by entity, tombstones apart", "entity", found.rows)
-        yield _gauge("sei_webhooks_waiting", "Deliveries that wait to be read again", found.deliveries_waiting)
-        yield _gauge("sei_poison_records", "Records that could not be read", found.poison)
-        yield _gauge("sei_oldest_due_chunk_seconds", "Age of the oldest due unit of work", found.oldest_chunk)
-        yield _gauge("sei_oldest_webhook_seconds", "Age of the oldest waiting delivery", found.oldest_delivery)
+        yield _by("sei_integrations", "Integrations by state", "state", snapshot.integrations)
+        yield _by("sei_chunks", "Units of work by state", "state", snapshot.chunks)
+        yield _by("sei_rows", "Stored rows by entity, tombstones apart", "entity", snapshot.rows)
+        yield _gauge("sei_webhooks_waiting", "Deliveries that wait to be read again", snapshot.deliveries_waiting)
+        yield _gauge("sei_poison_records", "Records that could not be read", snapshot.poison)
+        yield _gauge("sei_oldest_due_chunk_seconds", "Age of the oldest due unit of work", snapshot.oldest_chunk)
+        yield _gauge("sei_oldest_webhook_seconds", "Age of the oldest waiting delivery", snapshot.oldest_delivery)
         yield _gauge(
             "sei_stalest_integration_seconds",
             "Longest time without data of a healthy integration",
-            found.stalest_integration,
+            snapshot.stalest_integration,
         )
-        yield from _completeness(found.completeness)
+        yield from _completeness(snapshot.completeness)
         yield from self._spent()
 
     def _spent(self) -> Iterator[GaugeMetricFamily]:
-        """What Jira was asked in this UTC hour; nothing where Redis does not answer."""
+        """Requests to Jira in this UTC hour; none if Redis does not answer."""
         try:
             now, accounts = clock.now(), self._limiter.accounts
             points, traffic = accounts.spent_by_app(now), accounts.traffic(now)
@@ -67,27 +67,39 @@ class _Pulse(Collector):
         yield _gauge(
             "sei_jira_requests_this_hour", "Requests that were answered or given up in this UTC hour", requests
         )
-        yield _by("sei_jira_refusals_this_hour", "Refusals in this UTC hour, by what has to wait", "scope", traffic)
+        yield _by(
+            "sei_jira_refusals_this_hour", "Refusals in this UTC hour, by the scope of the pause", "scope", traffic
+        )
 
 
-def _completeness(found: Completeness) -> Iterator[GaugeMetricFamily]:
+def _completeness(completeness: Completeness) -> Iterator[GaugeMetricFamily]:
     yield _by(
         "sei_verified_integrations",
-        "Integrations by what their last verification found",
+        "Integrations by the result of their last verification",
         "result",
-        found.integrations,
+        completeness.integrations,
     )
     yield _by(
-        "sei_rows_missing", "Rows that the last verifications missed here, by entity", "entity", found.missing_rows
+        "sei_rows_missing",
+        "Rows missing here according to the last verifications, by entity",
+        "entity",
+        completeness.missing_rows,
     )
-    yield _by("sei_rows_surplus", "Rows that the last verifications found too many here", "entity", found.surplus_rows)
-    yield _gauge("sei_oldest_verification_seconds", "Age of the last verification that is longest ago", found.oldest)
+    yield _by(
+        "sei_rows_surplus",
+        "Surplus rows here according to the last verifications, by entity",
+        "entity",
+        completeness.surplus_rows,
+    )
+    yield _gauge(
+        "sei_oldest_verification_seconds", "Greatest age of an integration's last verification", completeness.oldest
+    )
 
 
 def render(runtime: Runtime) -> bytes:
     """All metrics in Prometheus' text format."""
     registry = CollectorRegistry()
-    registry.register(_Pulse(runtime))
+    registry.register(_SnapshotCollector(runtime))
     return generate_latest(registry)
 
 

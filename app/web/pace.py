@@ -1,7 +1,7 @@
-"""How many calls a caller may make, by door: one caller must not slow the others. Counted in Redis for all processes.
+"""Rate limits a caller, by door: one caller must not slow the others. Counted in Redis for all processes.
 
-These limits protect speed, not secrets: while Redis is away, calls pass. What guesses could win is limited in `pairing`,
-which refuses then. Webhooks are not limited: Jira's bursts are what the inbox is for.
+These limits protect speed, not secrets: while Redis is away, calls pass. Guessing is limited in `pairing`, which refuses
+in that case. Webhooks are not limited: the inbox absorbs Jira's bursts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ API = RateLimitItemPerMinute(3000, namespace="pace-api")
 
 
 class Pace:
-    """Counts calls a caller and minute."""
+    """Counts the calls of each caller a minute."""
 
     def __init__(self, redis: Redis) -> None:
         self._limiter = FixedWindowRateLimiter(RedisStorage("redis://", connection_pool=redis.connection_pool))

@@ -1,4 +1,4 @@
-"""Starts processes: web under gunicorn, the release step, and everything at once for one machine."""
+"""Starts the processes: web under gunicorn, the release step, and everything together for one machine."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _THREADS = 8
 
 
 class Quiet(Logger):  # type: ignore[misc]  # gunicorn ships no types
-    """Gunicorn's own messages through our pipe, and no access log: page addresses hold tokens."""
+    """Sends gunicorn's messages through our log pipeline, without an access log: page addresses hold tokens."""
 
     def setup(self, cfg: object) -> None:
-        """Take gunicorn's handlers away, so that the root's redacting one writes."""
+        """Remove gunicorn's handlers in favour of the root's redacting one."""
         super().setup(cfg)
         self.error_log.handlers, self.error_log.propagate = [], True
 
 
 class Web(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
-    """Gunicorn with the settings that this app needs; each worker makes connections of its own."""
+    """Gunicorn with this app's settings; each worker opens connections of its own."""
 
     def __init__(self, settings: Settings, database_url: str, redis_url: str) -> None:
         self.settings = settings
@@ -46,11 +46,11 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         super().__init__()
 
     def load_config(self) -> None:
-        """Settings for gunicorn."""
+        """Set gunicorn's options."""
         values: dict[str, Any] = {
             "bind": f"{self.settings.host}:{self.settings.port}",
             "workers": max(2, min(4, os.cpu_count() or 1)),
-            # Threads: a call that waits for Jira must not hold the others. Ours, so that slow clients hold none.
+            # Threads: a call that waits for Jira must not block others. Our own class: slow clients must hold no thread.
             "worker_class": worker.Worker,
             "threads": _THREADS,
             "timeout": 60,
@@ -61,7 +61,7 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             "limit_request_field_size": worker.LONGEST_FIELD,
             "http_parser": "python",
             "accesslog": None,
-            # No header moves the app or its scheme: its address is BASE_URL, whoever stands in front.
+            # No header changes the app's address or scheme: these come from BASE_URL, behind any proxy.
             "forwarder_headers": "",
             "forwarded_allow_ips": "",
             "proc_name": "sei-connect-web",
@@ -72,7 +72,7 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        """The app of one worker process."""
+        """Create the app of one worker process."""
         logs.configure(is_production=self.settings.is_production)
         database_url, redis_url = self._addresses
         return create_app(runtime.assemble(self.settings, database_url=database_url, redis_url=redis_url))
@@ -91,7 +91,7 @@ def web() -> None:
 @click.command("release")
 @plainly
 def release() -> None:
-    """Bring the database to the newest schema and create the bootstrap account, if one is named."""
+    """Migrate the database to the newest schema and create the bootstrap account, if configured."""
     settings = config.load()
     logs.configure(is_production=settings.is_production)
     with runtime.servers(settings) as (database_url, redis_url):
@@ -100,7 +100,7 @@ def release() -> None:
 
 
 def prepare(settings: Settings, database_url: str, redis_url: str) -> None:
-    """What must be done once before the processes start."""
+    """Prepare the database, once before the processes start."""
     runner.upgrade(database_url)
     if settings.bootstrap_account and settings.bootstrap_api_key:
         parts = runtime.assemble(settings, database_url=database_url, redis_url=redis_url)
@@ -111,7 +111,7 @@ def prepare(settings: Settings, database_url: str, redis_url: str) -> None:
 @click.command("run")
 @plainly
 def run() -> None:
-    """Release, then web, workers and clock together, with embedded servers where none are configured."""
+    """Release, then run web, workers and clock together, with embedded servers where none are configured."""
     settings = config.load()
     logs.configure(is_production=settings.is_production)
     with runtime.servers(settings) as (database_url, redis_url):

@@ -1,4 +1,4 @@
-"""Console sessions that are still good, in Redis: signing out ends one everywhere, also where its cookie was copied to."""
+"""Valid console sessions, in Redis: signing out ends a session everywhere, copies of its cookie included."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEY = "console-session:"
 
 
 def begin(redis: Redis) -> str:
-    """A new session's name. Raises Unavailable."""
+    """Begin a session. Returns its name. Raises Unavailable."""
     name = secrets.token_urlsafe(24)
     try:
         redis.set(_KEY + name, "1", ex=LIFE)

@@ -1,8 +1,8 @@
-"""Gunicorn's threaded worker, where it leaves something open: the slow wait outside, and what is no HTTP is told nothing.
+"""Gunicorn's threaded worker, hardened: slow clients hold no thread, and malformed requests get no echo.
 
-A request gets a thread when it is there, head and small body. Gunicorn's own worker gives one to whoever has sent a
-first byte, and stops for whoever does not hang up: a few dozen idle connections would hold everybody. Its error pages
-read back what was sent, tokens included.
+A request gets a thread only once its head and small body have arrived. Gunicorn's own worker assigns a thread at the
+first byte and waits for clients that do not hang up: a few dozen idle connections would block everybody. Its error
+pages echo the request, tokens included.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ LONGEST_LINE = 8190
 LONGEST_FIELD = 16_384
 LONGEST_HEAD = 65_536
 SMALL_BODY = 65_536
-"""What anybody may send; more is only read of callers that have proven who they are."""
+"""Limit for anybody; more is only read from authenticated callers."""
 HEAD_SECONDS = 10
-"""Within which a request must come, once it has begun."""
+"""Limit from the first byte of a request to its last."""
 PATIENCE = 30
-"""Seconds for the next piece of a large body, and for a caller to take an answer."""
+"""Seconds for the next piece of a large body, and for a client to accept an answer."""
 _MOMENT = 0.05
 _LINGER = 5
-_MOST_DRAINED = 32 * 1024 * 1024
-"""So that who was refused in the middle of the largest webhook can still read why."""
+_MAX_DRAIN = 32 * 1024 * 1024
+"""Octets: a client refused in the middle of the largest webhook can still read the reason."""
 _PIECE = 65_536
 
 _CREDENTIALS = re.compile(rb"[?&](?:j|%6a)wt=|\r\nauthorization:", re.IGNORECASE)
@@ -60,16 +60,16 @@ _STATUS = {
     errors.ParseException: HTTPStatus.BAD_REQUEST,
 }
 _WORDS = {
-    HTTPStatus.BAD_REQUEST: "This is not HTTP as we speak it.",
-    HTTPStatus.REQUEST_TIMEOUT: "The request did not come in time.",
+    HTTPStatus.BAD_REQUEST: "The request is not valid HTTP.",
+    HTTPStatus.REQUEST_TIMEOUT: "The request did not arrive in time.",
     HTTPStatus.REQUEST_URI_TOO_LONG: "The address is too long.",
-    HTTPStatus.EXPECTATION_FAILED: "We promise nothing in advance.",
+    HTTPStatus.EXPECTATION_FAILED: "Expectations are not supported.",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The headers are too long.",
 }
 
 
 class TooLong(Exception):
-    """A head that nobody reads to its end."""
+    """A head beyond the limits."""
 
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status)
@@ -77,17 +77,17 @@ class TooLong(Exception):
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether a request is there that needs no waiting for: its head, and its body unless that is large. Raises TooLong."""
+    """Whether a request has arrived: its head, and its body unless that is large. Raises TooLong."""
     head, end, body = data.removeprefix(b"\r\n").partition(b"\r\n\r\n")
     line, *fields = head.split(b"\r\n")
-    # An over-long request that brings credentials is answered like any that proves nothing.
-    unproven = HTTPStatus.UNAUTHORIZED if _CREDENTIALS.search(head) else None
+    # An over-long request with credentials gets the same answer as any failed authentication.
+    refusal = HTTPStatus.UNAUTHORIZED if _CREDENTIALS.search(head) else None
     if len(line) > LONGEST_LINE:
-        raise TooLong(unproven or HTTPStatus.REQUEST_URI_TOO_LONG)
-    if len(head) > LONGEST_HEAD or any(len(each) + 2 > LONGEST_FIELD for each in fields):
-        raise TooLong(unproven or HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        raise TooLong(refusal or HTTPStatus.REQUEST_URI_TOO_LONG)
+    if len(head) > LONGEST_HEAD or any(len(field) + 2 > LONGEST_FIELD for field in fields):
+        raise TooLong(refusal or HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
     if not end:
-        # A line feed alone will never end a head: let the parser say so at once.
+        # A bare line feed never ends a head: let the parser reject it at once.
         return b"\n" in head.replace(b"\r\n", b"")
     return _has_body(head, body)
 
@@ -97,32 +97,32 @@ def _has_body(head: bytes, body: bytes) -> bool:
         return True
     if _IN_PIECES.search(head):
         return len(body) > SMALL_BODY or _LAST_PIECE.search(body) is not None
-    told = _LENGTH.search(head)
-    length = int(told[1]) if told else 0
+    match = _LENGTH.search(head)
+    length = int(match[1]) if match else 0
     return length > SMALL_BODY or len(body) >= length
 
 
 class Parser(parser.RequestParser):  # type: ignore[misc]  # gunicorn ships no types
-    """Takes in what has come without waiting, and reads with patience that ends."""
+    """Takes in arrived data without waiting, and reads with a limit on time."""
 
-    began: float | None = None
-    """When the request that is not whole yet began, on the monotonic clock."""
+    started_at: float | None = None
+    """Arrival of the incomplete request's first byte, on the monotonic clock."""
 
     def is_ready(self) -> bool:
-        """Whether there is a request to read, or an end. Raises TooLong, TimeoutError."""
+        """Whether a request or the end of the connection has arrived. Raises TooLong, TimeoutError."""
         is_over = self._take_in()
         data = self.unreader.buf.getvalue()
         if is_over or is_whole(data):
-            self.began = None
+            self.started_at = None
             return True
         if data:
-            self.began = self.began or time.monotonic()
-            if time.monotonic() > self.began + HEAD_SECONDS:
+            self.started_at = self.started_at or time.monotonic()
+            if time.monotonic() > self.started_at + HEAD_SECONDS:
                 raise TimeoutError
         return False
 
     def _take_in(self) -> bool:
-        """Fill the buffer from the socket. Returns whether the other side has ended."""
+        """Fill the buffer from the socket. Returns whether the client has closed."""
         buffer, sock = self.unreader.buf, self.unreader.sock
         buffer.seek(0, 2)
         sock.settimeout(0)
@@ -139,23 +139,23 @@ class Parser(parser.RequestParser):  # type: ignore[misc]  # gunicorn ships no t
         return False
 
     def __next__(self) -> Request:
-        """The next request, which is there."""
+        """The next request, which has arrived."""
         self.unreader.sock.settimeout(PATIENCE)
         return super().__next__()
 
 
 class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """Threads for requests, the selector for waiting."""
+    """Uses threads for requests, and the selector for waiting."""
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args)
-        self._leaving: deque[gthread.TConn] = deque()
-        """Connections that were answered for the last time, earliest deadline first."""
+        self._lingering_connections: deque[gthread.TConn] = deque()
+        """Connections after their last answer, earliest deadline first."""
 
     # In a thread
 
     def handle(self, conn: gthread.TConn) -> object:
-        """Serve a request that is there; give the thread back where it is not."""
+        """Serve an arrived request; otherwise return the thread."""
         conn.parser = conn.parser or Parser(self.cfg, conn.sock, conn.client)
         conn.data_ready = True
         try:
@@ -170,7 +170,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         return super().handle(conn)
 
     def handle_request(self, req: Request, conn: gthread.TConn) -> bool:
-        """Let the app answer; who does not take the answer is hung up on."""
+        """Let the app answer; close the connection of a client that does not accept the answer."""
         try:
             return bool(super().handle_request(req, conn))
         except TimeoutError:
@@ -178,13 +178,13 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
             return False
 
     def _keepalive_after(self, conn: gthread.TConn, keepalive: object) -> bool:
-        """Whether the connection may go on: not where a refused body would have to be waited for."""
+        """Whether the connection may go on: not if that means waiting for a refused body."""
         return bool(keepalive) and bool(conn.parser.finish_body(deadline=time.monotonic() + _MOMENT))
 
     def handle_error(self, _req: object, client: socket.socket, _addr: object, exc: Exception) -> None:
-        """Say what is wrong by its kind, and nothing of what was sent."""
+        """Answer with the kind of error, without an echo of the request."""
         status = next(
-            (_STATUS[each] for each in type(exc).__mro__ if each in _STATUS), HTTPStatus.INTERNAL_SERVER_ERROR
+            (_STATUS[kind] for kind in type(exc).__mro__ if kind in _STATUS), HTTPStatus.INTERNAL_SERVER_ERROR
         )
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("unexpected", exc_info=exc)
@@ -198,7 +198,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
     # On the thread that all connections wait for
 
     def finish_request(self, conn: gthread.TConn, fs: Future[object]) -> None:
-        """A connection that is over lingers in the selector until the other side has read its answer."""
+        """Let a finished connection linger in the selector until the client has read its answer."""
         if fs.cancelled() or fs.exception() is not None or fs.result() is not False:
             super().finish_request(conn, fs)
             return
@@ -210,10 +210,10 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         except (OSError, ValueError):
             self._forget(conn)
         else:
-            self._leaving.append(conn)
+            self._lingering_connections.append(conn)
 
     def _drain(self, conn: gthread.TConn, sock: socket.socket) -> None:
-        """Read past what nobody wants: closing over it would take the answer back."""
+        """Discard pending input: closing a socket with unread input would withdraw the answer."""
         try:
             piece = sock.recv(_PIECE)
         except BlockingIOError:
@@ -221,15 +221,15 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         except OSError:
             piece = b""
         conn.drained += len(piece)
-        if not piece or conn.drained > _MOST_DRAINED:
-            self._leaving.remove(conn)
+        if not piece or conn.drained > _MAX_DRAIN:
+            self._lingering_connections.remove(conn)
             self._hang_up(conn)
 
     def murder_pending(self) -> None:
-        """Close what has waited or lingered for long enough."""
+        """Close connections that have waited or lingered for too long."""
         super().murder_pending()
-        while self._leaving and self._leaving[0].timeout < time.monotonic():
-            self._hang_up(self._leaving.popleft())
+        while self._lingering_connections and self._lingering_connections[0].timeout < time.monotonic():
+            self._hang_up(self._lingering_connections.popleft())
 
     def _hang_up(self, conn: gthread.TConn) -> None:
         with suppress(KeyError, ValueError):
@@ -242,13 +242,13 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
 
 
 def _answer(status: HTTPStatus, app_key: str) -> bytes:
-    """A whole answer, with the headers of any other that nobody may frame or keep."""
-    more = dict(headers.BARE)
+    """A complete answer, with the headers against framing and caching."""
+    fields = dict(headers.BARE)
     if status is HTTPStatus.UNAUTHORIZED:
         body = problems.document(status, "Authentication failed", "Authentication failed.")
-        more["WWW-Authenticate"] = f'JWT realm="{app_key}"'
+        fields["WWW-Authenticate"] = f'JWT realm="{app_key}"'
     else:
         body = problems.document(status, status.phrase, _WORDS.get(status, "Something of ours is out of order."))
-    more |= {"Content-Type": problems.JSON, "Content-Length": str(len(body)), "Connection": "close"}
-    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in more.items())]
+    fields |= {"Content-Type": problems.JSON, "Content-Length": str(len(body)), "Connection": "close"}
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in fields.items())]
     return "\r\n".join([*lines, "", ""]).encode() + body

@@ -1,4 +1,4 @@
-"""The page in Jira's frame, and the calls of its script: paste the key, see the pairing, disconnect."""
+"""The page in Jira's frame, and its script's calls: redeem a key, show the pairing, disconnect."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from app import clock, ids
 from app.doors.administrators import require_administrator
 from app.errors import Forbidden, Malformed, Missing
-from app.ingest.status import progress as standing
+from app.ingest.status import progress
 from app.integrations import ledger
 from app.pairing import unpair
 from app.web import guard, headers
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 _BYTES = 4096
 _LOOKS_SECONDS = 30
-"""How long an administrator may go on looking without Jira being asked again; whatever changes something asks anew."""
+"""Life of a positive administrator check for reading; every change checks with Jira again."""
 
 
-class Pasted(BaseModel):
-    """What the page sends."""
+class RedemptionBody(BaseModel):
+    """The body of a redemption."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -52,8 +52,8 @@ def _page(runtime: Runtime) -> Blueprint:
     def configuration() -> str:
         caller = guard.caller()
         require_administrator(runtime.sites.client_of(caller.tenant.id), caller.account_id)
-        shown = page_of(runtime, caller.tenant.id)
-        return render_template("configuration.html", scripts=headers.scripts_of(caller.tenant), shown=shown)
+        page = page_of(runtime, caller.tenant.id)
+        return render_template("configuration.html", scripts=headers.scripts_of(caller.tenant), shown=page)
 
     return routes
 
@@ -63,7 +63,7 @@ def _calls(runtime: Runtime) -> Blueprint:
     trusts(routes, Door.PAGE_API, runtime)
 
     def administrator() -> tuple[UUID, str]:
-        """The tenant and the administrator who calls, asked of Jira anew."""
+        """The tenant and the calling administrator, checked with Jira for this call."""
         caller = guard.caller()
         require_administrator(runtime.sites.client_of(caller.tenant.id), caller.account_id)
         if caller.account_id is None:
@@ -71,7 +71,7 @@ def _calls(runtime: Runtime) -> Blueprint:
         return caller.tenant.id, caller.account_id
 
     def watcher() -> UUID:
-        """The tenant of an administrator who only looks: the page asks every few seconds, Jira is asked twice a minute."""
+        """The tenant of a reading administrator: the page polls every few seconds, Jira is asked twice a minute."""
         caller = guard.caller()
         key = f"administrator:{caller.tenant.id}:{ids.opaque(caller.account_id)}"
         with suppress(RedisError):
@@ -86,20 +86,20 @@ def _calls(runtime: Runtime) -> Blueprint:
     def state() -> Response:
         tenant_id = watcher()
         with runtime.store.bound_to(tenant_id) as session:
-            held = ledger.of_tenant(session)
-            if held is None:
+            integration = ledger.of_tenant(session)
+            if integration is None:
                 return jsonify(integration=None)
-            entities = [vars(each) for each in standing.by_entity(session)]
-        return jsonify(integration=_shown(held), entities=entities)
+            entities = [vars(figures) for figures in progress.by_entity(session)]
+        return jsonify(integration=_integration_fields(integration), entities=entities)
 
     routes.add_url_rule("/page", "page", lambda: jsonify(page_of(runtime, watcher())))
 
     @routes.post("")
     def pair() -> Response:
-        pasted = _pasted()
+        redemption = _redemption_body()
         tenant_id, account_id = administrator()
-        done = runtime.redemption.redeem(tenant_id, account_id, pasted.otp, replace=pasted.replace)
-        return jsonify(integration=_shown(done.integration))
+        pairing = runtime.redemption.redeem(tenant_id, account_id, redemption.otp, replace=redemption.replace)
+        return jsonify(integration=_integration_fields(pairing.integration))
 
     @routes.delete("")
     def disconnect() -> Response:
@@ -112,25 +112,25 @@ def _calls(runtime: Runtime) -> Blueprint:
     return routes
 
 
-def _pasted() -> Pasted:
-    """The body: JSON only, so that no form of another site can send it."""
+def _redemption_body() -> RedemptionBody:
+    """Parse the body, JSON only: a form of another site cannot send it. Raises Malformed."""
     request.max_content_length = _BYTES
     if request.mimetype != "application/json":
         raise Malformed("Send JSON.")
     try:
-        return Pasted.model_validate_json(request.get_data())
+        return RedemptionBody.model_validate_json(request.get_data())
     except ValidationError:
         raise Malformed('Send {"otp": "…"} with the key you were given.') from None
 
 
-def _shown(held: Integration) -> dict[str, Any]:
-    """What a Jira admin may know of the integration."""
+def _integration_fields(integration: Integration) -> dict[str, Any]:
+    """The integration's fields for a Jira admin."""
     return {
-        "id": str(held.id),
-        "name": held.name,
-        "state": held.state.value,
-        "reason": held.state_reason,
-        "paired_at": clock.rfc3339(held.paired_at) if held.paired_at else None,
-        "last_ingested_at": clock.rfc3339(held.last_ingested_at) if held.last_ingested_at else None,
-        "verified_at": clock.rfc3339(held.verified_at) if held.verified_at else None,
+        "id": str(integration.id),
+        "name": integration.name,
+        "state": integration.state.value,
+        "reason": integration.state_reason,
+        "paired_at": clock.rfc3339(integration.paired_at) if integration.paired_at else None,
+        "last_ingested_at": clock.rfc3339(integration.last_ingested_at) if integration.last_ingested_at else None,
+        "verified_at": clock.rfc3339(integration.verified_at) if integration.verified_at else None,
     }

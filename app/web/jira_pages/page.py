@@ -1,4 +1,4 @@
-"""What the page in Jira says: which integration and account, since when, by whom, how far, and how it is."""
+"""The content of the page in Jira: integration, account, pairing, progress and state."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def page_of(runtime: Runtime, tenant_id: UUID) -> shown.Shown:
-    """The page of a site, as `web.shown` says."""
+    """The content of a site's page, in the form of `web.shown`."""
     with runtime.store.bound_to(tenant_id) as session:
-        held = ledger.of_tenant(session)
-        entities = progress.by_entity(session) if held else []
-        event = overview.last_event(session) if held else None
-        by = overview.person(session, held.paired_by) if held else None
-    page = shown.integration(held, entities)
-    page["text"]["account"] = accounts.name_of(runtime.store, held.account_id) if held else ""
+        integration = ledger.of_tenant(session)
+        entities = progress.by_entity(session) if integration else []
+        event = overview.last_event(session) if integration else None
+        by = overview.person(session, integration.paired_by) if integration else None
+    page = shown.integration(integration, entities)
+    page["text"]["account"] = accounts.name_of(runtime.store, integration.account_id) if integration else ""
     page["text"]["by"] = by or gettext("a Jira administrator")
     page["time"]["event"] = clock.rfc3339(event) if event else None
     return page
