@@ -171,7 +171,8 @@ def test_an_uninstall_and_a_disconnect_at_one_moment_do_not_deadlock(door: Runti
             try:
                 with door.store.unrestricted_unsafe() as session:
                     depart.uninstall(session, door.keyring, site.client_key, issued_at=clock.epoch() + 1)
-                    ledger.of_tenant(session, lock=True)
+                    with session.narrowed_to(site.tenant_id):
+                        ledger.of_tenant(session, lock=True)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
                 errors.append(error)
 
