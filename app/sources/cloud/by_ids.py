@@ -15,7 +15,6 @@ from app import clock
 from app.catalog.json_value import Json, find
 from app.errors import JiraRejected
 from app.sources.answers import IssueRead
-from app.sources.cloud import jql
 from app.sources.cloud.pages import next_token
 from app.sources.cloud.paths import path_of
 from app.sources.outcomes import Broken, Gone, NotForUs, NotOffered, attempt, require
@@ -90,7 +89,7 @@ def _bodies(site: Site, issue_ids: list[str], policy: FieldPolicy) -> list[Json]
 
 def _walk(site: Site, issue_ids: list[str], policy: FieldPolicy) -> list[Json]:
     query: dict[str, Json] = {
-        "jql": jql.among(issue_ids),
+        "jql": f"id in ({', '.join(issue_ids)}) ORDER BY created ASC",
         "fields": [*policy.requested()],
         "expand": "changelog",
         "maxResults": READ_BATCH,

@@ -1,4 +1,7 @@
-"""Issues of Jira Cloud by search: whole pages, ids, counts."""
+"""Issues of Jira Cloud by search: whole pages, ids, counts.
+
+Queries hold literals in epoch milliseconds, which no user's time zone touches.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from app.catalog.extract import to_moment
 from app.catalog.json_value import Json, find
+from app.catalog.language import OPEN_END
 from app.catalog.registry import entity
 from app.errors import JiraRejected
 from app.jira.client import whole
 from app.sources.answers import IdPage
-from app.sources.cloud import jql
 from app.sources.cloud.pages import fetch
 from app.sources.cloud.paths import path_of
 from app.sources.outcomes import attempt, require
@@ -25,11 +28,23 @@ if TYPE_CHECKING:
     from app.sources.outcomes import Finding
     from app.sources.scope import Scope
 
+_BY_CREATION = "ORDER BY created ASC, key ASC"
+"""`created` never changes, so an issue that is edited during a walk doesn't jump over the reader."""
 _ID_PAGE = 5000
 """Ids that Jira sends in one page where nothing else is asked for; with fields it sends as many as it likes."""
 
 
-def issue_walk() -> Walk:
+def _in_scope(scope: Scope) -> str:
+    """The query of a scope."""
+    clauses = [f"project = {scope.project_id}"]
+    if scope.lower:
+        clauses.append(f"created >= {scope.lower}")
+    if scope.upper != OPEN_END:
+        clauses.append(f"created < {scope.upper}")
+    return " AND ".join(clauses)
+
+
+def _walk() -> Walk:
     """The catalogue's walk of issues."""
     walk = entity("issue").walk
     if walk is None:
@@ -44,15 +59,15 @@ def whole_issues(scope: Scope) -> dict[str, str | int | Sequence[str | int]]:
 
 def page(site: Site, scope: Scope, place: Place, size: int) -> Page | Finding:
     """A page of whole issues, oldest first."""
-    params = {"jql": f"{jql.in_scope(scope)} {jql.BY_CREATION}", **whole_issues(scope)}
-    walk = issue_walk()
+    params = {"jql": f"{_in_scope(scope)} {_BY_CREATION}", **whole_issues(scope)}
+    walk = _walk()
     return attempt(lambda: fetch(site, walk, place, path=path_of(walk.path), params=params, size=size))
 
 
 def count(site: Site, scope: Scope) -> int | None:
     """Jira's own count of a scope; None where it refuses the query."""
     try:
-        answer = site.post(path_of("search/approximate-count"), {"jql": jql.in_scope(scope)})
+        answer = site.post(path_of("search/approximate-count"), {"jql": _in_scope(scope)})
     except JiraRejected:
         return None
     total = find(answer.body, "count")
@@ -62,7 +77,7 @@ def count(site: Site, scope: Scope) -> int | None:
 def first_created(site: Site, scope: Scope) -> int:
     """Creation of the oldest issue of a scope, epoch milliseconds; 0 where there is none."""
     query: dict[str, str | int] = {
-        "jql": f"{jql.in_scope(scope)} ORDER BY created ASC",
+        "jql": f"{_in_scope(scope)} ORDER BY created ASC",
         "fields": "created",
         "maxResults": 1,
     }
@@ -71,9 +86,18 @@ def first_created(site: Site, scope: Scope) -> int:
     return int(to_moment(created).timestamp() * 1000) if created else 0
 
 
-def ids(site: Site, query: str, *, fields: str, token: str | None = None) -> Iterator[IdPage]:
-    """Every page of a search for ids, from a token on. Raises a JiraFailure, TokenExpired among them."""
-    walk = issue_walk()
+def changed_since(site: Site, moment: int, token: str | None) -> Iterator[IdPage]:
+    """Ids and `updated` of changed issues, oldest first, from a moment on. Raises a JiraFailure, TokenExpired among them."""
+    return _ids(site, f"updated >= {moment} {_BY_CREATION}", fields="updated", token=token)
+
+
+def ids(site: Site, scope: Scope) -> Iterator[IdPage]:
+    """Ids of a scope's issues, oldest first. Raises a JiraFailure."""
+    return _ids(site, f"{_in_scope(scope)} {_BY_CREATION}", fields="id")
+
+
+def _ids(site: Site, query: str, *, fields: str, token: str | None = None) -> Iterator[IdPage]:
+    walk = _walk()
     params = {"jql": query, "fields": fields}
 
     def fetch_ids(place: Place) -> Page:

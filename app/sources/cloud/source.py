@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.catalog.json_value import Json, find
 from app.errors import JiraGone
 from app.sources.answers import Account, Capabilities, Server
-from app.sources.cloud import by_ids, feeds, issues, jql, lists
+from app.sources.cloud import by_ids, feeds, issues, lists
 from app.sources.cloud.paths import licence_path, path_of
 from app.sources.outcomes import Broken, attempt
 
@@ -103,11 +103,11 @@ class CloudSource:
 
     def changed_since(self, moment: int, token: str | None = None) -> Iterator[IdPage]:
         """`GET search/jql` for id and `updated`."""
-        return issues.ids(self.site, jql.since(moment), fields="updated", token=token)
+        return issues.changed_since(self.site, moment, token)
 
     def ids(self, scope: Scope) -> Iterator[IdPage]:
         """`GET search/jql` for ids."""
-        return issues.ids(self.site, f"{jql.in_scope(scope)} {jql.BY_CREATION}", fields="id")
+        return issues.ids(self.site, scope)
 
     def children(self, entity: Entity, issue_id: str, place: Place) -> Page | Finding:
         """The walk that the entity declares, for one issue."""
