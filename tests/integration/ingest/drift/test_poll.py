@@ -214,7 +214,7 @@ def test_a_site_without_time_tracking_is_asked_and_left_alone(parts: Runtime) ->
             .where(INTEGRATIONS.c.tenant_id == tenant_id)
             .values(state="healthy", started_at=clock.now(), verified_at=clock.now())
         )
-    assert worklog_feeds.follow_worklogs(parts.store, FakeSite(1), tenant_id) == "0 worklogs changed, 0 deleted"  # type: ignore[arg-type]  # a fake wire
+    assert worklog_feeds.follow_worklogs(parts.store, FakeSite(1).source, tenant_id) == "0 worklogs changed, 0 deleted"
 
 
 def test_what_jira_could_not_deliver_is_fetched(a_town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch) -> None:

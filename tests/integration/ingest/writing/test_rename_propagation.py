@@ -13,6 +13,7 @@ from app.catalog.registry import entity
 from app.ingest.drift import list_refresh
 from app.ingest.planning import field_policy
 from app.ingest.writing.page import parse_page, write_page
+from app.sources import Page, Place
 from app.store.schema import CHUNKS
 from sandbox import Options
 from tests.soak import rows
@@ -115,7 +116,8 @@ def test_children_of_a_moved_parent_name_its_new_key(town: Town) -> None:
 def test_a_name_in_an_older_list_does_not_put_back_what_was_read_later(town: Town) -> None:
     status = next(town.site.world.searchable()).fields["status"]
     town.site.mutate("rename_status", status=status["id"], name="First")
-    early = town.jira.get("/rest/api/3/status")
+    early = town.jira.listing(entity("status"), "", Place())
+    assert isinstance(early, Page)
     town.site.mutate("rename_status", status=status["id"], name="Second")
     town.site.options.webhooks = True
     issue = next(each for each in town.site.world.searchable() if each.fields["status"]["id"] == status["id"])
@@ -127,10 +129,10 @@ def test_a_name_in_an_older_list_does_not_put_back_what_was_read_later(town: Tow
     assert differences(town) == []
 
 
-def keep_statuses(town: Town, answer: object) -> None:
-    parsed = parse_page(entity("status"), answer.body, FieldPolicy(), None)  # type: ignore[attr-defined]  # an Answer
+def keep_statuses(town: Town, page: Page) -> None:
+    parsed = parse_page(entity("status"), page.items, FieldPolicy(), None)
     with town.parts.store.bound_to(town.tenant_id) as session:
-        write_page(session, parsed, read_at=answer.sent_at)  # type: ignore[attr-defined]  # an Answer
+        write_page(session, parsed, read_at=page.sent_at)
 
 
 def test_a_page_that_was_read_before_a_renaming_and_is_stored_behind_it_shows_the_new_name(town: Town) -> None:
