@@ -29,6 +29,7 @@ bench: $(BIN)/.development ## the project's own benchmarks, into bench/results.j
 	$(BIN)/python -m bench $(ONLY)
 
 soak: $(BIN)/.development browser ## what takes longer: hostile requests, a whole site, storms, crashes, faults, fairness
+	$(BIN)/python -m pytest -q --at-scale tests/integration/ingest/planning/test_tenant_schedule.py
 	$(BIN)/python -m tests.attacks.hostile 10000
 	$(BIN)/python -m tests.soak completeness
 	$(BIN)/python -m tests.soak storm

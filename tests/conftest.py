@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+import structlog
 
 from app import embedded, runtime
 from app.config import Settings
@@ -29,6 +30,10 @@ BASE_URL = "https://app.test"
 KEY = base64.b64encode(b"k" * 32).decode()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--at-scale", action="store_true", help="the long form of tests that have one, as in `make soak`")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Give each run a temporary folder of its own.
 
@@ -39,6 +44,15 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.TemporaryDirectory(prefix="pytest-", ignore_cleanup_errors=True)
         config.add_cleanup(folder.cleanup)
         config.option.basetemp = Path(folder.name) / "run"
+    # The default draws every frame of an exception with its variables, which takes longer than most tests.
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
+
+
+@pytest.fixture(scope="session")
+def is_at_scale(pytestconfig: pytest.Config) -> bool:
+    """Whether tests that have a long form should run it."""
+    return bool(pytestconfig.getoption("--at-scale"))
 
 
 @pytest.fixture(scope="session")
