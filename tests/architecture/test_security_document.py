@@ -18,7 +18,9 @@ def test_every_file_it_names_is_there() -> None:
 def test_every_promise_names_a_file_that_holds_it() -> None:
     promises = TEXT.partition("## Promises")[2].partition("## Atlassian's requirements")[0]
     rows = [
-        line for line in promises.splitlines() if line.startswith("|") and "---" not in line and "enforced by" not in line
+        line
+        for line in promises.splitlines()
+        if line.startswith("|") and "---" not in line and "enforced by" not in line
     ]
     assert len(rows) > 30
     assert [row for row in rows if "`tests/" not in row.rsplit("|", 2)[1]] == []
