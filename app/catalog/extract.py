@@ -113,8 +113,8 @@ def _extract_deep(entity: Entity, item: Item, page: Page) -> None:
     page.rows.append(row)
     for child, place, take, are_siblings in _places(entity):
         if page.policy.may_keep(child.name):
-            found = take(item) if take else None
-            _extract_inline(child, place, found, item.parent_id if are_siblings else row.id, item, page)
+            value = take(item) if take else None
+            _extract_inline(child, place, value, item.parent_id if are_siblings else row.id, item, page)
 
 
 @cache

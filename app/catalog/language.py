@@ -113,7 +113,7 @@ class Walk:
     params: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     """Query parameters; a tuple repeats its parameter, once for each value."""
     scope_column: str | None = None
-    """The column that ties a row to the project or board whose list holds it."""
+    """The column with the id of the project or board of a row's list."""
 
 
 @dataclass(frozen=True)
@@ -180,15 +180,15 @@ class Entity:
     named_at: tuple[str, ...] = ()
     """Paths of its id in a webhook's body, best first: a webhook has the one object read again."""
     listed_at: tuple[str, ...] | None = None
-    """Paths of a project's or board's id in a webhook's body, whose list is read again; empty: the site's list."""
+    """Paths of a project's or board's id in a webhook's body, to read its list again; empty: the site's list."""
     orphan_at: str | None = None
     """Path of its id in a webhook's body that may arrive without its issue: the stored row knows the issue."""
     issue_columns: tuple[str, ...] = ()
     """Columns of the issue with ids of its rows: Jira removes a deleted object from issues without an event."""
     goes_with: tuple[tuple[str, str], ...] = ()
-    """Entities, besides `belongs_to`, whose tombstone takes along the rows that hold its id in a column."""
+    """Entities besides `belongs_to`, with the column of their id: their tombstones take these rows along."""
     matched_by: str | None = None
-    """The entity whose change has the walk over stored issues repeated."""
+    """The entity with changes that repeat the walk over stored issues."""
     is_whole_by_count: bool = False
     """A list with as many rows as the issue's total is whole: its rows don't change, or a feed reports their edits."""
     total_column: str | None = None

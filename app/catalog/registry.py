@@ -57,7 +57,7 @@ def walked(kind: Each) -> tuple[Entity, ...]:
 
 @cache
 def repeated_for(owner: str) -> tuple[Entity, ...]:
-    """The entities whose lists hang on a project or a board."""
+    """The entities with lists of a project or of a board."""
     kinds = {"project": {Each.PROJECT}, "board": {Each.BOARD, Each.SCRUM_BOARD}}.get(owner, set())
     return tuple(entity for kind in sorted(kinds) for entity in walked(kind))
 

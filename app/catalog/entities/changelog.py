@@ -37,7 +37,7 @@ def _item(change: dict[str, Json], policy: FieldPolicy) -> Json:
     """One change of one field; an excluded field keeps its name and loses its values."""
     field = change.get("fieldId") or change.get("field")
     may_keep = policy.may_keep(str(field).lower())
-    return {ours: change.get(theirs) if may_keep or ours not in _VALUES else None for ours, theirs in _KEYS.items()}
+    return {name: change.get(key) if may_keep or name not in _VALUES else None for name, key in _KEYS.items()}
 
 
 ENTITY = Entity(

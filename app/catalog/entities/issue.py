@@ -45,8 +45,8 @@ def _seconds(name: str, at: str, tracking_name: str) -> Column:
 def _story_points(item: Item) -> Json:
     """The first number among the site's story point fields; a choice field has its number in `value`."""
     for field in item.policy.story_points:
-        found = find(item.body, f"fields.{field}")
-        points = found.get("value") if isinstance(found, dict) else found
+        value = find(item.body, f"fields.{field}")
+        points = value.get("value") if isinstance(value, dict) else value
         if isinstance(points, str | int | float) and _is_number(points):
             return points
     return None
@@ -62,8 +62,8 @@ def _is_number(value: str | float) -> bool:
 
 def _sprint_ids(item: Item) -> Json:
     """Ids of all sprints of the issue, past ones included: objects on Cloud, strings on Data Center."""
-    found = find(item.body, f"fields.{item.policy.sprint}") if item.policy.sprint else None
-    return [known for sprint in found if (known := _sprint_id(sprint))] if isinstance(found, list) else []
+    sprints = find(item.body, f"fields.{item.policy.sprint}") if item.policy.sprint else None
+    return [sprint_id for sprint in sprints if (sprint_id := _sprint_id(sprint))] if isinstance(sprints, list) else []
 
 
 def _sprint_id(sprint: Json) -> str | None:
@@ -76,9 +76,9 @@ def _sprint_id(sprint: Json) -> str | None:
 
 def _epic_key(item: Item) -> Json:
     """The epic link, or the parent if it is an epic: Jira is moving from the first to the second."""
-    linked = find(item.body, f"fields.{item.policy.epic_link}") if item.policy.epic_link else None
-    if isinstance(linked, str) and linked:
-        return linked
+    epic_key = find(item.body, f"fields.{item.policy.epic_link}") if item.policy.epic_link else None
+    if isinstance(epic_key, str) and epic_key:
+        return epic_key
     above = find(item.body, "fields.parent")
     return find(above, "key") if find(above, "fields.issuetype.hierarchyLevel") == _EPIC_LEVEL else None
 
@@ -95,10 +95,10 @@ def _attachment_total(item: Item) -> Json:
 def _custom(item: Item) -> Json:
     """The custom fields with a value, by id: all of them, or the SEI admin's choice."""
     fields = find(item.body, "fields")
-    held = fields.items() if isinstance(fields, dict) else ()
-    found = {name: value for name, value in held if name.startswith("customfield_") and value is not None}
-    wanted_names = item.policy.custom or found
-    return {name: value for name, value in found.items() if name in wanted_names and item.policy.may_keep(name)}
+    pairs = fields.items() if isinstance(fields, dict) else ()
+    values = {name: value for name, value in pairs if name.startswith("customfield_") and value is not None}
+    names = item.policy.custom or values
+    return {name: value for name, value in values.items() if name in names and item.policy.may_keep(name)}
 
 
 _DESCRIPTION: Json = {

@@ -24,7 +24,7 @@ def _flag(name: str, key: str) -> Column:
 
 
 _SEARCH = "project/search"
-_ALL: Mapping[str, str | tuple[str, ...]] = {
+_PARAMS: Mapping[str, str | tuple[str, ...]] = {
     "expand": "description,lead,projectKeys,issueTypes,url",
     "status": ("live", "archived", "deleted"),
 }
@@ -34,9 +34,9 @@ ENTITY = Entity(
     refresh=timedelta(hours=1),
     priority=5,
     named_at=("project.id",),
-    walk=Walk(_SEARCH, Paging.OFFSET, "values", page_size=50, params=_ALL),
+    walk=Walk(_SEARCH, Paging.OFFSET, "values", page_size=50, params=_PARAMS),
     # Searched for, since archived projects and those in the trash answer to no address of their own.
-    one=Walk(_SEARCH, Paging.WHOLE, "values", params={"id": "{id}", **_ALL}),
+    one=Walk(_SEARCH, Paging.WHOLE, "values", params={"id": "{id}", **_PARAMS}),
     webhooks=(
         "project_created",
         "project_updated",
