@@ -115,7 +115,7 @@ def unsafe(settings: Settings) -> list[str]:
 
 
 def _explain(error: object) -> str:
-    """One finding of pydantic, without the value, which may be a secret."""
+    """One finding of pydantic without the value: it may be a secret."""
     location = ".".join(str(step) for step in error["loc"]) if isinstance(error, dict) else "?"
     message = error["msg"] if isinstance(error, dict) else str(error)
     return f"{location.upper()}: {message}"
@@ -185,7 +185,7 @@ def _bad_oidc(settings: Settings) -> list[str]:
 
 
 def _split(url: str) -> SplitResult | None:
-    """An address in parts; None where it does not parse (an unclosed bracket, a port that is no number)."""
+    """An address in parts; None where it does not parse (an unclosed bracket, a port without digits)."""
     try:
         parts = urlsplit(url)
         _ = parts.port

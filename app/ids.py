@@ -27,6 +27,6 @@ def parse(text: str) -> UUID | None:
 
 
 def opaque(*parts: object) -> str:
-    """A stable substitute for accounts and addresses, which have no place in Redis keys."""
+    """A stable substitute for accounts and addresses in Redis keys."""
     text = "/".join(map(str, parts))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

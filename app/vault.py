@@ -83,5 +83,5 @@ def _derive(key: bytes, use: bytes) -> bytes:
 
 
 def _name(key: bytes) -> str:
-    """A key's short public name, part of every value that it sealed."""
+    """A key's short public name, part of its sealed values."""
     return hashlib.sha256(b"sei-connect/name\x00" + key).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""The periodic jobs that belong to no tenant, as one list.
+"""The periodic jobs without a tenant, as one list.
 
 The clock only enqueues. Each tick has a unique name, so two clock processes do no harm, and one suffices.
 """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class TurnTaker(SimpleWorker):
-    """A worker that serves `live` first, and the other queues in turn: a long backfill must not starve upkeep.
+    """Serves `live` first, and the other queues in turn: a long backfill must not starve upkeep.
 
     It does not fork a process for each job, which keeps connections to PostgreSQL and Jira open.
     """

@@ -1,4 +1,4 @@
-"""Periodic jobs of a tenant that keep a site's rows up to date (`ingest.planning.tenant_schedule`)."""
+"""Periodic jobs of a tenant to keep a site's rows up to date (`ingest.planning.tenant_schedule`)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def worklogs(runtime: Runtime, tenant_id: str) -> str | None:
 
 @job
 def failed_webhooks(runtime: Runtime, tenant_id: str) -> str | None:
-    """Process webhooks that Jira could not deliver."""
+    """Process the webhooks of failed deliveries."""
     return _do(runtime, tenant_id, "failed_webhooks", live.take_failed_webhooks)
 
 
@@ -76,7 +76,7 @@ def refresh(runtime: Runtime, tenant_id: str) -> str | None:
 
 @job
 def second_look(runtime: Runtime, tenant_id: str) -> str | None:
-    """Investigate issues that were absent from a sweep."""
+    """Investigate issues absent from a sweep."""
     return _do(runtime, tenant_id, "second_look", drift.check_absences)
 
 

@@ -1,4 +1,4 @@
-"""The catalogue: the entities that are read from Jira, declared as data.
+"""The catalogue: Jira's entities, declared as data.
 
 `language` defines the terms, `entities/` has one declaration a file, `registry` finds them, `extract` turns Jira's objects
 into rows.

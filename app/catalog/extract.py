@@ -169,14 +169,14 @@ def is_cut_off(place: Inline, item: Item, length: int) -> bool:
 
 
 def clean(text: str) -> str:
-    """Text without U+0000 and lone surrogates, which PostgreSQL refuses."""
+    """Text without U+0000 and lone surrogates; PostgreSQL refuses both."""
     if "\x00" in text:
         text = text.replace("\x00", "")
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def to_json(value: object) -> str:
-    """Serialise to JSON in a form that PostgreSQL accepts. Nearly all output of orjson is fine: it lacks U+0000."""
+    """Serialise to JSON for PostgreSQL. Nearly all output of orjson is fine: it lacks U+0000."""
     try:
         octets = orjson.dumps(value)
     except (TypeError, ValueError):
@@ -185,7 +185,7 @@ def to_json(value: object) -> str:
 
 
 def _clean_json(value: Any, levels: int = _LEVELS) -> Any:  # noqa: ANN401 - JSON
-    """JSON in a form that PostgreSQL accepts: strings cleaned; NaN, infinities and too deep values become None.
+    """JSON for PostgreSQL: strings cleaned; NaN, infinities and too deep values become None.
 
     Whole numbers beyond 64 bits, which orjson refuses to write, become floats, as in orjson's parser.
     """

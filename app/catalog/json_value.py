@@ -1,4 +1,4 @@
-"""Parsed JSON, and functions that read one value out of it."""
+"""Parsed JSON, and functions to read one value out of it."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Kind(StrEnum):
 
 
 class Each(StrEnum):
-    """The objects for which a walk is repeated."""
+    """The kinds of repetition of a walk."""
 
     SITE = "site"
     PROJECT = "project"
@@ -188,7 +188,7 @@ class Entity:
     goes_with: tuple[tuple[str, str], ...] = ()
     """Entities besides `belongs_to`, with the column of their id: their tombstones take these rows along."""
     matched_by: str | None = None
-    """The entity with changes that repeat the walk over stored issues."""
+    """The entity of the filters: its changes repeat the walk over stored issues."""
     is_whole_by_count: bool = False
     """A list with as many rows as the issue's total is whole: its rows don't change, or a feed reports their edits."""
     total_column: str | None = None

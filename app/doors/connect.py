@@ -34,7 +34,7 @@ _SCHEME = "jwt "
 
 @dataclass(frozen=True)
 class ConnectRequest:
-    """The parts of a request that a door checks; web takes them from the raw request line."""
+    """The parts of a request for a door; web takes them from the raw request line."""
 
     method: str
     target: str
@@ -65,7 +65,7 @@ class ConnectDoor:
         return claims, token.raw
 
     def server(self, connect_request: ConnectRequest) -> Caller:
-        """The tenant of a request that Jira's server sent to this exact address."""
+        """The tenant of a request from Jira's server to this exact address."""
         token = tokens.read(_from_header(connect_request), algorithm="HS256", longest_life=_OTHER_LIFE)
         return self._shared_secret(token, connect_request, is_context=False, needs_active=False)
 

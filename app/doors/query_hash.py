@@ -1,4 +1,4 @@
-"""The query-string hash (`qsh`), which binds a Connect token to one method and address.
+"""The query-string hash (`qsh`): it binds a Connect token to one method and address.
 
 Our own implementation, tested against the published vectors (tests/unit/doors): the `atlassian-jwt` package collapses
 leading and trailing slashes, which would let one token open two routes.

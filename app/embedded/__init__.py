@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Servers:
-    """The servers' addresses; None for a server that was not requested."""
+    """The servers' addresses; None without a request for one."""
 
     database_url: str | None
     redis_url: str | None
@@ -78,7 +78,7 @@ def _start(var: Path, *, postgres: bool, valkey: bool) -> Servers:
 
 
 def _leave(var: Path, member: Member) -> None:
-    """Stop both servers if no other process is left, including a server that this process did not request.
+    """Stop both servers, even one without a request from this process, if no other process is left.
 
     A failure to stop is only logged: it must not hide how the body ended, and the next process deals with the server.
     """

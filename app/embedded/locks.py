@@ -1,4 +1,4 @@
-"""Membership, the right to start and stop, and the life of a server: three uses of `flock`, which dies with its holder.
+"""Membership, the right to start and stop, and the life of a server: three uses of `flock`. A lock dies with its holder.
 
 Process ids would need care: they are reused, zombies stay unreaped in a container, and files survive a crash. A lock
 needs none: the kernel releases it when its last holder is gone.

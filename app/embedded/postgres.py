@@ -42,7 +42,7 @@ SETTINGS = {
 }
 """Passed at every start rather than written to a file: nothing to merge, no races, no leftovers."""
 SHELL_CHARACTERS = re.compile(r'["$`\\\n]')
-"""Characters that pg_ctl does not escape: it puts paths between double quotes for `sh`."""
+"""Characters left unescaped by pg_ctl: it puts paths between double quotes for `sh`."""
 RECOVERY_SECONDS = 300
 STOP_SECONDS = 60
 

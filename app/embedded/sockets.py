@@ -47,7 +47,7 @@ def discard(var: Path) -> None:
 
 
 def _in_place(home: Path) -> Path:
-    """The folder in `var/`, without the link that a longer path needed."""
+    """The folder in `var/`, after removal of a link made for a longer path."""
     if home.is_symlink():
         home.unlink()
     return home

@@ -1,1 +1,1 @@
-"""How we speak to Jira: credentials, client, pages, failures, which hosts. Knows no tenant."""
+"""The connection to Jira: credentials, client, limits, failures, allowed hosts. Knows no tenant."""

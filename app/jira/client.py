@@ -45,7 +45,7 @@ class Timeouts(NamedTuple):
 
 
 _TIMEOUT = Timeouts(5.0, 25.0, 60.0)
-"""Longer than a chunk's lease, which is renewed meanwhile (`ingest.backfill.threads`)."""
+"""Longer than a chunk's lease, because the lease is renewed meanwhile (`ingest.backfill.threads`)."""
 _PAGE = 100
 """Jira's own limit of objects a page, even where a request names more."""
 INTERACTIVE = Timeouts(3.0, 5.0, 5.0)
@@ -229,7 +229,7 @@ def whole(item: Json | msgspec.Raw) -> Json:
 
 
 def parse(body: bytes | bytearray | memoryview) -> Json:
-    """Parse Jira's JSON: orjson first; the slower parser accepts lone surrogates, which users do type. Raises JiraNonsense."""
+    """Parse Jira's JSON: orjson first; the slower parser accepts the lone surrogates of users. Raises JiraNonsense."""
     if not body:
         return None
     try:

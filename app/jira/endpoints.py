@@ -42,7 +42,7 @@ _LIST_PRICES: dict[str, tuple[int, tuple[str, ...]]] = {
     "permissions/check": (_IDENTITY, ("globalPermissions", "projectPermissions")),
     "mypermissions": (_IDENTITY, ("permissions",)),
 }
-"""Points an object, and the lists that hold the objects. Measured: other endpoints (versions, user/search) cost one point."""
+"""Points an object, and the lists of the objects. Measured: other endpoints (versions, user/search) cost one point."""
 _OBJECT_PRICES = {
     "issue/{}": _CORE,
     "project/{}": _CORE,

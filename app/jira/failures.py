@@ -1,4 +1,4 @@
-"""Maps Jira's answers to failures, by the action that a worker takes (the tree is in `errors`)."""
+"""Maps Jira's answers to failures, by the worker's reaction (the tree is in `errors`)."""
 
 from __future__ import annotations
 

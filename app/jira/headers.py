@@ -1,4 +1,4 @@
-"""Rate-limit headers, in every form that Jira has used (Atlassian, "Rate limiting").
+"""Rate-limit headers, in every form in use by Jira so far (Atlassian, "Rate limiting").
 
 `lesson_of` is for the limiter; `wait_of` is the wait of a refused caller. The limiter and `failures` share this module
 and therefore never disagree about the time to come back.
@@ -169,7 +169,7 @@ _PARAMETER = re.compile(r";\s*([a-z]+)\s*=\s*\"?(\d{1,12})(?=[\s;\".]|$)")
 
 
 def _policies(fields: Mapping[str, str]) -> dict[str, Policy]:
-    """Policies by name: enforced headers override the `Beta-` ones, which are only announced."""
+    """Policies by name: enforced headers override the merely announced `Beta-` ones."""
     parameters_by_name: dict[str, dict[str, int]] = {}
     for header in ("beta-ratelimit-policy", "beta-ratelimit", "ratelimit-policy", "ratelimit"):
         for member in _MEMBER.findall(fields.get(header, "")):

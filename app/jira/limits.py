@@ -61,10 +61,10 @@ _BAD_REQUEST = 400
 
 
 class Purpose(StrEnum):
-    """The purpose of a request, which decides its part of the hour's points."""
+    """The purpose of a request; it decides the request's part of the hour's points."""
 
     READ_THROUGH = "read-through"
-    """For an object named by a webhook, or for a person who waits for the answer."""
+    """For an object named by a webhook, or for a waiting person."""
     POLL = "poll"
     BACKFILL = "backfill"
 
@@ -184,7 +184,7 @@ class Limiter:
             raise JiraBusy("The limiter's Redis does not answer.", retry_at) from error
 
     def _local_pause(self, permit: Permit) -> tuple[str, float] | None:
-        """The cause and milliseconds of a pause that Jira imposed on this process, valid even if Redis has lost it."""
+        """Cause and milliseconds of a pause imposed by Jira on this process, valid even if Redis has lost it."""
         for cause, key in permit.pausable.items():
             seconds = self._pauses.get(key, 0.0) - self._now()
             if seconds > 0 and (cause != "app" or permit.is_metered):
@@ -292,7 +292,7 @@ class Permit:
 
     @property
     def pausable(self) -> dict[str, str]:
-        """Keys of the pauses that apply to this request, by scope."""
+        """Keys of the pauses for this request, by scope."""
         return {"app": "", "site": self.site, "endpoint": f"{self.site} {self.endpoint}"}
 
 

@@ -1,4 +1,4 @@
-"""Connections that check their peer's address before they send, and limit the time of an answer.
+"""Connections with a check of the peer's address before sending, and a time limit on the answer.
 
 A name on `SITE_HOSTS` may still resolve to a private address, and may resolve differently each time, so the check is made
 on the connection itself. Through a proxy the proxy resolves, as operators expect. A time-out between two octets never
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 _TRANSLATION_NETWORKS = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "fec0::/10")))
-"""IPv6 networks that Python calls global, but that map to IPv4 addresses or to site-local ones."""
+"""IPv6 networks, global according to Python, with a mapping to IPv4 addresses or to site-local ones."""
 
 
 class PrivatePeerError(OSError):
-    """The site's name resolved to an address that is not public."""
+    """The site's name resolved to a private address."""
 
 
 def is_public(address: str) -> bool:

@@ -42,7 +42,7 @@ _FRESH: dict[str, object] = {
     **dict.fromkeys(("seen", "reached", "page_offset", "attempts"), 0),
     **dict.fromkeys(("page_token", "expected", "problem", "started_at", "finished_at", "lease", "leased_until")),
 }
-"""The values of a chunk that has not been started."""
+"""The values of a chunk before its start."""
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class Cursor:
 
 
 def take(session: Session, name: str, *, lease_for: timedelta = LEASE) -> Cursor | None:
-    """Take a cursor; None while another worker holds it, or until the moment to which it was put off.
+    """Take a cursor; None while another worker holds it, or before the end of its pause.
 
     `lease_for` is the life of the lease without renewal.
     """

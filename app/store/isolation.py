@@ -35,7 +35,7 @@ END $$
 
 
 def isolate(table: str, condition: str, *, may: str = "SELECT, INSERT, UPDATE, DELETE") -> list[str]:
-    """The statements that grant `may` to the app's role on the rows that meet the condition, and on no others."""
+    """The statements to grant `may` to the app's role on the rows under the condition, and on no others."""
     return [
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",

@@ -43,9 +43,9 @@ class Completeness:
     integrations: dict[str, int]
     """Integrations by result, `complete` or `incomplete`."""
     missing_rows: dict[str, int]
-    """Rows on the sites that are missing here, by entity."""
+    """Rows of the sites, but missing here, by entity."""
     surplus_rows: dict[str, int]
-    """Rows here that the sites lack, by entity, without those that wait for a second look."""
+    """Rows here, but missing on the sites, by entity, without those under a second look."""
     oldest: float
     """Seconds since the oldest of these verifications."""
 

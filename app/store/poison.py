@@ -1,4 +1,4 @@
-"""Poison records, which could not be read or stored: their entity, the reason and a hash, never their content."""
+"""Poison records, unreadable or impossible to store: their entity, the reason and a hash, never their content."""
 
 from __future__ import annotations
 

@@ -206,7 +206,7 @@ def _is_newer(entity: Entity) -> str:
 
 
 def bury(session: Session, entity: Entity, ids: Collection[str], *, at: datetime, because: str) -> int:
-    """Put tombstones on rows and on all rows that belong to them. Returns the number of buried rows of `entity`."""
+    """Put tombstones on rows and on all their dependent rows. Returns the number of buried rows of `entity`."""
     lock_for_writing(session)
     grave = {"deleted_at": at, "deleted_because": because, "version": ROW_VERSION.next_value()}
     counts = {entity.name: _bury_where(session, entity, "id", ids, grave)}

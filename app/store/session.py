@@ -36,7 +36,7 @@ class StoreFault(AppError):
 
 
 class UnboundSession(AppError):
-    """The tenant of an unbound session was requested: a programming error, which ends the transaction."""
+    """The tenant of an unbound session was requested: a programming error. It ends the transaction."""
 
 
 _BIND = text(
@@ -57,7 +57,7 @@ class Session:
 
     @property
     def tenant_id(self) -> UUID:
-        """The tenant that the session is bound to. Raises UnboundSession."""
+        """The session's tenant. Raises UnboundSession."""
         if self._tenant_id is None:
             raise UnboundSession("The session is bound to no tenant.")
         return self._tenant_id
@@ -127,7 +127,7 @@ class Store:
 
     @contextmanager
     def bound_to(self, tenant_id: UUID, *, account_id: UUID | None = None) -> Iterator[Session]:
-        """A transaction that sees one tenant. Raises Unavailable when the database does not answer.
+        """A transaction on one tenant's rows. Raises Unavailable when the database does not answer.
 
         Pairing also binds the SEI account of the integration.
         """
@@ -137,13 +137,13 @@ class Store:
 
     @contextmanager
     def bound_to_account(self, account_id: UUID) -> Iterator[Session]:
-        """A transaction that sees one SEI account's integrations and no Jira data."""
+        """A transaction on one SEI account's integrations, without Jira data."""
         with self._transaction({"role": APP_ROLE, "tenant": "", "account": str(account_id)}) as session:
             yield session
 
     @contextmanager
     def unrestricted_unsafe(self) -> Iterator[Session]:
-        """A transaction that sees everything: only before the tenant is known, or for all tenants (a test lists the uses)."""
+        """A transaction on everything: only before the tenant is known, or for all tenants (a test lists the uses)."""
         with self._transaction(None) as session:
             yield session
 

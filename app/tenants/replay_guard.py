@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 RECORD_MARGIN = timedelta(minutes=5)
-"""Life of a record after its token's expiry, longer than the leeway: a record that expires first lets a replay in."""
+"""Life of a record after its token's expiry, longer than the leeway: otherwise a replay could get in."""
 
 
 def spend(session: Session, token: str, body: bytes, *, expires_at: int) -> bool:

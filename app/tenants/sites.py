@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 _METHOD = "connect_app"
-"""The one way in which tenants are connected so far."""
+"""The only kind of connection so far."""
 
 
 class Sites:
@@ -41,7 +41,7 @@ class Sites:
         return source_for(tenant.product, _METHOD, site)
 
     def client_of(self, tenant_id: UUID) -> Site:
-        """The tenant's client, for a door that asks about permissions. Raises JiraRefused."""
+        """The tenant's client, for a door's question about permissions. Raises JiraRefused."""
         return self._open(tenant_id, Purpose.READ_THROUGH)[1]
 
     def _open(self, tenant_id: UUID, purpose: Purpose) -> tuple[Tenant, Site]:

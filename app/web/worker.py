@@ -139,7 +139,7 @@ class Parser(parser.RequestParser):  # type: ignore[misc]  # gunicorn ships no t
         return False
 
     def __next__(self) -> Request:
-        """The next request, which has arrived."""
+        """Read the next request, after its arrival."""
         self.unreader.sock.settimeout(PATIENCE)
         return super().__next__()
 
@@ -170,7 +170,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         return super().handle(conn)
 
     def handle_request(self, req: Request, conn: gthread.TConn) -> bool:
-        """Let the app answer; close the connection of a client that does not accept the answer."""
+        """Let the app answer; close the connection if the client does not accept the answer."""
         try:
             return bool(super().handle_request(req, conn))
         except TimeoutError:
