@@ -8,6 +8,12 @@ from app.web.words.language import N_
 FINDINGS: tuple[Entry, ...] = (
     # What is said in a state's reason
     Entry("paused", "Paused by an SEI admin.", N_("An SEI admin paused it."), N_("Resume it on the Settings tab.")),
+    Entry(
+        "disabled",
+        "A Jira admin disabled the app. Work goes on when it is enabled again in Manage apps.",
+        N_("A Jira admin disabled the app."),
+        N_("Have it enabled again under Manage apps; reading goes on by itself."),
+    ),
     Entry("erasing", "Its data is being erased.", N_("Its data is being erased."), N_("Nothing; it goes by itself.")),
     Entry(
         "unpaired",
