@@ -1,4 +1,4 @@
-"""SEI's console: the same use cases as the API, for people."""
+"""SEI's console: the API's actions, for people."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _pages(runtime: Runtime) -> Blueprint:
             require_csrf()
 
     @routes.context_processor
-    def what_every_page_needs() -> dict[str, object]:
+    def page_context() -> dict[str, object]:
         return {"account": guard.account(), "csrf": csrf()}
 
     @routes.post("/sign-out")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 # Pygal leaves a finder of its maps behind, in a form that Python warns of at every later import. We draw no maps.
-sys.meta_path[:] = [each for each in sys.meta_path if type(each).__module__ != "pygal"]
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
 
 HOURS = 48
 _LOOK = """
@@ -38,14 +38,14 @@ _LOOK = """
 
 
 class Plot(NamedTuple):
-    """A plot: what it shows, and where its hours come from."""
+    """A plot: its caption, and the source of its hours."""
 
     caption: str
-    read: Callable[..., list[Hour]]
+    source: Callable[..., list[Hour]]
 
 
 class Words(NamedTuple):
-    """A plot for people who do not see it, and beside it for all."""
+    """A plot in words, for everybody and for people who do not see it."""
 
     name: str
     caption: str
@@ -61,20 +61,20 @@ PLOTS: dict[str, Plot] = {
 
 def hours_of(session: Session, name: str) -> list[Hour]:
     """The hours of a plot, oldest first, in a session bound to the tenant."""
-    return PLOTS[name].read(session, hours=HOURS)
+    return PLOTS[name].source(session, hours=HOURS)
 
 
 def words_of(name: str, hours: Sequence[Hour]) -> Words:
-    """What a plot says, in a sentence."""
-    measured = [each for each in hours if each.value is not None and (each.value or name == "freshness")]
+    """A plot in one sentence."""
+    points = [hour for hour in hours if hour.value is not None and (hour.value or name == "freshness")]
     caption = gettext(PLOTS[name].caption)
-    if not measured:
-        nothing = gettext("Nothing was read.") if name == "throughput" else gettext("No webhook came.")
-        return Words(name, caption, nothing, is_empty=True)
-    top = max(measured, key=lambda each: each.value or 0)
+    if not points:
+        sentence = gettext("Nothing was read.") if name == "throughput" else gettext("No webhook came.")
+        return Words(name, caption, sentence, is_empty=True)
+    top = max(points, key=lambda hour: hour.value or 0)
     at = top.start.strftime("%Y-%m-%d %H:%M UTC")
     if name == "throughput":
-        total = number(round(sum(each.value or 0 for each in measured)))
+        total = number(round(sum(hour.value or 0 for hour in points)))
         says = gettext(
             "%(total)s rows in all, most of them (%(most)s) in the hour from %(at)s.",
             total=total,
@@ -82,7 +82,7 @@ def words_of(name: str, hours: Sequence[Hour]) -> Words:
             at=at,
         )
     else:
-        last = number(round(measured[-1].value or 0, 1))
+        last = number(round(points[-1].value or 0, 1))
         says = gettext(
             "95 of 100 were stored within %(last)s s in the last hour that had any, and within %(most)s s at worst, in"
             " the hour from %(at)s.",
@@ -110,13 +110,13 @@ def draw(name: str, hours: Sequence[Hour], *, is_narrow: bool) -> str:
         truncate_label=-1,
         no_data_text="",
         value_formatter=lambda value: number(round(value, 1)),
-        range=None if any(each.value for each in hours) else (0, 1),
+        range=None if any(hour.value for hour in hours) else (0, 1),
         include_x_axis=True,
         disable_xml_declaration=True,
     )
     chart.uuid = "plot"
-    chart.x_labels = [each.start.strftime("%d. %H:%M") for each in hours]
-    chart.add(gettext(PLOTS[name].caption), [each.value for each in hours])
+    chart.x_labels = [hour.start.strftime("%d. %H:%M") for hour in hours]
+    chart.add(gettext(PLOTS[name].caption), [hour.value for hour in hours])
     chart.add_xml_filter(_without_scripts)
     return str(chart.render())
 
@@ -124,6 +124,6 @@ def draw(name: str, hours: Sequence[Hour], *, is_narrow: bool) -> str:
 def _without_scripts(root: Element) -> Element:
     """The library writes a script into every picture; a picture needs none."""
     for parent in root.iter():
-        for child in [each for each in parent if str(each.tag).endswith("script")]:
+        for child in [element for element in parent if str(element.tag).endswith("script")]:
             parent.remove(child)
     return root

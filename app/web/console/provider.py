@@ -1,7 +1,7 @@
 """The organisation's sign-in provider: OpenID Connect with code, nonce and PKCE, by Authlib.
 
-One claim of the identity token names the SEI account (`OIDC_ACCOUNT_CLAIM`). Nobody without it gets in, so that a
-provider which knows the whole world opens nothing.
+One claim of the identity token names the SEI account (`OIDC_ACCOUNT_CLAIM`). A person without the claim does not get
+in: a provider that knows the whole world opens nothing.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from app.config import Settings
 
 _SECONDS = 10
-"""How long the provider may take; somebody waits."""
+"""Time-out of the provider's answers: a person waits."""
 
 
 class Away(AppError):
-    """The provider does not answer, or not as one."""
+    """The provider does not answer, or with something else than OpenID Connect."""
 
 
 class NotProven(AppError):
-    """What came back proves nothing."""
+    """The provider's answer proves nothing."""
 
 
 class Provider:
-    """Sends people away to sign in, and learns who came back. State and nonce wait in the console's own session."""
+    """Redirects people to sign in and reads the identity they return with; state and nonce wait in the console's session."""
 
     def __init__(self, settings: Settings) -> None:
         self._claim = settings.oidc_account_claim
@@ -59,18 +59,18 @@ class Provider:
             return self._client.authorize_redirect(self._back)  # type: ignore[no-any-return]  # Flask's response
 
     def account_named(self) -> str | None:
-        """The SEI account that the provider names for whoever just came back. Raises Away, NotProven."""
+        """The SEI account that the identity token names. Raises Away, NotProven."""
         with _understood():
-            found = self._client.authorize_access_token().get("userinfo")
-        if not found:
+            claims = self._client.authorize_access_token().get("userinfo")
+        if not claims:
             raise NotProven("no identity token")
-        name = found.get(self._claim)
+        name = claims.get(self._claim)
         return name if isinstance(name, str) and name else None
 
 
 @contextmanager
 def _understood() -> Iterator[None]:
-    """Tells a provider that is away from one that proves nothing."""
+    """Turns Authlib's errors into Away and NotProven."""
     try:
         yield
     except OSError as error:

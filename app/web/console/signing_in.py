@@ -27,14 +27,14 @@ log = logs.get(__name__)
 
 
 def blueprint(runtime: Runtime) -> Blueprint:
-    """Open to everybody: nobody is signed in yet."""
+    """The public routes: nobody has a session yet."""
     routes = Blueprint("console_sign_in", __name__, url_prefix="/console")
     trusts(routes, Door.PUBLIC, runtime)
 
     def page(problem: str | None = None, status: int = 200) -> tuple[str, int]:
-        found = told(problem) if problem else None
+        advice = told(problem) if problem else None
         return render_template(
-            "sign_in.html", csrf=csrf(), problem=found, has_provider=runtime.settings.has_oidc
+            "sign_in.html", csrf=csrf(), problem=advice, has_provider=runtime.settings.has_oidc
         ), status
 
     @routes.get("/sign-in")
@@ -49,9 +49,9 @@ def blueprint(runtime: Runtime) -> Blueprint:
             runtime.attempts.count_login(str(request.remote_addr), accounts.prefix_of(key))
             account = accounts.authenticate(runtime.store, key)
         except TooMany as error:
-            said = make_response(page(str(error), 429))
-            said.headers["Retry-After"] = str(error.retry_after)
-            return said
+            response = make_response(page(str(error), 429))
+            response.headers["Retry-After"] = str(error.retry_after)
+            return response
         except Unproven:
             return page("This API key is not known. Check that it was copied whole.", 401)
         return enter(account, accounts.prefix_of(key))
@@ -73,19 +73,19 @@ def _add_provider(
     page: Callable[[str, int], tuple[str, int]],
     enter: Callable[[Account, str], AnyResponse],
 ) -> None:
-    ours = provider.Provider(runtime.settings)
+    oidc = provider.Provider(runtime.settings)
 
     @routes.get("/sign-in/provider")
     def leave() -> AnyResponse | tuple[str, int]:
         try:
-            return ours.send_away()
+            return oidc.send_away()
         except (provider.Away, provider.NotProven):
             return page("The sign-in provider does not answer.", 503)
 
     @routes.get("/sign-in/provider/back")
     def come_back() -> AnyResponse | tuple[str, int]:
         try:
-            name = ours.account_named()
+            name = oidc.account_named()
         except provider.Away:
             return page("The sign-in provider does not answer.", 503)
         except provider.NotProven as failure:
