@@ -74,6 +74,11 @@ class Integration:
     created_at: datetime
 
     @property
+    def catch_up_state(self) -> State:
+        """The state while missed changes are read: `delayed` for a site that was verified before."""
+        return State.DELAYED if self.verified_at is not None else State.BACKFILLING
+
+    @property
     def is_served(self) -> bool:
         """Whether workers ask the site now."""
         return self.state.is_working and self.parked_because is None

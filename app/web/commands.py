@@ -5,15 +5,12 @@ from __future__ import annotations
 import functools
 import sys
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
-from uuid import UUID
 
 import click
 from redis.exceptions import RedisError
 
-from app import embedded, ids, jobs, runtime
+from app import actions, embedded, ids, runtime
 from app.errors import AppError, Missing
-from app.ingest.planning import tenant_schedule
-from app.ingest.proof import verification
 from app.integrations import accounts, directory, ledger
 from app.web.doctor import examine
 
@@ -69,10 +66,11 @@ def accounts_new_key(name: str) -> None:
 @click.argument("name")
 @plainly
 def accounts_keys(name: str) -> None:
-    """List an account's keys by prefix: since when, and until when they were good."""
+    """List an account's keys by prefix, with the days of their creation and revocation."""
     with runtime.running() as parts, parts.store.unrestricted_unsafe() as session:
-        for prefix, born, ended in accounts.keys_of(session, name):
-            click.echo(f"{prefix}  {born:%Y-%m-%d}  {f'revoked {ended:%Y-%m-%d}' if ended else 'good'}")
+        for prefix, created_at, revoked_at in accounts.keys_of(session, name):
+            end = f"revoked {revoked_at:%Y-%m-%d}" if revoked_at else "good"
+            click.echo(f"{prefix}  {created_at:%Y-%m-%d}  {end}")
 
 
 @accounts_group.command("revoke")
@@ -93,7 +91,7 @@ def tenants_group() -> None:
 @tenants_group.command("list")
 @plainly
 def tenants_list() -> None:
-    """List sites: id, state, address, since when."""
+    """List sites: id, state, address, day of the installation."""
     with runtime.running() as parts, parts.store.unrestricted_unsafe() as session:
         for row in directory.tenants(session):
             click.echo(f"{row.id}  {row.state:<12} {row.base_url}  {row.created_at:%Y-%m-%d}")
@@ -114,42 +112,32 @@ def integrations_list() -> None:
 
 
 @click.command("sync")
-@click.argument("integration")
-@click.option("--full", is_flag=True, help="Walk the whole site again, not only what is due.")
+@click.argument("integration_id", metavar="INTEGRATION")
+@click.option("--full", "is_full", is_flag=True, help="Walk the whole site again, not only what changed.")
 @plainly
-def sync(integration: str, *, full: bool) -> None:
-    """Start pulling for an integration now."""
+def sync(integration_id: str, *, is_full: bool) -> None:
+    """Read what changed now."""
     with runtime.running() as parts:
-        held = _find(parts, integration)
-        if held.tenant_id is None or not held.state.is_working:
-            raise click.ClickException("The integration is not connected, or it is paused.")
-        if not full:
-            with parts.store.bound_to(held.tenant_id) as session:
-                tenant_schedule.hasten(
-                    session, "poll", "worklogs", "failed_webhooks", "refresh", "second_look", "verify"
-                )
-        jobs.enqueue(parts.redis, jobs.PLAN if full else jobs.BACKFILL, str(held.tenant_id))
-        click.echo("Started. Follow it with: python -m app verify " + integration)
+        parts.redis.ping()
+        actions.sync(parts.store, _find(parts, integration_id), is_full=is_full)
+        click.echo("Started. Follow it with: python -m app verify " + integration_id)
 
 
 @click.command("verify")
-@click.argument("integration")
+@click.argument("integration_id", metavar="INTEGRATION")
 @plainly
-def verify(integration: str) -> None:
-    """Compare what is stored with what the site says it has; exit status 1 where rows are missing."""
+def verify(integration_id: str) -> None:
+    """Compare the stored rows with the site's own counts; exit status 1 where rows are missing."""
     with runtime.running() as parts:
-        held = _find(parts, integration)
-        if held.tenant_id is None:
-            raise click.ClickException("The integration is not paired with a site.")
-        findings = verification.verify(parts.store, parts.sites.open(held.tenant_id), held.tenant_id)
+        findings = actions.verify(parts.store, parts.sites, _find(parts, integration_id))
         click.echo(f"{'entity':<16} {'scope':<12} {'stored':>10} {'expected':>10}  method")
-        for each in findings:
-            mark = "" if each.is_complete else "  MISSING"
+        for finding in findings:
+            mark = "" if finding.is_complete else "  MISSING"
             click.echo(
-                f"{each.entity:<16} {each.scope_id or 'site':<12} {each.stored:>10} {each.expected:>10}"
-                f"  {each.method}{mark}"
+                f"{finding.entity:<16} {finding.scope_id or 'site':<12} {finding.stored:>10} {finding.expected:>10}"
+                f"  {finding.method}{mark}"
             )
-        is_complete = all(each.is_complete for each in findings)
+        is_complete = all(finding.is_complete for finding in findings)
         click.echo("Verified complete." if is_complete else "Not complete.")
         sys.exit(0 if is_complete else 1)
 
@@ -169,19 +157,20 @@ def keys_rotate() -> None:
 
 @click.command("doctor")
 def doctor() -> None:
-    """Check settings, database, Redis, clock and reachability; say what to do."""
+    """Check settings, database, Redis, clock and reachability; name the remedy of each failure."""
     findings = examine()
-    for each in findings:
-        click.echo(f"{'ok  ' if each.ok else 'FAIL'} {each.name}: {each.detail}")
-    sys.exit(0 if all(each.ok for each in findings) else 1)
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name}: {finding.detail}")
+    sys.exit(0 if all(finding.ok for finding in findings) else 1)
 
 
-def _find(parts: Runtime, integration: str) -> Integration:
-    known = ids.parse(integration)
-    if not isinstance(known, UUID):
+def _find(parts: Runtime, integration_id: str) -> Integration:
+    """An integration of any account. Raises Missing."""
+    parsed_id = ids.parse(integration_id)
+    if parsed_id is None:
         raise Missing("That is not an integration's id; list them with: python -m app integrations list")
     with parts.store.unrestricted_unsafe() as session:
-        return ledger.get(session, known)
+        return ledger.get(session, parsed_id)
 
 
 GROUPS = (accounts_group, tenants_group, integrations_group, sync, verify, keys_group, doctor)

@@ -10,25 +10,21 @@ from flask import Blueprint, Response, request
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from app import clock, jobs
+from app import actions, clock
 from app.doors.tokens import LEEWAY
 from app.errors import JiraNonsense, Malformed, Unproven
 from app.ingest.planning import inbox
-from app.integrations import ledger
 from app.integrations.settings import storable
 from app.jira import client, hosts
-from app.pairing import unpair
-from app.tenants import arrive, depart, replay_guard
+from app.tenants import replay_guard
 from app.tenants.model import Hook, Install
 from app.web import guard
 from app.web.guard import Door, trusts
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from app.config import Settings
     from app.runtime import Runtime
-    from app.store.session import Session
+    from app.tenants.model import Caller
 
 DESCRIPTOR = Path(__file__).parents[2] / "atlassian-connect.json"
 _LIFECYCLE_BYTES = 1024 * 1024
@@ -44,7 +40,7 @@ Optional = Annotated[str, StringConstraints(max_length=255), AfterValidator(stor
 
 
 class LifecycleBody(BaseModel):
-    """What every lifecycle call carries; unknown fields are ignored, and most optional ones are not looked at."""
+    """The fields of every lifecycle call; unknown ones are ignored."""
 
     key: Short
     client_key: Short = Field(alias="clientKey")
@@ -63,8 +59,8 @@ class InstalledBody(LifecycleBody):
 
 def descriptor(settings: Settings) -> dict[str, object]:
     """The descriptor for this deployment; nothing in it comes from a request."""
-    found: dict[str, object] = json.loads(DESCRIPTOR.read_text(encoding="utf-8"))
-    return {**found, "key": settings.app_key, "baseUrl": settings.base_url}
+    template: dict[str, object] = json.loads(DESCRIPTOR.read_text(encoding="utf-8"))
+    return {**template, "key": settings.app_key, "baseUrl": settings.base_url}
 
 
 def blueprints(runtime: Runtime) -> list[Blueprint]:
@@ -108,7 +104,7 @@ def _lifecycle(runtime: Runtime) -> Blueprint:
         )
         with runtime.store.unrestricted_unsafe() as session:
             if replay_guard.spend(session, token, raw, expires_at=claims.expires_at + LEEWAY):
-                _tell(session, arrive.arrive(session, runtime.keyring, install), Hook.INSTALLED)
+                actions.installed(session, runtime.keyring, install)
         return Response(status=_NO_CONTENT)
 
     @routes.post("/uninstalled")
@@ -118,10 +114,7 @@ def _lifecycle(runtime: Runtime) -> Blueprint:
         body = _parsed(LifecycleBody, raw, claims.issuer, Hook.UNINSTALLED, runtime.settings)
         with runtime.store.unrestricted_unsafe() as session:
             if replay_guard.spend(session, token, raw, expires_at=claims.expires_at + LEEWAY):
-                left = depart.uninstall(session, runtime.keyring, body.client_key, issued_at=claims.issued_at)
-                if left is not None:
-                    with session.narrowed_to(left):
-                        unpair.mark_departed(session)
+                actions.uninstalled(session, runtime.keyring, body.client_key, issued_at=claims.issued_at)
         return Response(status=_NO_CONTENT)
 
     return routes
@@ -131,46 +124,39 @@ def _switches(runtime: Runtime) -> Blueprint:
     routes = Blueprint("connect_switches", __name__, url_prefix="/connect")
     trusts(routes, Door.SERVER, runtime)
 
-    def switch(hook: Hook) -> Response:
+    def proven(hook: Hook) -> Caller:
+        """The caller of a hook, once its body fits. Raises Malformed, Unproven."""
         caller = guard.caller()
-        issuer = caller.tenant.client_key or ""
-        _parsed(LifecycleBody, _body(_LIFECYCLE_BYTES), issuer, hook, runtime.settings)
-        with runtime.store.unrestricted_unsafe() as session:
-            if depart.switch(session, caller.tenant.id, hook, issued_at=caller.issued_at):
-                _tell(session, caller.tenant.id, hook)
-        return Response(status=_NO_CONTENT)
+        _parsed(LifecycleBody, _body(_LIFECYCLE_BYTES), caller.tenant.client_key or "", hook, runtime.settings)
+        return caller
 
     @routes.post("/enabled")
     def enabled() -> Response:
-        return switch(Hook.ENABLED)
+        caller = proven(Hook.ENABLED)
+        with runtime.store.unrestricted_unsafe() as session:
+            actions.enabled(session, caller.tenant.id, issued_at=caller.issued_at)
+        return Response(status=_NO_CONTENT)
 
     @routes.post("/disabled")
     def disabled() -> Response:
-        return switch(Hook.DISABLED)
+        caller = proven(Hook.DISABLED)
+        with runtime.store.unrestricted_unsafe() as session:
+            actions.disabled(session, caller.tenant.id, issued_at=caller.issued_at)
+        return Response(status=_NO_CONTENT)
 
     return routes
-
-
-def _tell(session: Session, tenant_id: UUID, hook: Hook) -> None:
-    """What a hook that was applied means for the integration that the site is paired with."""
-    with session.narrowed_to(tenant_id):
-        if hook is Hook.DISABLED:
-            ledger.disconnect(session, reason=unpair.DISABLED)
-        elif ledger.reconnect(session) or ledger.unpark(session):
-            # Enabled again, or installed anew with another secret.
-            session.enqueue(jobs.CATCH_UP, str(tenant_id), once_as=str(tenant_id))
 
 
 def _webhooks(runtime: Runtime) -> Blueprint:
     routes = Blueprint("connect_webhooks", __name__, url_prefix="/connect/webhooks")
     trusts(routes, Door.SERVER, runtime)
     modules = descriptor(runtime.settings)["modules"]
-    declared = modules["webhooks"] if isinstance(modules, dict) else []
-    events = {str(each["url"]).rsplit("/", 1)[1]: str(each["event"]) for each in declared}
+    webhooks = modules["webhooks"] if isinstance(modules, dict) else []
+    events = {str(webhook["url"]).rsplit("/", 1)[1]: str(webhook["event"]) for webhook in webhooks}
 
     @routes.post("/<name>")
     def received(name: str) -> Response:
-        """Keep the delivery and answer; a body that cannot be read is answered alike, since a 4xx is never retried."""
+        """Store the delivery. A body that cannot be read gets the same answer, since Jira never retries a 4xx."""
         tenant_id = guard.caller().tenant.id
         raw = _body(_WEBHOOK_BYTES)
         try:
@@ -178,9 +164,9 @@ def _webhooks(runtime: Runtime) -> Blueprint:
         except JiraNonsense:
             body = None
         # The event is in the address, which is signed; the body is not.
-        delivery = request.headers.get("X-Atlassian-Webhook-Identifier") or f"unnamed-{clock.now().timestamp()}"
+        delivery_id = request.headers.get("X-Atlassian-Webhook-Identifier") or f"unnamed-{clock.now().timestamp()}"
         with runtime.store.bound_to(tenant_id) as session:
-            inbox.keep(session, delivery[:_LONGEST_ID], events.get(name, name), body)
+            inbox.keep(session, delivery_id[:_LONGEST_ID], events.get(name, name), body)
         return Response(status=_NO_CONTENT)
 
     return routes
@@ -189,7 +175,7 @@ def _webhooks(runtime: Runtime) -> Blueprint:
 def _body(limit: int) -> bytes:
     request.max_content_length = limit
     raw = request.get_data(cache=False)
-    # Half a body is not what was sent: werkzeug ends without a word at the limit, and where the line broke.
+    # Werkzeug returns half a body without an error, at the limit and after a broken connection.
     if request.content_length is None and len(raw) >= limit:
         raise RequestEntityTooLarge
     if request.content_length is not None and len(raw) < request.content_length:
@@ -198,11 +184,12 @@ def _body(limit: int) -> bytes:
 
 
 def _parsed(model: type[B], raw: bytes, issuer: str, hook: Hook, settings: Settings) -> B:
-    """The body, once it is ours, the token's own site's, and for this route. Raises Malformed, Unproven."""
+    """The parsed body, if it is for this app, from the token's site and for this route. Raises Malformed, Unproven."""
     try:
         body = model.model_validate_json(raw)
     except ValidationError as error:
-        fields = ", ".join(sorted({".".join(str(step) for step in each["loc"]) or "body" for each in error.errors()}))
+        places = {".".join(str(step) for step in problem["loc"]) or "body" for problem in error.errors()}
+        fields = ", ".join(sorted(places))
         raise Malformed(f"The body is not what Jira sends; look at: {fields}.") from None
     if body.client_key != issuer:
         raise Unproven("body.clientKey is not the token's issuer")
@@ -214,6 +201,6 @@ def _parsed(model: type[B], raw: bytes, issuer: str, hook: Hook, settings: Setti
 
 
 def _link(url: str | None) -> str | None:
-    """A display address, for links only; dropped when it is not a plain https address."""
+    """A display address, for links only; None unless it is a plain https address."""
     origin = hosts.origin_of(url) if url else None
     return str(origin) if origin is not None and origin.scheme == "https" and hosts.is_name(origin.host) else None

@@ -34,7 +34,7 @@ class _SnapshotCollector(Collector):
         """The metric families; `sei_up` alone if the database does not answer."""
         try:
             with self._store.unrestricted_unsafe() as session:
-                snapshot = metrics_snapshot.take(session, states=ledger.WORKING)
+                snapshot = metrics_snapshot.take(session, states=ledger.WORKING_STATES)
         except Unavailable:
             yield _gauge("sei_up", "Whether the database answers", 0)
             return

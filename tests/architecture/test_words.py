@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
 NOT_FOR_PEOPLE = {
+    "app/actions/verify.py": "the command line's",
     "app/doors/install_keys.py": "Jira is answered",
     "app/handoff/feed.py": "programs read the feed",
     "app/integrations/accounts.py": "the command line's",

@@ -325,14 +325,14 @@ def a_site_in_trouble(life: Life, ground: Ground) -> None:
     with Redis.from_url(life.redis_url) as redis:
         # Whoever has the integration now: it was paired anew above.
         for each in ground.api("GET", API).json()["records"]:
-            life.keep("sync", ground.api("POST", f"{API}/{each['id']}/sync"))
+            life.keep("sync", ground.api("POST", f"{API}/{each['id']}/sync", {"full": True}))
             life.keep("validate", ground.api("POST", f"{API}/{each['id']}/validate"))
         ground.site.options.fault_hook = ground.note
         for table in ("jira_user", "jira_issue", "chunks"):
             failed = len(list(redis.scan_iter("rq:results:*")))
             with without(life.database_url, table), contextlib.suppress(AssertionError):
                 for each in ground.api("GET", API).json()["records"]:
-                    life.keep("sync", ground.api("POST", f"{API}/{each['id']}/sync"))
+                    life.keep("sync", ground.api("POST", f"{API}/{each['id']}/sync", {"full": True}))
                 life.keep("webhook", ground.deliver("jira.issue_updated", {"issue": {"id": "10001"}}))
                 wait_for(lambda failed=failed: len(list(redis.scan_iter("rq:results:*"))) > failed, 4)  # type: ignore[misc]  # bound
     time.sleep(0.5)

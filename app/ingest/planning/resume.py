@@ -32,8 +32,7 @@ def resume_work(session: Session) -> bool:
         ledger.move_to(session, held.id, State.BACKFILLING)
         session.enqueue(jobs.PLAN, str(session.tenant_id), once_as=str(session.tenant_id))
         return True
-    is_read = held.verified_at is not None
-    ledger.move_to(session, held.id, State.DELAYED if is_read else State.BACKFILLING)
+    ledger.move_to(session, held.id, held.catch_up_state)
     checkpoints.make_due(session)
     enqueue_workers(session, 1)
     tenant_schedule.start(session, at=clock.now())

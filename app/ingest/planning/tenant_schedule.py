@@ -15,7 +15,7 @@ from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, jobs
-from app.integrations.ledger import WORKING
+from app.integrations.ledger import WORKING_STATES
 from app.store.schema import INTEGRATIONS, TENANTS
 from app.store.sync_tables import SCHEDULES
 
@@ -121,6 +121,6 @@ def _served() -> Subquery:
     return (
         select(INTEGRATIONS.c.tenant_id, INTEGRATIONS.c.parked_because)
         .join(TENANTS, and_(TENANTS.c.id == INTEGRATIONS.c.tenant_id, TENANTS.c.state == "active"))
-        .where(INTEGRATIONS.c.state.in_(WORKING))
+        .where(INTEGRATIONS.c.state.in_(WORKING_STATES))
         .subquery()
     )

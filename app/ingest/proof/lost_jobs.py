@@ -11,7 +11,7 @@ from sqlalchemy import and_, delete, false, func, or_, select, update
 from app import clock
 from app.ingest.planning.inbox import is_own
 from app.ingest.proof import state
-from app.integrations.ledger import WORKING
+from app.integrations.ledger import WORKING_STATES
 from app.integrations.model import State
 from app.store import activity, claims
 from app.store.schema import CHUNKS, COMPLETENESS, CREDENTIALS, INBOX, INTEGRATIONS, TALLIES, TENANTS
@@ -84,7 +84,7 @@ def find_due(session: Session) -> list[DueWork]:
         .outerjoin(counted, counted.c.tenant_id == INTEGRATIONS.c.tenant_id)
         .outerjoin(inbox, inbox.c.tenant_id == INTEGRATIONS.c.tenant_id)
         .where(
-            INTEGRATIONS.c.state.in_(WORKING),
+            INTEGRATIONS.c.state.in_(WORKING_STATES),
             INTEGRATIONS.c.parked_because.is_(None),
             or_(
                 counted.c.due > 0,

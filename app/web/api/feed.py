@@ -9,7 +9,7 @@ from flask import Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from app.handoff import feed
-from app.web.api.integrations import held_by_caller
+from app.web.api.integrations import callers_integration
 from app.web.api.shapes import IntegrationPath, problems
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ NDJSON = "application/x-ndjson"
 
 
 class ChangesQuery(BaseModel):
-    """Where to go on and what to take."""
+    """The cursor to go on from and the entities to take."""
 
     # Plain digits, since it goes back in a header even where there is nothing to look it up in.
     cursor: Annotated[str, StringConstraints(pattern=r"^[0-9]{0,19}$")] | None = Field(
@@ -55,12 +55,12 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
         },
     )
     def changes(path: IntegrationPath, query: ChangesQuery) -> Response:
-        held = held_by_caller(runtime, path.integration_id)
-        if held.tenant_id is None:
+        integration = callers_integration(runtime, path.integration_id)
+        if integration.tenant_id is None:
             return _ndjson([], query.cursor or "0", has_more=False)
-        with runtime.store.bound_to(held.tenant_id) as session:
-            found = feed.changes(session, cursor=query.cursor, limit=query.limit, entity_names=query.entity)
-        return _ndjson(found.lines, found.next_cursor, has_more=found.has_more)
+        with runtime.store.bound_to(integration.tenant_id) as session:
+            batch = feed.changes(session, cursor=query.cursor, limit=query.limit, entity_names=query.entity)
+        return _ndjson(batch.lines, batch.next_cursor, has_more=batch.has_more)
 
 
 def _ndjson(lines: list[dict[str, object]], next_cursor: str, *, has_more: bool) -> Response:

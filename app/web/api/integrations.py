@@ -5,15 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from flask import Response
+from flask import Response, request
 
-from app import clock, jobs
-from app.errors import Conflicting, JiraRefused, Unavailable
-from app.ingest.status import progress as standing
+from app import actions, clock
+from app.errors import Malformed, Unavailable
+from app.ingest import status
 from app.integrations import ledger
-from app.integrations.ledger import Draft
 from app.integrations.model import State
-from app.integrations.validate import Check, not_paired, validate
 from app.store import claims, poison
 from app.tenants.keyring import tenant_by_id
 from app.web import guard
@@ -31,11 +29,13 @@ from app.web.api.shapes import (
     ShownCheck,
     ShownIntegration,
     ShownProgress,
+    SyncIntegration,
     Validation,
     problems,
 )
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from uuid import UUID
 
     from flask_openapi3 import APIBlueprint
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from app.integrations.model import Integration
     from app.runtime import Runtime
     from app.store.poison import Parked
+    from app.store.session import Session
 
 _PROBLEMS = problems(400, 401, 404, 409, 429, 503)
 
@@ -58,30 +59,26 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
 def _add_book_keeping(routes: APIBlueprint, runtime: Runtime) -> None:
     @routes.post("/integrations", summary="Create an integration", responses={201: ShownIntegration, **_PROBLEMS})
     def create(body: CreateIntegration) -> Response:
-        account_id = guard.account().id
-        draft = Draft(
-            body.name, body.description, body.tags, body.product, body.method, body.settings.model_dump(mode="json")
-        )
-        with runtime.store.bound_to_account(account_id) as session:
-            made = ledger.create(session, account_id, draft)
-        return _json(ShownIntegration.of(made, None), 201)
+        with callers_session(runtime) as session:
+            integration = ledger.create(session, guard.account().id, body.draft())
+        return _json(ShownIntegration.of(integration, None), 201)
 
     @routes.get("/integrations", summary="List integrations", responses={200: Integrations, **_PROBLEMS})
     def list_them(query: ListQuery) -> Response:
-        account_id = guard.account().id
-        with runtime.store.bound_to_account(account_id) as session:
-            found = ledger.page_of(session, account_id, page=query.page, page_size=query.page_size, search=query.search)
-        has_next = query.page * query.page_size < found.total
-        meta = Metadata(page=query.page, page_size=query.page_size, has_next=has_next, total_count=found.total)
-        records = [ShownIntegration.of(each, site_of(runtime, each.tenant_id)) for each in found.found]
+        with callers_session(runtime) as session:
+            listing = ledger.page_of(
+                session, guard.account().id, page=query.page, page_size=query.page_size, search=query.search
+            )
+        has_next = query.page * query.page_size < listing.total
+        meta = Metadata(page=query.page, page_size=query.page_size, has_next=has_next, total_count=listing.total)
+        records = [_shown(runtime, integration) for integration in listing.integrations]
         return _json(Integrations.model_validate({"records": records, "_metadata": meta}))
 
     @routes.get(
         "/integrations/<integration_id>", summary="One integration", responses={200: ShownIntegration, **_PROBLEMS}
     )
     def show(path: IntegrationPath) -> Response:
-        held = held_by_caller(runtime, path.integration_id)
-        return _json(ShownIntegration.of(held, site_of(runtime, held.tenant_id)))
+        return _json(_shown(runtime, callers_integration(runtime, path.integration_id)))
 
     @routes.patch(
         "/integrations/<integration_id>",
@@ -89,8 +86,9 @@ def _add_book_keeping(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={200: ShownIntegration, **_PROBLEMS},
     )
     def change(path: IntegrationPath, body: ChangeIntegration) -> Response:
-        held = change_to(runtime, path.integration_id, body)
-        return _json(ShownIntegration.of(held, site_of(runtime, held.tenant_id)))
+        with callers_session(runtime) as session:
+            integration = actions.change_settings(session, path.integration_id, body.changes())
+        return _json(_shown(runtime, integration))
 
     @routes.delete(
         "/integrations/<integration_id>",
@@ -98,7 +96,9 @@ def _add_book_keeping(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={202: ShownIntegration, **_PROBLEMS},
     )
     def delete(path: IntegrationPath) -> Response:
-        return _json(ShownIntegration.of(delete_later(runtime, path.integration_id), None), 202)
+        with callers_session(runtime) as session:
+            integration = actions.delete(session, runtime.otp_store, path.integration_id)
+        return _json(ShownIntegration.of(integration, None), 202)
 
 
 def _add_pairing(routes: APIBlueprint, runtime: Runtime) -> None:
@@ -108,9 +108,9 @@ def _add_pairing(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={201: OneTimePassword, **_PROBLEMS},
     )
     def mint(path: IntegrationPath) -> Response:
-        made = runtime.mint.mint(guard.account().id, path.integration_id)
-        shown = OneTimePassword(otp=made.otp, expires_at=clock.rfc3339(made.expires_at), expires_in=made.expires_in)
-        return _json(shown, 201)
+        password = runtime.mint.mint(guard.account().id, path.integration_id)
+        expires_at = clock.rfc3339(password.expires_at)
+        return _json(OneTimePassword(otp=password.otp, expires_at=expires_at, expires_in=password.expires_in), 201)
 
     @routes.post(
         "/integrations/<integration_id>/validate",
@@ -118,10 +118,13 @@ def _add_pairing(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={200: Validation, **_PROBLEMS},
     )
     def check(path: IntegrationPath) -> Response:
-        held = held_by_caller(runtime, path.integration_id)
-        checks = check_connection(runtime, held)
-        shown = [ShownCheck(name=each.name, ok=each.ok, detail=each.detail) for each in checks]
-        return _json(Validation(ok=all(each.ok for each in checks if each.is_required), checks=shown))
+        checks = actions.check_connection(runtime.sites, callers_integration(runtime, path.integration_id))
+        return _json(
+            Validation(
+                ok=all(check.ok for check in checks if check.is_required),
+                checks=[ShownCheck(name=check.name, ok=check.ok, detail=check.detail) for check in checks],
+            )
+        )
 
     @routes.post(
         "/integrations/<integration_id>/reauthenticate",
@@ -129,11 +132,7 @@ def _add_pairing(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={200: ShownIntegration, **_PROBLEMS},
     )
     def reauthenticate(path: IntegrationPath) -> Response:
-        held_by_caller(runtime, path.integration_id)
-        raise Conflicting(
-            "The Jira app signs by itself; there are no credentials to renew. If the site refuses us, have the app enabled or"
-            " installed again, then generate a new one-time password."
-        )
+        actions.reauthenticate(callers_integration(runtime, path.integration_id))
 
 
 def _add_running(routes: APIBlueprint, runtime: Runtime) -> None:
@@ -143,16 +142,15 @@ def _add_running(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={200: ShownProgress, **_PROBLEMS},
     )
     def progress(path: IntegrationPath) -> Response:
-        held = held_by_caller(runtime, path.integration_id)
-        return _json(progress_of(runtime, held))
+        return _json(progress_of(runtime, callers_integration(runtime, path.integration_id)))
 
     @routes.post(
         "/integrations/<integration_id>/pause", summary="Stop pulling", responses={200: ShownIntegration, **_PROBLEMS}
     )
     def pause(path: IntegrationPath) -> Response:
-        with runtime.store.bound_to_account(guard.account().id) as session:
-            held = ledger.pause(session, path.integration_id)
-        return _json(ShownIntegration.of(held, site_of(runtime, held.tenant_id)))
+        with callers_session(runtime) as session:
+            integration = actions.pause(session, path.integration_id)
+        return _json(_shown(runtime, integration))
 
     @routes.post(
         "/integrations/<integration_id>/resume",
@@ -160,60 +158,36 @@ def _add_running(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={200: ShownIntegration, **_PROBLEMS},
     )
     def resume(path: IntegrationPath) -> Response:
-        return _json(read_again(runtime, path.integration_id, resumes=True))
+        with callers_session(runtime) as session:
+            integration = actions.resume(session, path.integration_id)
+        return _json(_shown(runtime, integration))
 
     @routes.post(
         "/integrations/<integration_id>/sync",
-        summary="Read everything again now",
+        summary="Read what changed now, or the whole site again",
+        description="Brings forward the periodic jobs that find changes and verify the result. With `full`, the whole site"
+        " is planned and walked again. 409 while the integration is paused or not connected.",
         responses={202: ShownIntegration, **_PROBLEMS},
     )
-    def sync(path: IntegrationPath) -> Response:
-        return _json(read_again(runtime, path.integration_id, resumes=False), 202)
+    def sync(path: IntegrationPath, body: SyncIntegration) -> Response:
+        _require_json_or_nothing()
+        integration = callers_integration(runtime, path.integration_id)
+        return _json(_shown(runtime, actions.sync(runtime.store, integration, is_full=body.full)), 202)
 
 
-def delete_later(runtime: Runtime, integration_id: UUID) -> Integration:
-    """Let an integration of the calling account go; a job erases its data. Raises Missing."""
-    with runtime.store.bound_to_account(guard.account().id) as session:
-        held = ledger.get(session, integration_id, lock=True)
-        ledger.move_to(session, held.id, State.DELETING, reason="Its data is being erased.")
-        session.enqueue(jobs.ERASE, str(held.id), once_as=str(held.id))
-        held = ledger.get(session, held.id)
-    # Its password died with it (`redeem` looks); revoking it too is tidying.
-    with suppress(Unavailable):
-        runtime.otp_store.revoke(held.id)
-    return held
+def callers_session(runtime: Runtime) -> AbstractContextManager[Session]:
+    """A session bound to the calling account."""
+    return runtime.store.bound_to_account(guard.account().id)
 
 
-def change_to(runtime: Runtime, integration_id: UUID, change: ChangeIntegration) -> Integration:
-    """Change an integration of the calling account. Raises Missing."""
-    values = change.model_dump(mode="json", exclude_none=True)
-    with runtime.store.bound_to_account(guard.account().id) as session:
-        held = ledger.change(session, integration_id, values)
-        if change.settings is not None and held.tenant_id is not None:
-            # Other fields are read from now on: what is stored is read again with them.
-            session.enqueue(jobs.PLAN, str(held.tenant_id), once_as=str(held.tenant_id))
-    return held
-
-
-def read_again(runtime: Runtime, integration_id: UUID, *, resumes: bool) -> ShownIntegration:
-    """Read the whole site again, after a pause or now. Raises Missing, Conflicting."""
-    with runtime.store.bound_to_account(guard.account().id) as session:
-        held = ledger.resume(session, integration_id) if resumes else ledger.get(session, integration_id)
-        if held.tenant_id is None or not held.state.is_working:
-            raise Conflicting("The integration is not connected, or it is paused.")
-        again = jobs.CATCH_UP if resumes else jobs.PLAN
-        session.enqueue(again, str(held.tenant_id), once_as=str(held.tenant_id))
-    return ShownIntegration.of(held, site_of(runtime, held.tenant_id))
-
-
-def held_by_caller(runtime: Runtime, integration_id: UUID) -> Integration:
+def callers_integration(runtime: Runtime, integration_id: UUID) -> Integration:
     """The integration, if it is the calling account's. Raises Missing."""
-    with runtime.store.bound_to_account(guard.account().id) as session:
+    with callers_session(runtime) as session:
         return ledger.get(session, integration_id)
 
 
-def site_of(runtime: Runtime, tenant_id: UUID | None) -> str | None:
-    """The address of a paired site."""
+def site_url_of(runtime: Runtime, tenant_id: UUID | None) -> str | None:
+    """The address of a paired site, for links."""
     if tenant_id is None:
         return None
     with runtime.store.bound_to(tenant_id) as session:
@@ -221,64 +195,64 @@ def site_of(runtime: Runtime, tenant_id: UUID | None) -> str | None:
     return tenant.site_url if tenant else None
 
 
-def check_connection(runtime: Runtime, held: Integration) -> list[Check]:
-    """The pre-flight of an integration."""
-    if held.tenant_id is None:
-        return not_paired()
-    try:
-        return validate(runtime.sites.open(held.tenant_id))
-    except JiraRefused as refused:
-        return [Check("paired", ok=False, detail=f"{refused} Ask a Jira admin to enable or install the app again.")]
-
-
-def progress_of(runtime: Runtime, held: Integration) -> ShownProgress:
-    """How far an integration is."""
-    shown = ShownProgress(
-        state=held.state,
-        state_reason=held.state_reason,
+def progress_of(runtime: Runtime, integration: Integration) -> ShownProgress:
+    """Rows by entity, parked records, problems and the time left of an integration."""
+    shape = ShownProgress(
+        state=integration.state,
+        state_reason=integration.state_reason,
         entities=[],
         parked=[],
         parked_total=0,
         problems=[],
-        started_at=clock.rfc3339(held.started_at) if held.started_at else None,
-        last_ingested_at=clock.rfc3339(held.last_ingested_at) if held.last_ingested_at else None,
-        verified_at=clock.rfc3339(held.verified_at) if held.verified_at else None,
+        started_at=clock.rfc3339(integration.started_at) if integration.started_at else None,
+        last_ingested_at=clock.rfc3339(integration.last_ingested_at) if integration.last_ingested_at else None,
+        verified_at=clock.rfc3339(integration.verified_at) if integration.verified_at else None,
     )
-    if held.tenant_id is None:
-        return shown
-    with runtime.store.bound_to(held.tenant_id) as session:
-        shown.entities = [EntityProgress(**vars(each)) for each in standing.by_entity(session)]
-        shown.parked = [_parked(each) for each in poison.newest(session, _SHOWN)]
-        shown.parked_total = poison.count(session)
-        shown.problems = [Problem(**vars(each)) for each in claims.problems(session, _SHOWN)]
-        if held.state is State.BACKFILLING and claims.is_counted(session):
-            shown.seconds_left = _seconds_left(held, shown.entities)
+    if integration.tenant_id is None:
+        return shape
+    with runtime.store.bound_to(integration.tenant_id) as session:
+        shape.entities = [EntityProgress(**vars(progress)) for progress in status.progress.by_entity(session)]
+        shape.parked = [_parked(record) for record in poison.newest(session, _PAGE_SIZE)]
+        shape.parked_total = poison.count(session)
+        shape.problems = [Problem(**vars(problem)) for problem in claims.problems(session, _PAGE_SIZE)]
+        if integration.state is State.BACKFILLING and claims.is_counted(session):
+            shape.seconds_left = _seconds_left(integration, shape.entities)
     with suppress(Unavailable):
-        shown.points_this_hour = runtime.limiter.accounts.spent(str(held.tenant_id), clock.now())
-    return shown
+        shape.points_this_hour = runtime.limiter.accounts.spent(str(integration.tenant_id), clock.now())
+    return shape
 
 
-def _seconds_left(held: Integration, entities: list[EntityProgress]) -> int | None:
-    """By issues, which are nearly all of the work; an honest None while too little is known."""
-    issues = next((each for each in entities if each.entity == "issue"), None)
-    if held.started_at is None or issues is None or not issues.expected or issues.done < issues.expected / _ENOUGH:
+def _seconds_left(integration: Integration, entities: list[EntityProgress]) -> int | None:
+    """Estimate from the issues, which are nearly all of the work; None while too few are stored."""
+    issues = next((progress for progress in entities if progress.entity == "issue"), None)
+    if integration.started_at is None or issues is None or not issues.expected:
         return None
-    elapsed = (clock.now() - held.started_at).total_seconds()
-    return round(elapsed * max(0, issues.expected - issues.done) / issues.done)
+    if issues.done < issues.expected / _LEAST_PART:
+        return None
+    seconds = (clock.now() - integration.started_at).total_seconds()
+    return round(seconds * max(0, issues.expected - issues.done) / issues.done)
 
 
-_ENOUGH = 20
-"""Part of the issues from which on their pace says something."""
-
-
-_SHOWN = 100
+_LEAST_PART = 20
+"""One issue in so many must be stored before their pace says something."""
+_PAGE_SIZE = 100
 """Parked records and problems that progress lists."""
 
 
-def _parked(found: Parked) -> ParkedRecord:
-    seen_at = clock.rfc3339(found.seen_at) if found.seen_at else ""
-    return ParkedRecord(entity=found.entity, reason=found.reason, digest=found.digest, seen_at=seen_at)
+def _parked(record: Parked) -> ParkedRecord:
+    seen_at = clock.rfc3339(record.seen_at) if record.seen_at else ""
+    return ParkedRecord(entity=record.entity, reason=record.reason, digest=record.digest, seen_at=seen_at)
 
 
-def _json(shape: BaseModel, status: int = 200) -> Response:
-    return Response(shape.model_dump_json(by_alias=True), status, mimetype="application/json")
+def _shown(runtime: Runtime, integration: Integration) -> ShownIntegration:
+    return ShownIntegration.of(integration, site_url_of(runtime, integration.tenant_id))
+
+
+def _require_json_or_nothing() -> None:
+    """Raises Malformed for a body that is no JSON, which would otherwise count as none."""
+    if request.get_data() and request.get_json(silent=True) is None:
+        raise Malformed("Send JSON.")
+
+
+def _json(shape: BaseModel, status_code: int = 200) -> Response:
+    return Response(shape.model_dump_json(by_alias=True), status_code, mimetype="application/json")

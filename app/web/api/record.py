@@ -1,4 +1,4 @@
-"""What an integration has on record: how complete it was found, what workers did, what Jira delivered, what went missing."""
+"""An integration's records: completeness, workers' runs, Jira's deliveries, absent issues, status history."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from flask import Response
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from app import clock
+from app.ingest import status
 from app.ingest.planning import inbox
-from app.ingest.status import progress
 from app.ingest.writing import absences, project_access
 from app.store import activity, validity
-from app.web.api.integrations import held_by_caller
+from app.web.api.integrations import callers_integration
 from app.web.api.shapes import IntegrationPath, problems
 
 if TYPE_CHECKING:
     from flask_openapi3 import APIBlueprint
 
+    from app.ingest.status.progress import Kept
     from app.integrations.model import Integration
     from app.runtime import Runtime
 
@@ -28,7 +29,7 @@ ProjectId = Annotated[str, StringConstraints(max_length=20, pattern=r"^[0-9]*$")
 
 
 class CompletenessQuery(BaseModel):
-    """Which findings."""
+    """Filters for findings."""
 
     entity: Short | None = Field(None, description="Only this entity")
     project: ProjectId | None = Field(None, description="Only this project's, by Jira's id")
@@ -37,7 +38,7 @@ class CompletenessQuery(BaseModel):
 
 
 class Finding(BaseModel):
-    """What was stored of an entity and what the site said it had, at a moment, by a method."""
+    """Stored and expected rows of an entity at a moment, and the method of counting."""
 
     entity: str
     project_id: str | None = Field(description="Jira's id; null where the whole site was counted")
@@ -62,7 +63,7 @@ class Findings(BaseModel):
 
 
 class ActivityQuery(BaseModel):
-    """Which runs."""
+    """Filters for runs."""
 
     limit: int = Field(50, ge=1, le=activity.MAX_RUNS)
     before: AwareDatetime | None = Field(None, description="Only what began before; the last answer's `next_before`")
@@ -76,7 +77,7 @@ class Run(BaseModel):
     job: str
     started_at: str
     finished_at: str | None
-    seconds: float | None = Field(description="How long it took; null while it runs")
+    seconds: float | None = Field(description="Duration; null while it runs")
     retries: int = Field(description="Runs of this job before it, in a row, that did not end well")
     result: str = Field(description="running, done, put off, failed or killed")
     detail: str | None
@@ -91,13 +92,13 @@ class Activity(BaseModel):
 
 
 class DeliveriesQuery(BaseModel):
-    """How far back."""
+    """The period of the deliveries."""
 
     hours: int = Field(24, ge=1, le=168)
 
 
 class DeliveryHour(BaseModel):
-    """What Jira delivered in an hour."""
+    """Jira's deliveries of an hour."""
 
     hour: str
     received: int
@@ -119,14 +120,14 @@ class Deliveries(BaseModel):
 
 
 class AbsencesQuery(BaseModel):
-    """Which absences."""
+    """Filters for absences."""
 
     state: Annotated[str, StringConstraints(pattern="^(open|settled|all)$")] = "all"
     limit: int = Field(100, ge=1, le=1000)
 
 
 class Absence(BaseModel):
-    """An issue that a sweep did not see, and what has become of it."""
+    """An issue that a sweep did not see, and its fate."""
 
     issue_id: str
     project_id: str | None
@@ -134,7 +135,7 @@ class Absence(BaseModel):
         description="unknown, deleted, moved, archived, hidden, permission lost or not indexed yet",
         examples=["deleted"],
     )
-    evidence: str | None = Field(description="What says so")
+    evidence: str | None = Field(description="The source of the cause")
     sweeps: int = Field(description="How many sweeps in a row did not see it")
     missed_at: str
     settled_at: str | None
@@ -147,7 +148,7 @@ class Absences(BaseModel):
 
 
 class Span(BaseModel):
-    """What a status was, from when to when."""
+    """A status's name and category, from when to when."""
 
     id: str
     name: str | None
@@ -168,19 +169,19 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
 
     @routes.get(
         "/integrations/<integration_id>/completeness",
-        summary="What is stored against what the site has, by project and entity",
+        summary="Stored rows against the site's own counts, by project and entity",
         responses={200: Findings, **_PROBLEMS},
     )
     def show_completeness(path: IntegrationPath, query: CompletenessQuery) -> Response:
-        return _json(findings_of(runtime, held_by_caller(runtime, path.integration_id), query))
+        return _json(findings_of(runtime, callers_integration(runtime, path.integration_id), query))
 
     @routes.get(
         "/integrations/<integration_id>/activity",
-        summary="What workers did: start, duration, retries, result, error",
+        summary="Runs of workers: start, duration, retries, result, error",
         responses={200: Activity, **_PROBLEMS},
     )
     def show_activity(path: IntegrationPath, query: ActivityQuery) -> Response:
-        return _json(activity_of(runtime, held_by_caller(runtime, path.integration_id), query))
+        return _json(activity_of(runtime, callers_integration(runtime, path.integration_id), query))
 
     @routes.get(
         "/integrations/<integration_id>/deliveries",
@@ -188,7 +189,7 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={200: Deliveries, **_PROBLEMS},
     )
     def show_deliveries(path: IntegrationPath, query: DeliveriesQuery) -> Response:
-        return _json(deliveries_of(runtime, held_by_caller(runtime, path.integration_id), query))
+        return _json(deliveries_of(runtime, callers_integration(runtime, path.integration_id), query))
 
     @routes.get(
         "/integrations/<integration_id>/absences",
@@ -196,82 +197,82 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={200: Absences, **_PROBLEMS},
     )
     def show_absences(path: IntegrationPath, query: AbsencesQuery) -> Response:
-        return _json(absences_of(runtime, held_by_caller(runtime, path.integration_id), query))
+        return _json(absences_of(runtime, callers_integration(runtime, path.integration_id), query))
 
     @routes.get(
         "/integrations/<integration_id>/status-history",
-        summary="What each status was called and in which category, from when to when",
+        summary="Each status's name and category, from when to when",
         responses={200: Spans, **_PROBLEMS},
     )
     def show_spans(path: IntegrationPath) -> Response:
-        return _json(spans_of(runtime, held_by_caller(runtime, path.integration_id)))
+        return _json(spans_of(runtime, callers_integration(runtime, path.integration_id)))
 
 
-def findings_of(runtime: Runtime, held: Integration, query: CompletenessQuery) -> Findings:
+def findings_of(runtime: Runtime, integration: Integration, query: CompletenessQuery) -> Findings:
     """The findings of an integration."""
-    found: list[progress.Kept] = []
-    frozen: dict[str, str] = {}
-    if held.tenant_id is not None:
-        with runtime.store.bound_to(held.tenant_id) as session:
-            found = progress.kept(
+    findings: list[Kept] = []
+    frozen_projects: dict[str, str] = {}
+    if integration.tenant_id is not None:
+        with runtime.store.bound_to(integration.tenant_id) as session:
+            findings = status.progress.kept(
                 session, entity=query.entity, scope_id=query.project, is_history=query.history, limit=query.limit
             )
-            frozen = project_access.frozen(session)
+            frozen_projects = project_access.frozen(session)
     return Findings(
-        verified_at=_moment(held.verified_at),
-        frozen_projects=frozen,
-        records=[Finding(**{**_plain(each), "project_id": each.scope_id or None}) for each in found],
+        verified_at=_moment(integration.verified_at),
+        frozen_projects=frozen_projects,
+        records=[Finding(**{**_plain(finding), "project_id": finding.scope_id or None}) for finding in findings],
     )
 
 
-def activity_of(runtime: Runtime, held: Integration, query: ActivityQuery) -> Activity:
+def activity_of(runtime: Runtime, integration: Integration, query: ActivityQuery) -> Activity:
     """The runs for an integration."""
-    found: list[activity.Run] = []
-    if held.tenant_id is not None:
-        with runtime.store.bound_to(held.tenant_id) as session:
-            found = activity.listed(session, limit=query.limit, before=query.before, job=query.job)
-    records = [Run(**{**_plain(each), "id": str(each.id), "seconds": _seconds(each)}) for each in found]
-    is_full = len(found) == query.limit
-    return Activity(records=records, next_before=found[-1].started_at.isoformat() if is_full else None)
+    runs: list[activity.Run] = []
+    if integration.tenant_id is not None:
+        with runtime.store.bound_to(integration.tenant_id) as session:
+            runs = activity.listed(session, limit=query.limit, before=query.before, job=query.job)
+    records = [Run(**{**_plain(entry), "id": str(entry.id), "seconds": _seconds(entry)}) for entry in runs]
+    is_full = len(runs) == query.limit
+    return Activity(records=records, next_before=runs[-1].started_at.isoformat() if is_full else None)
 
 
-def deliveries_of(runtime: Runtime, held: Integration, query: DeliveriesQuery) -> Deliveries:
+def deliveries_of(runtime: Runtime, integration: Integration, query: DeliveriesQuery) -> Deliveries:
     """Jira's webhooks for an integration."""
     hours: list[inbox.Hour] = []
-    waiting = 0
-    if held.tenant_id is not None:
-        with runtime.store.bound_to(held.tenant_id) as session:
+    backlog = 0
+    if integration.tenant_id is not None:
+        with runtime.store.bound_to(integration.tenant_id) as session:
             hours = inbox.by_hour(session, since=clock.now() - timedelta(hours=query.hours))
-            waiting = inbox.waiting(session, own=False)
-    sums = {name: sum(getattr(each, name) for each in hours) for name in ("received", "duplicated", "late", "given_up")}
-    return Deliveries(waiting=waiting, **sums, hours=[DeliveryHour(**_plain(each)) for each in hours])
+            backlog = inbox.waiting(session, own=False)
+    sums = {name: sum(getattr(hour, name) for hour in hours) for name in ("received", "duplicated", "late", "given_up")}
+    return Deliveries(waiting=backlog, **sums, hours=[DeliveryHour(**_plain(hour)) for hour in hours])
 
 
-def absences_of(runtime: Runtime, held: Integration, query: AbsencesQuery) -> Absences:
+def absences_of(runtime: Runtime, integration: Integration, query: AbsencesQuery) -> Absences:
     """The absences of an integration."""
-    found: list[absences.Absence] = []
-    if held.tenant_id is not None:
+    absent_issues: list[absences.Absence] = []
+    if integration.tenant_id is not None:
         is_open = {"open": True, "settled": False}.get(query.state)
-        with runtime.store.bound_to(held.tenant_id) as session:
-            found = absences.listed(session, limit=query.limit, is_open=is_open)
-    return Absences(records=[Absence(**_plain(each)) for each in found])
+        with runtime.store.bound_to(integration.tenant_id) as session:
+            absent_issues = absences.listed(session, limit=query.limit, is_open=is_open)
+    return Absences(records=[Absence(**_plain(absence)) for absence in absent_issues])
 
 
-def spans_of(runtime: Runtime, held: Integration) -> Spans:
-    """What the statuses of an integration were."""
-    found: list[dict[str, Any]] = []
-    if held.tenant_id is not None:
-        with runtime.store.bound_to(held.tenant_id) as session:
-            found = validity.spans(session, "status")
-    return Spans(records=[Span(**{name: _shown(value) for name, value in each.items()}) for each in found])
+def spans_of(runtime: Runtime, integration: Integration) -> Spans:
+    """The history of an integration's statuses."""
+    spans: list[dict[str, Any]] = []
+    if integration.tenant_id is not None:
+        with runtime.store.bound_to(integration.tenant_id) as session:
+            spans = validity.spans(session, "status")
+    return Spans(records=[Span(**{name: _shown(value) for name, value in span.items()}) for span in spans])
 
 
-def _seconds(run: activity.Run) -> float | None:
-    return (run.finished_at - run.started_at).total_seconds() if run.finished_at else None
+def _seconds(entry: activity.Run) -> float | None:
+    return (entry.finished_at - entry.started_at).total_seconds() if entry.finished_at else None
 
 
-def _plain(found: object) -> dict[str, Any]:
-    return {name: _shown(value) for name, value in vars(found).items()}
+def _plain(record: object) -> dict[str, Any]:
+    return {name: _shown(value) for name, value in vars(record).items()}
 
 
 def _shown(value: object) -> object:

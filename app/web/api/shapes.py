@@ -1,4 +1,4 @@
-"""The API's shapes: what comes in is parsed here and nowhere else, what goes out is what the document says."""
+"""The API's shapes: every request is parsed here and nowhere else, every answer is as the document says."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from app import clock
+from app.actions import Changes
+from app.integrations.ledger import Draft
 from app.integrations.model import Integration, Method, Product, State
 from app.integrations.settings import IntegrationSettings, storable
 
@@ -19,7 +21,7 @@ Search = Annotated[str, StringConstraints(max_length=200), AfterValidator(storab
 
 
 class IntegrationPath(BaseModel):
-    """Which integration."""
+    """The address of an integration."""
 
     integration_id: UUID
 
@@ -45,9 +47,14 @@ class CreateIntegration(BaseModel):
             raise ValueError("method connect_app needs product jira_cloud")
         return self
 
+    def draft(self) -> Draft:
+        """The ledger's form of it."""
+        settings = self.settings.model_dump(mode="json")
+        return Draft(self.name, self.description, self.tags, self.product, self.method, settings)
+
 
 class ChangeIntegration(BaseModel):
-    """What to change; absent fields stay."""
+    """Changes of an integration; absent fields stay."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -56,9 +63,27 @@ class ChangeIntegration(BaseModel):
     tags: list[Tag] | None = Field(None, max_length=50)
     settings: IntegrationSettings | None = None
 
+    def changes(self) -> Changes:
+        """The action's form of them."""
+        return Changes(self.name, self.description, self.tags, self.settings)
+
+
+class SyncIntegration(BaseModel):
+    """How much to read; without a body, what changed."""
+
+    # flask-openapi3 reads `openapi_extra`: a call without a body is a plain sync.
+    model_config = ConfigDict(extra="forbid", openapi_extra={"required": False})  # type: ignore[typeddict-unknown-key]  # see above
+
+    full: bool = Field(default=False, strict=True, description="Walk the whole site again, not only what changed")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_nothing(cls, body: object) -> object:
+        return {} if body is None else body
+
 
 class ListQuery(BaseModel):
-    """Which page."""
+    """The page and the search of a list."""
 
     page: int = Field(1, ge=1, le=100_000)
     page_size: int = Field(50, ge=1, le=200)
@@ -85,16 +110,16 @@ class ShownIntegration(BaseModel):
     created_at: str
 
     @classmethod
-    def of(cls, held: Integration, site_url: str | None) -> Self:
+    def of(cls, integration: Integration, site_url: str | None) -> Self:
         """The shape of one integration."""
-        values: dict[str, Any] = {name: getattr(held, name) for name in cls.model_fields if name != "site_url"}
+        values: dict[str, Any] = {name: getattr(integration, name) for name in cls.model_fields if name != "site_url"}
         for name in ("paired_at", "last_ingested_at", "verified_at", "created_at"):
             values[name] = clock.rfc3339(values[name]) if values[name] else None
         return cls(**values, site_url=site_url)
 
 
 class Metadata(BaseModel):
-    """Where a page stands, as SEI's own API says it."""
+    """The position of a page, in the form of SEI's own API."""
 
     page: int
     page_size: int
@@ -112,7 +137,7 @@ class Integrations(BaseModel):
 
 
 class OneTimePassword(BaseModel):
-    """Shown once."""
+    """A one-time password; no later call returns it."""
 
     otp: str
     expires_at: str
@@ -135,7 +160,7 @@ class Validation(BaseModel):
 
 
 class EntityProgress(BaseModel):
-    """How far one entity is."""
+    """Progress of one entity."""
 
     entity: str
     done: int
@@ -144,7 +169,7 @@ class EntityProgress(BaseModel):
 
 
 class ParkedRecord(BaseModel):
-    """A record of Jira's that could not be read or kept; everything around it was."""
+    """A record of Jira's that could not be read or stored, unlike everything around it."""
 
     entity: str
     reason: str
@@ -153,7 +178,7 @@ class ParkedRecord(BaseModel):
 
 
 class Problem(BaseModel):
-    """A part of the site that waits because of something, or was given up."""
+    """A part of the site that waits for a reason, or was given up."""
 
     entity: str
     scope_id: str = Field(description="The project, board or issue; empty: the site")
@@ -162,7 +187,7 @@ class Problem(BaseModel):
 
 
 class ShownProgress(BaseModel):
-    """How far an integration is."""
+    """Progress of an integration."""
 
     state: State
     state_reason: str | None

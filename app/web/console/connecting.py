@@ -1,7 +1,7 @@
-"""From “Connect” to “verified complete”: a few questions, then one page that lives on what the server knows.
+"""From “Connect” to “verified complete”: a few questions, then one page that the server keeps up to date.
 
-Nothing of it is kept in the browser but the key that was just generated, in its own tab and for ten minutes at most, so
-every step survives a reload.
+The browser stores nothing but the key that was just generated, in its own tab and for ten minutes at most: every step
+survives a reload.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from urllib.parse import quote
 from flask import Response, jsonify, redirect, render_template, url_for
 from pydantic import ValidationError
 
-from app import ids
+from app import actions, ids
 from app.errors import Missing
-from app.ingest.status import progress as standing
+from app.ingest import status
 from app.integrations import ledger
 from app.integrations.ledger import Draft
 from app.integrations.model import Method, Product, State
 from app.web import guard, shown
-from app.web.api.integrations import check_connection, site_of
+from app.web.api.integrations import callers_integration, callers_session, site_url_of
 from app.web.api.shapes import CreateIntegration
 from app.web.console.forms import list_of, words_of
 from app.web.words.errors import Told, told
@@ -44,7 +44,7 @@ LETTER = N_(
     " minutes, once.\n\n"
     "The app reads issues and people's names and changes nothing. You can disconnect it on the same page at any time.\n"
 )
-_WRONG = {
+_ADVICE = {
     "name": "Give the integration a name of at most 200 characters.",
     "description": "Give a description of at most 2,000 characters.",
     "tags": "Give at most 50 tags of at most 60 characters.",
@@ -60,91 +60,90 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
 
     @routes.get("/available/jira/connect-app")
     def name_it() -> str:
-        return render_template("name.html", given={}, wrong={})
+        return render_template("name.html", values={}, problems={})
 
     @routes.post("/available/jira/connect-app")
     def create() -> AnyResponse | tuple[str, int]:
-        given = {name: words_of(name) for name in ("name", "description", "tags")}
-        draft = draft_of(given)
+        values = {name: words_of(name) for name in ("name", "description", "tags")}
+        draft = draft_of(values)
         if not isinstance(draft, Draft):
-            return render_template("name.html", given=given, wrong=draft), 400
-        account_id = guard.account().id
-        with runtime.store.bound_to_account(account_id) as session:
-            made = ledger.create(session, account_id, draft)
-        return redirect(url_for("console.connect", known=made.id), 303)
+            return render_template("name.html", values=values, problems=draft), 400
+        with callers_session(runtime) as session:
+            integration = ledger.create(session, guard.account().id, draft)
+        return redirect(url_for("console.connect", integration_id=integration.id), 303)
 
     _add_page(routes, runtime)
 
 
 def _add_page(routes: Blueprint, runtime: Runtime) -> None:
-    @routes.get("/integrations/<known>/connect")
-    def connect(known: str) -> str:
-        held = held_of(runtime, known)
+    @routes.get("/integrations/<integration_id>/connect")
+    def connect(integration_id: str) -> str:
+        integration = integration_of(runtime, integration_id)
         letter = gettext(LETTER, install=MARKETPLACE)
         subject = gettext("Connecting Jira to Harness SEI")
         return render_template(
             "connect.html",
-            held=held,
-            shown=shown_of(runtime, held),
-            left=runtime.otp_store.good_for(held.id),
+            integration=integration,
+            shown=shown_of(runtime, integration),
+            left=runtime.otp_store.good_for(integration.id),
             install=MARKETPLACE,
             letter=letter,
-            site=site_of(runtime, held.tenant_id),
+            site=site_url_of(runtime, integration.tenant_id),
             mail=f"mailto:?subject={quote(subject)}&body={quote(letter)}",
         )
 
-    @routes.get("/integrations/<known>/shown")
-    def shown_now(known: str) -> Response:
-        held = held_of(runtime, known)
-        return jsonify({**shown_of(runtime, held), "left": runtime.otp_store.good_for(held.id)})
+    @routes.get("/integrations/<integration_id>/shown")
+    def shown_now(integration_id: str) -> Response:
+        integration = integration_of(runtime, integration_id)
+        return jsonify({**shown_of(runtime, integration), "left": runtime.otp_store.good_for(integration.id)})
 
-    @routes.post("/integrations/<known>/otp")
-    def mint(known: str) -> Response:
-        made = runtime.mint.mint(guard.account().id, held_of(runtime, known).id)
-        return jsonify(otp=made.otp, expires_in=made.expires_in)
+    @routes.post("/integrations/<integration_id>/otp")
+    def mint(integration_id: str) -> Response:
+        password = runtime.mint.mint(guard.account().id, integration_of(runtime, integration_id).id)
+        return jsonify(otp=password.otp, expires_in=password.expires_in)
 
-    @routes.post("/integrations/<known>/validate")
-    def validate(known: str) -> Response:
-        checks = check_connection(runtime, held_of(runtime, known))
+    @routes.post("/integrations/<integration_id>/validate")
+    def validate(integration_id: str) -> Response:
+        checks = actions.check_connection(runtime.sites, integration_of(runtime, integration_id))
         return jsonify(
-            ok=all(each.ok for each in checks if each.is_required), checks=[check_of(each) for each in checks]
+            ok=all(check.ok for check in checks if check.is_required), checks=[check_of(check) for check in checks]
         )
 
 
-def draft_of(given: dict[str, str]) -> Draft | dict[str, Told]:
-    """The integration that was asked for, or what is wrong with each field."""
+def draft_of(values: dict[str, str]) -> Draft | dict[str, Told]:
+    """The new integration, or the problem of each field at fault."""
     try:
-        asked = CreateIntegration(
-            name=given["name"],
-            description=given["description"],
+        integration = CreateIntegration(
+            name=values["name"],
+            description=values["description"],
             tags=list_of("tags"),
             product=Product.CLOUD,
             method=Method.CONNECT_APP,
         )
     except ValidationError as error:
-        return {str(each["loc"][0]): told(_WRONG[str(each["loc"][0])]) for each in error.errors()}
-    return Draft(asked.name, asked.description, asked.tags, asked.product, asked.method, asked.settings.model_dump())
+        names = [str(problem["loc"][0]) for problem in error.errors()]
+        return {name: told(_ADVICE[name]) for name in names}
+    return integration.draft()
 
 
-def held_of(runtime: Runtime, known: str) -> Integration:
-    """One of the account's integrations. Raises Missing."""
-    parsed = ids.parse(known)
-    if parsed is None:
+def integration_of(runtime: Runtime, integration_id: str) -> Integration:
+    """One of the account's integrations, by the id in an address. Raises Missing."""
+    parsed_id = ids.parse(integration_id)
+    if parsed_id is None:
         raise Missing("There is no such integration.")
-    with runtime.store.bound_to_account(guard.account().id) as session:
-        return ledger.get(session, parsed)
+    return callers_integration(runtime, parsed_id)
 
 
-def shown_of(runtime: Runtime, held: Integration) -> shown.Shown:
-    """What the page of an integration says, as `web.shown` says, and how far connecting it is."""
+def shown_of(runtime: Runtime, integration: Integration) -> shown.Shown:
+    """The contents of an integration's page as of `web.shown`, and the steps of connecting it."""
     entities = []
-    if held.tenant_id is not None:
-        with runtime.store.bound_to(held.tenant_id) as session:
-            entities = standing.by_entity(session)
-    site = site_of(runtime, held.tenant_id)
-    page = shown.integration(held, entities)
+    if integration.tenant_id is not None:
+        with runtime.store.bound_to(integration.tenant_id) as session:
+            entities = status.progress.by_entity(session)
+    site = site_url_of(runtime, integration.tenant_id)
+    page = shown.integration(integration, entities)
     is_paired = bool(page["is"]["paired"])
-    is_verified = is_paired and held.state is State.HEALTHY
+    is_verified = is_paired and integration.state is State.HEALTHY
     page["text"]["site"] = site or gettext("no site yet")
     page["link"] = {"site": site or ""}
     page["step"] = {
@@ -158,17 +157,17 @@ def shown_of(runtime: Runtime, held: Integration) -> shown.Shown:
 
 
 def check_of(check: Check) -> dict[str, Any]:
-    """One check as the page shows it: never by colour alone."""
-    words, found = CHECKS[check.name], told(check.detail)
+    """One check in the page's form: never by colour alone."""
+    words, detail = CHECKS[check.name], told(check.detail)
     look = "good" if check.ok else "bad" if check.is_required else "warn"
     mark = {"good": "✓", "bad": "✗", "warn": "!"}[look]
-    spoken = {"good": gettext("passed"), "bad": gettext("failed"), "warn": gettext("not given, and not needed")}[look]
+    label = {"good": gettext("passed"), "bad": gettext("failed"), "warn": gettext("not given, and not needed")}[look]
     return {
         "name": gettext(words.name),
         "asks": gettext(words.asks),
         "look": look,
         "mark": mark,
-        "spoken": spoken,
-        "says": found.says,
-        "do": found.do,
+        "spoken": label,
+        "says": detail.says,
+        "do": detail.do,
     }

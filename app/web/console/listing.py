@@ -1,4 +1,4 @@
-"""The integrations of an account, and what else can be connected."""
+"""The integrations of an account, and the products that can be connected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.ingest.status import overview
 from app.integrations import ledger
 from app.integrations.model import State
 from app.web import guard, shown
-from app.web.api.integrations import site_of
+from app.web.api.integrations import callers_session, site_url_of
 from app.web.words.states import LOOKS, STATES
 
 if TYPE_CHECKING:
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from app.runtime import Runtime
 
 _PAGE_SIZE = 25
+_MOST_DIGITS = 6
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What somebody looks for."""
+class Filters:
+    """The choice of integrations, from the page's address."""
 
     search: str
     state: State | None
@@ -39,58 +40,60 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
 
     @routes.get("")
     def index() -> str:
-        asked = _asked()
-        found = _found(runtime, asked)
+        filters = _filters()
+        listing = _listing(runtime, filters)
         return render_template(
             "integrations.html",
-            asked=asked,
-            found=found,
-            shown=_shown(runtime, found),
-            sites={each.id: site_of(runtime, each.tenant_id) for each in found.found},
+            filters=filters,
+            listing=listing,
+            shown=_shown(runtime, listing),
+            sites={integration.id: site_url_of(runtime, integration.tenant_id) for integration in listing.integrations},
             states=STATES,
             looks=LOOKS,
-            pages=-(-found.total // _PAGE_SIZE),
+            pages=-(-listing.total // _PAGE_SIZE),
         )
 
     @routes.get("/shown")
     def lines() -> Response:
-        return jsonify(_shown(runtime, _found(runtime, _asked())))
+        return jsonify(_shown(runtime, _listing(runtime, _filters())))
 
     @routes.get("/available")
     def available() -> str:
         return render_template("available.html")
 
 
-def _asked() -> Asked:
+def _filters() -> Filters:
     page = request.args.get("page", "1")
     state = request.args.get("state", "")
-    return Asked(
-        clean(request.args.get("search", ""))[:200].strip(),
-        State(state) if state in set(State) else None,
-        int(page) if page.isascii() and page.isdigit() and 0 < len(page) < 7 and int(page) else 1,  # noqa: PLR2004 - a page
+    is_page = page.isascii() and page.isdigit() and len(page) <= _MOST_DIGITS and int(page) > 0
+    return Filters(
+        search=clean(request.args.get("search", ""))[:200].strip(),
+        state=State(state) if state in set(State) else None,
+        page=int(page) if is_page else 1,
     )
 
 
-def _found(runtime: Runtime, asked: Asked) -> Listing:
-    account_id = guard.account().id
-    with runtime.store.bound_to_account(account_id) as session:
+def _listing(runtime: Runtime, filters: Filters) -> Listing:
+    with callers_session(runtime) as session:
         return ledger.page_of(
             session,
-            account_id,
-            page=asked.page,
+            guard.account().id,
+            page=filters.page,
             page_size=_PAGE_SIZE,
-            search=asked.search or None,
-            state=asked.state,
+            search=filters.search or None,
+            state=filters.state,
         )
 
 
-def _shown(runtime: Runtime, found: Listing) -> shown.Shown:
-    return shown.lines([shown.line(each, _issues_of(runtime, each)) for each in found.found])
+def _shown(runtime: Runtime, listing: Listing) -> shown.Shown:
+    return shown.lines(
+        [shown.line(integration, _issues_of(runtime, integration)) for integration in listing.integrations]
+    )
 
 
-def _issues_of(runtime: Runtime, held: Integration) -> tuple[int, int | None] | None:
-    """How many issues are read, of an integration that is being filled."""
-    if held.tenant_id is None or held.state is not State.BACKFILLING:
+def _issues_of(runtime: Runtime, integration: Integration) -> tuple[int, int | None] | None:
+    """Stored and expected issues of an integration during its backfill."""
+    if integration.tenant_id is None or integration.state is not State.BACKFILLING:
         return None
-    with runtime.store.bound_to(held.tenant_id) as session:
+    with runtime.store.bound_to(integration.tenant_id) as session:
         return overview.issues_so_far(session)

@@ -1,4 +1,4 @@
-"""The Settings tab: words, fields, and what can be done with an integration."""
+"""The Settings tab: name, description, tags, fields, and the actions on an integration."""
 
 from __future__ import annotations
 
@@ -7,27 +7,24 @@ from typing import TYPE_CHECKING, Any
 from flask import redirect, request, url_for
 from pydantic import ValidationError
 
+from app import actions
 from app.errors import Missing
-from app.integrations import ledger
 from app.integrations.settings import IntegrationSettings
-from app.web import guard
-from app.web.api.integrations import change_to, delete_later, read_again
+from app.web.api.integrations import callers_session
 from app.web.api.shapes import ChangeIntegration
-from app.web.console.connecting import held_of
+from app.web.console.connecting import integration_of
 from app.web.console.detail import page
 from app.web.console.forms import list_of, words_of
 from app.web.words.errors import Told, told
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from flask import Blueprint
     from werkzeug.wrappers import Response as AnyResponse
 
     from app.integrations.model import Integration
     from app.runtime import Runtime
 
-_WRONG = {
+_ADVICE = {
     "name": "Give the integration a name of at most 200 characters.",
     "description": "Give a description of at most 2,000 characters.",
     "tags": "Give at most 50 tags of at most 60 characters.",
@@ -38,80 +35,87 @@ _BAD_FIELD = "A field's id has letters, digits and underscores only."
 def add(routes: Blueprint, runtime: Runtime) -> None:
     """The form, and the buttons below it."""
 
-    @routes.get("/integrations/<known>/settings")
-    def settings(known: str) -> str:
-        held = held_of(runtime, known)
-        return _form(runtime, held, _given(held), {}, is_saved=request.args.get("saved") == "1")
+    @routes.get("/integrations/<integration_id>/settings")
+    def settings(integration_id: str) -> str:
+        integration = integration_of(runtime, integration_id)
+        return _form(runtime, integration, _values_of(integration), {}, is_saved=request.args.get("saved") == "1")
 
-    @routes.post("/integrations/<known>/settings")
-    def save(known: str) -> AnyResponse | tuple[str, int]:
-        held = held_of(runtime, known)
+    @routes.post("/integrations/<integration_id>/settings")
+    def save(integration_id: str) -> AnyResponse | tuple[str, int]:
+        integration = integration_of(runtime, integration_id)
         try:
-            change = _change(held)
+            changes = _change().changes()
         except ValidationError as error:
-            wrong = {_field(each["loc"]): told(_WRONG.get(_field(each["loc"]), _BAD_FIELD)) for each in error.errors()}
-            return _form(runtime, held, dict(request.form), wrong), 400
-        change_to(runtime, held.id, change)
-        return redirect(url_for("console.settings", known=held.id, saved="1"), 303)
+            names = [str(problem["loc"][0]) for problem in error.errors()]
+            problems = {name: told(_ADVICE.get(name, _BAD_FIELD)) for name in names}
+            return _form(runtime, integration, dict(request.form), problems), 400
+        with callers_session(runtime) as session:
+            actions.change_settings(session, integration.id, changes)
+        return redirect(url_for("console.settings", integration_id=integration.id, saved="1"), 303)
 
-    @routes.post("/integrations/<known>/do/<name>")
-    def act(known: str, name: str) -> AnyResponse:
-        held = held_of(runtime, known)
-        if name == "delete" and words_of("name") != held.name:
-            return redirect(url_for("console.settings", known=held.id, _anchor="delete"), 303)
-        _act(runtime, held.id, name)
-        there = url_for("console.index") if name == "delete" else url_for("console.detail", known=held.id)
-        return redirect(there, 303)
+    @routes.post("/integrations/<integration_id>/do/<name>")
+    def act(integration_id: str, name: str) -> AnyResponse:
+        integration = integration_of(runtime, integration_id)
+        if name == "delete" and words_of("name") != integration.name:
+            return redirect(url_for("console.settings", integration_id=integration.id, _anchor="delete"), 303)
+        _act(runtime, integration, name)
+        if name == "delete":
+            return redirect(url_for("console.index"), 303)
+        return redirect(url_for("console.detail", integration_id=integration.id), 303)
 
 
-def _act(runtime: Runtime, known: UUID, action: str) -> None:
-    if action == "pause":
-        with runtime.store.bound_to_account(guard.account().id) as session:
-            ledger.pause(session, known)
-    elif action == "delete":
-        delete_later(runtime, known)
-    elif action in {"resume", "sync"}:
-        read_again(runtime, known, resumes=action == "resume")
-    else:
-        raise Missing("There is no such integration.")
+def _act(runtime: Runtime, integration: Integration, name: str) -> None:
+    """Run the action of a button. Raises Missing for an unknown one, and the errors of the action."""
+    if name == "sync":
+        actions.sync(runtime.store, integration, is_full=words_of("full") == "1")
+        return
+    with callers_session(runtime) as session:
+        if name == "pause":
+            actions.pause(session, integration.id)
+        elif name == "resume":
+            actions.resume(session, integration.id)
+        elif name == "delete":
+            actions.delete(session, runtime.otp_store, integration.id)
+        else:
+            raise Missing("There is no such integration.")
 
 
 def _form(
-    runtime: Runtime, held: Integration, given: dict[str, Any], wrong: dict[str, Told], *, is_saved: bool = False
+    runtime: Runtime,
+    integration: Integration,
+    values: dict[str, Any],
+    problems: dict[str, Told],
+    *,
+    is_saved: bool = False,
 ) -> str:
-    return page("settings.html", runtime, held, "settings", given=given, wrong=wrong, is_saved=is_saved)
+    return page("settings.html", runtime, integration, "settings", values=values, problems=problems, is_saved=is_saved)
 
 
-def _given(held: Integration) -> dict[str, Any]:
-    """The form as the integration stands."""
-    kept = IntegrationSettings.model_validate(held.settings)
+def _values_of(integration: Integration) -> dict[str, Any]:
+    """The form's values for the stored integration."""
+    settings = IntegrationSettings.model_validate(integration.settings)
     return {
-        "name": held.name,
-        "description": held.description,
-        "tags": ", ".join(held.tags),
-        "story_point_field": kept.story_point_field or "",
-        "epic_field": kept.epic_field or "",
-        "custom_fields": ", ".join(kept.custom_fields),
-        **dict.fromkeys((f"exclude_{each}" for each in kept.excluded_fields), "1"),
+        "name": integration.name,
+        "description": integration.description,
+        "tags": ", ".join(integration.tags),
+        "story_point_field": settings.story_point_field or "",
+        "epic_field": settings.epic_field or "",
+        "custom_fields": ", ".join(settings.custom_fields),
+        **dict.fromkeys((f"exclude_{field}" for field in settings.excluded_fields), "1"),
     }
 
 
-def _change(held: Integration) -> ChangeIntegration:
-    """What was sent; settings only where they differ, since changing them reads the site again. Raises ValidationError."""
-    wanted = IntegrationSettings(
-        story_point_field=words_of("story_point_field") or None,
-        epic_field=words_of("epic_field") or None,
-        custom_fields=list_of("custom_fields"),
-        excluded_fields=[each for each in ("summary", "description", "comment") if request.form.get(f"exclude_{each}")],
-    )
-    is_same = wanted == IntegrationSettings.model_validate(held.settings)
+def _change() -> ChangeIntegration:
+    """The form as a change of the API's. Raises ValidationError."""
+    excluded_fields = ("summary", "description", "comment")
     return ChangeIntegration(
         name=words_of("name"),
         description=words_of("description"),
         tags=list_of("tags"),
-        settings=None if is_same else wanted,
+        settings=IntegrationSettings(
+            story_point_field=words_of("story_point_field") or None,
+            epic_field=words_of("epic_field") or None,
+            custom_fields=list_of("custom_fields"),
+            excluded_fields=[field for field in excluded_fields if request.form.get(f"exclude_{field}")],
+        ),
     )
-
-
-def _field(where: tuple[int | str, ...]) -> str:
-    return str(where[0])

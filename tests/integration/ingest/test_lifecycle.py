@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select
 
-from app import jobs
+from app import actions, jobs
 from app.errors import JiraRefused
 from app.ingest.planning import resume
 from app.ingest.proof import parking
-from app.integrations import ledger
 from app.integrations.model import State
 from app.sources.cloud.source import CloudSource
 from app.store.sync_tables import SCHEDULES
@@ -51,7 +50,7 @@ def test_a_disabled_app_stops_and_says_so_and_catches_up_when_it_is_enabled(town
 
 def test_what_was_paused_stays_paused_when_the_app_is_disabled_and_enabled(town: Town) -> None:
     with town.parts.store.unrestricted_unsafe() as session:
-        ledger.pause(session, town.integration_id)
+        actions.pause(session, town.integration_id)
     town.site.disable()
     assert town.integration().state is State.DISCONNECTED
     time.sleep(1.1)  # hooks of one second are ordered by rank: the stronger one stands
@@ -77,11 +76,11 @@ def test_an_uninstalled_site_does_not_come_back_by_itself(town: Town) -> None:
 
 def test_resuming_catches_up_without_reading_the_whole_site_again(town: Town) -> None:
     with town.parts.store.unrestricted_unsafe() as session:
-        ledger.pause(session, town.integration_id)
+        actions.pause(session, town.integration_id)
     town.site.options.webhooks = False
     town.site.mutate("update_issue")
     with town.parts.store.unrestricted_unsafe() as session:
-        assert ledger.resume(session, town.integration_id).state is State.DELAYED
+        assert actions.resume(session, town.integration_id).state is State.DELAYED
     assert begin_again(town)
     with town.parts.store.bound_to(town.tenant_id) as session:
         assert len(session.execute(select(SCHEDULES)).all()) == len(

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from app import clock, ids
+from app import actions, clock, ids
 from app.catalog.extract import Row
 from app.catalog.registry import entity
 from app.doors.connect import ConnectDoor
@@ -170,9 +170,7 @@ def test_an_uninstall_and_a_disconnect_at_one_moment_do_not_deadlock(door: Runti
         def leave(site: InstalledSite = site, errors: list[Exception] = errors) -> None:
             try:
                 with door.store.unrestricted_unsafe() as session:
-                    depart.uninstall(session, door.keyring, site.client_key, issued_at=clock.epoch() + 1)
-                    with session.narrowed_to(site.tenant_id):
-                        ledger.of_tenant(session, lock=True)
+                    actions.uninstalled(session, door.keyring, site.client_key, issued_at=clock.epoch() + 1)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
                 errors.append(error)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import func, select, update
 
-from app import clock
+from app import actions, clock
 from app.catalog.registry import entity
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense, JiraRefused, TokenExpired
 from app.ingest.backfill import walk
@@ -200,7 +200,7 @@ def test_a_paused_integration_stops_within_a_page(parts: Runtime, tenant_id: UUI
             with parts.store.bound_to(tenant_id) as session:
                 held = ledger.of_tenant(session)
                 assert held is not None
-                ledger.pause(session, held.id)
+                actions.pause(session, held.id)
 
     with parts.store.bound_to(tenant_id) as session:
         plan.begin_backfill(session, site_concurrency=1)

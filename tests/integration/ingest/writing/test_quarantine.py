@@ -144,12 +144,12 @@ def test_what_is_parked_is_counted_for_operators_and_said_in_the_state(
 ) -> None:
     tenant_id, integration = paired
     with parts.store.unrestricted_unsafe() as session:
-        before = metrics_snapshot.take(session, states=ledger.WORKING).poison
+        before = metrics_snapshot.take(session, states=ledger.WORKING_STATES).poison
     site = FakeSite(20, spoiling(3, an_object_for_a_summary))
     backfill(parts, tenant_id, site)
     verification.verify(parts.store, site.source, tenant_id)  # type: ignore[arg-type]  # a fake wire
     with parts.store.unrestricted_unsafe() as session:
-        assert metrics_snapshot.take(session, states=ledger.WORKING).poison == before + 1
+        assert metrics_snapshot.take(session, states=ledger.WORKING_STATES).poison == before + 1
     (said,) = [each for each in doctor._database(database_url) if each.name == "parked records"]
     assert said.ok
     assert said.detail.startswith(f"{before + 1} records")
