@@ -1,42 +1,55 @@
 """Everything that can go wrong, as one tree.
 
 AppError
-├── Refused               the caller is at fault; `web.problems` maps the class to a status
-│   ├── Malformed         400  not what was agreed
-│   ├── Unproven          401  whatever was presented proves nothing; one answer for every reason
-│   ├── Forbidden         403  proven, but not allowed
-│   ├── Missing           404  not there, or not yours: the same answer
-│   ├── Conflicting       409  against what already holds
-│   ├── Gone              410  wrong, used or expired: one answer for all three
-│   └── TooMany           429  with the seconds to wait
-├── Unavailable           503  one of our own servers does not answer; the caller may try again
-├── UnsafeSettings        the process does not start; names every setting at fault
-├── PoisonRecord          one foreign record cannot be read; the rest goes on
-└── JiraFailure           what a worker does with it is in the class
-    ├── JiraBusy          park until `retry_at`
-    ├── JiraDown          retry with back-off
-    ├── JiraRefused       give up and tell: the credential is broken or the permission is lost
-    ├── JiraGone          404/410: the thing is not there, or not for us
-    ├── JiraRejected      400: give up and tell; Jira does not offer this here
-    ├── TokenExpired      start this walk again
-    └── JiraNonsense      retry; give up and tell if it stays (cut JSON, HTML)
-        └── WalkAstray    start this walk again; give up and tell if it stays (a repeated page token, no end)
+├── UnsafeSettings            the process does not start; names every setting at fault
+└── CodedError                has a condition; `web.words` has its sentences
+    ├── Refused               the caller is at fault; `web.problems` maps the class to a status
+    │   ├── Malformed         400  not what was agreed
+    │   ├── Unproven          401  whatever was presented proves nothing; one answer for every reason
+    │   ├── Forbidden         403  proven, but not allowed
+    │   ├── Missing           404  not there, or not yours: the same answer
+    │   ├── Conflicting       409  against what already holds
+    │   ├── Gone              410  wrong, used or expired: one answer for all three
+    │   └── TooMany           429  with the seconds to wait
+    ├── Unavailable           503  one of our own servers does not answer; the caller may try again
+    ├── PoisonRecord          one foreign record cannot be read; the rest goes on
+    └── JiraFailure           what a worker does with it is in the class
+        ├── JiraBusy          park until `retry_at`
+        ├── JiraDown          retry with back-off
+        ├── JiraRefused       give up and tell: the credential is broken or the permission is lost
+        ├── JiraGone          404/410: the thing is not there, or not for us
+        ├── JiraRejected      400: give up and tell; Jira does not offer this here
+        ├── TokenExpired      start this walk again
+        └── JiraNonsense      retry; give up and tell if it stays (cut JSON, HTML)
+            └── WalkAstray    start this walk again; give up and tell if it stays (a repeated page token, no end)
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from app.conditions import Code, Condition
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from app.conditions import Value
+
 
 class AppError(Exception):
-    """Root of all errors raised on purpose."""
+    """Root of all errors raised on purpose. Its text is for logs and operators."""
 
 
-class Refused(AppError):
-    """The caller is at fault; the message is fit for the caller."""
+class CodedError(AppError):
+    """An error whose condition callers, pages and stored rows report."""
+
+    def __init__(self, code: Code, /, **params: Value) -> None:
+        self.condition = Condition(code, **params)
+        super().__init__(str(self.condition))
+
+
+class Refused(CodedError):
+    """The caller is at fault; the condition is fit for the caller."""
 
 
 class Malformed(Refused):
@@ -47,7 +60,7 @@ class Unproven(Refused):
     """Whatever was presented proves nothing. `reason` is for the log only: the caller gets one answer for all."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__("Authentication failed.")
+        super().__init__(Code.UNPROVEN)
         self.reason = reason
 
 
@@ -70,12 +83,12 @@ class Gone(Refused):
 class TooMany(Refused):
     """Too many tries. `retry_after` is in whole seconds."""
 
-    def __init__(self, message: str, retry_after: int) -> None:
-        super().__init__(message)
+    def __init__(self, code: Code, /, *, retry_after: int, **params: Value) -> None:
+        super().__init__(code, **params)
         self.retry_after = retry_after
 
 
-class Unavailable(AppError):
+class Unavailable(CodedError):
     """One of our own servers, or one that we must ask before answering, does not answer."""
 
 
@@ -83,38 +96,43 @@ class UnsafeSettings(AppError):
     """The settings forbid a start. `problems` names each and says what to do."""
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(["The settings are not safe to start with:", *(f"  - {each}" for each in problems)]))
+        super().__init__("\n".join(["The settings are not safe to start with:", *(f"  - {line}" for line in problems)]))
         self.problems = problems
 
 
-class PoisonRecord(AppError):
+class PoisonRecord(CodedError):
     """One foreign record that cannot be read."""
 
-    def __init__(self, entity: str, reason: str) -> None:
-        super().__init__(f"{entity}: {reason}")
+    def __init__(self, code: Code, /, *, entity: str, **params: Value) -> None:
+        super().__init__(code, entity=entity, **params)
         self.entity = entity
 
 
-class JiraFailure(AppError):
-    """Jira did not give what was asked for. `word` is what people are told (docs/operations.md lists them)."""
+class JiraFailure(CodedError):
+    """Jira did not give what was asked for. `stop` is the problem of a chunk whose walk it stops."""
 
-    word = "failed"
+    stop: ClassVar[Code]
+
+    @property
+    def problem(self) -> Condition:
+        """The problem of the chunk whose walk this failure stops (docs/operations.md lists them)."""
+        return Condition(self.stop, why=self.condition)
 
 
 class JiraBusy(JiraFailure):
     """Rate limited, or down with a time to come back."""
 
-    word = "rate limited"
+    stop = Code.RATE_LIMITED
 
-    def __init__(self, message: str, retry_at: datetime) -> None:
-        super().__init__(message)
+    def __init__(self, code: Code, /, *, retry_at: datetime, **params: Value) -> None:
+        super().__init__(code, **params)
         self.retry_at = retry_at
 
 
 class JiraDown(JiraFailure):
     """No connection, a time-out or a 5xx."""
 
-    word = "unreachable"
+    stop = Code.UNREACHABLE
 
 
 class JiraRefused(JiraFailure):
@@ -123,17 +141,17 @@ class JiraRefused(JiraFailure):
     `is_credential` is True for 401: Jira does not know us, so nothing else will be answered either.
     """
 
-    word = "refused"
+    stop = Code.REFUSED
 
-    def __init__(self, message: str, *, is_credential: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, code: Code, /, *, is_credential: bool = False, **params: Value) -> None:
+        super().__init__(code, **params)
         self.is_credential = is_credential
 
 
 class JiraGone(JiraFailure):
     """404 or 410."""
 
-    word = "not found"
+    stop = Code.NOT_FOUND
 
 
 class JiraRejected(JiraFailure):
@@ -142,26 +160,33 @@ class JiraRejected(JiraFailure):
     `quoted` are the whole numbers that Jira's words put in quotation marks: ids of issues that it does not know.
     """
 
-    word = "rejected"
+    stop = Code.REJECTED
 
-    def __init__(self, message: str, quoted: frozenset[str] = frozenset()) -> None:
-        super().__init__(message)
+    def __init__(self, code: Code, /, *, quoted: frozenset[str] = frozenset(), **params: Value) -> None:
+        super().__init__(code, **params)
         self.quoted = quoted
 
 
 class TokenExpired(JiraFailure):
     """A page token that Jira no longer takes."""
 
-    word = "page token expired"
+    stop = Code.PAGE_TOKEN_EXPIRED
 
 
 class JiraNonsense(JiraFailure):
     """An answer that cannot be right: cut JSON, HTML, a page without its list."""
 
-    word = "unreadable answer"
+    stop = Code.UNREADABLE_ANSWER
 
 
 class WalkAstray(JiraNonsense):
     """Pages that can be read and lead nowhere: a token twice, empty ones without end, more than there can be."""
 
-    word = "endless walk"
+    stop = Code.ENDLESS_WALK
+
+
+def condition_of(error: Exception) -> Condition:
+    """The condition of any error. Of a stranger's only the type is named: its text may quote values."""
+    if isinstance(error, CodedError):
+        return error.condition
+    return Condition(Code.CRASHED, error=str(error) if isinstance(error, AppError) else type(error).__name__)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app import clock, jobs
+from app.conditions import Code, Condition
 from app.errors import JiraBusy
 from app.ingest import proof
 from app.ingest.backfill import FULL_SLICE, BackfillWorker, thread_count, walk_limit
@@ -21,25 +22,25 @@ if TYPE_CHECKING:
 
 
 @job
-def plan(runtime: Runtime, tenant_id: str) -> str | None:
+def plan(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Plan the whole site and start its hands."""
     tenant = UUID(tenant_id)
     with runtime.store.bound_to(tenant) as session:
         is_planned = begin_backfill(session, site_concurrency=runtime.settings.site_concurrency)
-    return "the whole site is read" if is_planned else None
+    return Condition(Code.SITE_PLANNED) if is_planned else None
 
 
 @job
-def catch_up(runtime: Runtime, tenant_id: str) -> str | None:
+def catch_up(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Go on after a pause, a disabled app or a broken credential."""
     tenant = UUID(tenant_id)
     with runtime.store.bound_to(tenant) as session:
         has_begun = resume_work(session)
-    return "work goes on" if has_begun else None
+    return Condition(Code.WORK_RESUMED) if has_begun else None
 
 
 @job
-def backfill(runtime: Runtime, tenant_id: str) -> str | None:
+def backfill(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Lend the tenant a hand for one slice."""
     hand = BackfillWorker(
         runtime.store,
@@ -51,16 +52,16 @@ def backfill(runtime: Runtime, tenant_id: str) -> str | None:
         runtime.page_sizer,
     )
     ended = hand.work(until=clock.now() + FULL_SLICE)
-    return f"{hand.walked} parts walked, {_ENDED[ended]}" if hand.walked else None
+    return Condition(_ENDED[ended], parts=hand.walked) if hand.walked else None
 
 
 _SOON = timedelta(seconds=10)
 """Sooner than the sweep comes."""
-_ENDED = {"again": "more is due", "later": "the rest is due later", "done": "nothing is left"}
+_ENDED = {"again": Code.WALKED_MORE_DUE, "later": Code.WALKED_REST_LATER, "done": Code.WALKED_ALL}
 
 
 @job
-def verify(runtime: Runtime, tenant_id: str) -> str | None:
+def verify(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Compare what is stored with what the site says it has."""
     tenant = UUID(tenant_id)
     with runtime.store.bound_to(tenant) as session:
@@ -76,22 +77,22 @@ def verify(runtime: Runtime, tenant_id: str) -> str | None:
             jobs.park(runtime.redis, jobs.VERIFY, tenant_id, until=until, once_as=name)
         raise
     short = [each for each in findings if not each.is_complete]
-    return f"{len(findings)} counts compared, {len(short)} differ" if findings else None
+    return Condition(Code.COMPARED, counts=len(findings), differing=len(short)) if findings else None
 
 
 @job
-def webhooks(runtime: Runtime, tenant_id: str) -> str | None:
+def webhooks(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Read again what waiting deliveries name."""
     return _drained(runtime, tenant_id, own=False)
 
 
 @job
-def reread(runtime: Runtime, tenant_id: str) -> str | None:
+def reread(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Read again what polls and sweeps found to differ."""
     return _drained(runtime, tenant_id, own=True)
 
 
-def _drained(runtime: Runtime, tenant_id: str, *, own: bool) -> str | None:
+def _drained(runtime: Runtime, tenant_id: str, *, own: bool) -> Condition | None:
     tenant, until = UUID(tenant_id), clock.now() + DRAIN_SLICE
     source = runtime.sites.open(tenant, Purpose.POLL if own else Purpose.READ_THROUGH)
     drain = Drain(runtime.store, source, tenant, own=own, queue_view=jobs.QueueView(runtime.redis))
@@ -99,4 +100,4 @@ def _drained(runtime: Runtime, tenant_id: str, *, own: bool) -> str | None:
     if clock.now() >= until:
         again = jobs.REREAD if own else jobs.WEBHOOKS
         jobs.enqueue(runtime.redis, again, tenant_id)
-    return f"{handled} deliveries read again" if handled else None
+    return Condition(Code.REREAD, deliveries=handled) if handled else None

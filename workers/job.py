@@ -9,23 +9,23 @@ import inspect
 import sys
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
 from uuid import UUID
 
 import structlog
 
 from app import config, logs, runtime
-from app.errors import AppError, JiraFailure, JiraRefused, Unavailable
+from app.errors import JiraFailure, JiraRefused, Unavailable, condition_of
 from app.ingest.proof import parking
 from app.store import activity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from app.conditions import Condition
     from app.runtime import Runtime
 
 P = ParamSpec("P")
-T = TypeVar("T")
 log = logs.get(__name__)
 
 _M_ARENA_MAX = -8
@@ -56,21 +56,21 @@ def _runtime() -> Runtime:
     return runtime.assemble(settings, database_url=_addresses[0], redis_url=_addresses[1], pool_size=10)
 
 
-def job(work: Callable[Concatenate[Runtime, P], T]) -> Callable[P, T | None]:
+def job(work: Callable[Concatenate[Runtime, P], Condition | None]) -> Callable[P, Condition | None]:
     """Make a job function of one that takes the runtime first; RQ passes the rest, JSON ids all.
 
-    One whose first argument is a tenant's id leaves a line in the tenant's activity, unless it returns None: that says
-    that there was nothing to do. What it returns else is told there.
+    One whose first argument is a tenant's id leaves a line in the tenant's activity with the result that it returns;
+    None means that there was nothing to do, and leaves no line.
     """
     is_tenants = list(inspect.signature(work).parameters)[1:2] == ["tenant_id"]
 
     @functools.wraps(work)
-    def run(*args: P.args, **kwargs: P.kwargs) -> T | None:
+    def run(*args: P.args, **kwargs: P.kwargs) -> Condition | None:
         with structlog.contextvars.bound_contextvars(job=work.__name__):
             try:
-                with _line(work.__name__, UUID(str(args[0]))) if is_tenants else nullcontext(_Line()) as queue_view:
-                    queue_view.done = work(_runtime(), *args, **kwargs)
-                    return queue_view.done  # type: ignore[no-any-return]  # what the job itself returned
+                with _line(work.__name__, UUID(str(args[0]))) if is_tenants else nullcontext(_Line()) as line:
+                    line.result = work(_runtime(), *args, **kwargs)
+                    return line.result
             except (JiraFailure, Unavailable) as failure:
                 if is_tenants and isinstance(failure, JiraRefused) and failure.is_credential:
                     parking.confirm(_runtime().store, _runtime().sites, UUID(str(args[0])))
@@ -85,28 +85,26 @@ def job(work: Callable[Concatenate[Runtime, P], T]) -> Callable[P, T | None]:
 
 @dataclass
 class _Line:
-    """What a run leaves behind: what it returned."""
+    """What a run leaves behind."""
 
-    done: Any = None
+    result: Condition | None = None
 
 
 @contextmanager
 def _line(name: str, tenant_id: UUID) -> Iterator[_Line]:
     """A line in the tenant's activity around a run."""
-    store, queue_view = _runtime().store, _Line()
+    store, line = _runtime().store, _Line()
     with store.bound_to(tenant_id) as session:
-        known = activity.begin(session, name)
+        run_id = activity.begin(session, name)
     try:
-        yield queue_view
+        yield line
     except Exception as failure:
         is_passing = isinstance(failure, JiraFailure | Unavailable)
-        # A stranger's value may stand in the words of an error that is not ours.
-        words = str(failure) if isinstance(failure, AppError) else type(failure).__name__
         with store.bound_to(tenant_id) as session:
-            activity.end(session, known, "put off" if is_passing else "failed", error=words)
+            activity.end(session, run_id, "put off" if is_passing else "failed", error=condition_of(failure))
         raise
     with store.bound_to(tenant_id) as session:
-        if queue_view.done is None:
-            activity.forget(session, known)
+        if line.result is None:
+            activity.forget(session, run_id)
         else:
-            activity.end(session, known, "done", detail=str(queue_view.done))
+            activity.end(session, run_id, "done", detail=line.result)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app import jobs, logs
+from app.conditions import Code, Condition
 from app.errors import Missing
 from app.ingest.backfill import worker_count
 from app.ingest.planning import enqueue_workers, tenant_schedule
@@ -81,10 +82,10 @@ def erase(runtime: Runtime, integration_id: str) -> None:
 
 
 @job
-def purge(runtime: Runtime, tenant_id: str) -> str:
+def purge(runtime: Runtime, tenant_id: str) -> Condition:
     """Erase a site's data after its grace period, and the install record of an uninstalled site."""
     tenant = UUID(tenant_id)
     erasure.erase_tenant_data(runtime.store, tenant, is_purge=True)
     with runtime.store.unrestricted_unsafe() as session:
         erasure.drop_purged_tenant(session, tenant)
-    return "erased"
+    return Condition(Code.ERASED)

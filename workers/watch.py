@@ -17,17 +17,18 @@ from workers.job import job
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.conditions import Condition
     from app.runtime import Runtime
     from app.sources import Source
     from app.store.session import Store
 
-    Work = Callable[[Store, Source, UUID], str | None]
+    Work = Callable[[Store, Source, UUID], Condition | None]
 
 _RETRY_PAUSE = timedelta(minutes=1)
 """Pause before the retry of a job after a failure of the site; its regular times stay unchanged."""
 
 
-def _do(runtime: Runtime, tenant_id: str, name: str, work: Work) -> str | None:
+def _do(runtime: Runtime, tenant_id: str, name: str, work: Work) -> Condition | None:
     """Run a periodic job. It is due again at its next regular time, or sooner if Jira did not let it finish."""
     tenant = UUID(tenant_id)
     with runtime.store.bound_to(tenant) as session:
@@ -43,7 +44,7 @@ def _do(runtime: Runtime, tenant_id: str, name: str, work: Work) -> str | None:
 
 
 @job
-def poll(runtime: Runtime, tenant_id: str) -> str | None:
+def poll(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Find changes since the last poll, independently of webhooks."""
     outcome = _do(runtime, tenant_id, "poll", drift.poll_issues)
     if outcome is not None:
@@ -53,19 +54,19 @@ def poll(runtime: Runtime, tenant_id: str) -> str | None:
 
 
 @job
-def worklogs(runtime: Runtime, tenant_id: str) -> str | None:
+def worklogs(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Follow Jira's feeds of changed and deleted worklogs."""
     return _do(runtime, tenant_id, "worklogs", drift.follow_worklogs)
 
 
 @job
-def failed_webhooks(runtime: Runtime, tenant_id: str) -> str | None:
+def failed_webhooks(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Process the webhooks of failed deliveries."""
     return _do(runtime, tenant_id, "failed_webhooks", live.take_failed_webhooks)
 
 
 @job
-def refresh(runtime: Runtime, tenant_id: str) -> str | None:
+def refresh(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Read the stalest lists again: projects, boards, sprints, versions, statuses, fields."""
     outcome = _do(runtime, tenant_id, "refresh", drift.refresh_stalest_lists)
     with runtime.store.bound_to(UUID(tenant_id)) as session:
@@ -75,32 +76,32 @@ def refresh(runtime: Runtime, tenant_id: str) -> str | None:
 
 
 @job
-def second_look(runtime: Runtime, tenant_id: str) -> str | None:
+def second_look(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Investigate issues absent from a sweep."""
     return _do(runtime, tenant_id, "second_look", drift.check_absences)
 
 
 @job
-def recent(runtime: Runtime, tenant_id: str) -> str | None:
+def recent(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Compare the changes of the last 26 hours, every night."""
     return _do(runtime, tenant_id, "recent", drift.sweep_recent)
 
 
 @job
-def issue_ids(runtime: Runtime, tenant_id: str) -> str | None:
+def issue_ids(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Compare an hourly part of all ids, all of them within a week."""
     return _do(runtime, tenant_id, "issue_ids", drift.sweep_ids)
 
 
 @job
-def probe(runtime: Runtime, tenant_id: str) -> str | None:
+def probe(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Probe whether a parked site accepts the app again."""
     app_key = runtime.settings.app_key
     return _do(runtime, tenant_id, "probe", lambda store, source, tenant: parking.probe(store, source, tenant, app_key))
 
 
 @job
-def licence(runtime: Runtime, tenant_id: str) -> str | None:
+def licence(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Ask Jira whether the app is still licensed on the site."""
     app_key = runtime.settings.app_key
     return _do(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.conditions import Code, Condition
 from app.errors import JiraRefused
 from app.integrations.validate import Check, not_paired, validate
 
@@ -19,4 +20,4 @@ def check_connection(sites: Sites, integration: Integration) -> list[Check]:
     try:
         return validate(sites.open(integration.tenant_id))
     except JiraRefused as refusal:
-        return [Check("paired", ok=False, detail=f"{refusal} Ask a Jira admin to enable or install the app again.")]
+        return [Check("paired", ok=False, condition=Condition(Code.SITE_INACTIVE, why=refusal.condition))]

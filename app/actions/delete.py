@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from app import jobs
+from app.conditions import Code, Condition
 from app.errors import Unavailable
 from app.integrations import ledger
 from app.integrations.model import State
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def delete(session: Session, otp_store: OtpStore, integration_id: UUID) -> Integration:
     """Mark the integration as deleting; a job erases its data. Nothing leads back. Raises Missing."""
     ledger.get(session, integration_id, lock=True)
-    ledger.move_to(session, integration_id, State.DELETING, reason="Its data is being erased.")
+    ledger.move_to(session, integration_id, State.DELETING, reason=Condition(Code.ERASING))
     session.enqueue(jobs.ERASE, str(integration_id), once_as=str(integration_id))
     session.after_commit(lambda: _revoke(otp_store, integration_id))
     return ledger.get(session, integration_id)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.conditions import Code, Condition
 from app.integrations import ledger
 from app.integrations.model import State
-from app.pairing import unpair
 from app.tenants import depart
 from app.tenants.model import Hook
 
@@ -27,6 +27,5 @@ def disabled(session: Session, tenant_id: UUID, *, issued_at: int) -> None:
         integration = ledger.of_tenant(session, lock=True)
         if integration is not None and (integration.state.is_working or integration.state is State.PAUSED):
             state_before = integration.state.value
-            ledger.move_to(
-                session, integration.id, State.DISCONNECTED, reason=unpair.DISABLED, state_before=state_before
-            )
+            reason = Condition(Code.APP_DISABLED)
+            ledger.move_to(session, integration.id, State.DISCONNECTED, reason=reason, state_before=state_before)

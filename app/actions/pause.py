@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.conditions import Code, Condition
 from app.errors import Conflicting
 from app.integrations import ledger
 from app.integrations.model import State
@@ -14,13 +15,11 @@ if TYPE_CHECKING:
     from app.integrations.model import Integration
     from app.store.session import Session
 
-BY_ADMIN = "Paused by an SEI admin."
-
 
 def pause(session: Session, integration_id: UUID) -> Integration:
     """Stop reading until somebody resumes it; webhooks are kept. Raises Missing, Conflicting."""
     integration = ledger.get(session, integration_id, lock=True)
     if integration.tenant_id is None or not (integration.state.is_working or integration.state is State.PAUSED):
-        raise Conflicting("Only a connected integration can be paused.")
-    ledger.move_to(session, integration_id, State.PAUSED, reason=BY_ADMIN)
+        raise Conflicting(Code.CANNOT_PAUSE)
+    ledger.move_to(session, integration_id, State.PAUSED, reason=Condition(Code.PAUSED))
     return ledger.get(session, integration_id)

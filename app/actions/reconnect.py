@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app import jobs
-from app.actions.pause import BY_ADMIN
+from app.conditions import Code, Condition
 from app.integrations import ledger
 from app.integrations.model import State
 
@@ -31,7 +31,7 @@ def _restore(session: Session) -> bool:
     if integration is None or integration.state is not State.DISCONNECTED or integration.state_before is None:
         return False
     if integration.state_before == State.PAUSED.value:
-        ledger.move_to(session, integration.id, State.PAUSED, reason=BY_ADMIN, state_before=None)
+        ledger.move_to(session, integration.id, State.PAUSED, reason=Condition(Code.PAUSED), state_before=None)
         return False
     ledger.move_to(
         session,

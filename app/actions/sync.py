@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app import jobs
+from app.conditions import Code
 from app.errors import Conflicting
 from app.ingest.planning import enqueue_worker_once, tenant_schedule
 from app.integrations import ledger
@@ -24,11 +25,11 @@ def sync(store: Store, integration: Integration, *, is_full: bool = False) -> In
     unless the sync is full.
     """
     if integration.tenant_id is None:
-        raise Conflicting(_NOT_WORKING)
+        raise Conflicting(Code.NOT_WORKING)
     with store.bound_to(integration.tenant_id) as session:
         current = ledger.of_tenant(session)
         if current is None or current.id != integration.id or not current.state.is_working:
-            raise Conflicting(_NOT_WORKING)
+            raise Conflicting(Code.NOT_WORKING)
         if is_full:
             session.enqueue(jobs.PLAN, str(session.tenant_id), once_as=str(session.tenant_id))
         else:
@@ -39,6 +40,3 @@ def sync(store: Store, integration: Integration, *, is_full: bool = False) -> In
 def _hasten_changes(session: Session) -> None:
     tenant_schedule.hasten(session, *(spec.name for spec in CHANGES))
     enqueue_worker_once(session)
-
-
-_NOT_WORKING = "The integration is not connected, or it is paused."

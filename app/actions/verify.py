@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.conditions import Code
 from app.errors import Conflicting
 from app.ingest import proof
 
@@ -17,5 +18,5 @@ if TYPE_CHECKING:
 def verify(store: Store, sites: Sites, integration: Integration) -> list[Finding]:
     """Compare now, in this process, and store the findings. Raises Conflicting, a JiraFailure."""
     if integration.tenant_id is None:
-        raise Conflicting("The integration is not paired with a site.")
+        raise Conflicting(Code.NO_SITE)
     return proof.verify(store, sites.open(integration.tenant_id), integration.tenant_id)

@@ -14,6 +14,7 @@ from app.catalog.columns import reading
 from app.catalog.json_value import Json, find
 from app.catalog.language import Entity, Item, Kind
 from app.catalog.registry import children_of
+from app.conditions import Code
 from app.errors import PoisonRecord
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class TopUp:
 def extract(entity: Entity, body: Json, policy: FieldPolicy, parent_id: str | None = None) -> Row:
     """The row of one object. Raises PoisonRecord if the object has no id or a value has an impossible shape."""
     if not isinstance(body, dict):
-        raise PoisonRecord(entity.name, f"expected an object, got {type(body).__name__}")
+        raise PoisonRecord(Code.NOT_AN_OBJECT, entity=entity.name, type=type(body).__name__)
     return _row(entity, Item(body, parent_id, policy))
 
 
@@ -66,7 +67,9 @@ def _row(entity: Entity, item: Item) -> Row:
             values[name] = convert(value) if value or (value is not None and value != "") else None
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         # Without the error's own message: some quote the value, and this message is logged.
-        raise PoisonRecord(entity.name, f"{row_id}: {name}: {type(error).__name__}") from error
+        raise PoisonRecord(
+            Code.BAD_VALUE, entity=entity.name, id=row_id, column=name, error=type(error).__name__
+        ) from error
     return Row(entity, row_id, values)
 
 
@@ -79,7 +82,7 @@ def _readers(entity: Entity) -> tuple[tuple[str, Callable[[Item], Json], Callabl
 def _id_of(entity: Entity, item: Item) -> str:
     value = entity.id(item)
     if isinstance(value, bool) or not isinstance(value, str | int) or not (text := clean(str(value))):
-        raise PoisonRecord(entity.name, "no id")
+        raise PoisonRecord(Code.NO_ID, entity=entity.name)
     return text
 
 
@@ -104,7 +107,7 @@ def extract_all(entity: Entity, body: Json, page: Page, parent_id: str | None = 
     Raises PoisonRecord if the object itself is unreadable; then nothing of it was added.
     """
     if not isinstance(body, dict):
-        raise PoisonRecord(entity.name, f"expected an object, got {type(body).__name__}")
+        raise PoisonRecord(Code.NOT_AN_OBJECT, entity=entity.name, type=type(body).__name__)
     _extract_deep(entity, Item(body, parent_id, page.policy), page)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.catalog.json_value import find
+from app.conditions import Code
 from app.errors import Forbidden, JiraFailure, JiraRefused, JiraRejected, Unavailable
 from app.jira.client import INTERACTIVE
 
@@ -22,7 +23,7 @@ def require_administrator(site: Site, account_id: str | None) -> None:
     everybody but administrators, Unavailable when Jira cannot tell.
     """
     if not account_id:
-        raise Forbidden("Only Jira administrators can do this. Sign in to Jira with an administrator's account.")
+        raise Forbidden(Code.NOT_SIGNED_IN)
     try:
         answer = site.post(
             "/rest/api/3/permissions/check",
@@ -30,11 +31,11 @@ def require_administrator(site: Site, account_id: str | None) -> None:
             timeout=INTERACTIVE,
         )
     except JiraRefused as refusal:
-        raise Forbidden("Jira does not let the app check permissions on this site.") from refusal
+        raise Forbidden(Code.CANNOT_CHECK) from refusal
     except JiraRejected as rejection:
         # Jira rejects an account id that it does not know. Such an account administers nothing.
-        raise Forbidden("Only Jira administrators can do this. Ask one to open this page.") from rejection
+        raise Forbidden(Code.NOT_ADMINISTRATOR) from rejection
     except JiraFailure as failure:
-        raise Unavailable("Jira cannot confirm right now that you are an administrator.") from failure
+        raise Unavailable(Code.CANNOT_ASK_JIRA) from failure
     if answer.status != _OK or find(answer.body, "globalPermissions") != [_PERMISSION]:
-        raise Forbidden("Only Jira administrators can do this. Ask one to open this page.")
+        raise Forbidden(Code.NOT_ADMINISTRATOR)

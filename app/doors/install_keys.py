@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from urllib3.exceptions import HTTPError
 
 from app import clock, logs
+from app.conditions import Code
 from app.errors import Unavailable, Unproven
 from app.jira.wire import OneHop, end_by
 
@@ -95,7 +96,7 @@ class InstallKeys:
             return future.result(_LOOK_UP_SECONDS)
         except TimeoutError as error:
             future.cancel()
-            raise Unavailable("The install-key host does not answer.") from error
+            raise Unavailable(Code.KEY_HOST_AWAY) from error
 
     def _ask(self, key_id: str) -> RSAPublicKey:
         trouble: Unavailable | None = None
@@ -130,11 +131,11 @@ class InstallKeys:
                 status = answer.status_code
                 body = _capped(answer) if status == requests.codes.ok else b""
         except (requests.RequestException, HTTPError) as error:
-            raise Unavailable("The install-key host does not answer.") from error
+            raise Unavailable(Code.KEY_HOST_AWAY) from error
         if status in {requests.codes.not_found, requests.codes.forbidden, requests.codes.gone}:
             return None
         if status != requests.codes.ok:
-            raise Unavailable(f"The install-key host answered {status}.")
+            raise Unavailable(Code.KEY_HOST_ANSWERED, status=status)
         return body
 
     def _remember_unknown(self, key_id: str) -> None:
@@ -153,7 +154,7 @@ def _capped(answer: requests.Response) -> bytes:
     while piece := answer.raw.read1(4096, decode_content=True):
         body += piece
         if len(body) > _MAX_BYTES or clock.epoch() > deadline:
-            raise Unavailable("The install-key host sent something that is no key.")
+            raise Unavailable(Code.KEY_HOST_NONSENSE)
     return body
 
 
@@ -162,7 +163,7 @@ def _parse(body: bytes) -> RSAPublicKey:
     try:
         key = load_pem_public_key(body.strip())
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise Unavailable("The install-key host sent something that is no key.") from error
+        raise Unavailable(Code.KEY_HOST_NONSENSE) from error
     if not isinstance(key, RSAPublicKey) or key.key_size < _MIN_BITS:
         raise Unproven("install key is not RSA of 2048 bits or more")
     return key

@@ -14,6 +14,7 @@ from sqlalchemy import literal, select, union_all
 
 from app import clock
 from app.catalog.registry import all_entities, entity
+from app.conditions import Code
 from app.errors import Malformed
 from app.store.tables import table_of
 
@@ -52,7 +53,7 @@ def _position(cursor: str | None) -> int:
     if not cursor:
         return 0
     if not cursor.isascii() or not cursor.isdigit() or int(cursor) > _LARGEST:
-        raise Malformed("The cursor is not one of ours. Leave it out to start from the beginning.")
+        raise Malformed(Code.BAD_CURSOR)
     return int(cursor)
 
 
@@ -61,7 +62,7 @@ def _names(entity_names: Iterable[str]) -> list[str]:
     unknown_names = [name for name in names if name not in all_entities()]
     if unknown_names:
         listing = ", ".join(all_entities())
-        raise Malformed(f"There is no entity {unknown_names[0]!r}. There are: {listing}.")
+        raise Malformed(Code.UNKNOWN_ENTITY, entity=unknown_names[0], entities=listing)
     return names or list(all_entities())
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, ids
+from app.conditions import Code
 from app.config import API_KEY_SHAPE
 from app.errors import Conflicting, Missing, Unproven
 from app.store.schema import ACCOUNTS, API_KEYS
@@ -55,7 +56,7 @@ def create(session: Session, name: str, *, key: str | None = None) -> str:
         insert(ACCOUNTS).values(id=account_id, name=name).on_conflict_do_nothing(index_elements=["name"])
     )
     if not made:
-        raise Conflicting(f"There is an account named {name!r} already.")
+        raise Conflicting(Code.ACCOUNT_EXISTS, name=name)
     _add_key(session, account_id, key)
     return key
 
@@ -68,7 +69,7 @@ def ensure(session: Session, name: str, key: str) -> bool:
         return True
     held = session.execute(select(API_KEYS.c.digest).where(API_KEYS.c.prefix == prefix_of(key))).scalar_one()
     if not hmac.compare_digest(held, _digest(key)):
-        raise Conflicting("Another API key begins like BOOTSTRAP_API_KEY; choose another one.")
+        raise Conflicting(Code.API_KEY_TAKEN)
     return False
 
 
@@ -93,13 +94,13 @@ def revoke(session: Session, prefix: str) -> None:
     """End a key, and the console sessions that it opened. Raises Missing."""
     is_it = (API_KEYS.c.prefix == prefix, API_KEYS.c.revoked_at.is_(None))
     if not session.changed(update(API_KEYS).where(*is_it).values(revoked_at=clock.now())):
-        raise Missing("There is no such key that is still good.")
+        raise Missing(Code.NO_API_KEY)
 
 
 def _account_id(session: Session, name: str) -> UUID:
     found: UUID | None = session.execute(select(ACCOUNTS.c.id).where(ACCOUNTS.c.name == name)).scalar_one_or_none()
     if found is None:
-        raise Missing(f"There is no account named {name!r}.")
+        raise Missing(Code.UNKNOWN_ACCOUNT, name=name)
     return found
 
 

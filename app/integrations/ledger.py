@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import func, select, update
 
 from app import clock, ids
+from app.conditions import Code
 from app.errors import Missing
 from app.integrations.model import Integration, Method, Product, State
 from app.store.schema import INTEGRATIONS
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Row
 
+    from app.conditions import Condition
     from app.store.session import Session
 
 _COLUMNS = tuple(INTEGRATIONS.c[field.name] for field in fields(Integration))
@@ -60,7 +62,7 @@ def get(session: Session, integration_id: UUID, *, lock: bool = False) -> Integr
     query = select(*_COLUMNS).where(INTEGRATIONS.c.id == integration_id)
     row = session.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
-        raise Missing("There is no such integration.")
+        raise Missing(Code.NO_INTEGRATION)
     return _from(row)
 
 
@@ -105,9 +107,9 @@ def change(session: Session, integration_id: UUID, values: Mapping[str, Any]) ->
 
 
 def move_to(
-    session: Session, integration_id: UUID, state: State, *, reason: str | None = None, **values: object
+    session: Session, integration_id: UUID, state: State, *, reason: Condition | None = None, **values: object
 ) -> None:
-    """Set the state, its reason for people and further columns; nothing leads out of `deleting`."""
+    """Set the state, its reason and further columns; nothing leads out of `deleting`."""
     session.execute(
         update(INTEGRATIONS)
         .where(INTEGRATIONS.c.id == integration_id, INTEGRATIONS.c.state != State.DELETING.value)
@@ -115,7 +117,7 @@ def move_to(
     )
 
 
-def park(session: Session, because: str, *, until: datetime, reason: str) -> None:
+def park(session: Session, because: str, *, until: datetime, reason: Condition) -> None:
     """Stop all requests to the site but one probe, which is due at `until`."""
     integration = of_tenant(session, lock=True)
     if integration is not None and integration.state.is_working:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from app.conditions import Condition
+
 
 class State(StrEnum):
     """How an integration stands; the same words in API, pages, logs and metrics."""
@@ -59,7 +61,7 @@ class Integration:
     method: Method
     settings: dict[str, Any]
     state: State
-    state_reason: str | None
+    state_reason: Condition | None
     paired_by: str | None
     paired_at: datetime | None
     started_at: datetime | None

@@ -1,11 +1,12 @@
-"""The pre-flight: each thing that must hold before data flows, checked against the live site and named in plain words."""
+"""The pre-flight: each thing that must hold before data flows, checked against the live site."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.errors import JiraFailure
+from app.conditions import Code, Condition
+from app.errors import JiraBusy, JiraFailure
 from app.sources import Broken, Gone, NotForUs, NotOffered
 
 if TYPE_CHECKING:
@@ -16,28 +17,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Check:
-    """One check and what to do where it failed."""
+    """One check and the condition that it found."""
 
     name: str
     ok: bool
-    detail: str
+    condition: Condition
     is_required: bool = True
 
 
 def not_paired() -> list[Check]:
-    """What is said before a Jira admin has pasted the key."""
-    return [
-        Check(
-            "paired",
-            ok=False,
-            detail="No Jira site has used the key yet. In Jira, open Apps, choose “Harness SEI configuration” and paste it.",
-        )
-    ]
+    """The checks before a Jira admin has pasted the key."""
+    return [Check("paired", ok=False, condition=Condition(Code.NOT_PAIRED_YET))]
 
 
 def validate(source: Source) -> list[Check]:
     """Every check in order; those after an unreachable or refusing site are not tried."""
-    return [Check("paired", ok=True, detail=f"Paired with {source.address}."), *_against(source)]
+    return [Check("paired", ok=True, condition=Condition(Code.IS_PAIRED, site=source.address)), *_against(source)]
 
 
 def _against(source: Source) -> Iterator[Check]:
@@ -49,35 +44,35 @@ def _against(source: Source) -> Iterator[Check]:
     yield _emails(source)
 
 
-def _ask(name: str, ask: Callable[[Source], tuple[bool, str]], source: Source) -> Check:
+def _ask(name: str, ask: Callable[[Source], tuple[bool, Condition]], source: Source) -> Check:
     try:
-        ok, detail = ask(source)
+        ok, condition = ask(source)
     except JiraFailure as failure:
-        return Check(name, ok=False, detail=f"{failure} {_REMEDY[name]}")
-    return Check(name, ok=ok, detail=detail)
+        return Check(name, ok=False, condition=Condition(_FAILED[name], why=failure.condition))
+    return Check(name, ok=ok, condition=condition)
 
 
-_REMEDY = {
-    "reachable": "Check that the site is up and, if it limits addresses, that ours are on its allow-list.",
-    "credential": "Ask a Jira admin to open Manage apps and enable the app, or to install it again.",
-    "projects": "Ask a Jira admin to let the app browse projects.",
+_FAILED = {
+    "reachable": Code.SITE_UNREACHABLE,
+    "credential": Code.SITE_REFUSES,
+    "projects": Code.CANNOT_BROWSE,
 }
 
 
-def _reachable(source: Source) -> tuple[bool, str]:
+def _reachable(source: Source) -> tuple[bool, Condition]:
     server = source.server()
-    return True, f"Jira {server.version or ''} answers ({server.deployment or 'Cloud'})."
+    return True, Condition(Code.ANSWERS, version=server.version or "", kind=server.deployment or "Cloud")
 
 
-def _credential(source: Source) -> tuple[bool, str]:
-    return True, f"Jira takes our signature; we read as “{source.whoami().name or 'the app'}”."
+def _credential(source: Source) -> tuple[bool, Condition]:
+    return True, Condition(Code.TAKES_SIGNATURE, name=source.whoami().name or "the app")
 
 
-def _projects(source: Source) -> tuple[bool, str]:
+def _projects(source: Source) -> tuple[bool, Condition]:
     total = source.project_count()
     if not total:
-        return False, f"No project is visible to the app. {_REMEDY['projects']}"
-    return True, f"{total} projects are visible."
+        return False, Condition(Code.SEES_NO_PROJECT)
+    return True, Condition(Code.SEES_PROJECTS, count=total)
 
 
 def _emails(source: Source) -> Check:
@@ -85,10 +80,11 @@ def _emails(source: Source) -> Check:
     try:
         email = source.email_of(source.whoami().id)
     except JiraFailure as failure:
-        return Check("emails", ok=False, detail=str(failure), is_required=False)
+        code = Code.EMAILS_HELD_BACK if isinstance(failure, JiraBusy) else Code.EMAILS_UNKNOWN
+        return Check("emails", ok=False, condition=Condition(code, why=failure.condition), is_required=False)
     if isinstance(email, NotOffered):
-        detail = "Atlassian has not approved e-mail access for the app; people are told apart by account id."
-        return Check("emails", ok=False, detail=detail, is_required=False)
+        return Check("emails", ok=False, condition=Condition(Code.NO_EMAILS), is_required=False)
     if isinstance(email, NotForUs | Gone | Broken):
-        return Check("emails", ok=False, detail=str(email.failure), is_required=False)
-    return Check("emails", ok=True, detail="E-mail addresses may be read.", is_required=False)
+        unknown = Condition(Code.EMAILS_UNKNOWN, why=email.failure.condition)
+        return Check("emails", ok=False, condition=unknown, is_required=False)
+    return Check("emails", ok=True, condition=Condition(Code.READS_EMAILS), is_required=False)

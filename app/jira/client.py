@@ -19,6 +19,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from app import clock
+from app.conditions import Code
 from app.errors import JiraDown, JiraNonsense, JiraRefused
 from app.jira import hosts
 from app.jira.endpoints import endpoint_of
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from requests.auth import AuthBase
 
     from app.catalog.json_value import Json
+    from app.jira.endpoints import Endpoint
     from app.jira.limits import Limiter, Permit, Purpose
 
 
@@ -136,7 +138,8 @@ class Site:
         data: dict[str, Any] = {}
         if method == "POST":
             data = {"data": orjson.dumps(body), "headers": {"Content-Type": "application/json"}}
-        with self._admit(method, path, params if method == "GET" else body) as permit:
+        endpoint = endpoint_of(method, path)
+        with self._admit(endpoint, params if method == "GET" else body) as permit:
             sent_at = clock.now()
             try:
                 with self._session.request(
@@ -148,14 +151,13 @@ class Site:
                     stream=True,
                     **data,
                 ) as response:
-                    body, size = _read(response, permit, timeout.body, parser)
+                    body, size = _read(response, permit, str(endpoint), timeout.body, parser)
                     return Answer(body, sent_at, response.status_code, _site_time(response), size)
             except (requests.RequestException, HTTPError) as error:
-                raise JiraDown(f"No answer from the site: {type(error).__name__}.") from error
+                raise JiraDown(Code.NO_ANSWER, error=type(error).__name__) from error
 
-    def _admit(self, method: str, path: str, payload: Any) -> AbstractContextManager[Permit]:  # noqa: ANN401 - parameters or JSON
+    def _admit(self, endpoint: Endpoint, payload: Any) -> AbstractContextManager[Permit]:  # noqa: ANN401 - parameters or JSON
         """A permit for one request. Raises JiraBusy with the time to come back."""
-        endpoint = endpoint_of(method, path)
         size = payload.get("maxResults") if isinstance(payload, dict) else None
         points = endpoint.expected_points(min(size, _PAGE) if isinstance(size, int) else _PAGE)
         gate = self._gate
@@ -164,7 +166,7 @@ class Site:
     def _require_allowed(self) -> None:
         """Refuse addresses off the list; the connection itself rejects names of private addresses (`wire`)."""
         if not hosts.is_allowed(self.base_url, self._site_hosts):
-            raise JiraRefused("The site's address is not on SITE_HOSTS.")
+            raise JiraRefused(Code.ADDRESS_NOT_LISTED)
 
 
 def _site_time(response: requests.Response) -> datetime | None:
@@ -185,7 +187,7 @@ def query_of(params: Mapping[str, str | int | Sequence[str | int]]) -> str:
 
 
 def _read(
-    response: requests.Response, permit: Permit, max_seconds: float, parser: Callable[[bytearray], Json]
+    response: requests.Response, permit: Permit, endpoint: str, max_seconds: float, parser: Callable[[bytearray], Json]
 ) -> tuple[Json, int]:
     """The parsed body and its size in octets; every answer settles the permit. Raises a JiraFailure."""
     body = bytearray()
@@ -196,14 +198,15 @@ def _read(
         while piece := response.raw.read1(_PIECE, decode_content=True):
             body += piece
             if len(body) > _MAX_BYTES:
-                raise JiraNonsense("The answer is larger than any of Jira's.")
+                raise JiraNonsense(Code.ANSWER_TOO_LARGE)
             if clock.epoch() > deadline:
-                raise JiraDown("The answer does not end.")
+                raise JiraDown(Code.ANSWER_ENDLESS)
     finally:
         if not 200 <= response.status_code < 300:  # noqa: PLR2004 - HTTP's own classes
             # A refusal names its limits in the head, which is valid even if the body does not end.
             permit.settle(response.status_code, response.headers)
-    failure = failure_of(response.status_code, response.headers, body[:2000].decode("utf-8", "replace"))
+    text = body[:2000].decode("utf-8", "replace")
+    failure = failure_of(response.status_code, response.headers, text, endpoint)
     if failure is not None:
         raise failure
     document = parser(body)
@@ -239,4 +242,4 @@ def parse(body: bytes | bytearray | memoryview) -> Json:
     try:
         return json.loads(bytes(body).decode("utf-8", "replace"))  # type: ignore[no-any-return]  # JSON by construction
     except (ValueError, RecursionError) as error:
-        raise JiraNonsense("The answer is not readable JSON.") from error
+        raise JiraNonsense(Code.ANSWER_NOT_JSON) from error

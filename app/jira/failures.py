@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from app import clock
+from app.conditions import Code
 from app.errors import (
     JiraBusy,
     JiraDown,
@@ -30,30 +31,35 @@ _QUOTED_ID = re.compile(r"'([1-9][0-9]{0,17})'")
 _TOKEN_WORDS = ("nextpagetoken", "page token")
 
 
-def failure_of(status: int, headers: Mapping[str, str], text: str) -> JiraFailure | None:
-    """The failure in an answer; None for a success. `text` is the beginning of the body, to tell 400s apart."""
+def failure_of(status: int, headers: Mapping[str, str], text: str, endpoint: str = "") -> JiraFailure | None:
+    """The failure in an answer; None for a success.
+
+    `text` is the beginning of the body, to tell 400s apart; the failure names the `endpoint`.
+    """
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own classes
         return None
     if limit_headers.is_pause(status, headers):
         reason = headers.get("RateLimit-Reason", "no reason given")
-        return JiraBusy(f"Jira answered {status} ({reason}).", retry_at(headers))
+        return JiraBusy(Code.ASKED_TO_WAIT, retry_at=retry_at(headers), status=status, reason=reason, endpoint=endpoint)
     if status >= requests.codes.server_error:
-        return JiraDown(f"Jira answered {status}.")
-    return _caller_failure(status, text)
+        return JiraDown(Code.ANSWERED, status=status, endpoint=endpoint)
+    return _caller_failure(status, text, endpoint)
 
 
-def _caller_failure(status: int, text: str) -> JiraFailure:
+def _caller_failure(status: int, text: str, endpoint: str) -> JiraFailure:
     if status in {requests.codes.unauthorized, requests.codes.forbidden}:
-        return JiraRefused(f"Jira answered {status}.", is_credential=status == requests.codes.unauthorized)
+        return JiraRefused(
+            Code.ANSWERED, is_credential=status == requests.codes.unauthorized, status=status, endpoint=endpoint
+        )
     if status in {requests.codes.not_found, requests.codes.gone}:
-        return JiraGone(f"Jira answered {status}.")
+        return JiraGone(Code.ANSWERED, status=status, endpoint=endpoint)
     if status == requests.codes.bad_request and any(word in text.lower() for word in _TOKEN_WORDS):
-        return TokenExpired("Jira no longer takes the page token.")
+        return TokenExpired(Code.TOKEN_EXPIRED)
     if status in {requests.codes.request_timeout, requests.codes.too_early}:
-        return JiraDown(f"Jira answered {status}.")
+        return JiraDown(Code.ANSWERED, status=status, endpoint=endpoint)
     if status < requests.codes.bad_request:
-        return JiraNonsense(f"Jira answered {status}; redirects are not followed.")
-    return JiraRejected(f"Jira answered {status}.", frozenset(_QUOTED_ID.findall(text)))
+        return JiraNonsense(Code.REDIRECTED, status=status, endpoint=endpoint)
+    return JiraRejected(Code.ANSWERED, quoted=frozenset(_QUOTED_ID.findall(text)), status=status, endpoint=endpoint)
 
 
 def retry_at(headers: Mapping[str, str]) -> datetime:

@@ -30,6 +30,7 @@ import orjson
 from redis.exceptions import RedisError
 
 from app import clock, ids, logs
+from app.conditions import Code
 from app.errors import JiraBusy
 from app.jira import headers as limit_headers
 from app.jira.leases import Leases
@@ -71,13 +72,13 @@ class Purpose(StrEnum):
 
 PARTS = {Purpose.READ_THROUGH: 1.0, Purpose.POLL: 0.8, Purpose.BACKFILL: 0.6}
 _CAUSES = {
-    "app": "Jira has stopped the app until its hour of points is over",
-    "site": "Jira asked us to leave this site alone",
-    "endpoint": "Jira asked us to leave {endpoint} alone",
-    "hour": "the points that {purpose} may spend in this hour are used up",
-    "share": "this site has had its share of the hour's points",
-    "concurrency": "as many requests as allowed are in flight at this site",
-    "pace": "{endpoint} is asked as fast as we may",
+    "app": Code.APP_BLOCKED,
+    "site": Code.SITE_BLOCKED,
+    "endpoint": Code.ENDPOINT_BLOCKED,
+    "hour": Code.HOUR_SPENT,
+    "share": Code.SHARE_SPENT,
+    "concurrency": Code.SITE_BUSY,
+    "pace": Code.ENDPOINT_BUSY,
 }
 
 
@@ -181,7 +182,7 @@ class Limiter:
         except RedisError as error:
             log.warning("limiter away", problem=type(error).__name__)
             retry_at = clock.now() + timedelta(seconds=random.uniform(3, 8))  # noqa: S311 - spreads retries
-            raise JiraBusy("The limiter's Redis does not answer.", retry_at) from error
+            raise JiraBusy(Code.LIMITER_AWAY, retry_at=retry_at) from error
 
     def _local_pause(self, permit: Permit) -> tuple[str, float] | None:
         """Cause and milliseconds of a pause imposed by Jira on this process, valid even if Redis has lost it."""
@@ -198,8 +199,9 @@ class Limiter:
     def _busy(permit: Permit, cause: str, wait: float) -> JiraBusy:
         """A refusal until later, with jitter of a minute at most: a site waiting for the full hour keeps its share."""
         at = clock.now() + timedelta(seconds=wait + random.uniform(0, min(60.0, 1 + wait / 50)))  # noqa: S311 - spreads retries
-        explanation = _CAUSES[cause].format(endpoint=permit.endpoint, purpose=permit.purpose)
-        return JiraBusy(f"Held back: {explanation}.", at)
+        code = _CAUSES[cause]
+        facts = {"endpoint": str(permit.endpoint), "purpose": permit.purpose.value}
+        return JiraBusy(code, retry_at=at, **{name: facts[name] for name in code.params})
 
     def _report(self, permit: Permit, lesson: limit_headers.Lesson, points: int) -> None:
         """Release the lease and report the lesson. Without Redis the lease expires; this process remembers a pause."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
 
+from app.conditions import Code
 from app.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Accounts:
         try:
             return getattr(self.redis, command)(*args)
         except RedisError as error:
-            raise Unavailable("Redis does not answer.") from error
+            raise Unavailable(Code.REDIS_AWAY) from error
 
 
 def _until(value: str | None, now_ms: int) -> str | None:

@@ -15,6 +15,7 @@ from limits.strategies import MovingWindowRateLimiter
 from redis.exceptions import RedisError
 
 from app import clock, ids
+from app.conditions import Code
 from app.errors import TooMany, Unavailable
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ class Attempts:
         """Count an attempt to redeem. Raises TooMany with the seconds to wait, Unavailable."""
         try:
             for limit, key in self._of(tenant_id, account_id):
-                self._require(limit, key, "Too many tries.")
+                self._require(limit, key, Code.TOO_MANY_TRIES)
         except RedisError as error:
-            raise Unavailable("Redis does not answer.") from error
+            raise Unavailable(Code.REDIS_AWAY) from error
 
     def forgive(self, tenant_id: UUID, account_id: str) -> None:
         """Forget a user's attempts after a success. Raises Unavailable."""
@@ -53,22 +54,22 @@ class Attempts:
                 if limit is not _PER_SITE:
                     self._limiter.clear(limit, ids.opaque(key))
         except RedisError as error:
-            raise Unavailable("Redis does not answer.") from error
+            raise Unavailable(Code.REDIS_AWAY) from error
 
     def count_mint(self, account_id: UUID) -> None:
         """Count a password minted for an SEI account. Raises TooMany, Unavailable."""
         try:
-            self._require(_PER_MINTER, str(account_id), "Too many one-time passwords were generated.")
+            self._require(_PER_MINTER, str(account_id), Code.TOO_MANY_KEYS)
         except RedisError as error:
-            raise Unavailable("Redis does not answer.") from error
+            raise Unavailable(Code.REDIS_AWAY) from error
 
     def count_login(self, address: str, prefix: str) -> None:
         """Count an attempt to sign in to the console, by client address and key prefix. Raises TooMany, Unavailable."""
         try:
-            self._require(_PER_ADDRESS, address, "Too many tries to sign in.")
-            self._require(_PER_KEY, f"{address}/{prefix}", "Too many tries to sign in.")
+            self._require(_PER_ADDRESS, address, Code.TOO_MANY_SIGN_INS)
+            self._require(_PER_KEY, f"{address}/{prefix}", Code.TOO_MANY_SIGN_INS)
         except RedisError as error:
-            raise Unavailable("Redis does not answer.") from error
+            raise Unavailable(Code.REDIS_AWAY) from error
 
     def _of(self, tenant_id: UUID, account_id: str) -> list[tuple[RateLimitItemPerMinute, str]]:
         return [
@@ -77,9 +78,9 @@ class Attempts:
             (_PER_ACCOUNT, account_id),
         ]
 
-    def _require(self, limit: RateLimitItemPerMinute, caller: str, message: str) -> None:
+    def _require(self, limit: RateLimitItemPerMinute, caller: str, code: Code) -> None:
         key = ids.opaque(caller)
         if not self._limiter.hit(limit, key):
             reset = self._limiter.get_window_stats(limit, key).reset_time
             wait = max(1, math.ceil(reset - clock.now().timestamp()))
-            raise TooMany(f"{message} Try again in {max(1, math.ceil(wait / 60))} minutes.", wait)
+            raise TooMany(code, retry_after=wait, minutes=max(1, math.ceil(wait / 60)))

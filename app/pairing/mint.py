@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app import clock
+from app.conditions import Code
 from app.errors import Conflicting
 from app.integrations import ledger
 from app.integrations.model import Method, State
@@ -51,11 +52,9 @@ class Mint:
         with self._store.bound_to_account(account_id) as session:
             integration = ledger.get(session, integration_id)
         if integration.method is not Method.CONNECT_APP:
-            raise Conflicting(
-                "This integration does not connect through the Jira app, so it needs no one-time password."
-            )
+            raise Conflicting(Code.NO_KEY_NEEDED)
         if integration.state is State.DELETING:
-            raise Conflicting("This integration is being deleted.")
+            raise Conflicting(Code.DELETING)
         self._attempts.count_mint(account_id)
         otp = password.make()
         digest = password.digests(self._vault, password.normal(otp) or "")[0]

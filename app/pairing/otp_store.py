@@ -14,6 +14,7 @@ from uuid import UUID
 from redis.exceptions import RedisError
 
 from app import ids
+from app.conditions import Code
 from app.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class OtpStore:
                 args=[str(integration_id), str(account_id), ttl_seconds * 1000, _PASSWORD, digest],
             )
         except RedisError as error:
-            raise Unavailable("Redis does not answer.") from error
+            raise Unavailable(Code.REDIS_AWAY) from error
 
     def claim(self, digests: tuple[str, ...]) -> Claim | None:
         """Claim the password of any of the digests; None where there is none or it is claimed already."""
@@ -100,7 +101,7 @@ class OtpStore:
         try:
             answer = self._claim_script(keys=[f"{_PASSWORD}{digest}" for digest in digests], args=[claim_id, CLAIM_MS])
         except RedisError as error:
-            raise Unavailable("Redis does not answer.") from error
+            raise Unavailable(Code.REDIS_AWAY) from error
         if not answer:
             return None
         position, integration_id, account_id = answer
@@ -111,21 +112,21 @@ class OtpStore:
         try:
             self._release_script(keys=[f"{_PASSWORD}{claim.digest}"], args=[claim.id])
         except RedisError as error:
-            raise Unavailable("Redis does not answer.") from error
+            raise Unavailable(Code.REDIS_AWAY) from error
 
     def burn(self, claim: Claim) -> None:
         """Delete a spent password. PostgreSQL has recorded the redemption, so a failure here does no harm."""
         try:
             self._burn_script(keys=[f"{_PASSWORD}{claim.digest}", f"{_OF}{claim.integration_id}"], args=[claim.digest])
         except RedisError as error:
-            raise Unavailable("Redis does not answer.") from error
+            raise Unavailable(Code.REDIS_AWAY) from error
 
     def good_for(self, integration_id: UUID) -> int:
         """Remaining validity of an integration's password in whole seconds; 0 where there is none."""
         try:
             remaining_ms = self._redis.pttl(f"{_OF}{integration_id}")
         except RedisError as error:
-            raise Unavailable("Redis does not answer.") from error
+            raise Unavailable(Code.REDIS_AWAY) from error
         return max(0, int(remaining_ms) // 1000)
 
     def revoke(self, integration_id: UUID) -> None:
@@ -135,7 +136,7 @@ class OtpStore:
             if digest:
                 self._redis.delete(f"{_PASSWORD}{_text(digest)}")
         except RedisError as error:
-            raise Unavailable("Redis does not answer.") from error
+            raise Unavailable(Code.REDIS_AWAY) from error
 
 
 def _text(value: object) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, jobs, logs
+from app.conditions import Code, Condition
 from app.errors import AppError, Conflicting, Gone, Missing, Unavailable, Unproven
 from app.integrations import ledger
 from app.integrations.model import Integration, State
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from app.vault import Vault
 
 log = logs.get(__name__)
-
-REFUSAL = "This key is wrong, was used already, or has expired. Ask your SEI admin for a new one."
-"""One answer for all three cases: a guesser learns nothing from it."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class Redemption:
         otp = password.normal(pasted_text)
         claim = self._otp_store.claim(password.digests(self._vault, otp)) if otp else None
         if claim is None:
-            raise Gone(REFUSAL)
+            raise Gone(Code.KEY_REFUSED)
         try:
             pairing = self._pair(claim, tenant_id, account_id, replace=replace)
         except Gone:
@@ -119,9 +117,9 @@ def _lock_integration(session: Session, claim: Claim) -> Integration:
     try:
         integration = ledger.get(session, claim.integration_id, lock=True)
     except Missing:
-        raise Gone(REFUSAL) from None
+        raise Gone(Code.KEY_REFUSED) from None
     if integration.state is State.DELETING:
-        raise Gone(REFUSAL)
+        raise Gone(Code.KEY_REFUSED)
     return integration
 
 
@@ -132,7 +130,7 @@ def _spend(session: Session, claim: Claim) -> None:
         .on_conflict_do_nothing()
     )
     if not is_first:
-        raise Gone(REFUSAL)
+        raise Gone(Code.KEY_REFUSED)
 
 
 def _make_room(session: Session, integration: Integration, *, replace: bool) -> None:
@@ -140,13 +138,13 @@ def _make_room(session: Session, integration: Integration, *, replace: bool) -> 
     site_integration = ledger.of_tenant(session, lock=True)
     if site_integration is not None and site_integration.id != integration.id:
         if site_integration.state is State.DELETING:
-            raise Conflicting("The site's former connection is being erased. Try again in a few minutes.")
+            raise Conflicting(Code.BEING_ERASED)
         if site_integration.state is not State.DISCONNECTED and not replace:
-            raise Conflicting(f"This site is already paired with “{site_integration.name}”. Confirm to replace it.")
-        let_go(session, site_integration, reason="A Jira admin paired the site with another integration.")
+            raise Conflicting(Code.SITE_PAIRED, name=site_integration.name)
+        let_go(session, site_integration, reason=Condition(Code.REPLACED))
     if (
         integration.tenant_id not in (None, session.tenant_id)
         and integration.state is not State.DISCONNECTED
         and not replace
     ):
-        raise Conflicting("This key's integration is already paired with another site. Confirm to move it here.")
+        raise Conflicting(Code.INTEGRATION_PAIRED)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 
 from app import clock
+from app.conditions import Code, Condition
 from app.integrations import ledger
 from app.integrations.model import State
 from app.store.schema import TENANTS
@@ -16,14 +17,10 @@ if TYPE_CHECKING:
     from app.integrations.model import Integration
     from app.store.session import Session
 
-BY_ADMIN = "A Jira admin disconnected the site. Generate a new key to connect it again."
-DISABLED = "A Jira admin disabled the app. Work goes on when it is enabled again in Manage apps."
-UNINSTALLED = "The app was uninstalled from Jira. Install it again and generate a new key."
-
 _NO_PARKING = {"state_before": None, "parked_until": None, "parked_because": None}
 
 
-def unpair(session: Session, *, reason: str) -> bool:
+def unpair(session: Session, *, reason: Condition) -> bool:
     """End the tenant's pairing: reading stops at once, erasure waits for the grace period. Returns whether there was one."""
     # Lock order: the tenant first. A concurrent uninstall must not be lost.
     session.execute(select(TENANTS.c.id).where(TENANTS.c.id == session.tenant_id).with_for_update(key_share=True))
@@ -35,7 +32,7 @@ def unpair(session: Session, *, reason: str) -> bool:
     return True
 
 
-def let_go(session: Session, integration: Integration, *, reason: str) -> None:
+def let_go(session: Session, integration: Integration, *, reason: Condition) -> None:
     """Disconnect an integration from its tenant; it stays with its account."""
     with session.with_account(integration.account_id):
         ledger.move_to(session, integration.id, State.DISCONNECTED, reason=reason, tenant_id=None, **_NO_PARKING)
@@ -45,4 +42,6 @@ def mark_departed(session: Session) -> None:
     """Mark the pairing of an uninstalled site as disconnected; it stays visible until somebody pairs again."""
     integration = ledger.of_tenant(session, lock=True)
     if integration is not None:
-        ledger.move_to(session, integration.id, State.DISCONNECTED, reason=UNINSTALLED, state_before=None)
+        ledger.move_to(
+            session, integration.id, State.DISCONNECTED, reason=Condition(Code.UNINSTALLED), state_before=None
+        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from app.conditions import Code
 from app.errors import WalkAstray
 from app.sources.outcomes import Broken, Gone, NotForUs, NotOffered
 
@@ -83,15 +84,15 @@ class WalkGuard:
         self.empty_pages = 0 if page.items else self.empty_pages + 1
         token = page.next.token if page.next else None
         if token is not None and token in self.tokens:
-            raise WalkAstray("Jira repeated a page token.")
+            raise WalkAstray(Code.TOKEN_REPEATED)
         if token is not None:
             self.tokens.add(token)
         if page.next is not None and self.empty_pages > _EMPTY_LIMIT:
-            raise WalkAstray("Jira keeps sending empty pages.")
+            raise WalkAstray(Code.PAGES_EMPTY)
         if self.expected is not None and self.seen > 2 * self.expected + SURPLUS:
-            raise WalkAstray("Jira sends more than twice what it counted.")
+            raise WalkAstray(Code.PAGES_BEYOND_COUNT)
         if page.next is not None and self.pages >= _PAGE_LIMIT:
-            raise WalkAstray("Jira does not end the list.")
+            raise WalkAstray(Code.LIST_ENDLESS)
 
 
 def follow(

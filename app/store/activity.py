@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, func, literal, select, update
 
 from app import clock, ids
+from app.conditions import Code, Condition
 from app.store.schema import INTEGRATIONS
 from app.store.sync_tables import ACTIVITY
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 RETENTION = timedelta(days=14)
 _MAX_DURATION = timedelta(minutes=16)
 """No job may take longer (`app.jobs`); a run beyond it was killed."""
-_MAX_TEXT = 500
 MAX_RUNS = 200
 """Limit of runs a page."""
 _BAD_RESULTS = ("put off", "failed", "killed")
@@ -43,8 +43,8 @@ class Run:
     """Consecutive unsuccessful runs of the same job before this one."""
     result: str
     """`running`, `done`, `put off` (Jira or one of our servers asked us to come back later), `failed`, `killed`."""
-    detail: str | None
-    error: str | None
+    detail: Condition | None
+    error: Condition | None
 
 
 def begin(session: Session, job: str) -> UUID:
@@ -68,12 +68,14 @@ def begin(session: Session, job: str) -> UUID:
     return run_id
 
 
-def end(session: Session, run_id: UUID, result: str, *, detail: str | None = None, error: str | None = None) -> None:
+def end(
+    session: Session, run_id: UUID, result: str, *, detail: Condition | None = None, error: Condition | None = None
+) -> None:
     """Record the end of a run, with its outcome or its error."""
     session.execute(
         update(ACTIVITY)
         .where(ACTIVITY.c.id == run_id)
-        .values(finished_at=clock.now(), result=result, detail=_short(detail), error=_short(error))
+        .values(finished_at=clock.now(), result=result, detail=detail, error=error)
     )
 
 
@@ -88,7 +90,7 @@ def tidy(session: Session) -> None:
     session.execute(
         update(ACTIVITY)
         .where(ACTIVITY.c.result == "running", ACTIVITY.c.started_at < now - _MAX_DURATION)
-        .values(result="killed", finished_at=ACTIVITY.c.started_at + _MAX_DURATION, error="The worker was killed.")
+        .values(result="killed", finished_at=ACTIVITY.c.started_at + _MAX_DURATION, error=Condition(Code.WORKER_KILLED))
     )
     session.execute(delete(ACTIVITY).where(ACTIVITY.c.started_at < now - RETENTION))
 
@@ -113,7 +115,3 @@ def counted(session: Session) -> dict[str, int]:
         .group_by(ACTIVITY.c.result)
     )
     return {row.result: int(row.runs) for row in rows}
-
-
-def _short(text: str | None) -> str | None:
-    return text[:_MAX_TEXT] if text else None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Update
 
+    from app.conditions import Condition
     from app.store.session import Session
 
 LEASE = timedelta(seconds=15)
@@ -141,13 +142,13 @@ def renew(session: Session, leases: Collection[UUID]) -> None:
 
 
 def finish(
-    session: Session, chunk: Chunk, *, seen: int = 0, expected: int | None = None, problem: str | None = None
+    session: Session, chunk: Chunk, *, seen: int = 0, expected: int | None = None, problem: Condition | None = None
 ) -> None:
     """Finish a walk with the last `seen` objects; `problem` if Jira's own count differs. Raises LeaseLost."""
     finish_all(session, [(chunk, seen, expected, problem)])
 
 
-def finish_all(session: Session, walks: Sequence[tuple[Chunk, int, int | None, str | None]]) -> None:
+def finish_all(session: Session, walks: Sequence[tuple[Chunk, int, int | None, Condition | None]]) -> None:
     """Finish several walks: chunk, objects of its last page, expected count, problem. Raises LeaseLost."""
     now = clock.now()
     rows = [
@@ -212,7 +213,7 @@ def release(session: Session, chunk: Chunk) -> None:
     _change(session, chunk, lease=None, leased_until=None)
 
 
-def postpone(session: Session, chunk: Chunk, *, until: datetime, problem: str, counts: bool) -> None:
+def postpone(session: Session, chunk: Chunk, *, until: datetime, problem: Condition, counts: bool) -> None:
     """Release the chunk until later, with the problem; `counts` if this was a failed attempt. Raises LeaseLost."""
     _change(
         session,
@@ -225,7 +226,7 @@ def postpone(session: Session, chunk: Chunk, *, until: datetime, problem: str, c
     )
 
 
-def restart(session: Session, chunk: Chunk, *, until: datetime, problem: str) -> None:
+def restart(session: Session, chunk: Chunk, *, until: datetime, problem: Condition) -> None:
     """Restart the walk at its first page, at that time; upserts make the repetition harmless. Raises LeaseLost."""
     _change(
         session, chunk, lease=None, leased_until=None, page_token=None, page_offset=0, seen=0, problem=problem,
@@ -233,7 +234,7 @@ def restart(session: Session, chunk: Chunk, *, until: datetime, problem: str) ->
     )  # fmt: skip
 
 
-def fail(session: Session, chunk: Chunk, *, problem: str) -> None:
+def fail(session: Session, chunk: Chunk, *, problem: Condition) -> None:
     """Give the chunk up, with the problem. Raises LeaseLost."""
     _change(session, chunk, state="failed", finished_at=clock.now(), lease=None, leased_until=None, problem=problem)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import BindParameter, ColumnElement, ScalarSelect, Update
 
+    from app.conditions import Condition
     from app.store.session import Session
 
 
@@ -121,7 +122,7 @@ class Problem:
     entity: str
     scope_id: str
     state: str
-    problem: str
+    problem: Condition
 
 
 def problems(session: Session, limit: int) -> list[Problem]:

@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from app.conditions import Condition
     from app.store.session import Session
 
 
 @dataclass(frozen=True)
 class Parked:
-    """A poison record: its entity, the reason in words for people, and the record's SHA-256 in hexadecimal."""
+    """A poison record: its entity, the reason, and the record's SHA-256 in hexadecimal."""
 
     entity: str
-    reason: str
+    reason: Condition
     digest: str
     seen_at: datetime | None = None
 

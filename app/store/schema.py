@@ -27,6 +27,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from app.store.condition_column import ConditionJson
+
 APP_ROLE = "sei_connect_app"
 """The role of bound sessions: owns nothing, sees one tenant."""
 
@@ -145,7 +147,7 @@ INTEGRATIONS = Table(
     Column("method", Text, nullable=False),
     Column("settings", JSONB, nullable=False, server_default="{}"),
     Column("state", Text, nullable=False),
-    Column("state_reason", Text),
+    Column("state_reason", ConditionJson, comment="a condition (`app.conditions`)"),
     Column("paired_by", Text, comment="Atlassian account id"),
     _moment("paired_at"),
     _moment("started_at"),
@@ -193,7 +195,7 @@ CHUNKS = Table(
     Column("reached", Integer, nullable=False, server_default="0", comment="the most that any walk of it has seen"),
     Column("expected", Integer),
     Column("attempts", Integer, nullable=False, server_default="0", comment="since it last got further than ever"),
-    Column("problem", Text, comment="why it waits or failed, in words for people"),
+    Column("problem", ConditionJson, comment="a condition: why it waits or failed"),
     _moment("due_at", is_required=True),
     Column("lease", Uuid, comment="drawn by the worker that holds the chunk; a page commits only under its own"),
     _moment("leased_until"),
@@ -227,7 +229,7 @@ INBOX = Table(
     Column("duplicates", Integer, nullable=False, server_default="0", comment="how often Jira sent it again"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("due_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
-    Column("problem", Text, comment="why the last attempt did not end well"),
+    Column("problem", ConditionJson, comment="a condition: why the last attempt failed"),
     _moment("done_at"),
     Column("outcome", Text),
     Index("ix_inbox_waiting", "tenant_id", "received_at", postgresql_where=text("done_at IS NULL")),
@@ -240,7 +242,7 @@ POISON = Table(
     _tenant(),
     Column("id", Uuid, primary_key=True),
     Column("entity", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", ConditionJson, nullable=False, comment="a condition (`app.conditions`)"),
     Column("digest", Text, nullable=False, comment="SHA-256 of the record"),
     Column("seen_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     UniqueConstraint("tenant_id", "entity", "digest"),

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app import jobs, logs
+from app.conditions import Code
 from app.errors import AppError, Unavailable
 from app.store.schema import APP_ROLE
 
@@ -168,17 +169,17 @@ def _available() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
-        raise Unavailable("The database does not answer.") from error
+        raise Unavailable(Code.DATABASE_AWAY) from error
     except DBAPIError as error:
         if _is_about_values(error.orig):
             raise StoreFault(type(error.orig).__name__) from None
         if isinstance(error, OperationalError) or error.connection_invalidated:
-            raise Unavailable("The database does not answer.") from error
+            raise Unavailable(Code.DATABASE_AWAY) from error
         raise
     except psycopg.Error as error:
         # COPY bypasses SQLAlchemy, and psycopg's message quotes the value that did not fit.
         if isinstance(error, psycopg.OperationalError) and not _is_about_values(error):
-            raise Unavailable("The database connection was lost.") from error
+            raise Unavailable(Code.DATABASE_LOST) from error
         raise StoreFault(type(error).__name__) from None
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from app.store.condition_column import ConditionJson
 from app.store.schema import METADATA
 
 
@@ -67,7 +68,7 @@ ABSENCES = Table(
     Column("issue_id", Text, primary_key=True),
     Column("project_id", Text),
     Column("cause", Text, nullable=False),
-    Column("evidence", Text, comment="what says so"),
+    Column("evidence", ConditionJson, comment="a condition: the source that says so"),
     Column("sweeps", Integer, nullable=False, server_default="1", comment="how many in a row did not see it"),
     _moment("missed_at", is_required=True),
     _moment("last_missed_at", is_required=True),
@@ -85,7 +86,7 @@ FROZEN_PROJECTS = Table(
     METADATA,
     _tenant(),
     Column("project_id", Text, primary_key=True),
-    Column("reason", Text, nullable=False),
+    Column("reason", ConditionJson, nullable=False, comment="a condition (`app.conditions`)"),
     _moment("frozen_at", is_required=True),
     _moment("thawed_at"),
     comment="projects that the app may no longer browse: what is stored of them stays as it was",
@@ -113,8 +114,8 @@ ACTIVITY = Table(
     _moment("finished_at"),
     Column("retries", Integer, nullable=False, server_default="0"),
     Column("result", Text, nullable=False),
-    Column("detail", Text),
-    Column("error", Text),
+    Column("detail", ConditionJson, comment="a condition: the result of the run"),
+    Column("error", ConditionJson, comment="a condition: why it failed or was put off"),
     Index("ix_activity_started", "tenant_id", "started_at"),
     Index("ix_activity_job", "tenant_id", "job", "started_at"),
     CheckConstraint("result IN ('running', 'done', 'put off', 'failed', 'killed')", name="result"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.conditions import Code
 from app.errors import JiraRefused
 from app.jira.client import Connections, Gate, Site
 from app.jira.credentials.connect_jwt import ConnectJwt
@@ -49,7 +50,7 @@ class Sites:
             tenant = tenant_by_id(session, tenant_id)
             secrets = self._keyring.open_for(session, tenant_id)
         if tenant is None or not tenant.is_active or secrets is None or tenant.client_key is None:
-            raise JiraRefused("The app is not active on this site.")
+            raise JiraRefused(Code.APP_INACTIVE)
         credential = ConnectJwt(
             app_key=self._settings.app_key,
             client_key=tenant.client_key,

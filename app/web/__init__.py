@@ -12,10 +12,11 @@ from flask_openapi3 import Info, OpenAPI
 
 from app import logs
 from app import runtime as parts
+from app.conditions import Code, Condition
 from app.web import api, connect, console, headers, health, jira_pages, problems, sessions, shown
 from app.web.commands import GROUPS
 from app.web.guard import Door, trusts
-from app.web.words import language
+from app.web.words import language, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -129,10 +130,12 @@ def _static(runtime: Runtime) -> Blueprint:
 
 
 def _invalid(error: ValidationError) -> Response:
-    """What is wrong with a call to the API, field by field, without repeating what was sent."""
+    """The problems of a call to the API, field by field, without its values."""
     fields = [
-        {"field": ".".join(str(step) for step in each["loc"]) or "body", "problem": each["msg"]}
-        for each in error.errors()
+        {"field": ".".join(str(step) for step in fault["loc"]) or "body", "problem": fault["msg"]}
+        for fault in error.errors()
     ]
-    detail = "; ".join(f"{each['field']}: {each['problem']}" for each in fields[:10])
-    return problems.problem(400, "Malformed request", detail, errors=fields[:50])
+    summary = "; ".join(f"{field['field']}: {field['problem']}" for field in fields[:10])
+    condition = Condition(Code.INVALID, fields=summary)
+    detail = sentences.english(condition)
+    return problems.problem(400, "Malformed request", detail, code=condition.code, errors=fields[:50])

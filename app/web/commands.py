@@ -10,9 +10,11 @@ import click
 from redis.exceptions import RedisError
 
 from app import actions, embedded, ids, runtime
-from app.errors import AppError, Missing
+from app.conditions import Code
+from app.errors import AppError, CodedError, Missing
 from app.integrations import accounts, directory, ledger
 from app.web.doctor import examine
+from app.web.words.sentences import english
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +33,8 @@ def plainly(command: Callable[P, T]) -> Callable[P, T]:
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return command(*args, **kwargs)
+        except CodedError as error:
+            raise click.ClickException(english(error.condition)) from error
         except (AppError, embedded.EmbeddedError) as error:
             raise click.ClickException(str(error)) from error
         except RedisError as error:
@@ -168,7 +172,7 @@ def _find(parts: Runtime, integration_id: str) -> Integration:
     """An integration of any account. Raises Missing."""
     parsed_id = ids.parse(integration_id)
     if parsed_id is None:
-        raise Missing("That is not an integration's id; list them with: python -m app integrations list")
+        raise Missing(Code.NOT_AN_ID)
     with parts.store.unrestricted_unsafe() as session:
         return ledger.get(session, parsed_id)
 

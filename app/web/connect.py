@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, Valida
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from app import actions, clock
+from app.conditions import Code
 from app.doors.tokens import LEEWAY
 from app.errors import JiraNonsense, Malformed, Unproven
 from app.ingest.planning import inbox
@@ -92,7 +93,7 @@ def _lifecycle(runtime: Runtime) -> Blueprint:
         if not hosts.is_allowed(body.base_url, runtime.settings.site_hosts):
             with runtime.store.unrestricted_unsafe() as session:
                 replay_guard.spend(session, token, raw, expires_at=claims.expires_at + LEEWAY)
-            raise Malformed("baseUrl is not a Jira site that this app serves.")
+            raise Malformed(Code.BAD_BASE_URL)
         install = Install(
             client_key=body.client_key,
             shared_secret=body.shared_secret,
@@ -190,13 +191,13 @@ def _parsed(model: type[B], raw: bytes, issuer: str, hook: Hook, settings: Setti
     except ValidationError as error:
         places = {".".join(str(step) for step in problem["loc"]) or "body" for problem in error.errors()}
         fields = ", ".join(sorted(places))
-        raise Malformed(f"The body is not what Jira sends; look at: {fields}.") from None
+        raise Malformed(Code.BODY_UNEXPECTED, fields=fields) from None
     if body.client_key != issuer:
         raise Unproven("body.clientKey is not the token's issuer")
     if body.key != settings.app_key:
-        raise Malformed("The body is for another app.")
+        raise Malformed(Code.BODY_OF_OTHER_APP)
     if body.event_type not in {"", hook.value}:
-        raise Malformed("The body is for another lifecycle hook.")
+        raise Malformed(Code.BODY_OF_OTHER_HOOK)
     return body
 
 

@@ -12,6 +12,7 @@ from app.errors import Unavailable, UnsafeSettings
 from app.jira import reach
 from app.store.migrations import runner
 from app.store.schema import APP_ROLE
+from app.web.words.sentences import english
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,9 @@ def _database(database_url: str) -> Iterator[Finding]:
     try:
         state = runner.examine(database_url)
     except Unavailable as error:
-        yield Finding("database", ok=False, detail=f"{error} Check DATABASE_URL and that the server is up.")
+        yield Finding(
+            "database", ok=False, detail=f"{english(error.condition)} Check DATABASE_URL and that the server is up."
+        )
         return
     yield Finding("database", ok=True, detail=f"PostgreSQL {state.server_version}")
     yield Finding("clock", ok=abs(state.clock_difference) < _SECONDS, detail=_clock_words(state.clock_difference))

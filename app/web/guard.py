@@ -11,6 +11,7 @@ from urllib.parse import unquote_plus, urlsplit
 
 from flask import g, request, session
 
+from app.conditions import Code
 from app.doors.connect import ConnectRequest
 from app.errors import Malformed, Unavailable, Unproven
 from app.ids import parse
@@ -83,7 +84,7 @@ def _raw_target() -> str:
     """The raw request target: gunicorn's RAW_URI or werkzeug's REQUEST_URI; an absolute form loses its origin."""
     raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI")
     if not isinstance(raw, str):
-        raise Unavailable("This server does not pass the raw request line on; run the app under gunicorn.")
+        raise Unavailable(Code.NO_RAW_LINE)
     if not raw.startswith("/"):
         parts = urlsplit(raw)
         raw = parts.path + (f"?{parts.query}" if parts.query else "")
@@ -130,7 +131,7 @@ def _console(runtime: Runtime, pace: Pace) -> None:
 def _public(_runtime: Runtime, _pace: Pace) -> None:
     """Admit everybody, but forms only with their length: no thread waits for an unauthenticated sender."""
     if request.method == "POST" and (request.content_length is None or "Expect" in request.headers):
-        raise Malformed("Send the form whole, with its length.")
+        raise Malformed(Code.FORM_CUT)
 
 
 _CHECKS: dict[Door, Callable[[Runtime, Pace], None]] = {

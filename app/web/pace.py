@@ -15,6 +15,7 @@ from limits.strategies import FixedWindowRateLimiter
 from redis.exceptions import RedisError
 
 from app import clock, ids, logs
+from app.conditions import Code
 from app.errors import TooMany
 
 if TYPE_CHECKING:
@@ -43,4 +44,4 @@ class Pace:
         except RedisError:
             log.warning("calls are not counted: Redis does not answer")
             return
-        raise TooMany("Too many calls. Slow down.", max(1, math.ceil(wait)))
+        raise TooMany(Code.TOO_MANY_CALLS, retry_after=max(1, math.ceil(wait)))

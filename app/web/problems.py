@@ -1,6 +1,6 @@
 """Errors as callers see them: problem+json (RFC 9457) for programs, a page for people; never a stack trace.
 
-The class of an error decides its status, here and nowhere else.
+The class of an error decides its status, here and nowhere else; its condition becomes sentences in `web.words`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
 from app import ids, logs
+from app.conditions import Code, Condition
 from app.errors import (
     AppError,
     Conflicting,
@@ -26,7 +27,7 @@ from app.errors import (
     Unavailable,
     Unproven,
 )
-from app.web.words import errors as words
+from app.web.words import sentences
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -42,21 +43,23 @@ _STATUS: dict[type[Refused], tuple[int, str]] = {
     Gone: (410, "Gone"),
     TooMany: (429, "Too many requests"),
 }
+_CODES = {404: Code.NO_PAGE, 405: Code.NO_PAGE, 413: Code.BODY_TOO_LARGE}
+"""Of errors that werkzeug raises, by status."""
 JSON = "application/problem+json"
 PEOPLE = frozenset({"jira_pages", "console", "console_sign_in"})
 """Blueprints whose callers are people in a browser."""
 _SCRIPTS = frozenset({"jira_pairing", "console", "console_sign_in"})
-"""Blueprints that our pages' scripts call: they show what they are told."""
+"""Blueprints that the scripts of our pages call: they show the answer as it is."""
 
 
 def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - handlers side by side
     """Answer every error of the app."""
 
     def refused(error: Refused) -> Response:
-        status, title = next(_STATUS[each] for each in type(error).__mro__ if each in _STATUS)
+        status, title = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
         if isinstance(error, Unproven):
             log.info("refused", reason=error.reason, path=request.path)
-        answer = respond(status, title, str(error))
+        answer = respond(status, title, error.condition)
         if isinstance(error, TooMany):
             answer.headers["Retry-After"] = str(error.retry_after)
         if isinstance(error, Unproven):
@@ -65,20 +68,18 @@ def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - handlers side
 
     def unavailable(error: Unavailable) -> Response:
         log.warning("unavailable", reason=str(error), path=request.path)
-        answer = respond(503, "Service trouble", str(error))
+        answer = respond(503, "Service trouble", error.condition)
         answer.headers["Retry-After"] = "30"
         return answer
 
     def jira_failed(error: JiraFailure) -> Response:
         log.warning("jira failed", reason=str(error), path=request.path)
-        answer = respond(
-            503, "Jira did not answer as expected", "Jira cannot be asked right now. Try again in a minute."
-        )
+        answer = respond(503, "Jira did not answer as expected", Condition(Code.JIRA_FAILED))
         answer.headers["Retry-After"] = "60"
         return answer
 
     def http(error: HTTPException) -> Response:
-        answer = respond(error.code or 500, error.name, error.description or error.name)
+        answer = respond(error.code or 500, error.name, _condition_of(error))
         if error.code == 405:  # noqa: PLR2004 - the status that says which methods there are
             answer.headers["Allow"] = dict(error.get_headers()).get("Allow", "")
         return answer
@@ -86,17 +87,17 @@ def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - handlers side
     def unexpected(error: Exception) -> Response:
         incident = str(ids.new())
         log.error("unexpected", incident=incident, path=request.path, exc_info=error)
-        return respond(500, "Unexpected error", f"We noted this as {incident}.")
+        return respond(500, "Unexpected error", Condition(Code.UNEXPECTED, incident=incident))
 
     def too_deep(_error: RecursionError) -> Response:
-        return respond(400, "Malformed request", "The body is nested too deeply.")
+        return respond(400, "Malformed request", Condition(Code.BODY_TOO_DEEP))
 
     def misframed(_error: ParseException) -> Response:
-        return respond(400, "Bad Request", "The body does not come in the pieces that it says.")
+        return respond(400, "Bad Request", Condition(Code.BODY_MISFRAMED))
 
     app.register_error_handler(RecursionError, too_deep)
     app.register_error_handler(ParseException, misframed)
-    app.register_error_handler(AppError, lambda _error: unavailable(Unavailable("Something of ours is out of order.")))
+    app.register_error_handler(AppError, lambda _error: unavailable(Unavailable(Code.OUT_OF_ORDER)))
     app.register_error_handler(Refused, refused)
     app.register_error_handler(Unavailable, unavailable)
     app.register_error_handler(JiraFailure, jira_failed)
@@ -104,28 +105,28 @@ def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - handlers side
     app.register_error_handler(Exception, unexpected)
 
 
-def respond(status: int, title: str, detail: str) -> Response:
+def _condition_of(error: HTTPException) -> Condition:
+    return Condition(_CODES.get(error.code or 500, Code.OTHER), text=error.description or error.name)
+
+
+def respond(status: int, title: str, condition: Condition) -> Response:
     """An error in the form that this caller reads."""
-    told = words.told(detail)
+    explanation = sentences.explain(condition)
     if request.blueprint in PEOPLE and not _is_a_scripts_call():
         is_in_jira = request.blueprint == "jira_pages"
-        page = render_template("error.html", told=told, status=status, is_in_jira=is_in_jira)
+        page = render_template("error.html", explanation=explanation, status=status, is_in_jira=is_in_jira)
         return Response(page, status, mimetype="text/html")
-    if status == 401:  # noqa: PLR2004 - one bare answer for whoever proves nothing, the same for all reasons
-        return problem(status, title, detail)
+    if status == 401:  # noqa: PLR2004 - one bare answer for all who prove nothing, the same for every reason
+        return problem(status, title, sentences.english(condition))
     if request.blueprint in _SCRIPTS:
-        return problem(status, title, told.says, remedy=told.do, code=told.code)
-    return problem(status, title, detail, **_remedy(detail))
+        return problem(status, title, explanation.notice, remedy=explanation.remedy, code=condition.code)
+    remedy = {"remedy": explanation.remedy} if sentences.has_notice(condition) else {}
+    return problem(status, title, sentences.english(condition), code=condition.code, **remedy)
 
 
 def _is_a_scripts_call() -> bool:
     accepted = request.accept_mimetypes
     return accepted["application/json"] > accepted["text/html"]
-
-
-def _remedy(detail: str) -> dict[str, str]:
-    """What to do, where the catalogue knows it."""
-    return {"remedy": words.told(detail).do} if words.find(detail) else {}
 
 
 def problem(status: int, title: str, detail: str, **more: object) -> Response:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
+from app.conditions import Code
 from app.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def begin(redis: Redis) -> str:
     try:
         redis.set(_KEY + name, "1", ex=LIFE)
     except RedisError as error:
-        raise Unavailable("Redis does not answer.") from error
+        raise Unavailable(Code.REDIS_AWAY) from error
     return name
 
 
@@ -32,7 +33,7 @@ def is_good(redis: Redis, name: str) -> bool:
     try:
         return bool(name) and bool(redis.exists(_KEY + name))
     except RedisError as error:
-        raise Unavailable("Redis does not answer.") from error
+        raise Unavailable(Code.REDIS_AWAY) from error
 
 
 def end(redis: Redis, name: str) -> None:
@@ -40,4 +41,4 @@ def end(redis: Redis, name: str) -> None:
     try:
         redis.delete(_KEY + name)
     except RedisError as error:
-        raise Unavailable("Redis does not answer.") from error
+        raise Unavailable(Code.REDIS_AWAY) from error

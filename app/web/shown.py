@@ -1,6 +1,6 @@
-"""What our pages say about an integration, as one dictionary: templates draw it first, scripts keep it up to date.
+"""An integration as our pages show it, as one dictionary: templates draw it first, scripts keep it up to date.
 
-    is      what is to be seen         text   words by name        time   moments, RFC 3339
+    is      elements to show           text   words by name        time   moments, RFC 3339
     value   of progress bars, or None  look   colours by name      rows   tables: words, or {"at": moment}
     again   seconds until the page may ask again; 0: it need not
 
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from flask_babel import format_decimal
 
 from app import clock
+from app.conditions import Code
 from app.ingest.status.progress import Progress
 from app.integrations.model import State
-from app.pairing.unpair import DISABLED
-from app.web.words.errors import told
 from app.web.words.language import gettext
+from app.web.words.sentences import explain
 from app.web.words.states import LOOKS, STATES
 from app.web.words.terms import ENTITIES
 
@@ -35,12 +35,12 @@ Shown = dict[str, Any]
 
 
 def register(app: Flask) -> None:
-    """Let templates write moments."""
+    """Let templates write moments and figures."""
     app.jinja_env.globals.update(iso=clock.rfc3339, plain_time=plain_time, number=number)
 
 
 def plain_time(moment: str | None) -> str:
-    """An RFC 3339 moment as it stands until the script tells it in the reader's own zone."""
+    """An RFC 3339 moment in UTC, until the script shows it in the reader's own zone."""
     if not moment:
         return ""
     return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -51,72 +51,76 @@ def number(value: float) -> str:
     return str(format_decimal(value))
 
 
-def integration(held: Integration | None, entities: Sequence[Progress] = ()) -> Shown:
-    """What is said of an integration; of a site that is paired with none, what little there is to say."""
-    # A site whose app is disabled is paired all the same: it goes on when the app is enabled.
-    is_apart = held is not None and held.state is State.DISCONNECTED and held.state_reason != DISABLED
-    is_paired = held is not None and held.tenant_id is not None and not is_apart
-    told_why = told(held.state_reason) if held is not None and held.state_reason else None
+def integration(integration: Integration | None, entities: Sequence[Progress] = ()) -> Shown:
+    """One integration; None stands for a site that is paired with none."""
+    is_paired = integration is not None and integration.tenant_id is not None and not _is_apart(integration)
+    reason = explain(integration.state_reason) if integration is not None and integration.state_reason else None
     percent = _percent(entities) if is_paired else None
-    known = {each.entity: each for each in entities}
+    progress = {entity.entity: entity for entity in entities}
     return {
-        "is": {"paired": is_paired, "unpaired": not is_paired, "reason": told_why is not None},
+        "is": {"paired": is_paired, "unpaired": not is_paired, "reason": reason is not None},
         "text": {
-            **_state(held, percent),
-            "name": held.name if held else "",
-            "reason": told_why.says if told_why else "",
-            "remedy": told_why.do if told_why else "",
+            **_state(integration, percent),
+            "name": integration.name if integration else "",
+            "reason": reason.notice if reason else "",
+            "remedy": reason.remedy if reason else "",
             "count": _count(entities),
         },
-        "look": {"state": LOOKS[held.state] if held else "quiet"},
+        "look": {"state": LOOKS[integration.state] if integration else "quiet"},
         "time": {
-            "since": _moment(held.paired_at if held else None),
-            "ingested": _moment(held.last_ingested_at if held else None),
-            "verified": _moment(held.verified_at if held else None),
+            "since": _moment(integration.paired_at if integration else None),
+            "ingested": _moment(integration.last_ingested_at if integration else None),
+            "verified": _moment(integration.verified_at if integration else None),
         },
         "value": {"progress": percent},
-        "rows": {"entities": [_row(known[name]) for name in ENTITIES if name in known]},
-        "again": _again(held),
+        "rows": {"entities": [_row(progress[name]) for name in ENTITIES if name in progress]},
+        "again": _again(integration),
     }
 
 
-def line(held: Integration, issues: tuple[int, int | None] | None) -> Shown:
-    """What a list says of one of many; `issues` stored and expected, where it is being filled. Names begin with its id."""
-    done, expected = issues or (0, None)
-    entities = [Progress("issue", done, expected, None)] if issues else []
-    said = integration(held, entities)
+def line(listed: Integration, issues: tuple[int, int | None] | None) -> Shown:
+    """One of many in a list, with its issues stored and expected while it is filled. Names begin with its id."""
+    stored, total = issues or (0, None)
+    entities = [Progress("issue", stored, total, None)] if issues else []
+    page = integration(listed, entities)
     names: dict[str, dict[str, Any]] = {
         "is": {"busy": issues is not None},
-        "text": {"state": said["text"]["state"], "count": said["text"]["count"]},
-        "look": said["look"],
-        "time": {"ingested": said["time"]["ingested"]},
-        "value": said["value"],
+        "text": {"state": page["text"]["state"], "count": page["text"]["count"]},
+        "look": page["look"],
+        "time": {"ingested": page["time"]["ingested"]},
+        "value": page["value"],
     }
-    return {part: {f"{held.id} {name}": value for name, value in found.items()} for part, found in names.items()}
+    return {part: {f"{listed.id} {name}": value for name, value in values.items()} for part, values in names.items()}
 
 
-def lines(found: Sequence[Shown]) -> Shown:
+def lines(parts: Sequence[Shown]) -> Shown:
     """Many lines as one dictionary."""
     whole: Shown = {part: {} for part in ("is", "text", "look", "time", "value")}
-    for each in found:
-        for part, names in each.items():
+    for shown_line in parts:
+        for part, names in shown_line.items():
             whole[part] |= names
     return {**whole, "again": _LATER // 3}
 
 
-def _state(held: Integration | None, percent: int | None) -> dict[str, str]:
-    if held is None:
-        return dict.fromkeys(("state", "means", "do", "announce"), "")
-    words = STATES[held.state]
-    announced = gettext(words.name)
-    if held.state is State.BACKFILLING and percent is not None:
+def _is_apart(integration: Integration) -> bool:
+    """Whether the pairing has ended; a site whose app is disabled stays paired and resumes when it is enabled."""
+    reason = integration.state_reason
+    return integration.state is State.DISCONNECTED and not (reason and reason.code is Code.APP_DISABLED)
+
+
+def _state(integration: Integration | None, percent: int | None) -> dict[str, str]:
+    if integration is None:
+        return dict.fromkeys(("state", "meaning", "advice", "announce"), "")
+    words = STATES[integration.state]
+    announcement = gettext(words.name)
+    if integration.state is State.BACKFILLING and percent is not None:
         # Every ten percent: a screen reader that hears each step hears nothing else.
-        announced = gettext("%(state)s, %(percent)s percent", state=announced, percent=percent // 10 * 10)
+        announcement = gettext("%(state)s, %(percent)s percent", state=announcement, percent=percent // 10 * 10)
     return {
         "state": gettext(words.name),
-        "means": gettext(words.means),
-        "do": gettext(words.do),
-        "announce": announced,
+        "meaning": gettext(words.meaning),
+        "advice": gettext(words.advice),
+        "announce": announcement,
     }
 
 
@@ -124,20 +128,20 @@ def _moment(moment: datetime | None) -> str | None:
     return clock.rfc3339(moment) if moment else None
 
 
-def _again(held: Integration | None) -> int:
-    if held is None:
+def _again(integration: Integration | None) -> int:
+    if integration is None:
         return _RARELY
-    if held.state is State.DELETING:
+    if integration.state is State.DELETING:
         return _LATER
-    return _SOON if held.state in {State.BACKFILLING, State.PENDING} else _LATER
+    return _SOON if integration.state in {State.BACKFILLING, State.PENDING} else _LATER
 
 
 def _issues(entities: Sequence[Progress]) -> Progress | None:
-    return next((each for each in entities if each.entity == "issue"), None)
+    return next((entity for entity in entities if entity.entity == "issue"), None)
 
 
 def _percent(entities: Sequence[Progress]) -> int | None:
-    """How much of the issues is read; None while nobody knows how many there are."""
+    """The share of the issues that is read; None while their number is unknown."""
     issues = _issues(entities)
     if issues is None or not issues.expected:
         return None
@@ -153,10 +157,10 @@ def _count(entities: Sequence[Progress]) -> str:
     return gettext("%(done)s of %(expected)s issues read", done=number(issues.done), expected=number(issues.expected))
 
 
-def _row(each: Progress) -> list[object]:
+def _row(entity: Progress) -> list[object]:
     return [
-        gettext(ENTITIES[each.entity]),
-        number(each.done),
-        "–" if each.expected is None else number(each.expected),
-        {"at": each.verified_at} if each.verified_at else "–",
+        gettext(ENTITIES[entity.entity]),
+        number(entity.done),
+        "–" if entity.expected is None else number(entity.expected),
+        {"at": entity.verified_at} if entity.verified_at else "–",
     ]

@@ -22,7 +22,9 @@ from gunicorn.http import errors, parser
 from gunicorn.workers import gthread
 
 from app import logs
+from app.conditions import Code, Condition
 from app.web import headers, problems
+from app.web.words.sentences import english
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -245,10 +247,10 @@ def _answer(status: HTTPStatus, app_key: str) -> bytes:
     """A complete answer, with the headers against framing and caching."""
     fields = dict(headers.BARE)
     if status is HTTPStatus.UNAUTHORIZED:
-        body = problems.document(status, "Authentication failed", "Authentication failed.")
+        body = problems.document(status, "Authentication failed", english(Condition(Code.UNPROVEN)))
         fields["WWW-Authenticate"] = f'JWT realm="{app_key}"'
     else:
-        body = problems.document(status, status.phrase, _WORDS.get(status, "Something of ours is out of order."))
+        body = problems.document(status, status.phrase, _WORDS.get(status, english(Condition(Code.OUT_OF_ORDER))))
     fields |= {"Content-Type": problems.JSON, "Content-Length": str(len(body)), "Connection": "close"}
     lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in fields.items())]
     return "\r\n".join([*lines, "", ""]).encode() + body

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from app import clock
+from app.conditions import Code
 from app.errors import JiraGone, JiraRejected, TokenExpired
 from app.ingest.backfill.page_size import PageSizer
 from app.jira.client import Answer
@@ -105,7 +106,7 @@ class FakeSite:
             values = [{"id": each, "name": f"Board {each}", "type": "kanban"} for each in self.boards]
             return {"values": values, "total": len(values), "isLast": True}
         if last not in _FIXED:
-            raise JiraGone(path)
+            raise JiraGone(Code.ANSWERED, status=404, endpoint=path)
         return copy.deepcopy(_FIXED[last])
 
     def _match(self, filter_id: int, issue_ids: list[int]) -> dict[str, Any]:
@@ -117,7 +118,7 @@ class FakeSite:
         found = self._matching(asked["jql"])
         token = asked.get("nextPageToken")
         if token is not None and not str(token).isdigit():
-            raise TokenExpired("bad token")
+            raise TokenExpired(Code.TOKEN_EXPIRED)
         start, size = int(token or 0), min(int(asked.get("maxResults", 50)), 100)
         page: dict[str, Any] = {"issues": [self._issue(number) for number in found[start : start + size]]}
         page["isLast"] = start + size >= len(found)
@@ -133,7 +134,7 @@ class FakeSite:
             return every
         named = {int(each) - FIRST_ID for each in re.findall(r"\d+", jql.partition("id in")[2])}
         if self.is_strict and not named <= set(range(self.count)):
-            raise JiraRejected("400")
+            raise JiraRejected(Code.ANSWERED, status=400, endpoint="")
         return [number for number in every if number in named]
 
     def _issue(self, number: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from app import clock, logs
 from app.catalog.language import Paging
+from app.conditions import Code, Condition
 from app.errors import JiraBusy, JiraFailure, JiraRefused, TokenExpired, WalkAstray
 from app.integrations import ledger
 from app.integrations.model import State
@@ -62,7 +63,7 @@ class ChunkOwner(Protocol):
 
 def settle_finding(owner: ChunkOwner, chunk: Chunk, finding: Finding) -> None:
     """Record a finding about the chunk's scope; another try at once wouldn't change it."""
-    problem = _problem(finding.failure)
+    problem = finding.failure.problem
     _log_stop(chunk, problem)
     with owner.store.bound_to(owner.tenant_id) as session:
         match finding:
@@ -71,7 +72,7 @@ def settle_finding(owner: ChunkOwner, chunk: Chunk, finding: Finding) -> None:
                 checkpoints.finish(session, chunk)
             case NotForUs(failure):
                 checkpoints.postpone(session, chunk, until=clock.now() + _PROBE, problem=problem, counts=False)
-                tell(session, f"Jira refuses us: {failure}")
+                tell(session, Condition(Code.JIRA_REFUSES, why=failure.condition))
             case NotOffered() | Broken():
                 checkpoints.fail(session, chunk, problem=problem)
 
@@ -82,7 +83,7 @@ def settle_failure(owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFai
     Raises JiraRefused again where the credential failed: the worker ends, and its job finds out whether the site refuses
     everything (`ingest.proof.parking`).
     """
-    problem = _problem(failure)
+    problem = failure.problem
     _log_stop(chunk, problem)
     try:
         if isinstance(failure, JiraBusy | JiraRefused):
@@ -97,17 +98,15 @@ def settle_failure(owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFai
         raise failure
 
 
-def _problem(failure: JiraFailure) -> str:
-    return f"{failure.word}: {failure}"
-
-
-def _log_stop(chunk: Chunk, problem: str) -> None:
-    log.warning("walk stopped", entity=chunk.entity, scope=chunk.scope_id, attempts=chunk.attempts, problem=problem)
+def _log_stop(chunk: Chunk, problem: Condition) -> None:
+    log.warning(
+        "walk stopped", entity=chunk.entity, scope=chunk.scope_id, attempts=chunk.attempts, problem=str(problem)
+    )
 
 
 def _try_again(owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFailure) -> None:
     """Schedule another try after a failure that may pass, or that lies in the chunk's contents."""
-    problem, starts_over = _problem(failure), isinstance(failure, TokenExpired | WalkAstray)
+    problem, starts_over = failure.problem, isinstance(failure, TokenExpired | WalkAstray)
     counts = True
     if chunk.attempts >= _SAME_PAGE:
         is_given_up = _give_up_if_well(owner, chunk, walk, failure)
@@ -130,24 +129,24 @@ def _give_up_if_well(owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraF
     """The result of `give_up` where the site is well; None during an outage."""
     try:
         broken = owner.source.diagnose(failure)
-        return give_up(owner, chunk, walk, _problem(broken.failure), for_good=chunk.attempts >= MOST_ATTEMPTS)
+        return give_up(owner, chunk, walk, broken.failure.problem, for_good=chunk.attempts >= MOST_ATTEMPTS)
     except JiraFailure:
         return None
 
 
-def give_up(owner: ChunkOwner, chunk: Chunk, walk: Walk, problem: str, *, for_good: bool = True) -> bool:
+def give_up(owner: ChunkOwner, chunk: Chunk, walk: Walk, problem: Condition, *, for_good: bool = True) -> bool:
     """Halve a chunk of issues; a chunk without a middle is failed if it is `for_good`. Returns whether either was done."""
     if walk.paging is Paging.TOKEN and owner.halve(chunk):
-        log.warning("chunk halved", entity=chunk.entity, scope=chunk.scope_id, problem=problem)
+        log.warning("chunk halved", entity=chunk.entity, scope=chunk.scope_id, problem=str(problem))
         return True
     if for_good:
-        log.error("chunk given up", entity=chunk.entity, scope=chunk.scope_id, problem=problem)
+        log.error("chunk given up", entity=chunk.entity, scope=chunk.scope_id, problem=str(problem))
         with owner.store.bound_to(owner.tenant_id) as session:
             checkpoints.fail(session, chunk, problem=problem)
     return for_good
 
 
-def tell(session: Session, reason: str) -> None:
+def tell(session: Session, reason: Condition) -> None:
     """Move the integration to *needs attention*."""
     integration = ledger.of_tenant(session)
     if integration is not None and integration.state.is_working:

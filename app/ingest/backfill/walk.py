@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from app import clock, logs
 from app.catalog.language import OPEN_END, Each, Entity, Paging, Walk
 from app.catalog.registry import entity as entity_of
+from app.conditions import Code, Condition
 from app.errors import JiraFailure
 from app.ingest.backfill import retry
 from app.ingest.backfill.threads import retry_while_unavailable
@@ -113,7 +114,7 @@ class Walker:
         chunk_walk = ChunkWalk(chunk, entity.walk, policy, WalkGuard(chunk.expected, chunk.seen))
         try:
             if chunk.attempts > retry.MOST_ATTEMPTS:
-                retry.give_up(self, chunk, entity.walk, "its workers died each time they read it")
+                retry.give_up(self, chunk, entity.walk, Condition(Code.WORKERS_DIED))
                 return
             finding = attempt(lambda: self._pages(entity, chunk_walk, deadline, last_pages))
             if finding is not None:
@@ -260,7 +261,7 @@ class Walker:
             return False
         log.warning("walk came up short", entity=chunk.entity, scope=chunk.scope_id, seen=seen_count, expected=recount)
         if recount <= ISSUE_PAGE or not self.halve(chunk):
-            problem = f"Jira counts {recount} issues and sent {seen_count}; walked again"
+            problem = Condition(Code.WALKED_AGAIN, expected=recount, count=seen_count)
             with self.store.bound_to(self.tenant_id) as session:
                 checkpoints.restart(session, chunk, until=retry.back_off(chunk.attempts), problem=problem)
         self.threads.notify()
@@ -290,7 +291,7 @@ def _complete_list(parsed: ParsedPage, chunk_walk: ChunkWalk) -> dict[Entity, li
     return {parsed.entity: [chunk_walk.chunk.scope_id]} if is_complete else {}
 
 
-def _shortfall(chunk: Chunk, expected: int | None) -> str | None:
+def _shortfall(chunk: Chunk, expected: int | None) -> Condition | None:
     """The problem of a walk that stayed short after all repetitions."""
     is_short = expected and chunk.attempts >= _SHORT_WALK_LIMIT
-    return f"Jira counts {expected} issues and keeps sending fewer" if is_short else None
+    return Condition(Code.WALK_SHORT, expected=expected or 0) if is_short else None

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from app import clock, jobs
 from app.catalog.field_policy import FieldPolicy
+from app.conditions import Code, Condition
 from app.errors import JiraRefused
 from app.ingest.backfill.page_size import PageSizer
 from app.ingest.backfill.peers import Peers, Share
@@ -98,7 +99,7 @@ class BackfillWorker:
             source = self.sites.open(self.tenant_id, Purpose.BACKFILL)
         except JiraRefused as refused:
             with self.store.bound_to(self.tenant_id) as session:
-                tell(session, str(refused))
+                tell(session, refused.condition)
             return "later"
         threads = WorkerThreads(self.thread_count)
         walker = Walker(self.store, source, self.tenant_id, threads, self.page_sizer)
@@ -154,9 +155,8 @@ class BackfillWorker:
             if fields is None:
                 soon = clock.now() + timedelta(seconds=1)
                 for each in chunks:
-                    checkpoints.postpone(
-                        session, each, until=soon, problem="waiting for the site's fields", counts=False
-                    )
+                    problem = Condition(Code.FIELDS_AWAITED)
+                    checkpoints.postpone(session, each, until=soon, problem=problem, counts=False)
                 return nothing
             self._call_for_another(session, peers)
             return chunks, fields

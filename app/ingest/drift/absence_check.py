@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from app import clock, logs
 from app.catalog.json_value import find
 from app.catalog.registry import entity
+from app.conditions import Code, Condition
 from app.errors import JiraFailure, JiraRefused
 from app.ingest.planning import field_policy
 from app.ingest.writing import absences, project_access
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 AT_ONCE = 200
+_CAUSES = {
+    Code.CHILD_DELETED: absences.DELETED,
+    Code.SECURITY_CHANGED: absences.HIDDEN,
+    Code.MOVED_TO: absences.MOVED,
+}
+"""The cause that the evidence of a webhook decides."""
 _ENOUGH = 2
 """Sweeps in a row that did not see an issue before it is buried."""
 
@@ -48,7 +55,7 @@ class _Looked:
     """Keys that the site's audit log calls deleted."""
 
 
-def check_absences(store: Store, source: Source, tenant_id: UUID) -> str | None:
+def check_absences(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
     """Look at the absences that are due. Returns what was found; raises a JiraFailure."""
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
@@ -67,7 +74,7 @@ def check_absences(store: Store, source: Source, tenant_id: UUID) -> str | None:
     with store.bound_to(tenant_id) as session:
         counted = _settle(session, looked, policy)
     log.info("second look", tenant_id=str(tenant_id), **counted)
-    return ", ".join(f"{count} {cause}" for cause, count in sorted(counted.items()))
+    return Condition(Code.ABSENCES_CHECKED, causes=dict(sorted(counted.items())))
 
 
 def _settle(session: Session, looked: _Looked, policy: FieldPolicy) -> dict[str, int]:
@@ -76,7 +83,7 @@ def _settle(session: Session, looked: _Looked, policy: FieldPolicy) -> dict[str,
     integration = ledger.of_tenant(session)
     lost = [each.issue_id for each in looked.due if each.project_id in looked.lost]
     if lost:
-        absences.settle(session, lost, absences.PERMISSION_LOST, evidence="its project is out of sight")
+        absences.settle(session, lost, absences.PERMISSION_LOST, evidence=Condition(Code.PROJECT_HIDDEN))
         counted[absences.PERMISSION_LOST] = len(lost)
     if looked.read is None or integration is None:
         return counted
@@ -86,7 +93,7 @@ def _settle(session: Session, looked: _Looked, policy: FieldPolicy) -> dict[str,
     parsed = parse_page(entity("issue"), bodies, policy, None)
     write_page(session, parsed, read_at=looked.read.sent_at)
     if archived:
-        absences.bury(session, archived, absences.ARCHIVED, evidence="a direct read")
+        absences.bury(session, archived, absences.ARCHIVED, evidence=Condition(Code.DIRECT_READ))
         counted[absences.ARCHIVED] = len(archived)
     gone = set(looked.read.gone)
     for each in looked.due:
@@ -104,8 +111,8 @@ def _is_back(session: Session, absence: Absence, body: Json, read: IssueRead) ->
     """It answers: it was moved, or the index has not caught up yet."""
     project_id = str(find(body, "fields.project.id"))
     if absence.project_id not in {None, project_id}:
-        said = f"it is in project {project_id} now"
-        absences.settle(session, [absence.issue_id], absences.MOVED, evidence=said)
+        evidence = Condition(Code.IN_PROJECT, project=project_id)
+        absences.settle(session, [absence.issue_id], absences.MOVED, evidence=evidence)
         return absences.MOVED
     if absence.issue_id not in read.unsearchable:
         absences.seen_again(session, [absence.issue_id])
@@ -119,8 +126,8 @@ def _bury_or_wait(session: Session, absence: Absence, audited: set[str]) -> str:
     if absence.sweeps + 1 < _ENOUGH:
         _touch(session, absence, cause=absences.UNKNOWN)
         return absences.UNKNOWN
-    cause, said = _cause(session, absence, audited)
-    absences.bury(session, [absence.issue_id], cause, evidence=said)
+    cause, evidence = _cause(session, absence, audited)
+    absences.bury(session, [absence.issue_id], cause, evidence=evidence)
     return cause
 
 
@@ -131,15 +138,14 @@ def _touch(session: Session, absence: Absence, *, cause: str) -> None:
     session.execute(update(ABSENCES).where(is_it).values(**values))
 
 
-def _cause(session: Session, absence: Absence, audited: set[str]) -> tuple[str, str]:
-    """Why an issue is not there for us, and what says so."""
-    said, _, words = (absence.evidence or "").partition(": ")
-    if said in {absences.DELETED, absences.HIDDEN, absences.MOVED}:
-        return said, words
+def _cause(session: Session, absence: Absence, audited: set[str]) -> tuple[str, Condition]:
+    """Why an issue is not there for us, and the evidence of it."""
+    if absence.evidence is not None and absence.evidence.code in _CAUSES:
+        return _CAUSES[absence.evidence.code], absence.evidence
     issue, worklog = table_of(entity("issue")), table_of(entity("worklog"))
     row = session.execute(select(issue.c.key, issue.c.read_at).where(issue.c.id == absence.issue_id)).one_or_none()
     if row is not None and row.key in audited:
-        return absences.DELETED, "the audit log"
+        return absences.DELETED, Condition(Code.AUDIT_LOG)
     read_at = row.read_at if row is not None else absence.missed_at
     worklogs = session.execute(
         select(
@@ -148,8 +154,8 @@ def _cause(session: Session, absence: Absence, audited: set[str]) -> tuple[str, 
         ).where(worklog.c.issue_id == absence.issue_id)
     ).one()
     if worklogs.gone and not worklogs.live:
-        return absences.DELETED, "Jira's list of deleted worklogs"
-    return absences.HIDDEN, "nothing says that it was deleted"
+        return absences.DELETED, Condition(Code.WORKLOGS_DELETED)
+    return absences.HIDDEN, Condition(Code.NO_EVIDENCE)
 
 
 def _audited(source: Source) -> set[str]:

@@ -16,6 +16,7 @@ from app import clock, logs
 from app.catalog.extract import to_moment
 from app.catalog.language import OPEN_END
 from app.catalog.registry import entity
+from app.conditions import Code, Condition
 from app.ingest.drift import poll
 from app.ingest.planning import inbox
 from app.ingest.writing import absences, project_access
@@ -57,7 +58,7 @@ class Swept(NamedTuple):
     """Stored issues that the sweep did not see."""
 
 
-def sweep_recent(store: Store, source: Source, tenant_id: UUID) -> str | None:
+def sweep_recent(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
     """Compare what changed in the last 26 hours. Returns what was found; raises a JiraFailure."""
     cursor = _take(store, tenant_id, "recent")
     if cursor is None:
@@ -81,10 +82,10 @@ def sweep_recent(store: Store, source: Source, tenant_id: UUID) -> str | None:
     finally:
         _give_back(store, tenant_id, cursor)
     log.info("sweep of a day", tenant_id=str(tenant_id), looked=len(seen), asked=asked, missed=missed)
-    return f"{len(seen)} issues of the last day compared, {asked} read again, {missed} not seen"
+    return Condition(Code.DAY_SWEPT, issues=len(seen), reread=asked, missed=missed)
 
 
-def sweep_ids(store: Store, source: Source, tenant_id: UUID) -> str | None:
+def sweep_ids(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
     """Compare the next part of all ids, an hour's worth, once a week from the first to the last. Raises a JiraFailure."""
     cursor = _take(store, tenant_id, "ids")
     if cursor is None:
@@ -102,7 +103,7 @@ def sweep_ids(store: Store, source: Source, tenant_id: UUID) -> str | None:
     finally:
         _give_back(store, tenant_id, cursor)
     log.info("sweep of ids", tenant_id=str(tenant_id), **found._asdict())
-    return f"{found.looked} ids compared for as many points, {found.asked} issues read again, {found.missed} not seen"
+    return Condition(Code.IDS_SWEPT, ids=found.looked, reread=found.asked, missed=found.missed)
 
 
 def _sweep_on(
@@ -156,8 +157,8 @@ def _miss(store: Store, source: Source, tenant_id: UUID, issues: Collection[str]
             if project_id in in_sight:
                 missed += absences.miss(session, members)
             else:
-                said = "its project is out of sight"
-                absences.settle(session, members, absences.PERMISSION_LOST, evidence=said)
+                evidence = Condition(Code.PROJECT_HIDDEN)
+                absences.settle(session, members, absences.PERMISSION_LOST, evidence=evidence)
     return missed
 
 

@@ -17,6 +17,7 @@ from app import clock, jobs
 from app.catalog.json_value import Json, find
 from app.catalog.registry import entity as entity_named
 from app.catalog.registry import repeated_for
+from app.conditions import Code
 from app.errors import JiraGone, JiraNonsense, JiraRejected
 from app.ingest.planning import field_policy, inbox, tenant_schedule
 from app.ingest.writing import project_access
@@ -106,7 +107,7 @@ def _whole(source: Source, entity: Entity, scope_id: str) -> list[Json] | Findin
         bodies += map(whole, page.items)
         total = page.total
     if total is not None and len(bodies) < total:
-        raise JiraNonsense(f"The list of {entity.name} states {total} objects and holds {len(bodies)}.")
+        raise JiraNonsense(Code.LIST_CUT, entity=entity.name, total=total or 0, count=len(bodies))
     return bodies
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import select
 
 from app import clock, logs
 from app.catalog.registry import entity
+from app.conditions import Code, Condition
 from app.errors import TokenExpired
 from app.ingest.planning import inbox
 from app.ingest.writing import absences, memberships
@@ -48,7 +49,7 @@ BEFORE_BACKFILL = timedelta(hours=1)
 CURSOR = "issues"
 
 
-def poll_issues(store: Store, source: Source, tenant_id: UUID) -> str | None:
+def poll_issues(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
     """Walk what changed. Returns what was found, None where it is nobody's turn; raises a JiraFailure."""
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
@@ -69,7 +70,7 @@ def poll_issues(store: Store, source: Source, tenant_id: UUID) -> str | None:
             cursors.give_back(session, cursor)
 
 
-def _walk(store: Store, source: Source, tenant_id: UUID, cursor: Cursor, lower: int) -> str:
+def _walk(store: Store, source: Source, tenant_id: UUID, cursor: Cursor, lower: int) -> Condition:
     looked, differing, began = 0, 0, cursor.began
     token = cursor.page_token if began is not None else None
     lately: dict[str, None] = {}
@@ -93,7 +94,7 @@ def _walk(store: Store, source: Source, tenant_id: UUID, cursor: Cursor, lower: 
             cursors.move(session, cursor, page_token=None, began=None)
         raise
     log.info("poll", tenant_id=str(tenant_id), looked=looked, differing=differing)
-    return f"{looked} issues changed lately, {differing} of them were not here as they are there"
+    return Condition(Code.POLLED, issues=looked, differing=differing)
 
 
 def _finish(session: Session, cursor: Cursor, began: int) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import or_, select, update
 from app import clock
 from app.catalog.language import Each
 from app.catalog.registry import all_entities, entity, walked
+from app.conditions import Code, Condition
 from app.ingest.drift import list_refresh
 from app.ingest.planning import field_policy
 from app.ingest.planning.plan import enqueue_workers
@@ -42,7 +43,7 @@ AT_ONCE = 20
 """Lists of one run: with the pace above, a run every ten minutes keeps a thousand boards fresh."""
 
 
-def refresh_stalest_lists(store: Store, source: Source, tenant_id: UUID) -> str | None:
+def refresh_stalest_lists(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
     """Read the lists that are due, at most `AT_ONCE`. Returns what was done; raises a JiraFailure."""
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
@@ -63,7 +64,7 @@ def refresh_stalest_lists(store: Store, source: Source, tenant_id: UUID) -> str 
         if name == "project":
             look_at_projects(store, source, tenant_id, look.gone)
     changed += _link_types(store, source, tenant_id)
-    return f"{len(due)} lists read again, {changed} rows changed" if due else None
+    return Condition(Code.LISTS_READ, lists=len(due), changed=changed) if due else None
 
 
 def _link_types(store: Store, source: Source, tenant_id: UUID) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from app import clock
 from app.catalog.json_value import find
 from app.catalog.registry import entity
+from app.conditions import Code, Condition
 from app.ingest.drift.poll import BEFORE_BACKFILL, OVERLAP
 from app.ingest.planning import field_policy, inbox
 from app.ingest.writing.page import parse_page, write_page
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
     from app.store.session import Session, Store
 
 
-def follow_worklogs(store: Store, source: Source, tenant_id: UUID) -> str | None:
+def follow_worklogs(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
     """Read both feeds to their ends. Returns what was found, None where it is nobody's turn; raises a JiraFailure."""
     changed = _follow(store, source, tenant_id, "updated", lambda ids: _changed(store, source, tenant_id, ids))
     deleted = _follow(store, source, tenant_id, "deleted", _gone)
     if changed is None and deleted is None:
         return None
-    return f"{changed or 0} worklogs changed, {deleted or 0} deleted"
+    return Condition(Code.WORKLOGS_READ, changed=changed or 0, deleted=deleted or 0)
 
 
 def _follow(

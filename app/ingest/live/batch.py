@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.catalog.json_value import find
 from app.catalog.registry import entity
+from app.conditions import Code, Condition
 from app.ingest.drift import list_refresh
 from app.ingest.live import evidence
 from app.ingest.planning import field_policy, inbox
@@ -113,12 +114,12 @@ class Batch:
         absences.seen_again(session, [row.id for row in parsed.rows if row.entity is parsed.entity])
         deleted_ids = evidence.deleted(self.deliveries) & issue_read.gone
         settled = (
-            ("archived", self._archived_ids(issue_read), "a direct read"),
-            ("deleted", deleted_ids, "a webhook"),
+            ("archived", self._archived_ids(issue_read), Code.DIRECT_READ),
+            ("deleted", deleted_ids, Code.WEBHOOK),
         )
-        for cause, issue_ids, source_of_evidence in settled:
+        for cause, issue_ids, code in settled:
             if live_ids := memberships.live(session, issue_ids):
-                absences.bury(session, live_ids, cause, evidence=source_of_evidence)
+                absences.bury(session, live_ids, cause, evidence=Condition(code))
         absences.miss(session, sorted(issue_read.gone - deleted_ids), evidence=evidence.evidence(self.deliveries))
 
     def follow_projects(self) -> None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app import clock, jobs, logs
-from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense, JiraRefused, Unavailable
+from app.errors import JiraBusy, JiraDown, JiraNonsense, JiraRefused, Unavailable, condition_of
 from app.ingest.live.batch import Batch, Unwanted, batch_of
 from app.ingest.planning import inbox
 from app.ingest.writing import memberships
@@ -171,9 +171,8 @@ class Drain:
         except Exception as failure:
             # Deliveries behind it must not wait: the batch is tried again, in the end each delivery alone.
             log.exception("deliveries not applied", deliveries=len(deliveries))
-            problem = str(failure) if isinstance(failure, JiraFailure) else type(failure).__name__
             with self.store.bound_to(self.tenant_id) as session:
-                inbox.fail(session, deliveries, problem)
+                inbox.fail(session, deliveries, condition_of(failure))
             return len(deliveries)
         log.info(
             "webhooks",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from app.catalog.registry import entity
+from app.conditions import Code, Condition
 from app.ingest.planning.events import ISSUE_DELETED, ORPHAN_AT
 from app.store.tables import table_of
 
@@ -47,20 +48,20 @@ def deleted(taken: Iterable[Delivery]) -> set[str]:
     return {each for delivery in taken if delivery.event == ISSUE_DELETED for each in delivery.issues}
 
 
-def evidence(taken: Iterable[Delivery]) -> dict[str, str]:
-    """What deliveries say about issues that are gone."""
-    found: dict[str, str] = {}
-    for delivery in taken:
-        said = None
+def evidence(deliveries: Iterable[Delivery]) -> dict[str, Condition]:
+    """Evidence about issues that are gone, by issue."""
+    by_issue: dict[str, Condition] = {}
+    for delivery in deliveries:
+        condition = None
         if delivery.event in _CASCADE:
-            said = f"deleted: {delivery.event}"
+            condition = Condition(Code.CHILD_DELETED, event=delivery.event)
         elif delivery.hints.get("security"):
-            said = "hidden: its security level was changed"
+            condition = Condition(Code.SECURITY_CHANGED)
         elif "moved_to" in delivery.hints:
-            said = f"moved: to project {delivery.hints['moved_to']}"
-        if said:
-            found |= dict.fromkeys(delivery.issues, said)
-    return found
+            condition = Condition(Code.MOVED_TO, project=str(delivery.hints["moved_to"]))
+        if condition:
+            by_issue |= dict.fromkeys(delivery.issues, condition)
+    return by_issue
 
 
 def _issues_of(session: Session, taken: Sequence[Delivery]) -> dict[str, None]:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from app import clock
 from app.catalog.json_value import find
+from app.conditions import Code, Condition
 from app.errors import JiraNonsense
 from app.ingest.planning import inbox
 from app.integrations import ledger
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _LONGEST_ID = 255
 
 
-def take_failed_webhooks(store: Store, source: Source, tenant_id: UUID) -> str | None:
+def take_failed_webhooks(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
     """Keep what is on the list since the last time. Returns what was found; raises a JiraFailure."""
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
@@ -47,7 +48,7 @@ def take_failed_webhooks(store: Store, source: Source, tenant_id: UUID) -> str |
     finally:
         with store.bound_to(tenant_id) as session:
             cursors.give_back(session, cursor)
-    return f"{delivery_count} webhooks that Jira could not deliver" if delivery_count else None
+    return Condition(Code.DELIVERIES_RECOVERED, deliveries=delivery_count) if delivery_count else None
 
 
 def _keep(session: Session, failed: Json) -> bool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from app.catalog.json_value import Json
+    from app.conditions import Condition
     from app.store.session import Session
 
 WEBHOOK, FAILED_LIST, POLL, SWEEP = "webhook", "failed list", "poll", "sweep"
@@ -152,7 +153,7 @@ def put_back(session: Session, taken: Collection[Delivery]) -> None:
     session.execute(_update(taken).values(attempts=INBOX.c.attempts - 1, due_at=clock.now()))
 
 
-def fail(session: Session, taken: Collection[Delivery], problem: str) -> None:
+def fail(session: Session, taken: Collection[Delivery], problem: Condition) -> None:
     """They could not be applied: tried again later, at growing intervals, and given up in the end."""
     now = clock.now()
     is_over = INBOX.c.attempts >= MOST_ATTEMPTS

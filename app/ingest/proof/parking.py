@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app import clock, logs
+from app.conditions import Code, Condition
 from app.errors import JiraFailure, JiraRefused
 from app.ingest.planning import resume
 from app.integrations import ledger
@@ -25,10 +26,7 @@ log = logs.get(__name__)
 
 PROBE_EVERY = timedelta(hours=1)
 CREDENTIAL, LICENCE = "credential", "licence"
-_WORDS = {
-    CREDENTIAL: "Jira does not take the app's signature any more. Have the app enabled or installed again in Jira.",
-    LICENCE: "The licence of the app has lapsed on this site. Ask a Jira admin to renew it in Manage apps.",
-}
+_REASONS = {CREDENTIAL: Code.SIGNATURE_REFUSED, LICENCE: Code.LICENCE_LAPSED}
 
 
 def confirm(store: Store, sites: Sites, tenant_id: UUID) -> bool:
@@ -44,7 +42,7 @@ def confirm(store: Store, sites: Sites, tenant_id: UUID) -> bool:
     return False
 
 
-def probe(store: Store, source: Source, tenant_id: UUID, app_key: str) -> str | None:
+def probe(store: Store, source: Source, tenant_id: UUID, app_key: str) -> Condition | None:
     """Ask a parked site whether it takes us again. Returns what came of it, None where it is not parked."""
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
@@ -56,25 +54,25 @@ def probe(store: Store, source: Source, tenant_id: UUID, app_key: str) -> str | 
         if not refused.is_credential:
             raise
         _park(store, tenant_id, CREDENTIAL)
-        return "refused again"
+        return Condition(Code.SIGNATURE_STILL_REFUSED)
     if source.has_lapsed(app_key):
         _park(store, tenant_id, LICENCE)
-        return "the licence is still lapsed"
+        return Condition(Code.LICENCE_STILL_LAPSED)
     with store.bound_to(tenant_id) as session:
         ledger.unpark(session)
         resume.resume_work(session)
-    return "the site takes us again"
+    return Condition(Code.SITE_ANSWERS_AGAIN)
 
 
-def check_licence(store: Store, source: Source, tenant_id: UUID, app_key: str) -> str | None:
+def check_licence(store: Store, source: Source, tenant_id: UUID, app_key: str) -> Condition | None:
     """Park a tenant whose licence has lapsed; an app without licences has none to lapse. Raises a JiraFailure."""
     if not source.has_lapsed(app_key):
         return None
     _park(store, tenant_id, LICENCE)
-    return "the licence has lapsed"
+    return Condition(Code.LICENCE_FOUND_LAPSED)
 
 
 def _park(store: Store, tenant_id: UUID, because: str) -> None:
     with store.bound_to(tenant_id) as session:
-        ledger.park(session, because, until=clock.now() + PROBE_EVERY, reason=_WORDS[because])
+        ledger.park(session, because, until=clock.now() + PROBE_EVERY, reason=Condition(_REASONS[because]))
     log.warning("tenant parked", tenant_id=str(tenant_id), because=because)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from app import clock
+from app.conditions import Code, Condition
 from app.ingest.planning import inbox
 from app.ingest.writing import project_access
 from app.integrations import ledger
@@ -23,7 +24,7 @@ LATE = timedelta(minutes=20)
 """A poll ends every five minutes and a delivery is applied in seconds; what takes longer than this is told."""
 
 
-def derive_state(session: Session, *, is_verified: bool | None = None, reason: str | None = None) -> None:
+def derive_state(session: Session, *, is_verified: bool | None = None, reason: Condition | None = None) -> None:
     """Put an integration that works into the state that it is in.
 
     `is_verified` is a verification's result, where there was one just now; `reason` what it found missing. Without one,
@@ -45,17 +46,21 @@ def derive_state(session: Session, *, is_verified: bool | None = None, reason: s
         ledger.move_to(session, held.id, State.HEALTHY, **also)
 
 
-def _wrong(session: Session, held: Integration, *, is_verified: bool | None, reason: str | None) -> str | None:
-    """What somebody must look at, in words for people; None where all is well."""
+def _wrong(
+    session: Session, held: Integration, *, is_verified: bool | None, reason: Condition | None
+) -> Condition | None:
+    """The reason for somebody to look at it; None where all is well."""
     if reason:
         return reason
     closed = list(project_access.frozen(session).values())
     if closed:
-        more = f" and {len(closed) - 1} more" if len(closed) > 1 else ""
-        return f"{closed[0].removesuffix('.')}{more}; what is stored of it stays as it is. Let the app browse it again."
+        others, first = len(closed) - 1, closed[0].params["project"]
+        if others:
+            return Condition(Code.PROJECTS_LOST, project=first, others=others)
+        return Condition(Code.PROJECT_LOST, project=first)
     failed = claims.standing(session).failed
     if failed:
-        return f"{failed} parts of the site could not be read."
+        return Condition(Code.PARTS_UNREAD, parts=failed)
     if is_verified is None and held.state is State.NEEDS_ATTENTION and _was_short(session):
         return held.state_reason
     return None
@@ -69,20 +74,19 @@ def _was_short(session: Session) -> bool:
     return session.execute(query.limit(1)).first() is not None
 
 
-def _late(session: Session, held: Integration) -> str | None:
-    """What makes the rows older than they should be; None where they are fresh."""
+def _late(session: Session, held: Integration) -> Condition | None:
+    """The cause of rows that are older than they should be; None where they are fresh."""
     now = clock.now()
     polled = held.polled_at or held.verified_at
     if polled is not None and polled < now - LATE:
-        return f"The last poll that ended was {_minutes(now - polled)} ago."
+        return Condition(Code.POLL_LATE, age=_minutes(now - polled))
     oldest = session.execute(
         select(func.min(INBOX.c.received_at)).where(INBOX.c.done_at.is_(None), inbox.is_own(own=False))
     ).scalar_one()
     if oldest is not None and oldest < now - LATE:
-        return f"A change that Jira told of {_minutes(now - oldest)} ago is not applied yet."
+        return Condition(Code.CHANGE_LATE, age=_minutes(now - oldest))
     return None
 
 
-def _minutes(span: timedelta) -> str:
-    minutes = int(span.total_seconds() // 60)
-    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"  # noqa: PLR2004 - two hours
+def _minutes(span: timedelta) -> int:
+    return int(span.total_seconds() // 60)

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from app import clock, ids, jobs
 from app.catalog.language import OPEN_END
 from app.catalog.registry import all_entities, entity, list_totals
+from app.conditions import Code, Condition
 from app.errors import JiraDown, JiraNonsense
 from app.ingest.drift import id_sweeps
 from app.ingest.planning import inbox, tenant_schedule
@@ -181,21 +182,18 @@ def _conclude(session: Session, findings: list[Finding], before: dict[str, int])
     state.derive_state(session, is_verified=not wrong, reason=missing)
 
 
-def _missing(session: Session, short: list[Finding], *, is_retried: bool) -> str:
-    """What is missing, each entity by its own name."""
-    sums: dict[str, tuple[int, int]] = {}
-    for each in short:
-        missing, expected = sums.get(each.entity, (0, 0))
-        sums[each.entity] = (missing - each.difference, expected + each.expected)
-    named = [f"{missing} of {expected} {name} rows" for name, (missing, expected) in sums.items()]
-    parked = sum(poison.count(session, name) for name in sums)
+def _missing(session: Session, short: list[Finding], *, is_retried: bool) -> Condition:
+    """The rows that are missing, by entity, and whether they are fetched again."""
+    missing, expected = dict[str, int](), dict[str, int]()
+    for finding in short:
+        missing[finding.entity] = missing.get(finding.entity, 0) - finding.difference
+        expected[finding.entity] = expected.get(finding.entity, 0) + finding.expected
+    parked = sum(poison.count(session, name) for name in missing)
     if parked:
-        what_now = f"{parked} record{'s' if parked > 1 else ''} could not be read"
-    elif is_retried or set(sums) != {"issue"}:
-        what_now = "they are fetched again"
-    else:
-        what_now = "the site does not send them"
-    return f"{' and '.join([', '.join(named[:-1]), named[-1]] if len(named) > 1 else named)} are missing; {what_now}."
+        return Condition(Code.ROWS_UNREADABLE, missing=missing, expected=expected, records=parked)
+    is_fetched_again = is_retried or set(missing) != {"issue"}
+    code = Code.ROWS_REFETCHED if is_fetched_again else Code.ROWS_HIDDEN
+    return Condition(code, missing=missing, expected=expected)
 
 
 def _found_short(session: Session) -> dict[str, int]:

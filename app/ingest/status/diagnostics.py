@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
+    from app.conditions import Condition
     from app.store.session import Session
 
 _MOST = 50
@@ -37,7 +38,7 @@ class Trouble:
     scope: str
     """What it is read for: a project's or issue's key, a board's name; empty: the whole site."""
     attempts: int
-    problem: str | None
+    problem: Condition | None
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, func, select, union_all, update
+from sqlalchemy import Text, case, cast, func, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock
 from app.catalog.registry import entity
+from app.conditions import Code, Condition
 from app.ingest.planning import inbox
 from app.store import records
 from app.store.sync_tables import ABSENCES
@@ -46,17 +47,17 @@ class Absence:
     issue_id: str
     project_id: str | None
     cause: str
-    evidence: str | None
+    evidence: Condition | None
     sweeps: int
     missed_at: datetime
     last_missed_at: datetime
     settled_at: datetime | None
 
 
-def miss(session: Session, issues: Collection[str], *, evidence: Mapping[str, str] | None = None) -> int:
+def miss(session: Session, issues: Collection[str], *, evidence: Mapping[str, Condition] | None = None) -> int:
     """A sweep did not see these; those that are stored become absences. Returns how many.
 
-    `evidence` says what is known of an issue, `deleted: …`, `hidden: …` or `moved: …`.
+    `evidence` is known of some of them and decides the cause, should they stay away.
     """
     issue = table_of(entity("issue"))
     stored = session.execute(
@@ -93,13 +94,7 @@ def miss(session: Session, issues: Collection[str], *, evidence: Mapping[str, st
     return len(stored)
 
 
-def note(session: Session, issues: Collection[str], evidence: str) -> None:
-    """Something says what has become of issues that are absent."""
-    is_open = (ABSENCES.c.issue_id.in_(issues), ABSENCES.c.settled_at.is_(None))
-    session.execute(update(ABSENCES).where(*is_open).values(evidence=evidence))
-
-
-def settle(session: Session, issues: Collection[str], cause: str, *, evidence: str) -> None:
+def settle(session: Session, issues: Collection[str], cause: str, *, evidence: Condition) -> None:
     """Say what has become of issues, once and for all until they are missed again."""
     now = clock.now()
     for each in issues:
@@ -121,16 +116,17 @@ def seen_again(session: Session, issues: Collection[str]) -> None:
     issue = table_of(entity("issue"))
     now_in = select(issue.c.project_id).where(issue.c.id == ABSENCES.c.issue_id).scalar_subquery()
     is_moved = ABSENCES.c.project_id.is_distinct_from(now_in)
-    said = case((is_moved, func.concat("it is in project ", now_in, " now")), else_=None)
+    in_project = cast(func.json_build_object("code", Code.IN_PROJECT.value, "project", now_in), Text)
+    evidence = case((is_moved, in_project), else_=None)
     is_open = (ABSENCES.c.issue_id.in_(issues), ABSENCES.c.settled_at.is_(None))
     session.execute(
         update(ABSENCES)
         .where(*is_open)
-        .values(cause=case((is_moved, MOVED), else_=NOT_INDEXED), evidence=said, settled_at=clock.now())
+        .values(cause=case((is_moved, MOVED), else_=NOT_INDEXED), evidence=evidence, settled_at=clock.now())
     )
 
 
-def bury(session: Session, issues: Collection[str], because: str, *, evidence: str) -> int:
+def bury(session: Session, issues: Collection[str], because: str, *, evidence: Condition) -> int:
     """Put tombstones on issues and all that hangs on them, and write down why. Returns how many went.
 
     Issues that are linked with them, their parents and their children are read again: they show it too.

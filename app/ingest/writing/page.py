@@ -65,10 +65,10 @@ def parse_page(entity: Entity, items: Iterable[Json | Raw], fields: FieldPolicy,
         body, start = whole(item), len(page.rows)
         try:
             extract_all(entity, body, page, parent_id)
-        except PoisonRecord as problem:
-            poisoned.append(problem)
+        except PoisonRecord as poisonous:
+            poisoned.append(poisonous)
         if poisoned:
-            parsed.poison += [Parked(problem.entity, str(problem), digest_of(body)) for problem in poisoned]
+            parsed.poison += [Parked(record.entity, record.condition, digest_of(body)) for record in poisoned]
             poisoned.clear()
         elif entity.updated is not None:
             _note_whole(parsed, body, start)
@@ -117,7 +117,7 @@ def write_page(session: Session, parsed: ParsedPage, *, read_at: datetime) -> St
         # A filter is new or changed: issues that were matched against the old one are matched again.
         planned += checkpoints.walk_again(session, dependents)
     for each in parsed.poison:
-        log.warning("record parked", entity=each.entity, reason=each.reason, digest=each.digest)
+        log.warning("record parked", entity=each.entity, reason=str(each.reason), digest=each.digest)
     poison.park(session, parsed.poison)
     rippled = rename_propagation.propagate(session, parsed.entity, parsed.rows, was, read_at=read_at)
     return Stored(sum(each.changed for each in applied.values()) + rippled, planned)

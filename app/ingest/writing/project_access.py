@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app import clock, logs
 from app.catalog.language import Each
 from app.catalog.registry import entity, walked
+from app.conditions import Code, Condition
 from app.ingest.planning.plan import enqueue_worker_once
 from app.ingest.writing import absences
 from app.store import checkpoints, records
@@ -65,7 +66,7 @@ def freeze(session: Session, project_id: str) -> bool:
         tenant_id=session.tenant_id,
         project_id=project_id,
         frozen_at=clock.now(),
-        reason=f"The app can no longer see {named}.",
+        reason=Condition(Code.PROJECT_OUT_OF_SIGHT, project=named),
     )
     fresh = {"frozen_at": clock.now(), "thawed_at": None, "reason": statement.excluded.reason}
     is_new = bool(
@@ -108,7 +109,7 @@ def walk_issues_again(session: Session) -> None:
         enqueue_worker_once(session)
 
 
-def frozen(session: Session) -> dict[str, str]:
+def frozen(session: Session) -> dict[str, Condition]:
     """The frozen projects of the bound tenant and why, by id."""
     query = select(FROZEN_PROJECTS.c.project_id, FROZEN_PROJECTS.c.reason).where(FROZEN_PROJECTS.c.thawed_at.is_(None))
     return {row.project_id: row.reason for row in session.execute(query)}
@@ -153,5 +154,5 @@ def _bury_some(session: Session, projects: list[str], because: str) -> int:
     issue = table_of(entity("issue"))
     is_live = (issue.c.project_id.in_(projects), issue.c.deleted_at.is_(None))
     found = session.execute(select(issue.c.id).where(*is_live).limit(_BATCH)).scalars().all()
-    said = f"its project is {because}"
-    return absences.bury(session, found, because, evidence=said) if found else 0
+    evidence = Condition(Code.PROJECT_ARCHIVED if because == "archived" else Code.PROJECT_DELETED)
+    return absences.bury(session, found, because, evidence=evidence) if found else 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from app.conditions import Code, Condition
 from app.ingest.writing.page import digest_of
 from app.store import records
 from app.store.poison import Parked
@@ -63,6 +64,5 @@ def _refused(store: Store, tenant_id: UUID, rows: Sequence[Row], read_at: dateti
 
 def _parked(row: Row, fault: StoreFault) -> Parked:
     shown = row.id if len(row.id) <= _SHOWN else f"{row.id[:_SHOWN]}…"
-    return Parked(
-        row.entity.name, f"{row.entity.name}: {shown}: the database refuses it ({fault})", digest_of(dict(row.values))
-    )
+    reason = Condition(Code.ROW_REFUSED, entity=row.entity.name, id=shown, fault=str(fault))
+    return Parked(row.entity.name, reason, digest_of(dict(row.values)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from app import clock
 from app.catalog.json_value import Json, find
+from app.conditions import Code
 from app.errors import JiraNonsense
 from app.sources.answers import FailedPage, FeedPage, Objects
 from app.sources.cloud.paths import path_of
@@ -41,12 +42,12 @@ def _feed_page(site: Site, path: str, since: int) -> Page:
     answer = site.get(path, {"since": since})
     values = find(answer.body, "values")
     if not isinstance(values, list):
-        raise JiraNonsense(f"{path} has no values.")
+        raise JiraNonsense(Code.FEED_WITHOUT_VALUES, path=path)
     if find(answer.body, "lastPage") is not False:
         return Page([*values], None, None, answer.sent_at, site_time=answer.site_time)
     until = find(answer.body, "until")
     if not isinstance(until, int) or until <= since:
-        raise JiraNonsense(f"{path} does not move on.")
+        raise JiraNonsense(Code.FEED_STUCK, path=path)
     return Page([*values], Place(token=str(until)), None, answer.sent_at, site_time=answer.site_time)
 
 

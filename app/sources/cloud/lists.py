@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from app import clock, logs
 from app.catalog.json_value import Json, find
+from app.conditions import Code
 from app.errors import JiraNonsense
 from app.sources.answers import Matches, Objects
 from app.sources.cloud.pages import fetch
@@ -103,7 +104,7 @@ def _memberships(site: Site, filters: Mapping[str, str], issue_ids: Sequence[str
         }
         matches = find(site.post(path_of("jql/match"), body).body, "matches")
         if not isinstance(matches, list) or len(matches) != len(batch):
-            raise JiraNonsense("Jira answered other filters than it was asked about.")
+            raise JiraNonsense(Code.OTHER_FILTERS)
         for board_id, match in zip(batch, matches, strict=True):
             matched_ids = find(match, "matchedIssues")
             if find(match, "errors") or not isinstance(matched_ids, list):

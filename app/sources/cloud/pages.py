@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.catalog.json_value import Json, find
 from app.catalog.language import Paging, Walk
+from app.conditions import Code
 from app.errors import JiraNonsense
 from app.sources.paging import Page, Place
 
@@ -37,7 +38,7 @@ def fetch(
     if walk.paging is Paging.WHOLE and not walk.items and isinstance(items, dict):
         items = [items]
     if not isinstance(items, list):
-        raise JiraNonsense(f"{path} has no list at {walk.items or 'its top'!r}.")
+        raise JiraNonsense(Code.LIST_MISSING, path=path, place=walk.items or "its top")
     total = find(answer.body, "total")
     return Page(
         items=[*items],
@@ -61,7 +62,7 @@ def next_token(place: Place, body: Json) -> Place | None:
     if find(body, "isLast") is True or not token:
         return None
     if not isinstance(token, str) or token == place.token:
-        raise JiraNonsense("Jira repeated a page token.")
+        raise JiraNonsense(Code.TOKEN_REPEATED)
     return Place(token=token)
 
 

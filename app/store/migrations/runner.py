@@ -15,6 +15,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 
 from app import clock
+from app.conditions import Code
 from app.errors import Unavailable
 from app.store.schema import POISON
 from app.store.session import make_engine
@@ -41,7 +42,7 @@ def _connect(engine: Engine) -> Iterator[Connection]:
     try:
         connection = engine.connect()
     except OperationalError as error:
-        raise Unavailable("The database does not answer; check DATABASE_URL.") from error
+        raise Unavailable(Code.DATABASE_UNREACHABLE) from error
     with connection:
         yield connection
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flask import Response, request
 
 from app import actions, clock
+from app.conditions import Code
 from app.errors import Malformed, Unavailable
 from app.ingest import status
 from app.integrations import ledger
@@ -31,6 +32,7 @@ from app.web.api.shapes import (
     ShownProgress,
     SyncIntegration,
     Validation,
+    coded,
     problems,
 )
 
@@ -122,7 +124,9 @@ def _add_pairing(routes: APIBlueprint, runtime: Runtime) -> None:
         return _json(
             Validation(
                 ok=all(check.ok for check in checks if check.is_required),
-                checks=[ShownCheck(name=check.name, ok=check.ok, detail=check.detail) for check in checks],
+                checks=[
+                    ShownCheck(name=check.name, ok=check.ok, **coded("detail", check.condition)) for check in checks
+                ],
             )
         )
 
@@ -199,7 +203,7 @@ def progress_of(runtime: Runtime, integration: Integration) -> ShownProgress:
     """Rows by entity, parked records, problems and the time left of an integration."""
     shape = ShownProgress(
         state=integration.state,
-        state_reason=integration.state_reason,
+        **coded("state_reason", integration.state_reason),
         entities=[],
         parked=[],
         parked_total=0,
@@ -214,7 +218,7 @@ def progress_of(runtime: Runtime, integration: Integration) -> ShownProgress:
         shape.entities = [EntityProgress(**vars(progress)) for progress in status.progress.by_entity(session)]
         shape.parked = [_parked(record) for record in poison.newest(session, _PAGE_SIZE)]
         shape.parked_total = poison.count(session)
-        shape.problems = [Problem(**vars(problem)) for problem in claims.problems(session, _PAGE_SIZE)]
+        shape.problems = [_problem(problem) for problem in claims.problems(session, _PAGE_SIZE)]
         if integration.state is State.BACKFILLING and claims.is_counted(session):
             shape.seconds_left = _seconds_left(integration, shape.entities)
     with suppress(Unavailable):
@@ -241,7 +245,11 @@ _PAGE_SIZE = 100
 
 def _parked(record: Parked) -> ParkedRecord:
     seen_at = clock.rfc3339(record.seen_at) if record.seen_at else ""
-    return ParkedRecord(entity=record.entity, reason=record.reason, digest=record.digest, seen_at=seen_at)
+    return ParkedRecord(entity=record.entity, **coded("reason", record.reason), digest=record.digest, seen_at=seen_at)
+
+
+def _problem(chunk: claims.Problem) -> Problem:
+    return Problem(**{**vars(chunk), **coded("problem", chunk.problem)})
 
 
 def _shown(runtime: Runtime, integration: Integration) -> ShownIntegration:
@@ -251,7 +259,7 @@ def _shown(runtime: Runtime, integration: Integration) -> ShownIntegration:
 def _require_json_or_nothing() -> None:
     """Raises Malformed for a body that is no JSON, which would otherwise count as none."""
     if request.get_data() and request.get_json(silent=True) is None:
-        raise Malformed("Send JSON.")
+        raise Malformed(Code.NOT_JSON)
 
 
 def _json(shape: BaseModel, status_code: int = 200) -> Response:

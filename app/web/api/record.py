@@ -9,12 +9,14 @@ from flask import Response
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from app import clock
+from app.conditions import Code, Condition
 from app.ingest import status
 from app.ingest.planning import inbox
 from app.ingest.writing import absences, project_access
 from app.store import activity, validity
 from app.web.api.integrations import callers_integration
-from app.web.api.shapes import IntegrationPath, problems
+from app.web.api.shapes import ConditionCode, IntegrationPath, coded, problems
+from app.web.words.sentences import english
 
 if TYPE_CHECKING:
     from flask_openapi3 import APIBlueprint
@@ -59,6 +61,7 @@ class Findings(BaseModel):
 
     verified_at: str | None = Field(description="When everything was last verified complete")
     frozen_projects: dict[str, str] = Field(description="Projects that the app lost sight of, by id, and why")
+    frozen_project_codes: dict[str, Code] = Field(description="The conditions behind these sentences, by id")
     records: list[Finding]
 
 
@@ -81,7 +84,9 @@ class Run(BaseModel):
     retries: int = Field(description="Runs of this job before it, in a row, that did not end well")
     result: str = Field(description="running, done, put off, failed or killed")
     detail: str | None
+    detail_code: ConditionCode | None = None
     error: str | None
+    error_code: ConditionCode | None = None
 
 
 class Activity(BaseModel):
@@ -136,6 +141,7 @@ class Absence(BaseModel):
         examples=["deleted"],
     )
     evidence: str | None = Field(description="The source of the cause")
+    evidence_code: ConditionCode | None = None
     sweeps: int = Field(description="How many sweeps in a row did not see it")
     missed_at: str
     settled_at: str | None
@@ -211,7 +217,7 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
 def findings_of(runtime: Runtime, integration: Integration, query: CompletenessQuery) -> Findings:
     """The findings of an integration."""
     findings: list[Kept] = []
-    frozen_projects: dict[str, str] = {}
+    frozen_projects: dict[str, Condition] = {}
     if integration.tenant_id is not None:
         with runtime.store.bound_to(integration.tenant_id) as session:
             findings = status.progress.kept(
@@ -220,7 +226,8 @@ def findings_of(runtime: Runtime, integration: Integration, query: CompletenessQ
             frozen_projects = project_access.frozen(session)
     return Findings(
         verified_at=_moment(integration.verified_at),
-        frozen_projects=frozen_projects,
+        frozen_projects={project_id: english(reason) for project_id, reason in frozen_projects.items()},
+        frozen_project_codes={project_id: reason.code for project_id, reason in frozen_projects.items()},
         records=[Finding(**{**_plain(finding), "project_id": finding.scope_id or None}) for finding in findings],
     )
 
@@ -272,7 +279,11 @@ def _seconds(entry: activity.Run) -> float | None:
 
 
 def _plain(record: object) -> dict[str, Any]:
-    return {name: _shown(value) for name, value in vars(record).items()}
+    """The fields of a record as JSON has them; a condition becomes its sentence and its code."""
+    fields: dict[str, Any] = {}
+    for name, value in vars(record).items():
+        fields |= coded(name, value) if isinstance(value, Condition) else {name: _shown(value)}
+    return fields
 
 
 def _shown(value: object) -> object:

@@ -10,14 +10,24 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from app import clock
 from app.actions import Changes
+from app.conditions import Code, Condition
 from app.integrations.ledger import Draft
 from app.integrations.model import Integration, Method, Product, State
 from app.integrations.settings import IntegrationSettings, storable
+from app.web.words.sentences import english
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(storable)]
 Description = Annotated[str, StringConstraints(max_length=2000), AfterValidator(storable)]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), AfterValidator(storable)]
+ConditionCode = Annotated[Code, Field(description="The condition behind the English sentence beside it")]
 Search = Annotated[str, StringConstraints(max_length=200), AfterValidator(storable)]
+
+
+def coded(name: str, condition: Condition | None) -> dict[str, str | None]:
+    """A field with a condition's sentence, and `<field>_code` beside it."""
+    if condition is None:
+        return {name: None, f"{name}_code": None}
+    return {name: english(condition), f"{name}_code": condition.code}
 
 
 class IntegrationPath(BaseModel):
@@ -102,6 +112,7 @@ class ShownIntegration(BaseModel):
     settings: IntegrationSettings
     state: State
     state_reason: str | None
+    state_reason_code: ConditionCode | None = None
     site_url: str | None = Field(description="The paired Jira site")
     paired_at: str | None
     paired_by: str | None = Field(description="Atlassian account id of the Jira admin who pasted the key")
@@ -112,10 +123,11 @@ class ShownIntegration(BaseModel):
     @classmethod
     def of(cls, integration: Integration, site_url: str | None) -> Self:
         """The shape of one integration."""
-        values: dict[str, Any] = {name: getattr(integration, name) for name in cls.model_fields if name != "site_url"}
+        computed = {"site_url", "state_reason", "state_reason_code"}
+        values: dict[str, Any] = {name: getattr(integration, name) for name in cls.model_fields if name not in computed}
         for name in ("paired_at", "last_ingested_at", "verified_at", "created_at"):
             values[name] = clock.rfc3339(values[name]) if values[name] else None
-        return cls(**values, site_url=site_url)
+        return cls(**values, **coded("state_reason", integration.state_reason), site_url=site_url)
 
 
 class Metadata(BaseModel):
@@ -150,6 +162,7 @@ class ShownCheck(BaseModel):
     name: str
     ok: bool
     detail: str
+    detail_code: ConditionCode
 
 
 class Validation(BaseModel):
@@ -173,6 +186,7 @@ class ParkedRecord(BaseModel):
 
     entity: str
     reason: str
+    reason_code: ConditionCode
     digest: str = Field(description="SHA-256 of the record, hexadecimal")
     seen_at: str
 
@@ -184,6 +198,7 @@ class Problem(BaseModel):
     scope_id: str = Field(description="The project, board or issue; empty: the site")
     state: str = Field(description="waiting, done (in part) or failed")
     problem: str
+    problem_code: ConditionCode
 
 
 class ShownProgress(BaseModel):
@@ -191,6 +206,7 @@ class ShownProgress(BaseModel):
 
     state: State
     state_reason: str | None
+    state_reason_code: ConditionCode | None = None
     entities: list[EntityProgress]
     parked: list[ParkedRecord] = Field(description="The newest 100")
     parked_total: int
@@ -214,7 +230,9 @@ class ProblemDocument(BaseModel):
     type: str
     title: str
     status: int
-    detail: str
+    detail: str = Field(description="One English sentence")
+    code: str | None = Field(None, description="The condition behind `detail`; absent from 401")
+    remedy: str | None = Field(None, description="The next step of the caller, if there is one")
 
 
 PROBLEM_JSON = "application/problem+json"

@@ -13,6 +13,7 @@ from flask import Response, jsonify, redirect, render_template, url_for
 from pydantic import ValidationError
 
 from app import actions, ids
+from app.conditions import Code
 from app.errors import Missing
 from app.ingest import status
 from app.integrations import ledger
@@ -21,9 +22,9 @@ from app.integrations.model import Method, Product, State
 from app.web import guard, shown
 from app.web.api.integrations import callers_integration, callers_session, site_url_of
 from app.web.api.shapes import CreateIntegration
-from app.web.console.forms import list_of, words_of
-from app.web.words.errors import Told, told
+from app.web.console.forms import explain_fields, list_of, words_of
 from app.web.words.language import N_, gettext
+from app.web.words.sentences import explain
 from app.web.words.terms import CHECKS
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from app.integrations.model import Integration
     from app.integrations.validate import Check
     from app.runtime import Runtime
+    from app.web.words.sentences import Explanation
 
 MARKETPLACE = "https://marketplace.atlassian.com/apps/1231375"
 LETTER = N_(
@@ -44,11 +46,6 @@ LETTER = N_(
     " minutes, once.\n\n"
     "The app reads issues and people's names and changes nothing. You can disconnect it on the same page at any time.\n"
 )
-_ADVICE = {
-    "name": "Give the integration a name of at most 200 characters.",
-    "description": "Give a description of at most 2,000 characters.",
-    "tags": "Give at most 50 tags of at most 60 characters.",
-}
 
 
 def add(routes: Blueprint, runtime: Runtime) -> None:
@@ -110,7 +107,7 @@ def _add_page(routes: Blueprint, runtime: Runtime) -> None:
         )
 
 
-def draft_of(values: dict[str, str]) -> Draft | dict[str, Told]:
+def draft_of(values: dict[str, str]) -> Draft | dict[str, Explanation]:
     """The new integration, or the problem of each field at fault."""
     try:
         integration = CreateIntegration(
@@ -121,8 +118,7 @@ def draft_of(values: dict[str, str]) -> Draft | dict[str, Told]:
             method=Method.CONNECT_APP,
         )
     except ValidationError as error:
-        names = [str(problem["loc"][0]) for problem in error.errors()]
-        return {name: told(_ADVICE[name]) for name in names}
+        return explain_fields(error)
     return integration.draft()
 
 
@@ -130,7 +126,7 @@ def integration_of(runtime: Runtime, integration_id: str) -> Integration:
     """One of the account's integrations, by the id in an address. Raises Missing."""
     parsed_id = ids.parse(integration_id)
     if parsed_id is None:
-        raise Missing("There is no such integration.")
+        raise Missing(Code.NO_INTEGRATION)
     return callers_integration(runtime, parsed_id)
 
 
@@ -158,16 +154,16 @@ def shown_of(runtime: Runtime, integration: Integration) -> shown.Shown:
 
 def check_of(check: Check) -> dict[str, Any]:
     """One check in the page's form: never by colour alone."""
-    words, detail = CHECKS[check.name], told(check.detail)
+    words, explanation = CHECKS[check.name], explain(check.condition)
     look = "good" if check.ok else "bad" if check.is_required else "warn"
     mark = {"good": "✓", "bad": "✗", "warn": "!"}[look]
     label = {"good": gettext("passed"), "bad": gettext("failed"), "warn": gettext("not given, and not needed")}[look]
     return {
         "name": gettext(words.name),
-        "asks": gettext(words.asks),
+        "question": gettext(words.question),
         "look": look,
         "mark": mark,
         "spoken": label,
-        "says": detail.says,
-        "do": detail.do,
+        "finding": explanation.notice,
+        "remedy": explanation.remedy,
     }

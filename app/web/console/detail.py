@@ -9,6 +9,7 @@ from flask import Response, render_template, request
 
 from app import clock
 from app.catalog.extract import clean
+from app.conditions import Code, Condition
 from app.errors import Missing, Unavailable
 from app.ingest.planning import inbox
 from app.ingest.status import diagnostics, overview
@@ -17,15 +18,19 @@ from app.store import activity, poison
 from app.web.api.integrations import site_url_of
 from app.web.console import plots
 from app.web.console.connecting import integration_of, shown_of
+from app.web.words.failures import INCOMPLETE
 from app.web.words.language import N_, gettext
+from app.web.words.sentences import details, explain
 from app.web.words.states import LOOKS, STATES
-from app.web.words.terms import CAUSES, ENTITIES, JOBS, RESULTS, stop_of
+from app.web.words.terms import CAUSES, ENTITIES, JOBS, RESULTS
 
 if TYPE_CHECKING:
     from flask import Blueprint
 
+    from app.ingest.status.diagnostics import Trouble
     from app.integrations.model import Integration
     from app.runtime import Runtime
+    from app.web.words.sentences import Explanation
 
 _MOST_RECORDS, _MOST_RUNS = 20, 50
 """Parked records and absences, and runs, on one page."""
@@ -52,7 +57,7 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
     def plot(integration_id: str, name: str) -> Response:
         integration = integration_of(runtime, integration_id)
         if integration.tenant_id is None or name not in plots.PLOTS:
-            raise Missing("There is no such integration.")
+            raise Missing(Code.NO_INTEGRATION)
         with runtime.store.bound_to(integration.tenant_id) as session:
             hours = plots.hours_of(session, name)
         picture = plots.draw(name, hours, is_narrow=request.args.get("width") == "narrow")
@@ -108,11 +113,12 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
             runs=runs,
             job_names=JOBS,
             results=RESULTS,
-            troubles=[(trouble, stop_of(trouble.problem or "")) for trouble in troubles],
+            troubles=[_explained(trouble) for trouble in troubles],
             delivered={name: sum(getattr(hour, name) for hour in hours) for name in _SUMS},
             waiting=backlog,
             parked=records,
             parked_total=record_count,
+            details=details,
             points=_points(runtime, integration),
         )
 
@@ -131,6 +137,12 @@ def page(template: str, runtime: Runtime, integration: Integration, tab: str, **
         entity_names=ENTITIES,
         **context,
     )
+
+
+def _explained(trouble: Trouble) -> tuple[Trouble, Explanation, str]:
+    """A part of the site that was not read, with words for people and the details."""
+    problem = trouble.problem or Condition(Code.OTHER, text="")
+    return trouble, explain(problem, general=INCOMPLETE), details(problem)
 
 
 def _points(runtime: Runtime, integration: Integration) -> dict[str, Any] | None:

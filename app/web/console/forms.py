@@ -1,13 +1,24 @@
-"""Forms of the console: CSRF tokens and the fields of a form."""
+"""Forms of the console: CSRF tokens, the fields of a form, and the explanation of faulty ones."""
 
 from __future__ import annotations
 
 import hmac
 import secrets
+from typing import TYPE_CHECKING
 
 from flask import request, session
 
+from app.conditions import Code, Condition
 from app.errors import Forbidden
+from app.web.words.sentences import explain
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+    from app.web.words.sentences import Explanation
+
+_FAULTS = {"name": Code.BAD_NAME, "description": Code.BAD_DESCRIPTION, "tags": Code.BAD_TAGS}
+"""By field; every other field holds ids of Jira's fields."""
 
 
 def csrf() -> str:
@@ -21,7 +32,7 @@ def require_csrf() -> None:
     """Raises Forbidden for a form without the session's token."""
     token = request.form.get("csrf") or request.headers.get("X-CSRF-Token", "")
     if not hmac.compare_digest(token.encode(), str(session.get("csrf", "")).encode()) or not token:
-        raise Forbidden("This page is too old. Reload it and try again.")
+        raise Forbidden(Code.PAGE_TOO_OLD)
 
 
 def words_of(name: str) -> str:
@@ -32,3 +43,9 @@ def words_of(name: str) -> str:
 def list_of(name: str) -> list[str]:
     """One text field with commas, as a list."""
     return [item.strip() for item in request.form.get(name, "").split(",") if item.strip()]
+
+
+def explain_fields(error: ValidationError) -> dict[str, Explanation]:
+    """The faults of a form, by field."""
+    fields = [str(fault["loc"][0]) for fault in error.errors()]
+    return {field: explain(Condition(_FAULTS.get(field, Code.BAD_FIELD))) for field in fields}

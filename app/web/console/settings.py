@@ -8,14 +8,14 @@ from flask import redirect, request, url_for
 from pydantic import ValidationError
 
 from app import actions
+from app.conditions import Code
 from app.errors import Missing
 from app.integrations.settings import IntegrationSettings
 from app.web.api.integrations import callers_session
 from app.web.api.shapes import ChangeIntegration
 from app.web.console.connecting import integration_of
 from app.web.console.detail import page
-from app.web.console.forms import list_of, words_of
-from app.web.words.errors import Told, told
+from app.web.console.forms import explain_fields, list_of, words_of
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -23,13 +23,7 @@ if TYPE_CHECKING:
 
     from app.integrations.model import Integration
     from app.runtime import Runtime
-
-_ADVICE = {
-    "name": "Give the integration a name of at most 200 characters.",
-    "description": "Give a description of at most 2,000 characters.",
-    "tags": "Give at most 50 tags of at most 60 characters.",
-}
-_BAD_FIELD = "A field's id has letters, digits and underscores only."
+    from app.web.words.sentences import Explanation
 
 
 def add(routes: Blueprint, runtime: Runtime) -> None:
@@ -46,9 +40,7 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
         try:
             changes = _change().changes()
         except ValidationError as error:
-            names = [str(problem["loc"][0]) for problem in error.errors()]
-            problems = {name: told(_ADVICE.get(name, _BAD_FIELD)) for name in names}
-            return _form(runtime, integration, dict(request.form), problems), 400
+            return _form(runtime, integration, dict(request.form), explain_fields(error)), 400
         with callers_session(runtime) as session:
             actions.change_settings(session, integration.id, changes)
         return redirect(url_for("console.settings", integration_id=integration.id, saved="1"), 303)
@@ -77,14 +69,14 @@ def _act(runtime: Runtime, integration: Integration, name: str) -> None:
         elif name == "delete":
             actions.delete(session, runtime.otp_store, integration.id)
         else:
-            raise Missing("There is no such integration.")
+            raise Missing(Code.NO_INTEGRATION)
 
 
 def _form(
     runtime: Runtime,
     integration: Integration,
     values: dict[str, Any],
-    problems: dict[str, Told],
+    problems: dict[str, Explanation],
     *,
     is_saved: bool = False,
 ) -> str:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, make_response, redirect, render_template, request, session, url_for
 
 from app import logs
+from app.conditions import Code, Condition
 from app.errors import TooMany, Unproven
 from app.integrations import accounts
 from app.web import sessions
 from app.web.console import provider
 from app.web.console.forms import csrf, require_csrf
 from app.web.guard import Door, trusts
-from app.web.words.errors import told
+from app.web.words.sentences import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,10 +32,10 @@ def blueprint(runtime: Runtime) -> Blueprint:
     routes = Blueprint("console_sign_in", __name__, url_prefix="/console")
     trusts(routes, Door.PUBLIC, runtime)
 
-    def page(problem: str | None = None, status: int = 200) -> tuple[str, int]:
-        advice = told(problem) if problem else None
+    def page(problem: Condition | None = None, status: int = 200) -> tuple[str, int]:
+        explanation = explain(problem) if problem else None
         return render_template(
-            "sign_in.html", csrf=csrf(), problem=advice, has_provider=runtime.settings.has_oidc
+            "sign_in.html", csrf=csrf(), problem=explanation, has_provider=runtime.settings.has_oidc
         ), status
 
     @routes.get("/sign-in")
@@ -49,11 +50,11 @@ def blueprint(runtime: Runtime) -> Blueprint:
             runtime.attempts.count_login(str(request.remote_addr), accounts.prefix_of(key))
             account = accounts.authenticate(runtime.store, key)
         except TooMany as error:
-            response = make_response(page(str(error), 429))
+            response = make_response(page(error.condition, 429))
             response.headers["Retry-After"] = str(error.retry_after)
             return response
         except Unproven:
-            return page("This API key is not known. Check that it was copied whole.", 401)
+            return page(Condition(Code.UNKNOWN_API_KEY), 401)
         return enter(account, accounts.prefix_of(key))
 
     def enter(account: Account, opened_by: str) -> AnyResponse:
@@ -70,7 +71,7 @@ def blueprint(runtime: Runtime) -> Blueprint:
 def _add_provider(
     routes: Blueprint,
     runtime: Runtime,
-    page: Callable[[str, int], tuple[str, int]],
+    page: Callable[[Condition, int], tuple[str, int]],
     enter: Callable[[Account, str], AnyResponse],
 ) -> None:
     oidc = provider.Provider(runtime.settings)
@@ -80,18 +81,18 @@ def _add_provider(
         try:
             return oidc.send_away()
         except (provider.Away, provider.NotProven):
-            return page("The sign-in provider does not answer.", 503)
+            return page(Condition(Code.PROVIDER_AWAY), 503)
 
     @routes.get("/sign-in/provider/back")
     def come_back() -> AnyResponse | tuple[str, int]:
         try:
             name = oidc.account_named()
         except provider.Away:
-            return page("The sign-in provider does not answer.", 503)
+            return page(Condition(Code.PROVIDER_AWAY), 503)
         except provider.NotProven as failure:
             log.info("refused", reason=f"provider: {failure}", path=request.path)
-            return page("Signing in did not work. Try again.", 401)
+            return page(Condition(Code.SIGN_IN_FAILED), 401)
         account = accounts.named(runtime.store, name) if name else None
         if account is None:
-            return page("Your organisation's sign-in names no SEI account.", 403)
+            return page(Condition(Code.NO_ACCOUNT), 403)
         return enter(account, accounts.BY_PROVIDER)

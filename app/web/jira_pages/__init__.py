@@ -10,12 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from redis.exceptions import RedisError
 
 from app import clock, ids
+from app.conditions import Code, Condition
 from app.doors.administrators import require_administrator
 from app.errors import Forbidden, Malformed, Missing
 from app.ingest.status import progress
 from app.integrations import ledger
 from app.pairing import unpair
 from app.web import guard, headers
+from app.web.api.shapes import coded
 from app.web.guard import Door, trusts
 from app.web.jira_pages.page import page_of
 
@@ -67,7 +69,7 @@ def _calls(runtime: Runtime) -> Blueprint:
         caller = guard.caller()
         require_administrator(runtime.sites.client_of(caller.tenant.id), caller.account_id)
         if caller.account_id is None:
-            raise Forbidden("Only Jira administrators can do this.")
+            raise Forbidden(Code.NOT_ADMINISTRATOR)
         return caller.tenant.id, caller.account_id
 
     def watcher() -> UUID:
@@ -105,8 +107,8 @@ def _calls(runtime: Runtime) -> Blueprint:
     def disconnect() -> Response:
         tenant_id, _ = administrator()
         with runtime.store.bound_to(tenant_id) as session:
-            if not unpair.unpair(session, reason=unpair.BY_ADMIN):
-                raise Missing("This site is not paired.")
+            if not unpair.unpair(session, reason=Condition(Code.UNPAIRED)):
+                raise Missing(Code.NOT_PAIRED)
         return Response(status=204)
 
     return routes
@@ -116,11 +118,11 @@ def _redemption_body() -> RedemptionBody:
     """Parse the body, JSON only: a form of another site cannot send it. Raises Malformed."""
     request.max_content_length = _BYTES
     if request.mimetype != "application/json":
-        raise Malformed("Send JSON.")
+        raise Malformed(Code.NOT_JSON)
     try:
         return RedemptionBody.model_validate_json(request.get_data())
     except ValidationError:
-        raise Malformed('Send {"otp": "…"} with the key you were given.') from None
+        raise Malformed(Code.KEY_MALFORMED) from None
 
 
 def _integration_fields(integration: Integration) -> dict[str, Any]:
@@ -129,7 +131,7 @@ def _integration_fields(integration: Integration) -> dict[str, Any]:
         "id": str(integration.id),
         "name": integration.name,
         "state": integration.state.value,
-        "reason": integration.state_reason,
+        **coded("reason", integration.state_reason),
         "paired_at": clock.rfc3339(integration.paired_at) if integration.paired_at else None,
         "last_ingested_at": clock.rfc3339(integration.last_ingested_at) if integration.last_ingested_at else None,
         "verified_at": clock.rfc3339(integration.verified_at) if integration.verified_at else None,

@@ -73,7 +73,7 @@ async function check() {
       const line = at("check").content.firstElementChild.cloneNode(true);
       line.querySelector(".mark").textContent = each.mark;
       line.querySelector(".mark").classList.add(each.look);
-      ["name", "spoken", "asks", "says", "do"].forEach((part) => { line.querySelector(`.${part}`).textContent = each[part]; });
+      ["name", "spoken", "question", "finding", "remedy"].forEach((part) => { line.querySelector(`.${part}`).textContent = each[part]; });
       return line;
     }));
   } catch (error) { fail(error); } finally {

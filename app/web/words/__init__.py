@@ -1,1 +1,1 @@
-"""What people are told: states, entities, checks and every error with its remedy, in one place and ready for translation."""
+"""The words that people and programs read: sentences of every condition, states, entities and checks, in each language."""

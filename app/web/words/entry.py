@@ -1,8 +1,8 @@
-"""One entry of the catalogue of errors."""
+"""One entry of the catalogue of conditions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.web.words.language import N_
 
@@ -10,11 +10,11 @@ ENABLE = N_("Ask a Jira admin to enable the app under Manage apps, or to install
 """The remedy of most refusals."""
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One error: its code for programs, what is raised (`{}` are values), what people read, and what to do."""
+class Entry(NamedTuple):
+    """The words for one code, with `%(parameters)s` in them."""
 
-    code: str
-    raised: str
-    says: str
-    do: str
+    sentence: str
+    """For programs, in English; where pages show it as a detail, it is marked for translation."""
+    notice: str = ""
+    """For people; empty where only programs and details have the code."""
+    remedy: str = ""

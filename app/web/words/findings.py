@@ -1,125 +1,141 @@
-"""The catalogue's second part: reasons that are kept with an integration's state, and what the checks find."""
+"""Conditions of an integration: the reasons of its state, and the findings of “Validate connection”."""
 
 from __future__ import annotations
 
+from app.conditions import Code
 from app.web.words.entry import ENABLE, Entry
 from app.web.words.language import N_
 
-FINDINGS: tuple[Entry, ...] = (
-    # What is said in a state's reason
-    Entry("paused", "Paused by an SEI admin.", N_("An SEI admin paused it."), N_("Resume it on the Settings tab.")),
-    Entry(
-        "disabled",
-        "A Jira admin disabled the app. Work goes on when it is enabled again in Manage apps.",
-        N_("A Jira admin disabled the app."),
-        N_("Have it enabled again under Manage apps; reading goes on by itself."),
+_IN_A_MINUTE = N_("Try again in a minute.")
+_ALLOW_LIST = N_("Check that the site is up and, if it limits addresses, that ours are on its allow-list.")
+_LET_IT_BROWSE = N_("Ask a Jira admin to let the app browse projects.")
+_BY_ITSELF = N_("Nothing; the app catches up by itself.")
+
+REASONS: dict[Code, Entry] = {
+    Code.PAUSED: Entry("Paused by an SEI admin.", N_("An SEI admin paused it."), N_("Resume it on the Settings tab.")),
+    Code.ERASING: Entry(
+        "Its data is being erased.", N_("Its data is being erased."), N_("Nothing; it goes by itself.")
     ),
-    Entry("erasing", "Its data is being erased.", N_("Its data is being erased."), N_("Nothing; it goes by itself.")),
-    Entry(
-        "unpaired",
+    Code.UNPAIRED: Entry(
         "A Jira admin disconnected the site. Generate a new key to connect it again.",
         N_("A Jira admin disconnected the site."),
         N_("Generate a new one-time password to connect it again."),
     ),
-    Entry(
-        "uninstalled",
+    Code.APP_DISABLED: Entry(
+        "A Jira admin disabled the app. Work goes on when it is enabled again in Manage apps.",
+        N_("A Jira admin disabled the app."),
+        N_("Have it enabled again under Manage apps; reading goes on by itself."),
+    ),
+    Code.UNINSTALLED: Entry(
         "The app was uninstalled from Jira. Install it again and generate a new key.",
         N_("The app was uninstalled from Jira."),
         N_("Have it installed again, then generate a new one-time password."),
     ),
-    Entry(
-        "replaced",
+    Code.REPLACED: Entry(
         "A Jira admin paired the site with another integration.",
         N_("A Jira admin paired the site with another integration."),
         N_("Ask the Jira admin which one should stay; a new one-time password takes it back."),
     ),
-    Entry(
-        "rows_missing",
-        "{missing} of {expected} {entity} rows are missing; they are fetched again.",
+    Code.JIRA_REFUSES: Entry("Jira refuses us: %(why)s", N_("Jira refuses the app."), ENABLE),
+    Code.SIGNATURE_REFUSED: Entry(
+        "Jira does not take the app's signature any more. Have the app enabled or installed again in Jira.",
+        N_("Jira does not take the app's signature any more."),
+        ENABLE,
+    ),
+    Code.LICENCE_LAPSED: Entry(
+        "The licence of the app has lapsed on this site. Ask a Jira admin to renew it in Manage apps.",
+        N_("The licence of the app has lapsed on this site."),
+        N_("Ask a Jira admin to renew it in Manage apps."),
+    ),
+    Code.ROWS_REFETCHED: Entry(
+        "%(rows)s are missing; they are fetched again.",
         N_("%(missing)s of %(expected)s rows are missing."),
         N_("Nothing; they are fetched again."),
     ),
-    Entry(
-        "rows_hidden",
-        "{missing} of {expected} {entity} rows are missing; the site does not send them.",
+    Code.ROWS_HIDDEN: Entry(
+        "%(rows)s are missing; the site does not send them.",
         N_("%(missing)s of %(expected)s rows are missing, and the site does not send them."),
         N_(
             "They are probably hidden from the app: ask a Jira admin to let it browse all projects and security levels."
         ),
     ),
-    Entry(
-        "rows_unreadable",
-        "{missing} of {expected} {entity} rows are missing; {parked} could not be read.",
+    Code.ROWS_UNREADABLE: Entry(
+        "%(rows)s are missing; %(records)s could not be read.",
         N_("%(missing)s of %(expected)s rows are missing, since Jira's records could not be read."),
         N_("Look at what was left out on the Activity tab, and tell whoever runs SEI Connect."),
     ),
-    Entry(
-        "parts_unread",
-        "{parts} parts of the site could not be read.",
+    Code.PARTS_UNREAD: Entry(
+        "%(parts)s parts of the site could not be read.",
         N_("%(parts)s parts of the site could not be read."),
         N_("Look at the error log on the Activity tab, then sync the integration again."),
     ),
-    Entry(
-        "refused",
-        "Jira refuses us: {why}",
-        N_("Jira refuses the app."),
-        N_("Ask a Jira admin to enable the app under Manage apps, or to install it again."),
+    Code.PROJECT_LOST: Entry(
+        "The app can no longer see %(project)s; what is stored of it stays as it is. Let the app browse it again.",
+        N_("The app can no longer see the project %(project)s; what is stored of it stays as it is."),
+        N_("Ask a Jira admin to let the app browse it again."),
     ),
-    # What the checks of "Validate connection" find
-    Entry(
-        "not_paired_yet",
+    Code.PROJECTS_LOST: Entry(
+        "The app can no longer see %(project)s and %(others)s more; what is stored of it stays as it is. Let the app browse"
+        " it again.",
+        N_(
+            "The app can no longer see the project %(project)s and %(others)s more; what is stored of them stays as it is."
+        ),
+        N_("Ask a Jira admin to let the app browse them again."),
+    ),
+    Code.PROJECT_OUT_OF_SIGHT: Entry("The app can no longer see %(project)s."),
+    Code.POLL_LATE: Entry(
+        "The last poll that ended was %(age)s ago.", N_("The last poll ended %(age)s ago."), _BY_ITSELF
+    ),
+    Code.CHANGE_LATE: Entry(
+        "A change that Jira told of %(age)s ago is not applied yet.",
+        N_("A change that Jira reported %(age)s ago is not applied yet."),
+        _BY_ITSELF,
+    ),
+}
+CHECKS: dict[Code, Entry] = {
+    Code.NOT_PAIRED_YET: Entry(
         "No Jira site has used the key yet. In Jira, open Apps, choose “Harness SEI configuration” and paste it.",
         N_("No Jira site has used the key yet."),
         N_("In Jira, open Apps, choose “Harness SEI configuration” and paste the key."),
     ),
-    Entry("is_paired", "Paired with {site}.", N_("Paired with %(site)s."), ""),
-    Entry("answers", "Jira {version} answers ({kind}).", N_("Jira answers (%(kind)s, version %(version)s)."), ""),
-    Entry(
-        "signs",
-        "Jira takes our signature; we read as “{name}”.",
+    Code.IS_PAIRED: Entry("Paired with %(site)s.", N_("Paired with %(site)s.")),
+    Code.ANSWERS: Entry("Jira %(version)s answers (%(kind)s).", N_("Jira answers (%(kind)s, version %(version)s).")),
+    Code.TAKES_SIGNATURE: Entry(
+        "Jira takes our signature; we read as “%(name)s”.",
         N_("Jira takes the app's signature and knows it as “%(name)s”."),
-        "",
     ),
-    Entry("sees_projects", "{count} projects are visible.", N_("%(count)s projects are visible to the app."), ""),
-    Entry(
-        "sees_nothing",
+    Code.SEES_PROJECTS: Entry("%(count)s projects are visible.", N_("%(count)s projects are visible to the app.")),
+    Code.SEES_NO_PROJECT: Entry(
         "No project is visible to the app. Ask a Jira admin to let the app browse projects.",
         N_("No project is visible to the app."),
-        N_("Ask a Jira admin to let the app browse projects."),
+        _LET_IT_BROWSE,
     ),
-    Entry("reads_emails", "E-mail addresses may be read.", N_("E-mail addresses may be read."), ""),
-    Entry(
-        "no_emails",
+    Code.READS_EMAILS: Entry("E-mail addresses may be read.", N_("E-mail addresses may be read.")),
+    Code.NO_EMAILS: Entry(
         "Atlassian has not approved e-mail access for the app; people are told apart by account id.",
         N_("Atlassian has not approved e-mail access for the app."),
         N_("Nothing: people are told apart by their account ids, and everything else works."),
     ),
-    Entry(
-        "inactive_site",
-        "The app is not active on this site. Ask a Jira admin to enable or install the app again.",
+    Code.SITE_INACTIVE: Entry(
+        "%(why)s Ask a Jira admin to enable or install the app again.",
         N_("The app is not active on this site."),
         ENABLE,
     ),
-    Entry(
-        "unreachable",
-        "{failure} Check that the site is up and, if it limits addresses, that ours are on its allow-list.",
+    Code.SITE_UNREACHABLE: Entry(
+        "%(why)s Check that the site is up and, if it limits addresses, that ours are on its allow-list.",
         N_("The site does not answer as it should."),
-        N_("Check that the site is up and, if it limits addresses, that ours are on its allow-list."),
+        _ALLOW_LIST,
     ),
-    Entry(
-        "refused",
-        "{failure} Ask a Jira admin to open Manage apps and enable the app, or to install it again.",
+    Code.SITE_REFUSES: Entry(
+        "%(why)s Ask a Jira admin to open Manage apps and enable the app, or to install it again.",
         N_("Jira refuses the app."),
         ENABLE,
     ),
-    Entry(
-        "no_browsing",
-        "{failure} Ask a Jira admin to let the app browse projects.",
+    Code.CANNOT_BROWSE: Entry(
+        "%(why)s Ask a Jira admin to let the app browse projects.",
         N_("Jira does not let the app look for projects."),
-        N_("Ask a Jira admin to let the app browse projects."),
+        _LET_IT_BROWSE,
     ),
-    Entry(
-        "not_answered", "Jira answered {status}.", N_("Jira did not answer as expected."), N_("Try again in a minute.")
-    ),
-    Entry("held_back", "Held back: {why}.", N_("Jira asked the app to slow down."), N_("Try again in a minute.")),
-)
+    Code.EMAILS_UNKNOWN: Entry("%(why)s", N_("Jira did not answer as expected."), _IN_A_MINUTE),
+    Code.EMAILS_HELD_BACK: Entry("%(why)s", N_("Jira asked the app to slow down."), _IN_A_MINUTE),
+}

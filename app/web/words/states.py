@@ -1,4 +1,4 @@
-"""The states of an integration, each with what it means and what to do. docs/glossary.md says the same; a test compares."""
+"""The states of an integration, each with its meaning and advice. docs/glossary.md has the same; a test compares."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from app.web.words.language import N_
 
 
 class StateWords(NamedTuple):
-    """One state for people: its name, one sentence on what it means, one on what to do."""
+    """One state for people: its name, a sentence on its meaning, a sentence of advice."""
 
     name: str
-    means: str
-    do: str
+    meaning: str
+    advice: str
 
 
 STATES: dict[State, StateWords] = {

@@ -1,4 +1,4 @@
-"""Names for people: entities, checks, and what stopped a walk."""
+"""Names for people: entities, jobs, results, causes and checks."""
 
 from __future__ import annotations
 
@@ -57,13 +57,23 @@ CAUSES: dict[str, str] = {
     "not indexed yet": N_("Jira's search has not caught up"),
 }
 """Why a sweep did not see an issue."""
+BRIEF_CAUSES: dict[str, str] = {
+    "unknown": N_("unknown"),
+    "deleted": N_("deleted"),
+    "moved": N_("moved"),
+    "archived": N_("archived"),
+    "hidden": N_("hidden"),
+    "permission lost": N_("permission lost"),
+    "not indexed yet": N_("not indexed yet"),
+}
+"""The same beside a count, in a site's activity."""
 
 
 class CheckWords(NamedTuple):
-    """A check of the pre-flight: its name and what it asks."""
+    """A check of the pre-flight: its name and its question."""
 
     name: str
-    asks: str
+    question: str
 
 
 CHECKS: dict[str, CheckWords] = {
@@ -73,57 +83,3 @@ CHECKS: dict[str, CheckWords] = {
     "projects": CheckWords(N_("Projects"), N_("The app may browse at least one project.")),
     "emails": CheckWords(N_("E-mail addresses"), N_("The app may read people's e-mail addresses. Optional.")),
 }
-
-
-class StopWords(NamedTuple):
-    """Why a part of the site was not read, and what to do about it."""
-
-    says: str
-    do: str
-
-
-STOPS: dict[str, StopWords] = {
-    "rate limited": StopWords(
-        N_("Jira asked the app to slow down."),
-        N_("Nothing; the app comes back at the time that Jira named."),
-    ),
-    "unreachable": StopWords(
-        N_("The site did not answer."),
-        N_("The app tries again by itself. If it goes on, check that the site is up and that its allow-list names us."),
-    ),
-    "refused": StopWords(
-        N_("Jira refused the app."),
-        N_("Ask a Jira admin to enable the app under Manage apps, or to install it again."),
-    ),
-    "not found": StopWords(
-        N_("What was to be read is not there any more, or is hidden from the app."),
-        N_("If it should be there, ask a Jira admin to let the app browse it."),
-    ),
-    "rejected": StopWords(
-        N_("Jira does not offer this here."),
-        N_(
-            "Nothing for some things, such as sprints of a board without sprints; otherwise sync the integration again."
-        ),
-    ),
-    "page token expired": StopWords(
-        N_("Jira forgot how far the reading was."),
-        N_("Nothing; the app reads this part again."),
-    ),
-    "endless walk": StopWords(
-        N_("Jira's lists led in a circle."),
-        N_("Nothing; the app reads this part again from its beginning."),
-    ),
-    "unreadable answer": StopWords(
-        N_("Jira's answer could not be read."),
-        N_("Nothing; the app reads this part again. If it goes on, look for a proxy that changes answers."),
-    ),
-}
-OTHER_STOP = StopWords(
-    N_("This part could not be read completely."),
-    N_("The app tries again by itself; sync the integration if it goes on."),
-)
-
-
-def stop_of(problem: str) -> StopWords:
-    """The words for a chunk's problem, which begins with what Jira did."""
-    return STOPS.get(problem.partition(":")[0], OTHER_STOP)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app import actions, jobs
+from app.conditions import Code, Condition
 from app.errors import Conflicting
 from app.integrations.model import State
 
@@ -22,7 +23,7 @@ def test_a_connected_integration_can_be_paused(premises: Premises, state: State)
     premises.move_to(state)
     with premises.parts.store.bound_to_account(premises.account_id) as session:
         integration = actions.pause(session, premises.integration_id)
-    assert (integration.state, integration.state_reason) == (State.PAUSED, "Paused by an SEI admin.")
+    assert (integration.state, integration.state_reason) == (State.PAUSED, Condition(Code.PAUSED))
     assert premises.jobs_in_queues() == set()
 
 

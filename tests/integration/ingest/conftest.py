@@ -28,6 +28,7 @@ from app.store.sync_tables import ABSENCES, CURSORS
 from app.store.tables import table_of
 from app.tenants.sites import Sites
 from app.web import create_app
+from app.web.words.sentences import english
 from sandbox import Site, SiteKey, serve
 from tests.conftest import a_settings
 from tests.factories import a_paired_site, an_account, an_integration
@@ -102,7 +103,8 @@ class Town:
         return handled
 
     def poll(self) -> str | None:
-        return polling.poll_issues(self.parts.store, self.jira, self.tenant_id)
+        result = polling.poll_issues(self.parts.store, self.jira, self.tenant_id)
+        return result and english(result)
 
     def catch_up(self) -> None:
         """What the clock would have done in the next half hour: the poll, the feeds, the lists, and what they ask for."""
@@ -127,14 +129,15 @@ class Town:
         with self.parts.store.bound_to(self.tenant_id) as session:
             earlier = ABSENCES.c.last_missed_at - timedelta(hours=1)
             session.execute(update(ABSENCES).where(ABSENCES.c.settled_at.is_(None)).values(last_missed_at=earlier))
-        found = absence_check.check_absences(self.parts.store, self.jira, self.tenant_id)
+        result = absence_check.check_absences(self.parts.store, self.jira, self.tenant_id)
         self.drain()
-        return found
+        return result and english(result)
 
     def absences(self) -> dict[str, tuple[str, str | None]]:
         """Cause and evidence of every absence by issue; settled ones only have a cause."""
         with self.parts.store.bound_to(self.tenant_id) as session:
-            return {each.issue_id: (each.cause, each.evidence) for each in absences.listed(session, limit=1000)}
+            listed = absences.listed(session, limit=1000)
+            return {each.issue_id: (each.cause, each.evidence and english(each.evidence)) for each in listed}
 
     def age(self) -> None:
         """Let all that is stored have been read a day ago, so that no sweep takes it for too young to be missed."""

@@ -9,12 +9,14 @@ import pytest
 from sqlalchemy import select
 
 from app import actions, jobs
+from app.conditions import Code, Condition
 from app.errors import JiraRefused
 from app.ingest.planning import resume
 from app.ingest.proof import parking
 from app.integrations.model import State
 from app.sources.cloud.source import CloudSource
 from app.store.sync_tables import SCHEDULES
+from app.web.words.sentences import english
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +38,8 @@ def test_a_disabled_app_stops_and_says_so_and_catches_up_when_it_is_enabled(town
     town.site.disable()
     held = town.integration()
     assert (held.state, held.tenant_id) == (State.DISCONNECTED, town.tenant_id)
-    assert "disabled the app" in (held.state_reason or "")
+    assert held.state_reason is not None
+    assert "disabled the app" in english(held.state_reason)
     with pytest.raises(JiraRefused):
         _ = town.jira
     town.site.mutate("update_issue")
@@ -103,18 +106,21 @@ def test_a_broken_credential_is_parked_told_probed_and_comes_back(town: Town, mo
     real = Site.get
 
     def refuse(*_args: Any, **_given: Any) -> Any:
-        raise JiraRefused("Jira answered 401.", is_credential=True)
+        raise JiraRefused(Code.ANSWERED, is_credential=True, status=401, endpoint="")
 
     monkeypatch.setattr(Site, "get", refuse)
     assert parking.confirm(town.parts.store, town.parts.sites, town.tenant_id)
     held = town.integration()
     assert (held.state, held.parked_because, held.is_served) == (State.NEEDS_ATTENTION, "credential", False)
-    assert "signature" in (held.state_reason or "")
+    assert held.state_reason is not None
+    assert "signature" in english(held.state_reason)
     assert town.poll() is None, "nothing is asked but the probe"
     app_key = town.parts.settings.app_key
-    assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) == "refused again"
+    assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) == Condition(
+        Code.SIGNATURE_STILL_REFUSED
+    )
     monkeypatch.setattr(Site, "get", real)
-    assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) == "the site takes us again"
+    assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) == Condition(Code.SITE_ANSWERS_AGAIN)
     assert town.integration().state is State.DELAYED
     assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) is None
 
@@ -122,12 +128,14 @@ def test_a_broken_credential_is_parked_told_probed_and_comes_back(town: Town, mo
 def test_a_lapsed_licence_is_parked_and_comes_back(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CloudSource, "has_lapsed", lambda *_: True)
     app_key = town.parts.settings.app_key
-    assert parking.check_licence(town.parts.store, town.jira, town.tenant_id, app_key) == "the licence has lapsed"
+    assert parking.check_licence(town.parts.store, town.jira, town.tenant_id, app_key) == Condition(
+        Code.LICENCE_FOUND_LAPSED
+    )
     held = town.integration()
     assert (held.state, held.parked_because) == (State.NEEDS_ATTENTION, "licence")
-    assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) == "the licence is still lapsed"
+    assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) == Condition(Code.LICENCE_STILL_LAPSED)
     monkeypatch.undo()
-    assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) == "the site takes us again"
+    assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) == Condition(Code.SITE_ANSWERS_AGAIN)
 
 
 def test_an_app_without_licences_has_none_to_lapse(town: Town) -> None:

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app import clock
+from app.conditions import Code, Condition
 from app.errors import Conflicting, Gone, Missing, TooMany, Unproven
 from app.integrations import ledger
 from app.integrations.model import State
@@ -180,7 +181,7 @@ def test_a_disconnected_site_can_be_paired_again(
 ) -> None:
     redeem(parts, site, otp)
     with parts.store.bound_to(site.tenant_id) as session:
-        assert unpair(session, reason="test")
+        assert unpair(session, reason=Condition(Code.UNPAIRED))
     fresh = parts.mint.mint(account.id, integration.id).otp
     assert redeem(parts, site, fresh).state is State.BACKFILLING
 

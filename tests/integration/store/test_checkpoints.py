@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from app import clock
+from app.conditions import Code, Condition
 from app.store import checkpoints, claims
 from app.store.checkpoints import LeaseLost, Wanted
 from app.store.schema import CHUNKS
@@ -113,7 +114,7 @@ def test_a_postponed_chunk_waits_and_says_why(parts: Runtime, tenant_id: UUID) -
     assert held is not None
     due = clock.now() + timedelta(minutes=7)
     with parts.store.bound_to(tenant_id) as session:
-        checkpoints.postpone(session, held, until=due, problem="rate limited", counts=False)
+        checkpoints.postpone(session, held, until=due, problem=Condition(Code.FIELDS_AWAITED), counts=False)
     assert claim(parts, tenant_id) is None
     with parts.store.bound_to(tenant_id) as session:
         assert claims.standing(session).next_due == due

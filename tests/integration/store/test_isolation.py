@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app import clock, ids
+from app.conditions import Code, Condition
 from app.store.schema import API_KEYS, CREDENTIALS, INSTALLATIONS
 from app.store.session import Store
 from app.store.tables import entity_tables, tenant_owned
@@ -49,7 +50,14 @@ def _some_row(table: Table, tenant_id: UUID) -> dict[str, object]:
         elif column.name in _WORDS:
             values[column.name] = _WORDS[column.name]
         elif not column.nullable and column.server_default is None:
-            made = {"UUID": ids.new(), "str": str(ids.new()), "int": 1, "bool": True, "dict": {}}
+            made = {
+                "Condition": Condition(Code.WEBHOOK),
+                "UUID": ids.new(),
+                "str": str(ids.new()),
+                "int": 1,
+                "bool": True,
+                "dict": {},
+            }
             values[column.name] = made.get(kind.__name__, clock.now())
     return values
 

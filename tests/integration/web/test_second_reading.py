@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from app import actions, clock, ids
 from app.catalog.extract import Row
 from app.catalog.registry import entity
+from app.conditions import Code, Condition
 from app.doors.connect import ConnectDoor
 from app.doors.install_keys import InstallKeys
 from app.errors import Gone
@@ -129,7 +130,7 @@ def test_a_promised_erasure_outlives_upgrades_and_switches(
 ) -> None:
     site, _ = a_paired_site(door)
     with door.store.bound_to(site.tenant_id) as session:
-        unpair(session, reason="test")
+        unpair(session, reason=Condition(Code.UNPAIRED))
     promised = tenant_of(door, site.tenant_id).purge_after
     assert promised is not None
     assert install(client, a_token(atlassian, site.client_key), an_installed_body(site.client_key)).status_code == 204
@@ -177,7 +178,7 @@ def test_an_uninstall_and_a_disconnect_at_one_moment_do_not_deadlock(door: Runti
         def disconnect(site: InstalledSite = site, errors: list[Exception] = errors) -> None:
             try:
                 with door.store.bound_to(site.tenant_id) as session:
-                    unpair(session, reason="test")
+                    unpair(session, reason=Condition(Code.UNPAIRED))
             except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
                 errors.append(error)
 

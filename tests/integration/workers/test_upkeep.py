@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app import clock, jobs
+from app.conditions import Code
 from app.errors import JiraBusy, Missing
 from app.ingest import proof
 from app.ingest.backfill import worker
@@ -59,7 +60,7 @@ def test_a_verification_that_is_held_back_for_a_moment_goes_on_then(
     retry_at = clock.now() + timedelta(seconds=seconds)
 
     def held_back(*_given: object) -> None:
-        raise JiraBusy("Held back.", retry_at)
+        raise JiraBusy(Code.SITE_BUSY, retry_at=retry_at)
 
     monkeypatch.setattr(proof, "verify", held_back)
     for _ in range(2):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import psycopg
 from playwright.sync_api import expect
 
+from app.conditions import Code, Condition
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 PAGE = "/plugins/servlet/ac/io.harness.sei.jira-connect/sei-configuration"
 LONG = "Software Engineering Insights of Donaudampfschifffahrtsgesellschaftskapitänsmützenfabrik, all projects"
 SLOW_MS = 4000
+REFUSAL = Condition(Code.ANSWERED, status=403, endpoint="POST /rest/api/3/search/jql")
+BAD_MOMENT = Condition(Code.BAD_VALUE, entity="comment", id="10042", column="created", error="ValueError")
 
 
 @dataclass(frozen=True)
@@ -101,15 +105,16 @@ class Jira:
         frame = self.reopened()
         frame.get_by_role("button", name="Disconnect…").click()
         yield self.view("jira-disconnect")
-        self._note(integration, "needs attention", "Jira refuses us: Jira answered 403.")
+        self._note(integration, "needs attention", Condition(Code.JIRA_REFUSES, why=REFUSAL))
         frame = self.reopened()
         expect(frame.get_by_text("Jira refuses the app.").locator("visible=true")).to_be_visible()
         yield self.view("jira-needs-attention")
 
-    def _note(self, integration: str, state: str, reason: str) -> None:
+    def _note(self, integration: str, state: str, reason: Condition) -> None:
         with psycopg.connect(self.app.env["DATABASE_URL"], autocommit=True) as connection:
             connection.execute(
-                "UPDATE integrations SET state = %s, state_reason = %s WHERE id = %s", (state, reason, integration)
+                "UPDATE integrations SET state = %s, state_reason = %s WHERE id = %s",
+                (state, reason.to_json(), integration),
             )
 
     def _trouble(self, site: Site) -> Iterator[View]:
@@ -214,15 +219,15 @@ class Console:
     def _trouble_in_the_log(self) -> None:
         with psycopg.connect(self.app.env["DATABASE_URL"], autocommit=True) as connection:
             connection.execute(
-                "UPDATE chunks SET state = 'failed', problem = 'refused: Jira answered 403.', attempts = 3 WHERE id = ("
+                "UPDATE chunks SET state = 'failed', problem = %s, attempts = 3 WHERE id = ("
                 "SELECT chunks.id FROM chunks JOIN integrations USING (tenant_id)"
                 " WHERE integrations.id = %s AND entity = 'issue' LIMIT 1)",
-                (self.integration,),
+                (Condition(Code.REFUSED, why=REFUSAL).to_json(), self.integration),
             )
             connection.execute(
                 "INSERT INTO poison (tenant_id, id, entity, reason, digest) SELECT tenant_id, gen_random_uuid(), 'comment',"
-                " 'comment: created is no moment', repeat('0', 64) FROM integrations WHERE id = %s",
-                (self.integration,),
+                " %s, repeat('0', 64) FROM integrations WHERE id = %s",
+                (BAD_MOMENT.to_json(), self.integration),
             )
 
     def _lists(self) -> Iterator[View]:

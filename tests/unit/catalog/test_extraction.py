@@ -13,6 +13,7 @@ from app.catalog.extract import Page, Row, extract
 from app.catalog.field_policy import FieldPolicy
 from app.catalog.json_value import account_of
 from app.catalog.registry import all_entities, entity
+from app.conditions import Code, Condition
 from app.errors import PoisonRecord
 from tests.unit.catalog.recorded import SITE, extracted_parts, rows_of, top_ups_of
 
@@ -79,8 +80,9 @@ def test_blank_account_is_no_user_and_no_poison() -> None:
     parts = extracted_parts("changelog", history, Page(SITE), "13383")
     assert rows_of("user", parts) == {}
     assert rows_of("changelog", parts)["57278"].values["author_id"] is None
-    with pytest.raises(PoisonRecord, match="user: no id"):
+    with pytest.raises(PoisonRecord) as failure:
         extract(entity("user"), {"accountId": ""}, SITE)
+    assert failure.value.condition == Condition(Code.NO_ID, entity="user")
 
 
 @pytest.mark.parametrize(
@@ -108,8 +110,9 @@ def test_one_poisoned_child_does_not_take_the_others_along() -> None:
     assert set(rows_of("comment", parts)) == {"3"}
     assert [poison.entity for poison in poison_records] == ["comment"]
     assert top_ups_of("comment", parts) == []
-    with pytest.raises(PoisonRecord, match="comment: 2"):
+    with pytest.raises(PoisonRecord) as failure:
         extracted_parts("issue", body, Page(SITE))
+    assert (failure.value.entity, failure.value.condition.params["id"]) == ("comment", "2")
 
 
 def test_repeats_within_an_object_are_left_out() -> None:

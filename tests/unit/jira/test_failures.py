@@ -157,4 +157,4 @@ def test_workers_do_not_come_back_all_at_once(frozen_clock: FrozenClock) -> None
 def test_only_2xx_is_a_success(status: int, text: str) -> None:
     outcome = failure_of(status, {}, text)
     assert (outcome is None) == (200 <= status < 300)
-    assert outcome is None or outcome.word
+    assert outcome is None or outcome.stop

@@ -10,6 +10,7 @@ import pytest
 
 from app import clock
 from app.catalog.field_policy import FieldPolicy
+from app.conditions import Code, Condition
 from app.errors import JiraDown, JiraRejected
 from app.jira.client import Answer
 from app.jira.failures import failure_of
@@ -96,7 +97,7 @@ def test_small_pages_are_walked() -> None:
 def test_another_failure_stays_one() -> None:
     class Down(Jira):
         def post(self, path: str, body: Any) -> Answer:
-            raise JiraDown(f"no answer to {path} {body}")
+            raise JiraDown(Code.NO_ANSWER, error=f"{path} {body}")
 
     with pytest.raises(JiraDown):
         by_ids.search(Down(set()), ids(1), FieldPolicy())  # type: ignore[arg-type]  # a fake wire
@@ -106,4 +107,4 @@ def test_a_refusal_keeps_the_numbers_it_quotes_and_nothing_else() -> None:
     refusal = failure_of(400, {}, "A value with ID '12' does not exist. Field 'x' of '007' and '13'")
     assert isinstance(refusal, JiraRejected)
     assert refusal.quoted == {"12", "13"}
-    assert str(refusal) == "Jira answered 400."
+    assert refusal.condition == Condition(Code.ANSWERED, status=400, endpoint="")

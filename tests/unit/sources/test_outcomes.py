@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from app.conditions import Code
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraGone, JiraNonsense, JiraRefused, JiraRejected, TokenExpired
 from app.sources import Broken, Gone, NotForUs, NotOffered, require
 from app.sources.cloud.source import CloudSource
@@ -28,7 +29,11 @@ def failing(failure: JiraFailure) -> Callable[[], NoReturn]:
 
 @pytest.mark.parametrize(
     ("failure", "kind"),
-    [(JiraGone("404"), Gone), (JiraRejected("400"), NotOffered), (JiraRefused("403"), NotForUs)],
+    [
+        (JiraGone(Code.ANSWERED, status=404, endpoint=""), Gone),
+        (JiraRejected(Code.ANSWERED, status=400, endpoint=""), NotOffered),
+        (JiraRefused(Code.ANSWERED, status=403, endpoint=""), NotForUs),
+    ],
 )
 def test_a_refusal_of_a_part_is_a_finding_with_its_failure(failure: JiraFailure, kind: type) -> None:
     finding = attempt(failing(failure))
@@ -41,11 +46,11 @@ def test_a_refusal_of_a_part_is_a_finding_with_its_failure(failure: JiraFailure,
 @pytest.mark.parametrize(
     "failure",
     [
-        JiraDown("503"),
-        JiraBusy("429", datetime(2026, 11, 30, tzinfo=UTC)),
-        JiraNonsense("HTML"),
-        TokenExpired("old"),
-        JiraRefused("401", is_credential=True),
+        JiraDown(Code.ANSWERED, status=503, endpoint=""),
+        JiraBusy(Code.SITE_BLOCKED, retry_at=datetime(2026, 11, 30, tzinfo=UTC)),
+        JiraNonsense(Code.ANSWER_NOT_JSON),
+        TokenExpired(Code.TOKEN_EXPIRED),
+        JiraRefused(Code.ANSWERED, is_credential=True, status=401, endpoint=""),
     ],
 )
 def test_a_failure_of_the_site_or_the_credential_is_raised(failure: JiraFailure) -> None:
@@ -59,11 +64,11 @@ def test_rows_come_as_they_are() -> None:
 
 def test_a_lasting_failure_is_the_objects_where_the_site_answers(site: Site, wire: Wire) -> None:
     wire.answers({"deploymentType": "Cloud"})
-    failure = JiraDown("500")
+    failure = JiraDown(Code.ANSWERED, status=500, endpoint="")
     assert CloudSource(site).diagnose(failure) == Broken(failure)
 
 
 def test_a_lasting_failure_is_an_outage_where_the_site_answers_nothing(site: Site, wire: Wire) -> None:
     wire.answers(status=503)
     with pytest.raises(JiraDown):
-        CloudSource(site).diagnose(JiraNonsense("cut"))
+        CloudSource(site).diagnose(JiraNonsense(Code.ANSWER_NOT_JSON))

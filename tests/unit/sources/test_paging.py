@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.conditions import Code
 from app.errors import JiraGone, WalkAstray
 from app.sources import Gone, Page, Place, WalkGuard, follow
 
@@ -68,6 +69,6 @@ def test_a_list_without_an_end_ends() -> None:
 
 
 def test_a_finding_is_the_last_element() -> None:
-    gone = Gone(JiraGone("404"))
+    gone = Gone(JiraGone(Code.ANSWERED, status=404, endpoint=""))
     answers = iter([page([1], "a"), gone])
     assert [type(outcome) for outcome in follow(lambda _place: next(answers))] == [Page, Gone]

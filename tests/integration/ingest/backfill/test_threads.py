@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from app import clock, runtime
 from app.catalog.registry import entity
+from app.conditions import Code
 from app.errors import Unavailable
 from app.ingest.backfill.threads import retry_while_unavailable
 from app.ingest.backfill.worker import BackfillWorker, walk_limit
@@ -91,7 +92,7 @@ def test_a_database_that_stays_away_is_told_after_a_few_tries() -> None:
     waits: list[float] = []
 
     def never() -> None:
-        raise Unavailable("away")
+        raise Unavailable(Code.DATABASE_AWAY)
 
     with pytest.raises(Unavailable):
         retry_while_unavailable(never, pause=waits.append)

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 
 from app import actions, clock
 from app.catalog.registry import entity
+from app.conditions import Code
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense, JiraRefused, TokenExpired
 from app.ingest.backfill import walk
 from app.ingest.backfill.page_size import ENOUGH, PageSizer
@@ -24,6 +25,7 @@ from app.sources.cloud.source import CloudSource
 from app.store import claims
 from app.store.schema import CHUNKS, COMPLETENESS, TALLIES
 from app.store.tables import table_of
+from app.web.words.sentences import english
 from tests.fakes.jira import FIRST_ID, FakeSite, FakeSites, FullPages
 
 if TYPE_CHECKING:
@@ -113,16 +115,17 @@ def test_a_walk_that_always_ends_early_is_said(parts: Runtime, tenant_id: UUID) 
 
     backfill(parts, tenant_id, FakeSite(150, end_early))
     assert stored(parts, tenant_id) < 150
-    assert any("keeps sending fewer" in (each.problem or "") for each in chunks(parts, tenant_id))
+    problems = [each.problem for each in chunks(parts, tenant_id)]
+    assert any("keeps sending fewer" in english(problem) for problem in problems if problem)
 
 
 @pytest.mark.parametrize(
     ("failure", "times"),
     [
-        (JiraBusy("429", clock.now() + timedelta(minutes=9)), 3),
-        (JiraDown("503"), 3),
-        (JiraNonsense("cut JSON"), 3),
-        (TokenExpired("expired"), 3),
+        (JiraBusy(Code.SITE_BLOCKED, retry_at=clock.now() + timedelta(minutes=9)), 3),
+        (JiraDown(Code.ANSWERED, status=503, endpoint=""), 3),
+        (JiraNonsense(Code.ANSWER_NOT_JSON), 3),
+        (TokenExpired(Code.TOKEN_EXPIRED), 3),
     ],
 )
 def test_a_passing_failure_costs_no_rows(parts: Runtime, tenant_id: UUID, failure: Exception, times: int) -> None:
@@ -141,7 +144,7 @@ def test_a_busy_site_is_left_alone_until_its_own_time(parts: Runtime, tenant_id:
 
     def busy(path: str, _page: dict[str, Any]) -> None:
         if path.endswith("/search/jql"):
-            raise JiraBusy("429", due)
+            raise JiraBusy(Code.SITE_BLOCKED, retry_at=due)
 
     with parts.store.bound_to(tenant_id) as session:
         plan.begin_backfill(session, site_concurrency=1)
@@ -177,7 +180,7 @@ def test_empty_pages_without_end_are_noticed(parts: Runtime, tenant_id: UUID) ->
 
 def test_a_refused_credential_is_told_and_probed_later(parts: Runtime, tenant_id: UUID) -> None:
     def refuse(_path: str, _page: dict[str, Any]) -> None:
-        raise JiraRefused("Jira answered 401.")
+        raise JiraRefused(Code.ANSWERED, status=401, endpoint="")
 
     with parts.store.bound_to(tenant_id) as session:
         plan.begin_backfill(session, site_concurrency=1)
@@ -187,7 +190,8 @@ def test_a_refused_credential_is_told_and_probed_later(parts: Runtime, tenant_id
         held = ledger.of_tenant(session)
         assert claims.standing(session).due == 0
     assert held is not None
-    assert (held.state.value, held.state_reason) == ("needs attention", "Jira refuses us: Jira answered 401.")
+    assert held.state_reason is not None
+    assert (held.state.value, english(held.state_reason)) == ("needs attention", "Jira refuses us: Jira answered 401.")
 
 
 def test_a_paused_integration_stops_within_a_page(parts: Runtime, tenant_id: UUID) -> None:
@@ -248,7 +252,14 @@ def unreadable_with(number: int, failure: JiraFailure) -> Callable[[str, dict[st
     return refuse
 
 
-@pytest.mark.parametrize("failure", [JiraNonsense("cut JSON"), JiraDown("500"), TokenExpired("expired")])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        JiraNonsense(Code.ANSWER_NOT_JSON),
+        JiraDown(Code.ANSWERED, status=500, endpoint=""),
+        TokenExpired(Code.TOKEN_EXPIRED),
+    ],
+)
 def test_a_page_that_never_can_be_read_is_given_up_and_the_rest_goes_on(
     parts: Runtime, tenant_id: UUID, failure: JiraFailure
 ) -> None:
@@ -256,11 +267,18 @@ def test_a_page_that_never_can_be_read_is_given_up_and_the_rest_goes_on(
     backfill(parts, tenant_id, site, rounds=200)
     assert stored(parts, tenant_id) == 249
     (given_up,) = [each for each in chunks(parts, tenant_id) if each.state == "failed"]
-    assert failure.word in given_up.problem
+    assert given_up.problem == failure.problem
     assert len(site.searches()) < 150
 
 
-@pytest.mark.parametrize("failure", [JiraNonsense("cut JSON"), JiraDown("500"), TokenExpired("expired")])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        JiraNonsense(Code.ANSWER_NOT_JSON),
+        JiraDown(Code.ANSWERED, status=500, endpoint=""),
+        TokenExpired(Code.TOKEN_EXPIRED),
+    ],
+)
 def test_a_page_that_cannot_be_read_is_asked_for_again_after_a_pause(
     parts: Runtime, tenant_id: UUID, failure: JiraFailure
 ) -> None:
@@ -281,7 +299,7 @@ def test_only_the_page_that_could_not_be_read_is_asked_for_again(parts: Runtime,
 
     def cut(path: str, page: dict[str, Any]) -> None:
         if path.endswith("/search/jql") and page.get("nextPageToken") == "300" and next(left, None) is not None:
-            raise JiraNonsense("cut JSON")
+            raise JiraNonsense(Code.ANSWER_NOT_JSON)
 
     site = FakeSite(500, cut)
     backfill(parts, tenant_id, site)
@@ -298,7 +316,7 @@ def test_a_walk_that_always_ends_on_its_second_page_is_said(parts: Runtime, tena
     backfill(parts, tenant_id, FakeSite(250, end_early, step=0))
     (short,) = [each for each in chunks(parts, tenant_id) if each.seen]
     assert (short.state, short.seen) == ("done", 200)
-    assert short.problem == "Jira counts 250 issues and keeps sending fewer"
+    assert english(short.problem) == "Jira counts 250 issues and keeps sending fewer"
 
 
 def test_an_outage_longer_than_all_tries_loses_nothing_and_is_told(parts: Runtime, tenant_id: UUID) -> None:
@@ -306,7 +324,7 @@ def test_an_outage_longer_than_all_tries_loses_nothing_and_is_told(parts: Runtim
 
     def down(_path: str, _page: dict[str, Any]) -> None:
         if next(asked) < 150:
-            raise JiraDown("No answer from the site: ConnectTimeout.")
+            raise JiraDown(Code.NO_ANSWER, error="ConnectTimeout")
 
     site = FakeSite(250, down)
     backfill(parts, tenant_id, site, rounds=40)
@@ -329,7 +347,7 @@ def test_a_chunk_whose_workers_die_each_time_is_given_up(parts: Runtime, tenant_
     hand.work(until=clock.now() + timedelta(seconds=20))
     (chunk,) = chunks(parts, tenant_id, "field")
     assert (chunk.state, site.asked) == ("failed", [])
-    assert "died" in chunk.problem
+    assert "died" in english(chunk.problem)
 
 
 def test_rows_that_stay_missing_are_asked_for_again_once(
@@ -346,7 +364,8 @@ def test_rows_that_stay_missing_are_asked_for_again_once(
             held = ledger.of_tenant(session)
     assert held is not None
     assert held.state is State.NEEDS_ATTENTION
-    assert "1 of 151 issue rows are missing" in (held.state_reason or "")
+    assert held.state_reason is not None
+    assert "1 of 151 issue rows are missing" in english(held.state_reason)
 
 
 def test_pages_of_large_issues_hold_fewer_and_are_full_again_where_issues_are_usual(
@@ -371,7 +390,7 @@ def test_a_search_that_is_out_of_order_ends_no_hand(parts: Runtime, tenant_id: U
 
     def refuse(path: str, _page: dict[str, Any]) -> None:
         if is_broken and path.endswith("/search/jql"):
-            raise JiraNonsense("Log in")
+            raise JiraNonsense(Code.ANSWER_NOT_JSON)
 
     site = FakeSite(10, refuse)
     with parts.store.bound_to(tenant_id) as session:

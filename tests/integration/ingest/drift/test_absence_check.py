@@ -10,6 +10,7 @@ from sqlalchemy import event, func, select, update
 
 from app import clock, ids
 from app.catalog.registry import entity
+from app.conditions import Code, Condition
 from app.ingest.drift import id_sweeps, stale_lists
 from app.ingest.planning import inbox
 from app.ingest.proof import state
@@ -20,6 +21,7 @@ from app.store import validity
 from app.store.schema import INBOX
 from app.store.sync_tables import ABSENCES, CURSORS
 from app.store.tables import table_of
+from app.web.words.sentences import english
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,8 +205,9 @@ def test_permission_lost(deaf: Town) -> None:
         state.derive_state(session)
     held = deaf.integration()
     assert held.state is State.NEEDS_ATTENTION
-    assert "can no longer see" in (held.state_reason or "")
-    assert "stays as it is" in (held.state_reason or "")
+    assert held.state_reason is not None
+    assert "can no longer see" in english(held.state_reason)
+    assert "stays as it is" in english(held.state_reason)
 
 
 def test_permission_lost_is_the_cause_of_each_issue_that_a_sweep_missed(deaf: Town) -> None:
@@ -304,14 +307,17 @@ def test_the_nightly_sweep_misses_what_changed_lately_and_is_gone(deaf: Town) ->
         session.execute(update(table).where(table.c.id == issue).values(updated=hours_ago))
     deaf.site.mutate("hide_issue", issue=issue)
     found = id_sweeps.sweep_recent(deaf.parts.store, deaf.jira, deaf.tenant_id)
-    assert (found or "").endswith("1 not seen")
+    assert found is not None
+    assert found.params["missed"] == 1
     assert deaf.absences()[issue][0] == "unknown"
 
 
 def test_the_nightly_sweep_reads_what_differs(deaf: Town) -> None:
     for _ in range(5):
         deaf.site.mutate("update_issue")
-    assert "5 read again" in (id_sweeps.sweep_recent(deaf.parts.store, deaf.jira, deaf.tenant_id) or "")
+    found = id_sweeps.sweep_recent(deaf.parts.store, deaf.jira, deaf.tenant_id)
+    assert found is not None
+    assert found.params["reread"] == 5
     deaf.drain()
     assert deaf.differences() == []
 
@@ -320,7 +326,7 @@ def test_the_weekly_sweep_goes_once_through_all_and_then_waits_for_its_week(deaf
     deaf.site.traffic.reset()
     found = id_sweeps.sweep_ids(deaf.parts.store, deaf.jira, deaf.tenant_id)
     points = deaf.site.traffic.as_json()["points"]
-    assert found == "60 ids compared for as many points, 0 issues read again, 0 not seen"
+    assert found == Condition(Code.IDS_SWEPT, ids=60, reread=0, missed=0)
     assert 60 <= points <= 60 + 3, "a point an id and one a request"
     assert id_sweeps.sweep_ids(deaf.parts.store, deaf.jira, deaf.tenant_id) is None
 
@@ -335,7 +341,7 @@ def test_a_large_site_is_swept_in_parts_that_meet(deaf: Town, monkeypatch: pytes
         found = id_sweeps.sweep_ids(deaf.parts.store, deaf.jira, deaf.tenant_id)
         if found is None:
             break
-        looked, rounds = looked + int(found.split()[0]), rounds + 1
+        looked, rounds = looked + found.params["ids"], rounds + 1
     assert looked == 60, "each was looked at once"
     assert rounds >= 7
     assert list(deaf.absences()) == [hidden]
@@ -422,7 +428,7 @@ def test_whom_a_burial_has_read_again_is_asked_of_one_table_at_a_time(deaf: Town
 
     event.listen(deaf.parts.store.engine, "before_cursor_execute", note)
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        absences.bury(session, [near, parent], "deleted", evidence="")
+        absences.bury(session, [near, parent], "deleted", evidence=Condition(Code.WEBHOOK))
         asked = {each for body in session.execute(select(INBOX.c.body)).scalars() for each in body.get("issues", [])}
     event.remove(deaf.parts.store.engine, "before_cursor_execute", note)
     assert {far, child} - {near, parent} <= asked

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app import clock
+from app.conditions import Code, Condition
 from app.errors import JiraDown, TokenExpired
 from app.ingest.backfill.worker import BackfillWorker
 from app.ingest.drift import poll, worklog_feeds
@@ -83,7 +84,7 @@ def test_a_poll_that_does_not_end_moves_nothing(parts: Runtime) -> None:
 
     def fall(path: str, _page: dict[str, Any]) -> None:
         if path.endswith("/search/jql") and next(falls, False):
-            raise JiraDown("503")
+            raise JiraDown(Code.ANSWERED, status=503, endpoint="")
 
     site = FakeSite(250, fall)
     with parts.store.unrestricted_unsafe() as session:
@@ -214,7 +215,8 @@ def test_a_site_without_time_tracking_is_asked_and_left_alone(parts: Runtime) ->
             .where(INTEGRATIONS.c.tenant_id == tenant_id)
             .values(state="healthy", started_at=clock.now(), verified_at=clock.now())
         )
-    assert worklog_feeds.follow_worklogs(parts.store, FakeSite(1).source, tenant_id) == "0 worklogs changed, 0 deleted"
+    result = worklog_feeds.follow_worklogs(parts.store, FakeSite(1).source, tenant_id)
+    assert result == Condition(Code.WORKLOGS_READ, changed=0, deleted=0)
 
 
 def test_what_jira_could_not_deliver_is_fetched(a_town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,9 +231,9 @@ def test_what_jira_could_not_deliver_is_fetched(a_town: Callable[..., Town], mon
     deadline = time.monotonic() + 10
     while any(each.failed_at is None for each in town.site.webhooks.deliveries[-6:]) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert (failed_webhooks.take_failed_webhooks(town.parts.store, town.jira, town.tenant_id) or "").endswith(
-        "could not deliver"
-    )
+    found = failed_webhooks.take_failed_webhooks(town.parts.store, town.jira, town.tenant_id)
+    assert found is not None
+    assert found.code is Code.DELIVERIES_RECOVERED
     assert failed_webhooks.take_failed_webhooks(town.parts.store, town.jira, town.tenant_id) is None, (
         "each is taken once"
     )

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app import clock, ids
+from app.conditions import Code, Condition
 from app.errors import JiraBusy
 from app.ingest.live import Drain, batch
 from app.ingest.planning import inbox
@@ -115,12 +116,13 @@ def test_what_cannot_be_applied_is_tried_alone_and_given_up_in_the_end(
     assert outcomes(parts, tenant_id) == {"read again": 9, "given up": 1}
     with parts.store.bound_to(tenant_id) as session:
         row = session.execute(select(INBOX).where(INBOX.c.outcome == "given up")).one()
-    assert (row.attempts, row.problem, row.body) == (inbox.MOST_ATTEMPTS, "ZeroDivisionError", {"issues": ["100003"]})
+    crash = Condition(Code.CRASHED, error="ZeroDivisionError")
+    assert (row.attempts, row.problem, row.body) == (inbox.MOST_ATTEMPTS, crash, {"issues": ["100003"]})
 
 
 def test_a_busy_site_costs_no_attempt_and_is_left_alone(parts: Runtime, tenant_id: UUID) -> None:
     def busy(_path: str, _page: dict[str, Any]) -> None:
-        raise JiraBusy("429", clock.now() + timedelta(minutes=5))
+        raise JiraBusy(Code.SITE_BLOCKED, retry_at=clock.now() + timedelta(minutes=5))
 
     deliver(parts, tenant_id, 100_001)
     site = FakeSite(20, busy)
@@ -225,7 +227,7 @@ def test_a_deletion_that_jira_tells_of_is_confirmed_and_taken_at_once(a_town: Ca
     assert town.rows("issue")[gone] == "deleted"
     with town.parts.store.bound_to(town.tenant_id) as session:
         (found,) = absences.listed(session, limit=10)
-    assert (found.issue_id, found.cause, found.evidence) == (gone, "deleted", "a webhook")
+    assert (found.issue_id, found.cause, found.evidence) == (gone, "deleted", Condition(Code.WEBHOOK))
 
 
 def test_a_deletion_that_is_only_claimed_buries_nothing(a_town: Callable[..., Town]) -> None:

@@ -12,6 +12,7 @@ from redis.retry import Retry
 from sqlalchemy import text, update
 
 from app import clock
+from app.conditions import Code
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense
 from app.ingest.backfill.worker import BackfillWorker, walk_limit
 from app.ingest.planning import plan
@@ -43,7 +44,9 @@ def verify(parts: Runtime, tenant_id: UUID, site: FakeSite) -> State:
     return held.state
 
 
-@pytest.mark.parametrize("failure", [JiraDown("502"), JiraNonsense("HTML")])
+@pytest.mark.parametrize(
+    "failure", [JiraDown(Code.ANSWERED, status=502, endpoint=""), JiraNonsense(Code.ANSWER_NOT_JSON)]
+)
 def test_a_count_that_fails_twice_is_asked_for_a_third_time(
     parts: Runtime, tenant_id: UUID, failure: JiraFailure
 ) -> None:
@@ -65,7 +68,7 @@ def test_a_count_that_keeps_failing_ends_the_verification(parts: Runtime, tenant
 
     def fail(path: str, _page: dict[str, Any]) -> None:
         if path.endswith("/approximate-count"):
-            raise JiraDown("502")
+            raise JiraDown(Code.ANSWERED, status=502, endpoint="")
 
     site.misbehave = fail
     with pytest.raises(JiraDown):
@@ -105,7 +108,7 @@ def test_counts_that_were_held_back_go_on_where_they_were(parts: Runtime, tenant
 
     def held_back(path: str, _page: dict[str, Any]) -> None:
         if next(left, None) is None:
-            raise JiraBusy("as fast as we may", clock.now())
+            raise JiraBusy(Code.SITE_BUSY, retry_at=clock.now())
         answered.append(path)
 
     site.misbehave = held_back

@@ -11,6 +11,7 @@ from flask import Flask
 from app import clock, ids
 from app.catalog.extract import Row
 from app.catalog.registry import entity
+from app.conditions import Code, Condition
 from app.ingest.status import diagnostics, overview
 from app.store import records
 from app.store.schema import CHUNKS, COMPLETENESS, INBOX
@@ -95,6 +96,10 @@ def test_people_are_named_where_the_data_knows_them(session: Session) -> None:
     assert overview.person(session, None) is None
 
 
+UNREACHABLE = Condition(Code.UNREACHABLE, why=Condition(Code.NO_ANSWER, error="ConnectTimeout"))
+REFUSED = Condition(Code.REFUSED, why=Condition(Code.ANSWERED, status=403, endpoint="GET /rest/agile/1.0/sprint"))
+
+
 def chunk(tenant: UUID, name: str, scope: str, **given: object) -> dict[str, object]:
     started = clock.now() - timedelta(minutes=5)
     return {
@@ -107,9 +112,9 @@ def chunk(tenant: UUID, name: str, scope: str, **given: object) -> dict[str, obj
 @pytest.fixture
 def worked(session: Session, tenant: UUID) -> Session:
     chunks = [
-        chunk(tenant, "issue", "1", problem="Jira counts 9 issues and keeps sending fewer"),
-        chunk(tenant, "comment", "3", seen=30, problem="unreachable: No answer."),
-        chunk(tenant, "sprint", "77", state="failed", problem="refused: Jira answered 403.", attempts=2),
+        chunk(tenant, "issue", "1", problem=Condition(Code.WALK_SHORT, expected=9)),
+        chunk(tenant, "comment", "3", seen=30, problem=UNREACHABLE),
+        chunk(tenant, "sprint", "77", state="failed", problem=REFUSED, attempts=2),
         chunk(tenant, "status", "", started_at=None, finished_at=None, state="waiting", problem=None),
     ]
     session.execute(CHUNKS.insert(), chunks)
@@ -119,7 +124,7 @@ def worked(session: Session, tenant: UUID) -> Session:
 def test_trouble_is_told_by_the_names_of_what_was_to_be_read(worked: Session) -> None:
     found = {each.entity: each for each in diagnostics.troubles(worked)}
     assert {name: each.scope for name, each in found.items()} == {"issue": "ABC", "comment": "ABC-3", "sprint": "77"}
-    assert (found["sprint"].attempts, found["sprint"].problem) == (2, "refused: Jira answered 403.")
+    assert (found["sprint"].attempts, found["sprint"].problem) == (2, REFUSED)
 
 
 def test_freshness_is_of_webhooks_and_not_of_what_we_ask_ourselves(session: Session, tenant: UUID) -> None:

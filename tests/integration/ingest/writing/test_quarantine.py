@@ -26,6 +26,7 @@ from app.store.session import StoreFault
 from app.store.tables import table_of
 from app.web import doctor
 from app.web.api.integrations import progress_of
+from app.web.words.sentences import english
 from tests.factories import a_paired_site
 from tests.fakes.jira import FakeSite, FakeSites
 
@@ -155,7 +156,8 @@ def test_what_is_parked_is_counted_for_operators_and_said_in_the_state(
     assert said.detail.startswith(f"{before + 1} records")
     with parts.store.unrestricted_unsafe() as session:
         held = ledger.get(session, integration.id)
-    assert held.state_reason == "1 of 20 issue rows are missing; 1 record could not be read."
+    assert held.state_reason is not None
+    assert english(held.state_reason) == "1 of 20 issue rows are missing; 1 record could not be read."
 
 
 def test_a_bad_record_of_a_webhook_is_parked_too(parts: Runtime, paired: tuple[UUID, Integration]) -> None:

@@ -1,0 +1,65 @@
+"""One condition, as it is raised, stored and logged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import orjson
+
+from app.conditions.codes import Code
+
+Value: TypeAlias = "str | int | Condition | Mapping[str, int]"
+"""Of a parameter: text, a number, the condition behind this one, or numbers by name."""
+_LONGEST = 2000
+"""Characters of a text parameter; some quote a site's answer."""
+
+
+@dataclass(frozen=True, init=False)
+class Condition:
+    """A code and a value for each of its parameters. Raises ValueError for other parameters."""
+
+    code: Code
+    params: Mapping[str, Value]
+
+    def __init__(self, code: Code, /, **params: Value) -> None:
+        if params.keys() != code.params:
+            raise ValueError(f"{code.value} takes {sorted(code.params)}, not {sorted(params)}")
+        object.__setattr__(self, "code", code)
+        object.__setattr__(self, "params", {name: _storable(value) for name, value in params.items()})
+
+    def __str__(self) -> str:
+        """The form for logs: `answered(status=503, endpoint=GET /rest/api/3/myself)`."""
+        values = ", ".join(f"{name}={value}" for name, value in self.params.items())
+        return f"{self.code.value}({values})" if values else self.code.value
+
+    def to_json(self) -> str:
+        """The form for a column: one object, with the code beside the parameters."""
+        return orjson.dumps(_plain(self)).decode()
+
+    @classmethod
+    def from_json(cls, stored: str) -> Condition:
+        """A stored condition; `OTHER` with the stored text where that holds no code with its parameters."""
+        try:
+            return _condition(orjson.loads(stored))
+        except (KeyError, TypeError, ValueError):
+            return cls(Code.OTHER, text=stored)
+
+
+def _storable(value: Value) -> Value:
+    """A value without lone surrogates, which JSON can't hold, and of bounded length."""
+    return value.encode("utf-8", "replace").decode()[:_LONGEST] if isinstance(value, str) else value
+
+
+def _plain(value: Value) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, Condition):
+        return {"code": value.code.value, **{name: _plain(inner) for name, inner in value.params.items()}}
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _condition(stored: Any) -> Condition:  # noqa: ANN401 - JSON
+    """Raises KeyError, TypeError or ValueError."""
+    params = {name: value for name, value in dict(stored).items() if name != "code"}
+    nested = {name: _condition(value) for name, value in params.items() if isinstance(value, dict) and "code" in value}
+    return Condition(Code(stored["code"]), **{**params, **nested})
