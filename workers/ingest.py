@@ -52,7 +52,7 @@ def backfill(runtime: Runtime, tenant_id: str) -> Condition | None:
         runtime.page_sizer,
     )
     ended = hand.work(until=clock.now() + FULL_SLICE)
-    return Condition(_ENDED[ended], parts=hand.walked) if hand.walked else None
+    return Condition(_ENDED[ended], parts=hand.walked_chunks) if hand.walked_chunks else None
 
 
 _SOON = timedelta(seconds=10)
@@ -83,21 +83,21 @@ def verify(runtime: Runtime, tenant_id: str) -> Condition | None:
 @job
 def webhooks(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Read again what waiting deliveries name."""
-    return _drained(runtime, tenant_id, own=False)
+    return _drained(runtime, tenant_id, is_ours=False)
 
 
 @job
 def reread(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Read again what polls and sweeps found to differ."""
-    return _drained(runtime, tenant_id, own=True)
+    return _drained(runtime, tenant_id, is_ours=True)
 
 
-def _drained(runtime: Runtime, tenant_id: str, *, own: bool) -> Condition | None:
+def _drained(runtime: Runtime, tenant_id: str, *, is_ours: bool) -> Condition | None:
     tenant, until = UUID(tenant_id), clock.now() + DRAIN_SLICE
-    source = runtime.sites.open(tenant, Purpose.POLL if own else Purpose.READ_THROUGH)
-    drain = Drain(runtime.store, source, tenant, own=own, queue_view=jobs.QueueView(runtime.redis))
+    source = runtime.sites.open(tenant, Purpose.POLL if is_ours else Purpose.READ_THROUGH)
+    drain = Drain(runtime.store, source, tenant, is_ours=is_ours, queue_view=jobs.QueueView(runtime.redis))
     handled = drain.run(until=until)
     if clock.now() >= until:
-        again = jobs.REREAD if own else jobs.WEBHOOKS
+        again = jobs.REREAD if is_ours else jobs.WEBHOOKS
         jobs.enqueue(runtime.redis, again, tenant_id)
     return Condition(Code.REREAD, deliveries=handled) if handled else None

@@ -1,1 +1,1 @@
-"""Chapter 2: what SEI calls an integration, and the SEI accounts that own them."""
+"""Chapter 2: SEI's integrations, and the SEI accounts that own them."""

@@ -1,4 +1,4 @@
-"""SEI accounts and their API keys. A key is shown once; what is kept is its hash and a prefix to find it by."""
+"""SEI accounts and their API keys. A key is shown once; its hash and a prefix to find it by are kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from app.store.session import Session, Store
 
 BY_PROVIDER = "provider"
-"""What opened a console session where no API key did: no key's prefix looks like it."""
+"""Origin of a console session without an API key: no key's prefix looks like it."""
 _PREFIX_LENGTH = len("sei_") + 8
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"
 
@@ -52,10 +52,10 @@ def create(session: Session, name: str, *, key: str | None = None) -> str:
     """A new account and its API key, which is returned and never seen again. Raises Conflicting where the name is taken."""
     key = key or make_key()
     account_id = ids.new()
-    made = session.changed(
+    account = session.changed(
         insert(ACCOUNTS).values(id=account_id, name=name).on_conflict_do_nothing(index_elements=["name"])
     )
-    if not made:
+    if not account:
         raise Conflicting(Code.ACCOUNT_EXISTS, name=name)
     _add_key(session, account_id, key)
     return key
@@ -67,8 +67,8 @@ def ensure(session: Session, name: str, key: str) -> bool:
     account_id = _account_id(session, name)
     if _add_key(session, account_id, key):
         return True
-    held = session.execute(select(API_KEYS.c.digest).where(API_KEYS.c.prefix == prefix_of(key))).scalar_one()
-    if not hmac.compare_digest(held, _digest(key)):
+    account = session.execute(select(API_KEYS.c.digest).where(API_KEYS.c.prefix == prefix_of(key))).scalar_one()
+    if not hmac.compare_digest(account, _digest(key)):
         raise Conflicting(Code.API_KEY_TAKEN)
     return False
 
@@ -98,10 +98,10 @@ def revoke(session: Session, prefix: str) -> None:
 
 
 def _account_id(session: Session, name: str) -> UUID:
-    found: UUID | None = session.execute(select(ACCOUNTS.c.id).where(ACCOUNTS.c.name == name)).scalar_one_or_none()
-    if found is None:
+    account_id: UUID | None = session.execute(select(ACCOUNTS.c.id).where(ACCOUNTS.c.name == name)).scalar_one_or_none()
+    if account_id is None:
         raise Missing(Code.UNKNOWN_ACCOUNT, name=name)
-    return found
+    return account_id
 
 
 def authenticate(store: Store, key: str) -> Account:
@@ -120,7 +120,7 @@ def authenticate(store: Store, key: str) -> Account:
 
 
 def find_live(store: Store, account_id: UUID, opened_by: str) -> Account | None:
-    """The account of a console session, while what opened it holds: a key's prefix that is not revoked, or a provider."""
+    """The account of a console session, while its origin is valid: a key's prefix that is not revoked, or a provider."""
     query = select(ACCOUNTS.c.id, ACCOUNTS.c.name).where(ACCOUNTS.c.id == account_id)
     if opened_by != BY_PROVIDER:
         query = query.join(API_KEYS, API_KEYS.c.account_id == ACCOUNTS.c.id).where(
@@ -146,7 +146,7 @@ def name_of(store: Store, account_id: UUID) -> str:
 
 
 def prefix_of(key: str) -> str:
-    """What a key is found by; not secret."""
+    """The prefix of a key, to find it by; not secret."""
     return key[:_PREFIX_LENGTH]
 
 

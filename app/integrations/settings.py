@@ -1,4 +1,4 @@
-"""What an SEI admin may set on an integration."""
+"""Settings of an integration."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class IssueRead:
     bodies: list[Json] = field(default_factory=list)
     unsearchable: set[str] = field(default_factory=set)
     """Ids that only a direct read answers: archived, or not indexed yet."""
-    gone: set[str] = field(default_factory=set)
+    gone_ids: set[str] = field(default_factory=set)
     """Ids that a direct read refuses: deleted, hidden, or in a project out of sight."""
 
 
@@ -86,7 +86,7 @@ class Matches:
     items: list[Json | Raw]
     """One object a membership: `boardId`, `issueId`."""
     board_ids: Sequence[str]
-    """Boards whose filter could be evaluated."""
+    """Boards with a filter that Jira could evaluate."""
     issue_ids: Sequence[str]
     sent_at: datetime
 

@@ -57,7 +57,7 @@ class Page:
     """The site's clock, to the second; None where the answer carries no date."""
 
     def drained(self) -> Iterator[Json | Raw]:
-        """The items; each is released when the next one is taken, so that a page isn't held twice."""
+        """The items; each is released when the next one is taken: a page isn't held twice."""
         for position, item in enumerate(self.items):
             self.items[position] = None
             yield item

@@ -1,8 +1,8 @@
-"""The hands that are at one site at this moment, on all machines, and the part of its walks that each may have.
+"""Backfill workers at one site at this moment, on all machines, and each one's share of the site's walks.
 
-Hands say in Redis that they are there. One that joins lets the parts of the others shrink: who has more than his part
-gives a walk back after its page, and whoever joined goes on there. Without Redis a hand takes itself for alone; what all
-may walk together is held in PostgreSQL in any case.
+Workers register in Redis. When a peer joins, shares shrink: workers release surplus walks after the current page, and the
+peer resumes them there. Without Redis a worker assumes that it is alone; PostgreSQL limits the walks of all workers in
+any case.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 _LIFE_MS = 10_000
-"""How long a hand that was killed is still counted."""
+"""Time until a killed worker is forgotten."""
 _LOOK = timedelta(seconds=0.5)
-"""Between two looks at who is there."""
+"""Interval between two counts of the peers."""
 
 # KEYS: the hands of a site · ARGV: one of them, ms until it is forgotten · Returns how many there are
-_THERE = """
+_REGISTER_PEER = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
@@ -41,10 +41,10 @@ return redis.call('ZCARD', KEYS[1])
 
 
 class Peers:
-    """Who is at a site besides this hand; entered for as long as the hand is there."""
+    """The peers of a worker at a site; entered while the worker is there."""
 
     def __init__(self, redis: Redis | None, tenant_id: UUID) -> None:
-        """Without `redis` a hand is alone."""
+        """Without `redis` a worker is alone."""
         self._redis = redis
         self._key = f"hands:{tenant_id}"
         self._own = str(ids.new())
@@ -62,19 +62,19 @@ class Peers:
                 log.warning("not said goodbye", problem=type(error).__name__)
 
     def count(self) -> int:
-        """How many there are, this one included; as it was half a second ago at most."""
+        """Number of workers, this one included, at most half a second old."""
         now = clock.now()
         if self._redis is not None and now >= self._look_at:
             self._look_at = now + _LOOK
             try:
-                self._count = int(self._redis.eval(_THERE, 1, self._key, self._own, str(_LIFE_MS)))
+                self._count = int(self._redis.eval(_REGISTER_PEER, 1, self._key, self._own, str(_LIFE_MS)))
             except RedisError:
                 self._count = 1
         return self._count
 
 
 class Share:
-    """How many of a site's walks this hand has, and how many it may have."""
+    """A worker's share of a site's walks."""
 
     def __init__(self, walks: int, peers: Peers) -> None:
         self._walks = walks
@@ -83,7 +83,7 @@ class Share:
         self._lock = threading.Lock()
 
     def take(self, deadline: TimeSlice) -> Slot | None:
-        """Leave to walk for one member; None where the others' parts begin."""
+        """A slot for one thread; None where the share is used up."""
         with self._lock:
             if self._taken >= self._size():
                 return None
@@ -91,7 +91,7 @@ class Share:
         return Slot(self, deadline)
 
     def give_back(self, *, if_too_many: bool = False) -> bool:
-        """One walk less. Returns whether it was given back: with `if_too_many` only what is beyond the part."""
+        """Release one walk. Returns whether it was released: with `if_too_many` only one beyond the share."""
         with self._lock:
             if if_too_many and self._taken <= self._size():
                 return False
@@ -103,7 +103,7 @@ class Share:
 
 
 class Slot:
-    """One member's leave to walk; entered while it walks."""
+    """A thread's permission to walk; entered while it walks."""
 
     def __init__(self, share: Share, deadline: TimeSlice) -> None:
         self._part = share
@@ -118,7 +118,7 @@ class Slot:
             self._part.give_back()
 
     def is_over(self) -> bool:
-        """Whether to stop after this page: the slice is over, or this walk is one too many. Once it is, it stays so."""
+        """Whether to stop after this page: the time slice is over, or this walk is surplus. Once true, it stays true."""
         if not self._is_given_back:
             self._is_given_back = self._part.give_back(if_too_many=True)
         return self._is_given_back or self._given.is_over()

@@ -43,7 +43,7 @@ _PROBE = timedelta(hours=1)
 
 
 class ChunkOwner(Protocol):
-    """The walker whose chunk failed."""
+    """The walker of a failed chunk."""
 
     @property
     def store(self) -> Store:

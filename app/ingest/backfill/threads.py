@@ -1,7 +1,7 @@
-"""Threads that work through one tenant's chunks together, and the keeper that renews what they hold.
+"""Threads of one backfill worker, and the renewal of their leases.
 
-A member that finds nothing to do waits until another one brings something; when all wait, the work is over. One keeper
-renews all leases of the crew, so that Jira may take longer for a page than a dead worker may be waited for.
+A thread without work waits for news from another one; when all wait, the work is over. One renewer keeps the leases of all
+threads, since Jira may take longer for a page than a lease lasts.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ log = logs.get(__name__)
 
 T = TypeVar("T")
 _AWAY = (0.5, 1.0, 2.0, 4.0)
-"""Seconds between tries while the database is away: together shorter than a lease."""
+"""Seconds between tries while the database is away; together shorter than a lease."""
 
 
 def retry_while_unavailable(act: Callable[[], T], *, pause: Callable[[float], object] | None = None) -> T:
-    """Do what needs the database; while it is away, again a few times: what was read of Jira need not be read again for it.
+    """Run a database operation, again a few times while the database is away: Jira need not be read again for it.
 
-    A commit whose answer was lost may be done twice: the checkpoint's second time changes nothing, or finds the lease gone.
-    Raises Unavailable where the database stays away.
+    A commit with a lost answer may run twice: the second run changes nothing, or finds the lease gone. Raises Unavailable
+    where the database stays away.
     """
     for seconds in _AWAY:
         try:
@@ -58,15 +58,15 @@ class WorkerThreads:
         self._is_over = False
 
     def notify(self) -> None:
-        """Say that there may be something to do."""
+        """Wake waiting threads: there may be work."""
         with self._news:
             self._count += 1
             self._news.notify_all()
 
     def run(self, take_turn: Callable[[int], bool], deadline: TimeSlice) -> None:
-        """Let every member take turns until the slice is over or nobody finds anything.
+        """Let every thread take turns until the time slice is over or no thread finds work.
 
-        A turn is told the member's number, from 0, and returns whether it found anything.
+        A turn gets the thread's number, from 0, and returns whether it found work.
         """
         with ThreadPoolExecutor(self._size, thread_name_prefix="crew") as pool:
             for member in [
@@ -77,22 +77,22 @@ class WorkerThreads:
     def _work(self, take_turn: Callable[[], bool], deadline: TimeSlice) -> None:
         try:
             while not deadline.is_over():
-                heard = self._count
-                if not take_turn() and not self._wait(heard, deadline.until):
+                news_count = self._count
+                if not take_turn() and not self._wait(news_count, deadline.until):
                     return
         finally:
             # Whoever waits for news must not wait for the end of a slice that is over, nor of one that failed.
             self._end()
 
-    def _wait(self, heard: int, until: datetime) -> bool:
-        """Wait for news since `heard`. Returns False when there will be none."""
+    def _wait(self, news_count: int, until: datetime) -> bool:
+        """Wait for news since a count. Returns False when there will be none."""
         with self._news:
             self._idle += 1
             try:
                 if self._idle == self._size:
                     self._is_over = True
                     self._news.notify_all()
-                while self._count == heard and not self._is_over:
+                while self._count == news_count and not self._is_over:
                     if not self._news.wait((until - clock.now()).total_seconds()):
                         return False
                 return not self._is_over
@@ -106,7 +106,7 @@ class WorkerThreads:
 
 
 class LeaseRenewer:
-    """Renews the leases of the chunks that are held, from a thread of its own."""
+    """Renews the leases of claimed chunks, from a thread of its own."""
 
     def __init__(self, store: Store, tenant_id: UUID) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""How long a hand stays with one tenant: until its time is up, or earlier where others wait for a worker."""
+"""Time slice of a worker at one tenant: until its time is up, or earlier while others wait for a worker."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 FULL = timedelta(seconds=20)
-"""While nobody else waits."""
+"""Length while no other job waits."""
 LEAST = timedelta(seconds=2)
-"""While others do: to begin and to end costs a few tenths of a second."""
+"""Minimum while other jobs wait: starting and ending a slice costs a few tenths of a second."""
 _LOOK = timedelta(seconds=0.5)
 
 
 class Deadline(Protocol):
-    """Says when to stop."""
+    """End of a piece of work."""
 
     def is_over(self) -> bool:
         """Whether to stop after this page. Once it is, it stays so."""
@@ -27,7 +27,7 @@ class Deadline(Protocol):
 
 
 class TimeSlice:
-    """Asked by every member of a crew between two pages; looks around twice a second at most."""
+    """Deadline of a worker's threads, asked between two pages; checks the queue twice a second at most."""
 
     def __init__(self, until: datetime, is_wanted_elsewhere: Callable[[], bool] = lambda: False) -> None:
         self.until = until
@@ -36,7 +36,7 @@ class TimeSlice:
         self._is_over = False
 
     def is_over(self) -> bool:
-        """Whether to stop after this page. Once it is, it stays so."""
+        """Whether to stop after this page. Once true, it stays true."""
         now = clock.now()
         if self._is_over or now >= self.until:
             return True

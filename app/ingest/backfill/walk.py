@@ -79,7 +79,7 @@ class LastPage(NamedTuple):
     """The last page of a walk, read and not yet stored."""
 
     chunk_walk: ChunkWalk
-    parsed: ParsedPage
+    parsed_page: ParsedPage
     page: Page
 
 
@@ -157,9 +157,9 @@ class Walker:
         """Issues to ask for next; None for lists other than issues."""
         if not chunk_walk.is_counted:
             return None
-        expected, chunk = chunk_walk.guard.expected, chunk_walk.chunk
-        remaining = expected - chunk.seen if expected is not None else None
-        return self.page_sizer.size_for(self.tenant_id, chunk.scope_id, remaining)
+        expected_count, chunk = chunk_walk.guard.expected, chunk_walk.chunk
+        remaining_issues = expected_count - chunk.seen if expected_count is not None else None
+        return self.page_sizer.size_for(self.tenant_id, chunk.scope_id, remaining_issues)
 
     def _fetch(self, entity: Entity, chunk_walk: ChunkWalk, place: Place) -> Page | Finding:
         chunk, size = chunk_walk.chunk, chunk_walk.size
@@ -180,30 +180,30 @@ class Walker:
             chunk_walk.guard.expected = page.total
         if page.next is None and chunk_walk.is_counted and self._is_short(chunk_walk, len(page.items)):
             return
-        parsed = parse_page(entity, page.drained(), chunk_walk.policy, chunk_walk.chunk.scope_id or None)
+        parsed_page = parse_page(entity, page.drained(), chunk_walk.policy, chunk_walk.chunk.scope_id or None)
         if page.next is None and chunk_walk.walk.each is Each.ISSUE:
-            parsed.listed = _complete_list(parsed, chunk_walk)
+            parsed_page.complete_lists = _complete_list(parsed_page, chunk_walk)
             if last_pages is not None:
-                last_pages.append(LastPage(chunk_walk, parsed, page))
+                last_pages.append(LastPage(chunk_walk, parsed_page, page))
                 return
-        self._store(LastPage(chunk_walk, parsed, page))
+        self._store(LastPage(chunk_walk, parsed_page, page))
 
     def _store(self, last_page: LastPage) -> None:
         """One transaction: the page's rows, its follow-ups and its checkpoint."""
-        chunk_walk, parsed, page = last_page
+        chunk_walk, parsed_page, page = last_page
         try:
-            retry_while_unavailable(lambda: self._commit(chunk_walk, parsed, page))
+            retry_while_unavailable(lambda: self._commit(chunk_walk, parsed_page, page))
         except StoreFault:
-            accepted = retry_while_unavailable(
-                lambda: quarantine(self.store, self.tenant_id, parsed, read_at=page.sent_at)
+            accepted_page = retry_while_unavailable(
+                lambda: quarantine(self.store, self.tenant_id, parsed_page, read_at=page.sent_at)
             )
-            retry_while_unavailable(lambda: self._commit(chunk_walk, accepted, page))
+            retry_while_unavailable(lambda: self._commit(chunk_walk, accepted_page, page))
 
     def _store_together(self, last_pages: Sequence[LastPage]) -> None:
         """One transaction for the ends of several short walks; where it fails, one for each."""
-        together = ParsedPage(last_pages[0].parsed.entity)
+        together = ParsedPage(last_pages[0].parsed_page.entity)
         for last_page in last_pages:
-            together.add(last_page.parsed)
+            together.add(last_page.parsed_page)
         try:
             retry_while_unavailable(lambda: self._commit_all(last_pages, together))
         except (StoreFault, LeaseLost):
@@ -212,8 +212,8 @@ class Walker:
                     self._store(last_page)
             return
         self.threads.notify()
-        for chunk_walk, parsed, page in last_pages:
-            self._log(chunk_walk.chunk, page, len(parsed.rows))
+        for chunk_walk, parsed_page, page in last_pages:
+            self._log(chunk_walk.chunk, page, len(parsed_page.rows))
 
     def _commit_all(self, last_pages: Sequence[LastPage], together: ParsedPage) -> None:
         with self.store.bound_to(self.tenant_id) as session:
@@ -223,38 +223,38 @@ class Walker:
             _mark_ingested(session)
 
     def _log(self, chunk: Chunk, page: Page, changed_rows: int) -> None:
-        where = {"tenant_id": str(self.tenant_id), "entity": chunk.entity, "scope": chunk.scope_id}
-        log.info("page", **where, items=len(page.items), changed=changed_rows)
+        context = {"tenant_id": str(self.tenant_id), "entity": chunk.entity, "scope": chunk.scope_id}
+        log.info("page", **context, items=len(page.items), changed=changed_rows)
 
-    def _commit(self, chunk_walk: ChunkWalk, parsed: ParsedPage, page: Page) -> None:
-        chunk, page_length, expected = chunk_walk.chunk, len(page.items), chunk_walk.guard.expected
+    def _commit(self, chunk_walk: ChunkWalk, parsed_page: ParsedPage, page: Page) -> None:
+        chunk, page_length, expected_count = chunk_walk.chunk, len(page.items), chunk_walk.guard.expected
         next_chunk = chunk
         with self.store.bound_to(self.tenant_id) as session:
-            result = write_page(session, parsed, read_at=page.sent_at)
+            result = write_page(session, parsed_page, read_at=page.sent_at)
             if isinstance(page, memberships.MembershipPage):
-                memberships.bury_unmatched(session, page, parsed, at=page.sent_at)
+                memberships.bury_unmatched(session, page, parsed_page, at=page.sent_at)
             if page.next is not None:
                 token, offset = page.next.token, page.next.offset
                 next_chunk = checkpoints.advance(
-                    session, chunk, token=token, offset=offset, seen=page_length, expected=expected
+                    session, chunk, token=token, offset=offset, seen=page_length, expected=expected_count
                 )
             else:
-                problem = _shortfall(chunk, expected)
-                checkpoints.finish(session, chunk, seen=page_length, expected=expected, problem=problem)
+                problem = _shortfall(chunk, expected_count)
+                checkpoints.finish(session, chunk, seen=page_length, expected=expected_count, problem=problem)
                 if chunk.entity == "issue":
                     follow_ups = plan.for_stored(chunk.scope_id, chunk.lower, chunk.upper)
                     checkpoints.plan(session, follow_ups, again=True)
             _mark_ingested(session)
         chunk_walk.chunk = next_chunk
-        if result.planned or page.next is None:
+        if result.planned_chunks or page.next is None:
             self.threads.notify()
-        self._log(chunk, page, result.changed)
+        self._log(chunk, page, result.changed_rows)
 
     def _is_short(self, chunk_walk: ChunkWalk, page_length: int) -> bool:
         """Whether the walk ended before Jira's own count, taken anew; if so, it is scheduled to be walked again."""
-        chunk, expected = chunk_walk.chunk, chunk_walk.guard.expected
+        chunk, expected_count = chunk_walk.chunk, chunk_walk.guard.expected
         seen_count = chunk.seen + page_length
-        if expected is None or seen_count >= expected or chunk.attempts >= _SHORT_WALK_LIMIT:
+        if expected_count is None or seen_count >= expected_count or chunk.attempts >= _SHORT_WALK_LIMIT:
             return False
         recount = self.source.count(chunk_walk.scope)
         if recount is None or seen_count >= recount:
@@ -285,13 +285,13 @@ def _mark_ingested(session: Session) -> None:
         raise LeaseLost("the integration was paused, disconnected or deleted meanwhile")
 
 
-def _complete_list(parsed: ParsedPage, chunk_walk: ChunkWalk) -> dict[Entity, list[str]]:
+def _complete_list(parsed_page: ParsedPage, chunk_walk: ChunkWalk) -> dict[Entity, list[str]]:
     """The issue, where the page is its whole list and was read without loss. Histories are never deleted."""
-    is_complete = not chunk_walk.place.offset and not parsed.poison and parsed.entity.name != "changelog"
-    return {parsed.entity: [chunk_walk.chunk.scope_id]} if is_complete else {}
+    is_complete = not chunk_walk.place.offset and not parsed_page.poison and parsed_page.entity.name != "changelog"
+    return {parsed_page.entity: [chunk_walk.chunk.scope_id]} if is_complete else {}
 
 
-def _shortfall(chunk: Chunk, expected: int | None) -> Condition | None:
+def _shortfall(chunk: Chunk, expected_count: int | None) -> Condition | None:
     """The problem of a walk that stayed short after all repetitions."""
-    is_short = expected and chunk.attempts >= _SHORT_WALK_LIMIT
-    return Condition(Code.WALK_SHORT, expected=expected or 0) if is_short else None
+    is_short = expected_count and chunk.attempts >= _SHORT_WALK_LIMIT
+    return Condition(Code.WALK_SHORT, expected=expected_count or 0) if is_short else None

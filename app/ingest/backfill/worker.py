@@ -1,13 +1,13 @@
-"""A hand works on a tenant's chunks for a while: a crew of threads that claim, walk, claim again.
+"""Backfill worker: threads that claim a tenant's chunks, walk them and claim again, for one time slice.
 
-A hand is an RQ job that holds nothing: it may die at any point, and whoever comes next goes on at the last page. After
-its slice it goes to the back of the queue, and its slice ends early when others wait for a worker, so that a large site
-does not keep a small one waiting. While there is more to do and nobody waits for a worker, one hand more is put into the
-queue: a worker that has nothing to do, on whatever machine, takes it at once and has its part (`company`).
+A worker is an RQ job without state of its own: it may die at any point, and its successor resumes at the last stored page.
+After its slice it goes to the back of the queue, and its slice ends early when others wait, so a large site doesn't delay
+a small one. While more is due and no job waits, it enqueues one more worker: an idle process, on any machine, takes it at
+once and gets its share (`peers`).
 
-More chunks are walked at once than requests may be under way (the limiter sees to those): while a page is stored, others
-are on the wire. Three of four members of a crew take top-ups first where there are any: those are all waiting, pages of
-issues are all work.
+More chunks are walked at once than requests may be in flight (the limiter sees to those): while a page is stored, others
+are on the wire. Three of four threads take top-ups first where there are any: those wait for the network, pages of issues
+for the processor.
 """
 
 from __future__ import annotations
@@ -44,62 +44,62 @@ if TYPE_CHECKING:
     from app.tenants.sites import Sites
 
 _TOGETHER = 8
-"""Short chunks that are walked together."""
+"""Short chunks under one lease."""
 _NO_ROOM = timedelta(seconds=5)
-"""After which a hand that found everything taken comes back; where more is to do than is taken, one is called sooner."""
+"""Time after which a worker without a free slot comes back; where more is due, one is called sooner."""
 _SMALLEST_CREW = 4
 _LEAST_PART = 2
-"""Walks for which one hand more is worth calling."""
+"""Walks that justify one more worker."""
 _LOOK = timedelta(seconds=0.5)
-"""Between two looks at whether one hand more would find a worker."""
+"""Interval between two checks whether another worker would find a process."""
 _PATIENCE, _PAUSE = timedelta(seconds=3), 0.1
-"""How long a hand waits for the others to leave it its part, and seconds between two looks."""
+"""Time for which a worker waits for its share, and seconds between two checks."""
 
 
 def walk_limit(site_concurrency: int) -> int:
-    """How many chunks of a site are walked at once, for so many requests at once."""
+    """Chunks of a site that are walked at once, for a number of concurrent requests."""
     return 2 * site_concurrency
 
 
 def thread_count(settings: Settings) -> int:
-    """Threads of a hand: the workers of one machine share a site's chunks; a few each even where there are many."""
+    """Threads of a worker: the processes of one machine share a site's chunks; each has a few even where there are many."""
     walks = walk_limit(settings.site_concurrency)
     return min(walks, max(_SMALLEST_CREW, -(-walks // settings.worker_concurrency)))
 
 
 def worker_count(settings: Settings) -> int:
-    """Hands that find something to do for one tenant at the same time."""
+    """Workers of one tenant that find work at the same time."""
     return -(-walk_limit(settings.site_concurrency) // thread_count(settings))
 
 
 @dataclass
 class BackfillWorker:
-    """What a hand works with."""
+    """One worker at one tenant."""
 
     store: Store
     sites: Sites
     tenant_id: UUID
     walks: int
-    """Chunks that all hands together may walk at once."""
+    """Chunks that all workers together may walk at once."""
     thread_count: int
-    """Threads of this hand."""
+    """Threads of this worker."""
     queue_view: jobs.QueueView | None = None
-    """Who else waits for a worker; None, where a hand is not to ask."""
+    """Waiting jobs of other tenants; None: never yield."""
     page_sizer: PageSizer = field(default_factory=PageSizer)
-    """What this process knows of the sizes of pages."""
-    walked: int = field(default=0, init=False)
-    """Chunks that were claimed so far."""
+    """Page sizes of this process."""
+    walked_chunks: int = field(default=0, init=False)
+    """Number of chunks claimed so far."""
     _fields: FieldPolicy | None = field(default=None, init=False)
     _look_at: datetime = field(default_factory=clock.now, init=False)
 
     def work(self, *, until: datetime) -> str:
-        """Work until the slice is over or nothing is claimable. Returns how it ended: `again`, `later` or `done`."""
+        """Work until the slice is over or no chunk is claimable. Returns the end: `again`, `later` or `done`."""
         deadline = TimeSlice(until, self._is_wanted_elsewhere)
         try:
             source = self.sites.open(self.tenant_id, Purpose.BACKFILL)
-        except JiraRefused as refused:
+        except JiraRefused as refusal:
             with self.store.bound_to(self.tenant_id) as session:
-                tell(session, refused.condition)
+                tell(session, refusal.condition)
             return "later"
         threads = WorkerThreads(self.thread_count)
         walker = Walker(self.store, source, self.tenant_id, threads, self.page_sizer)
@@ -117,7 +117,7 @@ class BackfillWorker:
                     )
                     if not chunks:
                         return False
-                    self.walked += len(chunks)
+                    self.walked_chunks += len(chunks)
                     with renewer.holding(chunks[0]):
                         walker.walk_all(chunks, fields, slot)
                 return True
@@ -127,7 +127,7 @@ class BackfillWorker:
         return self._hand_on(is_time_up=deadline.is_over())
 
     def _wait_for_room(self, peers: Peers, deadline: TimeSlice) -> None:
-        """Be counted, and wait until the others have given something back, where they hold all that may be held."""
+        """Register as a peer, and wait until the others have released a walk where they hold all of them."""
         until = clock.now() + _PATIENCE
         while peers.count() > 1 and clock.now() < until and not deadline.is_over():
             with self.store.bound_to(self.tenant_id) as session:
@@ -142,27 +142,27 @@ class BackfillWorker:
         return self.queue_view.waiting(self.tenant_id) if self.queue_view else 0
 
     def _claim(self, peers: Peers, *, least: int) -> tuple[list[Chunk], FieldPolicy]:
-        """What to walk next, under one lease; nothing where nothing is due, or nobody wants it any more."""
-        nothing: tuple[list[Chunk], FieldPolicy] = [], FieldPolicy()
+        """The next chunks, under one lease; none where none is due or the integration isn't served."""
+        no_chunks: tuple[list[Chunk], FieldPolicy] = [], FieldPolicy()
         with self.store.bound_to(self.tenant_id) as session:
             integration = ledger.of_tenant(session)
             if integration is None or not integration.is_served:
-                return nothing
+                return no_chunks
             chunks = claims.claim(session, at_once=self.walks, least=least, most=_TOGETHER)
             if not chunks:
-                return nothing
+                return no_chunks
             fields = self._fields_for(session, integration, chunks[0])
             if fields is None:
                 soon = clock.now() + timedelta(seconds=1)
-                for each in chunks:
+                for chunk in chunks:
                     problem = Condition(Code.FIELDS_AWAITED)
-                    checkpoints.postpone(session, each, until=soon, problem=problem, counts=False)
-                return nothing
+                    checkpoints.postpone(session, chunk, until=soon, problem=problem, counts=False)
+                return no_chunks
             self._call_for_another(session, peers)
             return chunks, fields
 
     def _call_for_another(self, session: Session, peers: Peers) -> None:
-        """Put one hand more into the queue while there is more to do, unless somebody waits there for a worker already."""
+        """Enqueue one more worker while more is due, unless one waits already."""
         if self.queue_view is None or clock.now() < self._look_at:
             return
         self._look_at = clock.now() + _LOOK
@@ -171,7 +171,7 @@ class BackfillWorker:
             plan.enqueue_workers(session, 1)
 
     def _fields_for(self, session: Session, integration: Integration, chunk: Chunk) -> FieldPolicy | None:
-        """The site's field ids, as they are now for a walk of issues; None where it needs them and they are not there yet."""
+        """The field policy, current for a walk of issues; None where the site's fields aren't read yet."""
         if chunk.entity == "issue":
             if not field_policy.is_known(session):
                 return None
@@ -179,7 +179,7 @@ class BackfillWorker:
         return self._fields or field_policy.load(session, integration)
 
     def _hand_on(self, *, is_time_up: bool) -> str:
-        """Queue again, come back when something is due, or have everything checked."""
+        """Queue again, come back when a chunk is due, or have the site verified."""
         with self.store.bound_to(self.tenant_id) as session:
             stand = claims.standing(session)
             if stand.waiting == 0:

@@ -1,8 +1,8 @@
-"""Drift: finds and repairs differences that no webhook announced.
+"""Drift: finds and repairs differences without a webhook.
 
 Enters: the clock. Leaves: ids to re-read (`planning.inbox`), refreshed lists, absences and, once confirmed, tombstones.
-Invariants: a cursor moves in the transaction of what its page brought and only under its lease; a missing issue is
-never deleted on first sight; a project that is out of sight is frozen, not erased.
+Invariants: a cursor moves in the transaction of its page's rows and only under its lease; a missing issue is never
+deleted on first sight; a project out of sight is frozen, not erased.
 """
 
 from app.ingest.drift.absence_check import check_absences

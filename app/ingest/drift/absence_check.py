@@ -1,4 +1,4 @@
-"""The second look at issues that were not seen: what has become of them, and only then a tombstone (`absences`)."""
+"""Second check of absent issues: its cause decides whether an issue gets a tombstone (`absences`)."""
 
 from __future__ import annotations
 
@@ -40,75 +40,75 @@ _CAUSES = {
 }
 """The cause that the evidence of a webhook decides."""
 _ENOUGH = 2
-"""Sweeps in a row that did not see an issue before it is buried."""
+"""Consecutive sweeps without an issue before it is buried."""
 
 
 @dataclass
-class _Looked:
-    """What a second look saw."""
+class _AbsenceCheck:
+    """Results of one check."""
 
     due: list[Absence]
-    lost: set[str] = field(default_factory=set)
+    lost_projects: set[str] = field(default_factory=set)
     """Projects out of sight."""
     read: IssueRead | None = None
-    audited: set[str] = field(default_factory=set)
-    """Keys that the site's audit log calls deleted."""
+    audited_keys: set[str] = field(default_factory=set)
+    """Keys of deletions in the site's audit log."""
 
 
 def check_absences(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
-    """Look at the absences that are due. Returns what was found; raises a JiraFailure."""
+    """Check the absences that are due. Returns a summary; raises a JiraFailure."""
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
         if integration is None or not integration.is_served:
             return None
-        looked = _Looked(absences.due(session, AT_ONCE))
+        check = _AbsenceCheck(absences.due(session, AT_ONCE))
         policy = field_policy.load(session, integration)
-    if not looked.due:
+    if not check.due:
         return None
-    projects = {each.project_id for each in looked.due if each.project_id}
-    looked.lost = projects - project_access.look_at(store, source, tenant_id, projects)
-    wanted = [each.issue_id for each in looked.due if each.project_id not in looked.lost]
-    looked.read = source.by_ids(wanted, policy) if wanted else None
-    if looked.read is not None and looked.read.gone:
-        looked.audited = _audited(source)
+    projects = {absence.project_id for absence in check.due if absence.project_id}
+    check.lost_projects = projects - project_access.check_visibility(store, source, tenant_id, projects)
+    issue_ids = [absence.issue_id for absence in check.due if absence.project_id not in check.lost_projects]
+    check.read = source.by_ids(issue_ids, policy) if issue_ids else None
+    if check.read is not None and check.read.gone_ids:
+        check.audited_keys = _audited(source)
     with store.bound_to(tenant_id) as session:
-        counted = _settle(session, looked, policy)
-    log.info("second look", tenant_id=str(tenant_id), **counted)
-    return Condition(Code.ABSENCES_CHECKED, causes=dict(sorted(counted.items())))
+        counts = _settle(session, check, policy)
+    log.info("second look", tenant_id=str(tenant_id), **counts)
+    return Condition(Code.ABSENCES_CHECKED, causes=dict(sorted(counts.items())))
 
 
-def _settle(session: Session, looked: _Looked, policy: FieldPolicy) -> dict[str, int]:
-    """Say what has become of each, in one transaction. Returns how many by cause."""
-    counted: dict[str, int] = {}
+def _settle(session: Session, check: _AbsenceCheck, policy: FieldPolicy) -> dict[str, int]:
+    """Settle each absence, in one transaction. Returns the number by cause."""
+    counts: dict[str, int] = {}
     integration = ledger.of_tenant(session)
-    lost = [each.issue_id for each in looked.due if each.project_id in looked.lost]
-    if lost:
-        absences.settle(session, lost, absences.PERMISSION_LOST, evidence=Condition(Code.PROJECT_HIDDEN))
-        counted[absences.PERMISSION_LOST] = len(lost)
-    if looked.read is None or integration is None:
-        return counted
-    by_id = {str(find(body, "id")): body for body in looked.read.bodies}
-    archived = [known for known, body in by_id.items() if is_archived(body)]
-    bodies = [body for known, body in by_id.items() if known not in archived]
-    parsed = parse_page(entity("issue"), bodies, policy, None)
-    write_page(session, parsed, read_at=looked.read.sent_at)
-    if archived:
-        absences.bury(session, archived, absences.ARCHIVED, evidence=Condition(Code.DIRECT_READ))
-        counted[absences.ARCHIVED] = len(archived)
-    gone = set(looked.read.gone)
-    for each in looked.due:
-        if each.issue_id in gone:
-            cause = _bury_or_wait(session, each, looked.audited)
-        elif each.issue_id in by_id and each.issue_id not in archived:
-            cause = _is_back(session, each, by_id[each.issue_id], looked.read)
+    lost_ids = [absence.issue_id for absence in check.due if absence.project_id in check.lost_projects]
+    if lost_ids:
+        absences.settle(session, lost_ids, absences.PERMISSION_LOST, evidence=Condition(Code.PROJECT_HIDDEN))
+        counts[absences.PERMISSION_LOST] = len(lost_ids)
+    if check.read is None or integration is None:
+        return counts
+    by_id = {str(find(body, "id")): body for body in check.read.bodies}
+    archived_ids = [issue_id for issue_id, body in by_id.items() if is_archived(body)]
+    bodies = [body for issue_id, body in by_id.items() if issue_id not in archived_ids]
+    parsed_page = parse_page(entity("issue"), bodies, policy, None)
+    write_page(session, parsed_page, read_at=check.read.sent_at)
+    if archived_ids:
+        absences.bury(session, archived_ids, absences.ARCHIVED, evidence=Condition(Code.DIRECT_READ))
+        counts[absences.ARCHIVED] = len(archived_ids)
+    gone_ids = set(check.read.gone_ids)
+    for absence in check.due:
+        if absence.issue_id in gone_ids:
+            cause = _bury_or_wait(session, absence, check.audited_keys)
+        elif absence.issue_id in by_id and absence.issue_id not in archived_ids:
+            cause = _is_back(session, absence, by_id[absence.issue_id], check.read)
         else:
             continue
-        counted[cause] = counted.get(cause, 0) + 1
-    return counted
+        counts[cause] = counts.get(cause, 0) + 1
+    return counts
 
 
 def _is_back(session: Session, absence: Absence, body: Json, read: IssueRead) -> str:
-    """It answers: it was moved, or the index has not caught up yet."""
+    """Settle an issue that answers: it was moved, or the index lags."""
     project_id = str(find(body, "fields.project.id"))
     if absence.project_id not in {None, project_id}:
         evidence = Condition(Code.IN_PROJECT, project=project_id)
@@ -121,30 +121,30 @@ def _is_back(session: Session, absence: Absence, body: Json, read: IssueRead) ->
     return absences.NOT_INDEXED
 
 
-def _bury_or_wait(session: Session, absence: Absence, audited: set[str]) -> str:
-    """404, its project in sight: after the second time it is gone."""
+def _bury_or_wait(session: Session, absence: Absence, audited_keys: set[str]) -> str:
+    """Bury an issue that answers 404 for the second time while its project is in sight."""
     if absence.sweeps + 1 < _ENOUGH:
         _touch(session, absence, cause=absences.UNKNOWN)
         return absences.UNKNOWN
-    cause, evidence = _cause(session, absence, audited)
+    cause, evidence = _cause(session, absence, audited_keys)
     absences.bury(session, [absence.issue_id], cause, evidence=evidence)
     return cause
 
 
 def _touch(session: Session, absence: Absence, *, cause: str) -> None:
-    """It was looked for once more in vain."""
+    """Record one more check without a result."""
     is_it = ABSENCES.c.issue_id == absence.issue_id
     values = {"cause": cause, "sweeps": ABSENCES.c.sweeps + 1, "last_missed_at": clock.now()}
     session.execute(update(ABSENCES).where(is_it).values(**values))
 
 
-def _cause(session: Session, absence: Absence, audited: set[str]) -> tuple[str, Condition]:
-    """Why an issue is not there for us, and the evidence of it."""
+def _cause(session: Session, absence: Absence, audited_keys: set[str]) -> tuple[str, Condition]:
+    """The cause of an issue's absence, and its evidence."""
     if absence.evidence is not None and absence.evidence.code in _CAUSES:
         return _CAUSES[absence.evidence.code], absence.evidence
     issue, worklog = table_of(entity("issue")), table_of(entity("worklog"))
     row = session.execute(select(issue.c.key, issue.c.read_at).where(issue.c.id == absence.issue_id)).one_or_none()
-    if row is not None and row.key in audited:
+    if row is not None and row.key in audited_keys:
         return absences.DELETED, Condition(Code.AUDIT_LOG)
     read_at = row.read_at if row is not None else absence.missed_at
     worklogs = session.execute(

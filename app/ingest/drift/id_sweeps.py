@@ -1,8 +1,8 @@
-"""Sweeps over ids: every night what changed in the last 26 hours, every week all that there is.
+"""Sweeps over ids: every night the changes of the last 26 hours, every week all issues.
 
-A sweep reads only ids, and costs Jira's points all the same: one for each. So the weekly one is spread over the hours of
-the week, and a site of any size takes at most `MOST_AN_HOUR` of them. What the sweep has and we do not is read; what we
-have and the sweep does not becomes an absence, nothing more.
+A sweep reads only ids, and each costs one of Jira's points. The weekly one is therefore spread over the hours of the week,
+and a site of any size takes at most `MOST_AN_HOUR` of them. Ids that are missing here are read; stored issues that the
+sweep doesn't see become absences, nothing more.
 """
 
 from __future__ import annotations
@@ -39,54 +39,54 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 RECENT = timedelta(hours=26)
-"""What the nightly sweep looks at: a day, and two hours for an index that lags or a night that comes late."""
-_SETTLED = timedelta(minutes=15)
-"""What changed or was read as lately as that may not be in the index yet, and is missed by nobody."""
+"""Span of the nightly sweep: a day, and two hours for a lagging index or a late night."""
+_INDEX_LAG = timedelta(minutes=15)
+"""Age below which an issue may not be indexed yet; younger ones are never reported absent."""
 WEEK, HOURS = timedelta(days=7), 7 * 24
 MOST_AN_HOUR, LEAST_AN_HOUR = 5000, 200
 """Ids of a site in one hour: one page of Jira's at most, 8 % of the points of the smallest tier."""
 _MINUTE_MS = 60_000
 
 
-class Swept(NamedTuple):
-    """What a sweep found."""
+class SweepResult(NamedTuple):
+    """Figures of a sweep."""
 
     looked: int
     asked: int
-    """Issues that were not here as they are there; they are read again."""
+    """Issues with a difference; they are read again."""
     missed: int
     """Stored issues that the sweep did not see."""
 
 
 def sweep_recent(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
-    """Compare what changed in the last 26 hours. Returns what was found; raises a JiraFailure."""
+    """Compare the changes of the last 26 hours. Returns a summary; raises a JiraFailure."""
     cursor = _take(store, tenant_id, "recent")
     if cursor is None:
         return None
     try:
         lower: datetime | None = None
-        seen: set[str] = set()
-        asked = 0
+        seen_ids: set[str] = set()
+        reread_count = 0
         since = _ms(clock.now() - RECENT)
         for page in source.changed_since(since):
             lower = lower or page.sent_at
-            seen |= page.issues.keys()
+            seen_ids |= page.issues.keys()
             with store.bound_to(tenant_id) as session:
-                asked += poll.keep_page(session, page, origin=inbox.SWEEP)
+                reread_count += poll.keep_page(session, page, origin=inbox.SWEEP)
                 cursors.move(session, cursor)
         with store.bound_to(tenant_id) as session:
-            stored = _changed_between(session, clock.now() - RECENT, (lower or clock.now()) - _SETTLED)
-        missed = _miss(store, source, tenant_id, stored - seen)
+            stored_ids = _changed_between(session, clock.now() - RECENT, (lower or clock.now()) - _INDEX_LAG)
+        missed_count = _miss(store, source, tenant_id, stored_ids - seen_ids)
         with store.bound_to(tenant_id) as session:
             cursors.move(session, cursor, ended_at=clock.now())
     finally:
         _give_back(store, tenant_id, cursor)
-    log.info("sweep of a day", tenant_id=str(tenant_id), looked=len(seen), asked=asked, missed=missed)
-    return Condition(Code.DAY_SWEPT, issues=len(seen), reread=asked, missed=missed)
+    log.info("sweep of a day", tenant_id=str(tenant_id), looked=len(seen_ids), asked=reread_count, missed=missed_count)
+    return Condition(Code.DAY_SWEPT, issues=len(seen_ids), reread=reread_count, missed=missed_count)
 
 
 def sweep_ids(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
-    """Compare the next part of all ids, an hour's worth, once a week from the first to the last. Raises a JiraFailure."""
+    """Compare the next part of all ids, an hour's worth, all of them in a week. Raises a JiraFailure."""
     cursor = _take(store, tenant_id, "ids")
     if cursor is None:
         return None
@@ -97,69 +97,74 @@ def sweep_ids(store: Store, source: Source, tenant_id: UUID) -> Condition | None
             projects, budget = _open_projects(session), _budget(session)
             if not cursor.scope_id:
                 cursors.move(session, cursor, began=_ms(clock.now()))
-        found = _sweep_on(
-            store, source, tenant_id, cursor, [each for each in projects if each >= cursor.scope_id], budget
+        result = _sweep_on(
+            store,
+            source,
+            tenant_id,
+            cursor,
+            [project_id for project_id in projects if project_id >= cursor.scope_id],
+            budget,
         )
     finally:
         _give_back(store, tenant_id, cursor)
-    log.info("sweep of ids", tenant_id=str(tenant_id), **found._asdict())
-    return Condition(Code.IDS_SWEPT, ids=found.looked, reread=found.asked, missed=found.missed)
+    log.info("sweep of ids", tenant_id=str(tenant_id), **result._asdict())
+    return Condition(Code.IDS_SWEPT, ids=result.looked, reread=result.asked, missed=result.missed)
 
 
 def _sweep_on(
     store: Store, source: Source, tenant_id: UUID, cursor: Cursor, projects: Sequence[str], budget: int
-) -> Swept:
-    """Go on through the projects until so many ids are compared; the cursor moves with each part."""
-    sums = Swept(0, 0, 0)
+) -> SweepResult:
+    """Continue through the projects until so many ids are compared; the cursor moves with each part."""
+    sums = SweepResult(0, 0, 0)
     lower = cursor.reached if projects and projects[0] == cursor.scope_id else 0
-    for project, following in zip(projects, [*projects[1:], ""], strict=True):
+    for project, next_project in zip(projects, [*projects[1:], ""], strict=True):
         upper = lower
         while upper != OPEN_END:
             if sums.looked >= budget:
                 return sums
             with store.bound_to(tenant_id) as session:
                 upper = _upper(session, project, lower, budget)
-            found = sweep_range(store, source, tenant_id, project, lower, upper)
-            sums = Swept(*(one + other for one, other in zip(sums, found, strict=True)))
+            result = sweep_range(store, source, tenant_id, project, lower, upper)
+            sums = SweepResult(*(total + part for total, part in zip(sums, result, strict=True)))
             lower = 0 if upper == OPEN_END else upper
             with store.bound_to(tenant_id) as session:
-                cursors.move(session, cursor, scope_id=following if upper == OPEN_END else project, reached=lower)
+                cursors.move(session, cursor, scope_id=next_project if upper == OPEN_END else project, reached=lower)
     with store.bound_to(tenant_id) as session:
         cursors.move(session, cursor, scope_id="", reached=0, ended_at=clock.now())
     return sums
 
 
-def sweep_range(store: Store, source: Source, tenant_id: UUID, project_id: str, lower: int, upper: int) -> Swept:
+def sweep_range(store: Store, source: Source, tenant_id: UUID, project_id: str, lower: int, upper: int) -> SweepResult:
     """Compare the ids of a project's issues that were created in [lower, upper), epoch ms. Raises a JiraFailure."""
-    seen: set[str] = set()
-    begun = clock.now()
+    seen_ids: set[str] = set()
+    start = clock.now()
     for page in source.ids(Scope(project_id, lower, upper)):
-        seen |= page.issues.keys()
+        seen_ids |= page.issues.keys()
     with store.bound_to(tenant_id) as session:
-        stored = _created_between(session, project_id, lower, upper)
-        absences.seen_again(session, sorted(seen & stored))
+        stored_ids = _created_between(session, project_id, lower, upper)
+        absences.seen_again(session, sorted(seen_ids & stored_ids))
         # What is not stored, is stored as gone, or was moved here from another project.
-        asked = inbox.ask(session, sorted(seen - stored), origin=inbox.SWEEP)
-        fresh = _read_since(session, stored - seen, begun - _SETTLED)
-    return Swept(len(seen), asked, _miss(store, source, tenant_id, stored - seen - fresh))
+        reread_count = inbox.ask(session, sorted(seen_ids - stored_ids), origin=inbox.SWEEP)
+        fresh = _read_since(session, stored_ids - seen_ids, start - _INDEX_LAG)
+    return SweepResult(len(seen_ids), reread_count, _miss(store, source, tenant_id, stored_ids - seen_ids - fresh))
 
 
 def _miss(store: Store, source: Source, tenant_id: UUID, issues: Collection[str]) -> int:
-    """Note that issues were not seen, unless their project is out of sight: then that is what has become of them."""
+    """Record issues as absent, or as lost with their project where it is out of sight."""
     if not issues:
         return 0
     with store.bound_to(tenant_id) as session:
         by_project = _by_project(session, issues)
-    in_sight = project_access.look_at(store, source, tenant_id, by_project)
+    in_sight = project_access.check_visibility(store, source, tenant_id, by_project)
     with store.bound_to(tenant_id) as session:
-        missed = 0
+        missed_count = 0
         for project_id, members in by_project.items():
             if project_id in in_sight:
-                missed += absences.miss(session, members)
+                missed_count += absences.miss(session, members)
             else:
                 evidence = Condition(Code.PROJECT_HIDDEN)
                 absences.settle(session, members, absences.PERMISSION_LOST, evidence=evidence)
-    return missed
+    return missed_count
 
 
 def _ms(moment: datetime) -> int:
@@ -180,12 +185,12 @@ def _give_back(store: Store, tenant_id: UUID, cursor: Cursor) -> None:
 
 
 def _open_projects(session: Session) -> list[str]:
-    """The projects whose issues a search can find, in the order in which the sweep goes through them."""
+    """The projects with searchable issues, in the order of the sweep."""
     project = table_of(entity("project"))
     is_closed = project.c.is_archived | project.c.is_deleted
     query = select(project.c.id).where(project.c.deleted_at.is_(None), func.coalesce(is_closed, False).is_(False))
-    frozen = project_access.frozen(session)
-    return sorted(each for each in session.execute(query).scalars() if each not in frozen)
+    frozen_projects = project_access.frozen(session)
+    return sorted(project_id for project_id in session.execute(query).scalars() if project_id not in frozen_projects)
 
 
 def _budget(session: Session) -> int:
@@ -198,7 +203,7 @@ def _budget(session: Session) -> int:
 
 
 def _upper(session: Session, project_id: str, lower: int, budget: int) -> int:
-    """Where a range of about so many stored issues ends, a whole minute; OPEN_END where it is the project's last."""
+    """The end of a range of about so many stored issues, a whole minute; OPEN_END for the project's last range."""
     issue = table_of(entity("issue"))
     at = (
         select(issue.c.created)
@@ -207,10 +212,10 @@ def _upper(session: Session, project_id: str, lower: int, budget: int) -> int:
         .offset(budget)
         .limit(1)
     )
-    found = session.execute(at).scalar_one_or_none()
-    if found is None:
+    boundary = session.execute(at).scalar_one_or_none()
+    if boundary is None:
         return OPEN_END
-    upper = int(found.timestamp() * 1000) // _MINUTE_MS * _MINUTE_MS
+    upper = int(boundary.timestamp() * 1000) // _MINUTE_MS * _MINUTE_MS
     return upper if upper > lower else upper + _MINUTE_MS
 
 
@@ -221,16 +226,16 @@ def _created_between(session: Session, project_id: str, lower: int, upper: int) 
 
 def _is_between(project_id: str, lower: int, upper: int) -> list[ColumnElement[bool]]:
     issue = table_of(entity("issue"))
-    found = [issue.c.project_id == project_id, issue.c.deleted_at.is_(None)]
+    conditions = [issue.c.project_id == project_id, issue.c.deleted_at.is_(None)]
     if lower:
-        found.append(issue.c.created >= to_moment(lower))
+        conditions.append(issue.c.created >= to_moment(lower))
     if upper != OPEN_END:
-        found.append(issue.c.created < to_moment(upper))
-    return found
+        conditions.append(issue.c.created < to_moment(upper))
+    return conditions
 
 
 def _changed_between(session: Session, lower: datetime, upper: datetime) -> set[str]:
-    """Stored issues that were changed in a span and not read since its end: what is younger may not be indexed yet."""
+    """Stored issues that changed in a span and were not read since its end: younger ones may not be indexed yet."""
     issue = table_of(entity("issue"))
     is_meant = (
         issue.c.updated >= lower,
@@ -242,7 +247,7 @@ def _changed_between(session: Session, lower: datetime, upper: datetime) -> set[
 
 
 def _read_since(session: Session, issues: Collection[str], moment: datetime) -> set[str]:
-    """Those of the issues that were read, or made, since a moment."""
+    """The issues that were read, or created, since a moment."""
     issue = table_of(entity("issue"))
     is_young = (issue.c.read_at >= moment) | (issue.c.created >= moment)
     return set(session.execute(select(issue.c.id).where(issue.c.id.in_(list(issues)), is_young)).scalars())
@@ -250,8 +255,8 @@ def _read_since(session: Session, issues: Collection[str], moment: datetime) -> 
 
 def _by_project(session: Session, issues: Collection[str]) -> dict[str, list[str]]:
     issue = table_of(entity("issue"))
-    found: dict[str, list[str]] = {}
+    issues_of: dict[str, list[str]] = {}
     query = select(issue.c.id, issue.c.project_id).where(issue.c.id.in_(list(issues)), issue.c.deleted_at.is_(None))
     for row in session.execute(query):
-        found.setdefault(row.project_id or "", []).append(row.id)
-    return found
+        issues_of.setdefault(row.project_id or "", []).append(row.id)
+    return issues_of

@@ -1,8 +1,8 @@
-"""Reads lists and single things that are not issues again, and buries what is not there any more.
+"""Refreshes lists and single objects other than issues, and buries missing ones.
 
-These come from Jira's database, not from its index, so a list that was read to its end is the truth of its moment. What
-is missing from it is asked for by its id first, where Jira has an address for it: a board whose project was closed to
-the app is missing too.
+These come from Jira's database, not from its index, so a complete list is the truth of its moment. An object that is
+missing from it is read by its id first, where Jira has an address for it: a board is missing as well when its project was
+closed to the app.
 """
 
 from __future__ import annotations
@@ -40,61 +40,61 @@ if TYPE_CHECKING:
     from app.store.session import Session, Store
 
 _MOST_ASKED = 100
-"""Missing things that are asked for one by one in one look; the others stay as they are until the next."""
+"""Missing objects that one look reads one by one; the rest stays until the next look."""
 
 
 @dataclass
-class Look:
-    """What a look brought: rows to store, and ids that are not there any more."""
+class ListRead:
+    """Results of a look: objects to store, and ids of missing ones."""
 
     entity: Entity
     scope_id: str
     sent_at: datetime
     bodies: list[Json] = field(default_factory=list)
-    gone: set[str] = field(default_factory=set)
+    gone_ids: set[str] = field(default_factory=set)
     total: int | None = None
-    """How many the list holds; None where it was not read whole."""
+    """Length of the list; None where it was not read whole."""
 
 
-def at_list(store: Store, source: Source, tenant_id: UUID, entity: Entity, scope_id: str) -> Look | Gone:
-    """Read a list whole: of the site, a project or a board; Gone where its scope is. Raises a JiraFailure."""
-    look = Look(entity, scope_id, clock.now())
+def read_list(store: Store, source: Source, tenant_id: UUID, entity: Entity, scope_id: str) -> ListRead | Gone:
+    """Read a whole list of the site, a project or a board; Gone where its scope is. Raises a JiraFailure."""
+    list_read = ListRead(entity, scope_id, clock.now())
     bodies = _whole(source, entity, scope_id)
     match bodies:
         case list():
-            look.bodies = bodies
+            list_read.bodies = bodies
         case NotOffered(JiraRejected()):
             # Sprints of a board that has none.
-            return look
+            return list_read
         case Gone() | NotOffered(JiraGone()):
             return Gone(bodies.failure)
         case NotOffered(failure) | NotForUs(failure) | Broken(failure):
             raise failure
-    look.total = len(look.bodies)
-    seen = {str(find(body, "id")) for body in look.bodies if isinstance(body, dict)}
+    list_read.total = len(list_read.bodies)
+    listed_ids = {str(find(body, "id")) for body in list_read.bodies if isinstance(body, dict)}
     with store.bound_to(tenant_id) as session:
-        missing = sorted(_stored(session, entity, scope_id) - seen)
+        missing_ids = sorted(_stored(session, entity, scope_id) - listed_ids)
     if entity.one is None:
-        look.gone = set(missing) if seen else set()
-        return look
-    for known in missing[:_MOST_ASKED]:
-        _ask_for(look, source, known)
-    return look
+        list_read.gone_ids = set(missing_ids) if listed_ids else set()
+        return list_read
+    for object_id in missing_ids[:_MOST_ASKED]:
+        _ask_for(list_read, source, object_id)
+    return list_read
 
 
-def at_one(source: Source, entity: Entity, known: str) -> Look:
-    """Read a single thing. Raises a JiraFailure."""
-    look = Look(entity, "", clock.now())
-    _ask_for(look, source, known)
-    return look
+def read_object(source: Source, entity: Entity, object_id: str) -> ListRead:
+    """Read a single object. Raises a JiraFailure."""
+    list_read = ListRead(entity, "", clock.now())
+    _ask_for(list_read, source, object_id)
+    return list_read
 
 
-def _ask_for(look: Look, source: Source, known: str) -> None:
-    body = source.one(look.entity, known)
+def _ask_for(list_read: ListRead, source: Source, object_id: str) -> None:
+    body = source.one(list_read.entity, object_id)
     if body is None or isinstance(body, NotOffered | NotForUs | Gone | Broken):
-        look.gone.add(known)
+        list_read.gone_ids.add(object_id)
     else:
-        look.bodies.append(body)
+        list_read.bodies.append(body)
 
 
 def _whole(source: Source, entity: Entity, scope_id: str) -> list[Json] | Finding:
@@ -119,40 +119,46 @@ def _stored(session: Session, entity: Entity, scope_id: str) -> set[str]:
     return set(session.execute(query).scalars())
 
 
-def keep(session: Session, look: Look, fields: FieldPolicy) -> int:
-    """Store what a look brought, bury what is gone, in the caller's transaction. Returns how many rows changed."""
-    reopened = _reopened(session, look)
-    were = _known_fields(session, look)
-    parsed = parse_page(look.entity, look.bodies, fields, look.scope_id or None)
-    changed = write_page(session, parsed, read_at=look.sent_at).changed
-    for project_id in reopened:
+def keep(session: Session, list_read: ListRead, fields: FieldPolicy) -> int:
+    """Store the results of a look in the caller's transaction. Returns the number of changed rows."""
+    reopened_ids = _reopened(session, list_read)
+    policy_before = _known_fields(session, list_read)
+    parsed_page = parse_page(list_read.entity, list_read.bodies, fields, list_read.scope_id or None)
+    changed_rows = write_page(session, parsed_page, read_at=list_read.sent_at).changed_rows
+    for project_id in reopened_ids:
         project_access.walk_again(session, project_id)
-    if _known_fields(session, look) != were:
+    if _known_fields(session, list_read) != policy_before:
         # Story points, sprint or epic link stand in another field now: what was read out of issues is not what is theirs.
         project_access.walk_issues_again(session)
-    if look.gone:
-        changed += bury(session, look.entity, look.gone)
-    if look.total is not None:
-        _note_walk(session, look)
-    return changed
+    if list_read.gone_ids:
+        changed_rows += bury(session, list_read.entity, list_read.gone_ids)
+    if list_read.total is not None:
+        _note_walk(session, list_read)
+    return changed_rows
 
 
-def bury(session: Session, entity: Entity, gone: Iterable[str]) -> int:
-    """Bury things that Jira does not have any more; what showed them is read again. Projects are `access`'s business."""
-    ids = sorted(gone)
+def bury(session: Session, entity: Entity, gone_ids: Iterable[str]) -> int:
+    """Bury missing objects and re-read the issues that name them; projects are `writing.project_access`'s business."""
+    ids = sorted(gone_ids)
     if entity.name == "board":
         ids = _of_open_projects(session, ids)
     if entity.name == "project" or not ids:
         return 0
     inbox.ask(session, _issues_with(session, entity, ids), origin=inbox.SWEEP)
-    buried = records.bury(session, entity, ids, at=clock.now(), because="deleted")
-    owned = repeated_for(entity.name)
-    if owned:
-        shared = [each for each in owned if each.walk is not None and each.belongs_to is None]
-        buried += sum(_bury_shared(session, each, each.walk.scope_column, ids) for each in shared if each.walk)
-        names = [each.name for each in owned]
+    buried_rows = records.bury(session, entity, ids, at=clock.now(), because="deleted")
+    dependents = repeated_for(entity.name)
+    if dependents:
+        shared_entities = [
+            dependent for dependent in dependents if dependent.walk is not None and dependent.belongs_to is None
+        ]
+        buried_rows += sum(
+            _bury_shared(session, dependent, dependent.walk.scope_column, ids)
+            for dependent in shared_entities
+            if dependent.walk
+        )
+        names = [dependent.name for dependent in dependents]
         session.execute(delete(CHUNKS).where(CHUNKS.c.entity.in_(names), CHUNKS.c.scope_id.in_(ids)))
-    return buried
+    return buried_rows
 
 
 def _bury_shared(session: Session, entity: Entity, scope_column: str | None, scopes: list[str]) -> int:
@@ -172,41 +178,43 @@ def _bury_shared(session: Session, entity: Entity, scope_column: str | None, sco
 
 def _issues_with(session: Session, entity: Entity, ids: list[str]) -> list[str]:
     issue = table_of(entity_named("issue"))
-    found: list[str] = []
+    issue_ids: list[str] = []
     for column in entity.issue_columns:
         query = select(issue.c.id).where(issue.c[column].op("&&")(cast(ids, ARRAY(Text))), issue.c.deleted_at.is_(None))
-        found += session.execute(query).scalars()
-    return found
+        issue_ids += session.execute(query).scalars()
+    return issue_ids
 
 
 def _of_open_projects(session: Session, boards: list[str]) -> list[str]:
-    """Boards that are gone for good: their project is in sight, or they have none. The others are frozen with it."""
+    """Boards that are really gone: in an open project or without one. Boards of a frozen project stay with it."""
     board = table_of(entity_named("board"))
-    closed = project_access.frozen(session)
+    frozen_projects = project_access.frozen(session)
     rows = session.execute(select(board.c.id, board.c.project_id).where(board.c.id.in_(boards)))
-    return [row.id for row in rows if row.project_id not in closed]
+    return [row.id for row in rows if row.project_id not in frozen_projects]
 
 
-def _reopened(session: Session, look: Look) -> list[str]:
-    """Projects that come back from the archive or the trash with this look."""
-    if look.entity.name != "project":
+def _reopened(session: Session, list_read: ListRead) -> list[str]:
+    """Projects that this look returns from the archive or the trash."""
+    if list_read.entity.name != "project":
         return []
-    table = table_of(look.entity)
+    table = table_of(list_read.entity)
     is_closed = table.c.is_archived | table.c.is_deleted | table.c.deleted_at.is_not(None)
-    is_open = [str(find(b, "id")) for b in look.bodies if not find(b, "archived") and not find(b, "deleted")]
+    is_open = [str(find(b, "id")) for b in list_read.bodies if not find(b, "archived") and not find(b, "deleted")]
     return list(session.execute(select(table.c.id).where(table.c.id.in_(is_open), is_closed)).scalars())
 
 
-def _known_fields(session: Session, look: Look) -> FieldPolicy | None:
-    """Where issues have what the site keeps in fields of its own, with a look at these; else None."""
-    integration = ledger.of_tenant(session) if look.entity.name == "field" else None
+def _known_fields(session: Session, list_read: ListRead) -> FieldPolicy | None:
+    """The field policy before or after a look at the site's fields; None for other lists."""
+    integration = ledger.of_tenant(session) if list_read.entity.name == "field" else None
     return field_policy.load(session, integration) if integration is not None else None
 
 
-def _note_walk(session: Session, look: Look) -> None:
-    """The plan counts this as a walk: what it expects is what was just counted."""
+def _note_walk(session: Session, list_read: ListRead) -> None:
+    """Record the look as a walk of the plan, with the list's length as the expected count."""
     session.execute(
         update(CHUNKS)
-        .where(CHUNKS.c.entity == look.entity.name, CHUNKS.c.scope_id == look.scope_id, CHUNKS.c.state == "done")
-        .values(expected=look.total, seen=look.total, finished_at=clock.now())
+        .where(
+            CHUNKS.c.entity == list_read.entity.name, CHUNKS.c.scope_id == list_read.scope_id, CHUNKS.c.state == "done"
+        )
+        .values(expected=list_read.total, seen=list_read.total, finished_at=clock.now())
     )

@@ -1,14 +1,14 @@
-"""The poll: what changed since the last one, whatever webhooks said.
+"""The poll: all changes since the last one, with or without webhooks.
 
     updated >= <cursor less the overlap, epoch ms> ORDER BY created ASC, key ASC
 
 The bound is a number, so no user's time zone touches it. There is no upper bound: an issue that is edited every few
-seconds would lie beyond each. It is ordered by `created`, which never changes, so nothing jumps over the reader; what
-comes in behind him has `updated` after the walk's start and falls into the next poll. So the cursor becomes the site's
-own time at the walk's start, and only once the walk has ended cleanly.
+seconds would lie beyond each. The order is by `created`, which never changes, so nothing jumps over the reader; a change
+behind the reader has `updated` after the walk's start and falls into the next poll. The cursor therefore becomes the
+site's own time at the walk's start, and only once the walk has ended cleanly.
 
-Only ids and `updated` are asked for. What differs is read again by its id (`inbox.ask`), in the same transaction in which
-the walk moves on.
+The poll asks for ids and `updated` only. A different issue is read again by its id (`inbox.ask`), in the same transaction
+in which the walk moves on.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 OVERLAP = timedelta(minutes=5)
-"""How far back of the cursor each poll looks: an index lags, clocks differ, JQL may round to minutes."""
+"""Overlap of two polls: an index lags, clocks differ, JQL may round to minutes."""
 BEFORE_BACKFILL = timedelta(hours=1)
-"""How far back of the first backfill's start the first poll looks: that moment is by our own clock."""
+"""Distance of the first poll's bound from the first backfill's start, which is by our own clock."""
 CURSOR = "issues"
 
 
 def poll_issues(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
-    """Walk what changed. Returns what was found, None where it is nobody's turn; raises a JiraFailure."""
+    """Walk the changes. Returns a summary, None where the poll isn't due here; raises a JiraFailure."""
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
         if integration is None or not integration.is_served:
@@ -71,40 +71,40 @@ def poll_issues(store: Store, source: Source, tenant_id: UUID) -> Condition | No
 
 
 def _walk(store: Store, source: Source, tenant_id: UUID, cursor: Cursor, lower: int) -> Condition:
-    looked, differing, began = 0, 0, cursor.began
-    token = cursor.page_token if began is not None else None
+    seen_count, stale_count, start = 0, 0, cursor.began
+    token = cursor.page_token if start is not None else None
     lately: dict[str, None] = {}
     try:
         for page in source.changed_since(lower, token):
-            began = began if began is not None else _ms(page.site_time)
-            looked += len(page.issues)
+            start = start if start is not None else _ms(page.site_time)
+            seen_count += len(page.issues)
             lately |= dict.fromkeys(page.issues)
             if page.token is None or len(lately) >= memberships.ISSUES:
                 # What was held against the boards' filters when it was read was held against an index that lags.
                 require(memberships.follow(store, source, tenant_id, lately))
                 lately.clear()
             with store.bound_to(tenant_id) as session:
-                differing += keep_page(session, page, origin=inbox.POLL)
+                stale_count += keep_page(session, page, origin=inbox.POLL)
                 if page.token is None:
-                    _finish(session, cursor, began)
+                    _finish(session, cursor, start)
                 else:
-                    cursors.move(session, cursor, page_token=page.token, began=began)
+                    cursors.move(session, cursor, page_token=page.token, began=start)
     except TokenExpired:
         with store.bound_to(tenant_id) as session:
             cursors.move(session, cursor, page_token=None, began=None)
         raise
-    log.info("poll", tenant_id=str(tenant_id), looked=looked, differing=differing)
-    return Condition(Code.POLLED, issues=looked, differing=differing)
+    log.info("poll", tenant_id=str(tenant_id), looked=seen_count, differing=stale_count)
+    return Condition(Code.POLLED, issues=seen_count, differing=stale_count)
 
 
-def _finish(session: Session, cursor: Cursor, began: int) -> None:
-    """The walk has ended cleanly: next time from where it began."""
-    cursors.move(session, cursor, reached=began, page_token=None, began=None, ended_at=clock.now())
+def _finish(session: Session, cursor: Cursor, start: int) -> None:
+    """Move the cursor to the start of a walk that ended cleanly."""
+    cursors.move(session, cursor, reached=start, page_token=None, began=None, ended_at=clock.now())
     ledger.mark_polled(session)
 
 
 def keep_page(session: Session, page: IdPage, *, origin: str) -> int:
-    """Have what differs of a page read again. Returns how many issues that are."""
+    """Have the different issues of a page read again. Returns their number."""
     stale = _stale(session, page.issues)
     absences.seen_again(session, sorted(page.issues.keys() - set(stale)))
     return inbox.ask(session, stale, origin=origin)
@@ -117,9 +117,9 @@ def _stale(session: Session, issues: Mapping[str, datetime | None]) -> list[str]
     stored_updates = {row.id: row.updated for row in session.execute(query)}
     return [
         issue_id
-        for issue_id, updated in issues.items()
+        for issue_id, last_change in issues.items()
         if issue_id not in stored_updates
-        or (updated is not None and (stored_updates[issue_id] is None or stored_updates[issue_id] < updated))
+        or (last_change is not None and (stored_updates[issue_id] is None or stored_updates[issue_id] < last_change))
     ]
 
 

@@ -1,6 +1,6 @@
-"""Lists that no webhook tells of, or not surely, read again each at its own pace: the stalest first, a few at a time.
+"""Lists without reliable webhooks, read again at the age that their entity declares: the stalest first, a few at a time.
 
-What there is to read is what the plan has walked once (`chunks`): a list of the site, of a project, of a board.
+The candidates are the lists that the plan has walked once (`chunks`): of the site, of a project, of a board.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ LIST_AGES = MappingProxyType({name: age for name, age in _AGES.items() if name n
 """The greatest age of a list, by entity."""
 _LINK_TYPE_AGE = timedelta(hours=6)
 AT_ONCE = 20
-"""Lists of one run: with the pace above, a run every ten minutes keeps a thousand boards fresh."""
+"""Lists of one run: with the ages above, a run every ten minutes keeps a thousand boards fresh."""
 
 
 def refresh_stalest_lists(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
-    """Read the lists that are due, at most `AT_ONCE`. Returns what was done; raises a JiraFailure."""
+    """Read the lists that are due, at most `AT_ONCE`. Returns a summary; raises a JiraFailure."""
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
         if integration is None or not integration.is_served:
@@ -53,57 +53,57 @@ def refresh_stalest_lists(store: Store, source: Source, tenant_id: UUID) -> Cond
         fields = field_policy.load(session, integration)
         if _walk_stored(session):
             enqueue_workers(session, 1)
-    changed = 0
+    changed_rows = 0
     for name, scope_id in due:
-        look = list_refresh.at_list(store, source, tenant_id, entity(name), scope_id)
-        if isinstance(look, Gone):
+        list_read = list_refresh.read_list(store, source, tenant_id, entity(name), scope_id)
+        if isinstance(list_read, Gone):
             _scope_is_gone(store, source, tenant_id, name, scope_id)
             continue
         with store.bound_to(tenant_id) as session:
-            changed += list_refresh.keep(session, look, fields)
+            changed_rows += list_refresh.keep(session, list_read, fields)
         if name == "project":
-            look_at_projects(store, source, tenant_id, look.gone)
-    changed += _link_types(store, source, tenant_id)
-    return Condition(Code.LISTS_READ, lists=len(due), changed=changed) if due else None
+            check_listed_projects(store, source, tenant_id, list_read.gone_ids)
+    changed_rows += _link_types(store, source, tenant_id)
+    return Condition(Code.LISTS_READ, lists=len(due), changed=changed_rows) if due else None
 
 
 def _link_types(store: Store, source: Source, tenant_id: UUID) -> int:
-    """Jira's link types, at the pace of statuses; returns how many links show them differently now."""
+    """Refresh Jira's link types. Returns the number of links with a changed type."""
     with store.bound_to(tenant_id) as session:
         cursor = cursors.take(session, "link types")
     if cursor is None:
         return 0
-    changed = 0
+    changed_rows = 0
     try:
         if cursor.ended_at is None or cursor.ended_at < clock.now() - _LINK_TYPE_AGE:
             types = source.link_types()
             match types:
                 case Objects(items, sent_at):
                     with store.bound_to(tenant_id) as session:
-                        changed = rename_propagation.propagate_link_types(session, items, read_at=sent_at)
+                        changed_rows = rename_propagation.propagate_link_types(session, items, read_at=sent_at)
                         cursors.move(session, cursor, ended_at=clock.now())
                 case NotOffered() | Gone():
                     # Issue linking is off.
-                    changed = 0
+                    changed_rows = 0
                 case NotForUs(failure) | Broken(failure):
                     raise failure
     finally:
         with store.bound_to(tenant_id) as session:
             cursors.give_back(session, cursor)
-    return changed
+    return changed_rows
 
 
-def look_at_projects(store: Store, source: Source, tenant_id: UUID, gone: set[str]) -> None:
-    """After the list of projects was read: those out of sight, those that were, and those that are closed."""
+def check_listed_projects(store: Store, source: Source, tenant_id: UUID, gone_ids: set[str]) -> None:
+    """Check projects out of sight, frozen ones and closed ones after their list was read."""
     with store.bound_to(tenant_id) as session:
-        frozen = set(project_access.frozen(session))
-    if gone | frozen:
-        project_access.look_at(store, source, tenant_id, gone | frozen)
+        frozen_ids = set(project_access.frozen(session))
+    if gone_ids | frozen_ids:
+        project_access.check_visibility(store, source, tenant_id, gone_ids | frozen_ids)
     project_access.bury_closed(store, tenant_id)
 
 
 def _due(session: Session) -> list[tuple[str, str]]:
-    """Entity and scope of the lists that are older than their pace, stalest first."""
+    """Entity and scope of the lists beyond their age, stalest first."""
     now = clock.now()
     is_due = or_(*((CHUNKS.c.entity == name) & (CHUNKS.c.finished_at < now - pace) for name, pace in LIST_AGES.items()))
     query = select(CHUNKS.c.entity, CHUNKS.c.scope_id).where(CHUNKS.c.state == "done", is_due)
@@ -113,18 +113,18 @@ def _due(session: Session) -> list[tuple[str, str]]:
 
 
 def is_behind(session: Session) -> bool:
-    """Whether there are lists that are older than they may become."""
+    """Whether any list is beyond its age."""
     return bool(_due(session))
 
 
 def _scope_is_gone(store: Store, source: Source, tenant_id: UUID, name: str, scope_id: str) -> None:
-    """The project or board of a list does not answer: the list is not asked for until it does."""
+    """Postpone a list of an unreachable project or board."""
     walk = entity(name).walk
     if walk is not None and walk.each == "project":
-        project_access.look_at(store, source, tenant_id, [scope_id])
+        project_access.check_visibility(store, source, tenant_id, [scope_id])
     with store.bound_to(tenant_id) as session:
-        its = (CHUNKS.c.entity == name, CHUNKS.c.scope_id == scope_id, CHUNKS.c.state == "done")
-        session.execute(update(CHUNKS).where(*its).values(finished_at=clock.now(), expected=None))
+        is_this_list = (CHUNKS.c.entity == name, CHUNKS.c.scope_id == scope_id, CHUNKS.c.state == "done")
+        session.execute(update(CHUNKS).where(*is_this_list).values(finished_at=clock.now(), expected=None))
 
 
 def _walk_stored(session: Session) -> int:

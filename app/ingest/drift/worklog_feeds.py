@@ -1,6 +1,6 @@
-"""Worklogs by Jira's own feeds of changed and deleted ones: an edit of an old one is in no issue's newest twenty.
+"""Worklogs by Jira's own feeds of changed and deleted ones: an edit of an old worklog is in no issue's newest twenty.
 
-Both feeds leave out the last minute, and are an error where time tracking is off.
+Both feeds omit the last minute and are an error where time tracking is off.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 
 
 def follow_worklogs(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
-    """Read both feeds to their ends. Returns what was found, None where it is nobody's turn; raises a JiraFailure."""
-    changed = _follow(store, source, tenant_id, "updated", lambda ids: _changed(store, source, tenant_id, ids))
-    deleted = _follow(store, source, tenant_id, "deleted", _gone)
-    if changed is None and deleted is None:
+    """Read both feeds to their ends. Returns a summary, None where they aren't due here; raises a JiraFailure."""
+    changed_count = _follow(store, source, tenant_id, "updated", lambda ids: _changed(store, source, tenant_id, ids))
+    deleted_count = _follow(store, source, tenant_id, "deleted", _gone)
+    if changed_count is None and deleted_count is None:
         return None
-    return Condition(Code.WORKLOGS_READ, changed=changed or 0, deleted=deleted or 0)
+    return Condition(Code.WORKLOGS_READ, changed=changed_count or 0, deleted=deleted_count or 0)
 
 
 def _follow(
@@ -59,14 +59,14 @@ def _follow(
             cursors.give_back(session, cursor)
             return None
         since = cursor.reached or int((integration.started_at - BEFORE_BACKFILL).timestamp() * 1000)
-    found = 0
+    row_count = 0
     try:
         for page in source.worklog_changes(feed, since - int(OVERLAP.total_seconds() * 1000)):
             match page:
                 case FeedPage(worklogs, reached):
                     keep = handle(worklogs)
                     with store.bound_to(tenant_id) as session:
-                        found += keep(session)
+                        row_count += keep(session)
                         cursors.move(session, cursor, reached=max(reached, cursor.reached), ended_at=clock.now())
                 case NotOffered() | Gone():
                     # Time tracking is off; the next round asks again.
@@ -76,33 +76,37 @@ def _follow(
     finally:
         with store.bound_to(tenant_id) as session:
             cursors.give_back(session, cursor)
-    return found
+    return row_count
 
 
 def _changed(store: Store, source: Source, tenant_id: UUID, ids: Mapping[str, int]) -> Callable[[Session], int]:
-    """Read the worklogs that are not here as they are there. Returns what is to be done with them."""
+    """Read the changed worklogs. Returns the function that stores them."""
     with store.bound_to(tenant_id) as session:
-        stored = _stored(session, list(ids))
-    wanted = [known for known, moment in ids.items() if known not in stored or stored[known] < moment]
-    read = source.worklogs(wanted)
+        stored_times = _stored(session, list(ids))
+    stale_ids = [
+        worklog_id
+        for worklog_id, moment in ids.items()
+        if worklog_id not in stored_times or stored_times[worklog_id] < moment
+    ]
+    read = source.worklogs(stale_ids)
     bodies = read.items
 
     def keep(session: Session) -> int:
         integration = ledger.of_tenant(session)
-        if integration is None or not wanted:
+        if integration is None or not stale_ids:
             return 0
-        issues = {str(find(each, "issueId")) for each in bodies}
-        here = _live_issues(session, issues)
-        inbox.ask(session, sorted(issues - here), origin=inbox.POLL)
-        kept = [each for each in bodies if str(find(each, "issueId")) in here]
-        parsed = parse_page(entity("worklog"), kept, field_policy.load(session, integration), None)
-        return write_page(session, parsed, read_at=read.sent_at).changed
+        issues = {str(find(worklog, "issueId")) for worklog in bodies}
+        live_ids = _live_issues(session, issues)
+        inbox.ask(session, sorted(issues - live_ids), origin=inbox.POLL)
+        live_bodies = [worklog for worklog in bodies if str(find(worklog, "issueId")) in live_ids]
+        parsed_page = parse_page(entity("worklog"), live_bodies, field_policy.load(session, integration), None)
+        return write_page(session, parsed_page, read_at=read.sent_at).changed_rows
 
     return keep
 
 
 def _gone(ids: Mapping[str, int]) -> Callable[[Session], int]:
-    """Bury worklogs that the feed calls deleted, and look at their issues: with an issue its worklogs go."""
+    """Bury worklogs that the feed reports deleted, and re-read their issues: a deleted issue takes its worklogs along."""
 
     def keep(session: Session) -> int:
         table = table_of(entity("worklog"))
@@ -115,7 +119,7 @@ def _gone(ids: Mapping[str, int]) -> Callable[[Session], int]:
 
 
 def _stored(session: Session, ids: list[str]) -> dict[str, int]:
-    """When the stored ones were changed, epoch ms; tombstones included, since a feed may name what is gone by now."""
+    """Last changes of stored worklogs, epoch milliseconds; tombstones included, since a feed may name deleted ones."""
     table = table_of(entity("worklog"))
     rows: Any = session.execute(select(table.c.id, table.c.updated).where(table.c.id.in_(ids)))
     return {row.id: int(row.updated.timestamp() * 1000) if row.updated else 0 for row in rows}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from app.catalog.field_policy import FieldPolicy
-    from app.ingest.drift.list_refresh import Look
+    from app.ingest.drift.list_refresh import ListRead
     from app.ingest.planning.inbox import Delivery
     from app.ingest.writing.page import ParsedPage
     from app.integrations.model import Integration
@@ -49,8 +49,8 @@ class Batch:
     policy: FieldPolicy
     issue_ids: list[str] = field(default_factory=list)
     issue_read: IssueRead | None = None
-    parsed: ParsedPage | None = None
-    looks: list[Look] = field(default_factory=list)
+    parsed_page: ParsedPage | None = None
+    list_reads: list[ListRead] = field(default_factory=list)
     lost_projects: set[str] = field(default_factory=set)
 
     def read(self) -> list[str]:
@@ -61,22 +61,22 @@ class Batch:
         read_ids = self._read_issues() if self.issue_ids else []
         for name in ONE_AT:
             for object_id in evidence.named(self.deliveries, name):
-                self.looks.append(list_refresh.at_one(self.source, entity(name), object_id))
+                self.list_reads.append(list_refresh.read_object(self.source, entity(name), object_id))
         for name in LIST_AT:
             for scope_id in evidence.named(self.deliveries, name, whole=not LIST_AT[name]):
-                look = list_refresh.at_list(self.store, self.source, self.tenant_id, entity(name), scope_id)
-                if isinstance(look, Gone):
+                list_read = list_refresh.read_list(self.store, self.source, self.tenant_id, entity(name), scope_id)
+                if isinstance(list_read, Gone):
                     self.lost_projects |= {scope_id} - {""}
                 else:
-                    self.looks.append(look)
+                    self.list_reads.append(list_read)
         return read_ids
 
     def _read_issues(self) -> list[str]:
-        doubted = evidence.deleted(self.deliveries)
-        self.issue_read = self.source.by_ids(self.issue_ids, self.policy, doubted=doubted)
+        doubtful_ids = evidence.deleted(self.deliveries)
+        self.issue_read = self.source.by_ids(self.issue_ids, self.policy, doubtful_ids=doubtful_ids)
         archived_ids = self._archived_ids(self.issue_read)
         bodies = [body for body in self.issue_read.bodies if str(find(body, "id")) not in archived_ids]
-        self.parsed = parse_page(entity("issue"), bodies, self.policy, None)
+        self.parsed_page = parse_page(entity("issue"), bodies, self.policy, None)
         return [str(find(body, "id")) for body in bodies]
 
     def _archived_ids(self, issue_read: IssueRead) -> set[str]:
@@ -91,40 +91,45 @@ class Batch:
         try:
             self._commit()
         except StoreFault:
-            if self.parsed is None or self.issue_read is None:
+            if self.parsed_page is None or self.issue_read is None:
                 raise
-            self.parsed = quarantine(self.store, self.tenant_id, self.parsed, read_at=self.issue_read.sent_at)
+            self.parsed_page = quarantine(self.store, self.tenant_id, self.parsed_page, read_at=self.issue_read.sent_at)
             self._commit()
 
     def _commit(self) -> None:
         with self.store.bound_to(self.tenant_id) as session:
-            if self.issue_read is not None and self.parsed is not None:
-                result = write_page(session, self.parsed, read_at=self.issue_read.sent_at)
-                if result.planned:
+            if self.issue_read is not None and self.parsed_page is not None:
+                result = write_page(session, self.parsed_page, read_at=self.issue_read.sent_at)
+                if result.planned_chunks:
                     enqueue_worker_once(session)
-                self._settle_absent(session, self.issue_read, self.parsed)
-            for look in self.looks:
-                list_refresh.keep(session, look, self.policy)
+                self._settle_absent(session, self.issue_read, self.parsed_page)
+            for list_read in self.list_reads:
+                list_refresh.keep(session, list_read, self.policy)
             inbox.finish(session, self.deliveries)
             if not ledger.mark_ingested(session):
                 raise Unwanted
 
-    def _settle_absent(self, session: Session, issue_read: IssueRead, parsed: ParsedPage) -> None:
+    def _settle_absent(self, session: Session, issue_read: IssueRead, parsed_page: ParsedPage) -> None:
         """Settle or record the absence of issues that the search did not return."""
-        absences.seen_again(session, [row.id for row in parsed.rows if row.entity is parsed.entity])
-        deleted_ids = evidence.deleted(self.deliveries) & issue_read.gone
-        settled = (
+        absences.seen_again(session, [row.id for row in parsed_page.rows if row.entity is parsed_page.entity])
+        deleted_ids = evidence.deleted(self.deliveries) & issue_read.gone_ids
+        settlements = (
             ("archived", self._archived_ids(issue_read), Code.DIRECT_READ),
             ("deleted", deleted_ids, Code.WEBHOOK),
         )
-        for cause, issue_ids, code in settled:
+        for cause, issue_ids, code in settlements:
             if live_ids := memberships.live(session, issue_ids):
                 absences.bury(session, live_ids, cause, evidence=Condition(code))
-        absences.miss(session, sorted(issue_read.gone - deleted_ids), evidence=evidence.evidence(self.deliveries))
+        absences.miss(session, sorted(issue_read.gone_ids - deleted_ids), evidence=evidence.evidence(self.deliveries))
 
     def follow_projects(self) -> None:
         """Apply a project's change to its issues, in small transactions. Raises a JiraFailure."""
-        project_ids = {gone_id for look in self.looks if look.entity.name == "project" for gone_id in look.gone}
+        project_ids = {
+            gone_id
+            for list_read in self.list_reads
+            if list_read.entity.name == "project"
+            for gone_id in list_read.gone_ids
+        }
         project_ids |= self.lost_projects
         events = {delivery.event for delivery in self.deliveries}
         if any(delivery.hints.get("access") for delivery in self.deliveries):
@@ -133,7 +138,9 @@ class Batch:
         if project_ids:
             deletions = (delivery for delivery in self.deliveries if delivery.event in PROJECT_DELETED)
             deleted_ids = {project_id for delivery in deletions for project_id in delivery.hints.get("project", ())}
-            project_access.look_at(self.store, self.source, self.tenant_id, project_ids, deleted=deleted_ids)
+            project_access.check_visibility(
+                self.store, self.source, self.tenant_id, project_ids, deleted_ids=deleted_ids
+            )
         if project_ids or any(event.startswith("project_") for event in events):
             project_access.bury_closed(self.store, self.tenant_id)
 

@@ -1,7 +1,7 @@
-"""Webhooks are hints: what they name is read again. Their bodies are not signed, may be old, doubled or cut.
+"""Drain of the inbox: webhooks are hints, and the objects that they name are read again.
 
-One worker drains a tenant's inbox at a time. Deliveries that name the same issue are answered by one read, and rows and
-deliveries are settled in one transaction.
+Bodies aren't signed and may be old, doubled or cut. One worker drains a tenant's inbox at a time. Deliveries that name the
+same issue are answered by one read, and rows and deliveries are settled in one transaction.
 """
 
 from __future__ import annotations
@@ -31,55 +31,55 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 SLICE = timedelta(seconds=20)
-"""How long one job drains before it queues again behind others."""
+"""Time slice of one job before it queues again behind others."""
 GAP = timedelta(seconds=0.6)
-"""From one read of a site to the next: of a site that keeps changing, one read then answers many deliveries."""
+"""Interval between two reads of a site: one read then answers many deliveries of a busy site."""
 _ALONE = timedelta(seconds=10)
-"""How long a silent worker keeps others from the inbox: where Jira takes longer, two may read, each its own deliveries."""
+"""Lease of the inbox: where Jira takes longer, two workers may read, each its own deliveries."""
 _MEMBERS = timedelta(seconds=10)
-"""After which issues that were read are held against the boards' filters, if more keep coming."""
+"""Interval between two updates of board memberships while more issues keep coming."""
 _SOON, _LATER = timedelta(seconds=5), timedelta(minutes=1)
-"""When the site is asked again: after it did not answer, and after it refused."""
+"""Pauses after a site that did not answer, and after a refusal."""
 
 
 @dataclass(frozen=True)
 class Drain:
-    """Reads again what a tenant's deliveries name: Jira's own, or (`own`) those that our sweeps asked for."""
+    """Drains a tenant's inbox: Jira's deliveries, or (`is_ours`) the re-reads that polls and sweeps asked for."""
 
     store: Store
     source: Source
     tenant_id: UUID
-    own: bool = False
+    is_ours: bool = False
     gap: timedelta = GAP
     queue_view: jobs.QueueView | None = None
-    """Who else waits for a worker; None, where a drain is not to ask."""
+    """Waiting jobs of other tenants; None: never yield."""
     unmatched_issues: dict[str, None] = field(default_factory=dict, init=False)
-    """Issues that were read and not yet held against the boards' filters."""
+    """Issues with board memberships that are still to be updated."""
 
     def run(self, *, until: datetime) -> int:
-        """Handle what waits, until nothing does or the time is up. Returns how many deliveries were handled."""
-        handled = 0
+        """Handle deliveries until none waits or the time is up. Returns their number."""
+        delivery_count = 0
         while clock.now() < until:
             cursor = self._cursor()
             if cursor is None:
-                return handled
-            handled += self._drain(cursor, until)
+                return delivery_count
+            delivery_count += self._drain(cursor, until)
             # Whatever was kept before the cursor was given back, and whose job found it taken, is seen here.
             if not self._waiting():
-                return handled
-        return handled
+                return delivery_count
+        return delivery_count
 
     def _drain(self, cursor: Cursor, until: datetime) -> int:
-        handled, put_off = 0, None
+        delivery_count, put_off = 0, None
         last, matched_at = cursor.ended_at, clock.now()
         try:
-            while clock.now() < until and (waiting := self._waiting()):
-                self._let_gather(last, waiting)
+            while clock.now() < until and (waiting_count := self._waiting()):
+                self._let_gather(last, waiting_count)
                 last = clock.now()
-                before = handled
+                before = delivery_count
                 for doubtful in (False, True):
-                    handled += self._once(cursor, doubtful=doubtful)
-                if handled == before:
+                    delivery_count += self._once(cursor, doubtful=doubtful)
+                if delivery_count == before:
                     break
                 if last > matched_at + _MEMBERS:
                     self._match()
@@ -96,10 +96,10 @@ class Drain:
         finally:
             with self.store.bound_to(self.tenant_id) as session:
                 cursors.give_back(session, cursor, until=put_off)
-        return handled
+        return delivery_count
 
     def _match(self) -> None:
-        """Which boards hold what was read unmatched_issues; every poll asks that again, once the index has caught up."""
+        """Update the board memberships of the issues that were read; every poll repeats it once the index has caught up."""
         issues = [*self.unmatched_issues]
         self.unmatched_issues.clear()
         try:
@@ -114,41 +114,41 @@ class Drain:
             case NotForUs(failure) | Gone(failure):
                 raise failure
 
-    def _let_gather(self, last: datetime | None, waiting: int) -> None:
-        """Wait until the site's last read is a moment ago.
+    def _let_gather(self, last: datetime | None, waiting_count: int) -> None:
+        """Wait until the interval since the site's last read is over.
 
-        Not where as many wait as one read takes, nor where anybody else waits for this worker.
+        A full batch, or another tenant that waits for this worker, ends the wait at once.
         """
-        left = (last + self.gap - clock.now()).total_seconds() if last else 0.0
+        pause = (last + self.gap - clock.now()).total_seconds() if last else 0.0
         if (
-            left > 0
-            and waiting < READ_BATCH
+            pause > 0
+            and waiting_count < READ_BATCH
             and not (self.queue_view and self.queue_view.is_live(besides=self.tenant_id))
         ):
-            _wait(left)
+            _wait(pause)
 
     def _cursor(self) -> Cursor | None:
-        """The inbox, for this worker alone; None while another has it, and where nobody wants it read."""
+        """The inbox, for this worker alone; None while another worker has it, or the integration isn't served."""
         with self.store.bound_to(self.tenant_id) as session:
             integration = ledger.of_tenant(session)
             if integration is None or not integration.is_served:
                 return None
-            name = "reread" if self.own else "inbox"
+            name = "reread" if self.is_ours else "inbox"
             return cursors.take(session, name, lease_for=_ALONE)
 
     def _waiting(self) -> int:
         with self.store.bound_to(self.tenant_id) as session:
-            return inbox.waiting(session, own=self.own)
+            return inbox.waiting(session, is_ours=self.is_ours)
 
     def once(self) -> int:
-        """Handle one batch. Returns how many deliveries were handled; raises a JiraFailure."""
+        """Handle one batch. Returns the number of its deliveries; raises a JiraFailure."""
         cursor = self._cursor()
         if cursor is None:
             return 0
         try:
-            done = self._once(cursor, doubtful=False) or self._once(cursor, doubtful=True)
+            delivery_count = self._once(cursor, doubtful=False) or self._once(cursor, doubtful=True)
             self._match()
-            return done
+            return delivery_count
         finally:
             with self.store.bound_to(self.tenant_id) as session:
                 cursors.give_back(session, cursor)
@@ -177,10 +177,10 @@ class Drain:
         log.info(
             "webhooks",
             tenant_id=str(self.tenant_id),
-            own=self.own,
+            own=self.is_ours,
             deliveries=len(deliveries),
             issues=len(batch.issue_ids),
-            gone=len(batch.issue_read.gone) if batch.issue_read else 0,
+            gone=len(batch.issue_read.gone_ids) if batch.issue_read else 0,
         )
         return len(deliveries)
 
@@ -189,7 +189,7 @@ class Drain:
             integration = ledger.of_tenant(session)
             if integration is None or not integration.is_served:
                 return None
-            deliveries = inbox.take(session, own=self.own, doubtful=doubtful)
+            deliveries = inbox.take(session, is_ours=self.is_ours, doubtful=doubtful)
             moment = {"ended_at": clock.now()} if deliveries else {}
             cursors.move(session, cursor, lease_for=_ALONE, **moment)
             return batch_of(session, self.store, self.source, integration, deliveries) if deliveries else None

@@ -1,4 +1,4 @@
-"""What deliveries say when they are taken: what is to be read again, and what became of issues that are gone."""
+"""Contents of claimed deliveries: the objects to re-read, and evidence about missing issues."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 _CASCADE = frozenset({"comment_deleted", "worklog_deleted", "attachment_deleted", "issuelink_deleted"})
-"""What Jira tells of an issue's children when it is deleted; hiding an issue deletes nothing."""
+"""Events of an issue's children when it is deleted; hiding an issue deletes nothing."""
 _ENDS = _CASCADE | {ISSUE_DELETED}
 
 
-def issues(session: Session, taken: Sequence[Delivery]) -> list[str]:
+def issues(session: Session, deliveries: Sequence[Delivery]) -> list[str]:
     """The issues that deliveries name, each once.
 
-    An issue that was found deleted stays so, Jira gives no id twice: what is told of its end once more is not asked for.
+    A stored deletion is final, since Jira reuses no id: a repeated report of it isn't read again.
     """
-    named_else = _issues_of(session, [each for each in taken if each.event not in _ENDS])
-    ended = _issues_of(session, [each for each in taken if each.event in _ENDS])
-    gone = _deleted(session, ended.keys() - named_else.keys())
-    return [each for each in named_else | ended if each not in gone]
+    live_issues = _issues_of(session, [delivery for delivery in deliveries if delivery.event not in _ENDS])
+    end_issues = _issues_of(session, [delivery for delivery in deliveries if delivery.event in _ENDS])
+    gone_ids = _deleted(session, end_issues.keys() - live_issues.keys())
+    return [delivery for delivery in live_issues | end_issues if delivery not in gone_ids]
 
 
-def named(taken: Iterable[Delivery], name: str, *, whole: bool = False) -> list[str]:
-    """The ids that deliveries name of an entity; the empty scope where its whole list is meant."""
-    found: dict[str, None] = {}
-    for delivery in taken:
-        told = delivery.hints.get(name)
-        if told is not None:
-            found |= dict.fromkeys([""] if whole else told)
-    return list(found)
+def named(deliveries: Iterable[Delivery], name: str, *, whole: bool = False) -> list[str]:
+    """The ids of an entity that deliveries name; the empty scope stands for its whole list."""
+    object_ids: dict[str, None] = {}
+    for delivery in deliveries:
+        hint = delivery.hints.get(name)
+        if hint is not None:
+            object_ids |= dict.fromkeys([""] if whole else hint)
+    return list(object_ids)
 
 
-def deleted(taken: Iterable[Delivery]) -> set[str]:
-    """The issues that deliveries call deleted."""
-    return {each for delivery in taken if delivery.event == ISSUE_DELETED for each in delivery.issues}
+def deleted(deliveries: Iterable[Delivery]) -> set[str]:
+    """The issues that deliveries report deleted."""
+    return {issue_id for delivery in deliveries if delivery.event == ISSUE_DELETED for issue_id in delivery.issues}
 
 
 def evidence(deliveries: Iterable[Delivery]) -> dict[str, Condition]:
@@ -64,18 +64,20 @@ def evidence(deliveries: Iterable[Delivery]) -> dict[str, Condition]:
     return by_issue
 
 
-def _issues_of(session: Session, taken: Sequence[Delivery]) -> dict[str, None]:
-    """The issues, those of comments, worklogs and attachments that arrived without them too: the stored rows know."""
-    found = dict.fromkeys(each for delivery in taken for each in delivery.issues)
+def _issues_of(session: Session, deliveries: Sequence[Delivery]) -> dict[str, None]:
+    """The issues, with those of comments, worklogs and attachments that arrived without them: the stored rows know."""
+    issue_ids = dict.fromkeys(issue_id for delivery in deliveries for issue_id in delivery.issues)
     for name in ORPHAN_AT:
         table = table_of(entity(name))
-        if known := named(taken, name):
-            found |= dict.fromkeys(session.execute(select(table.c.issue_id).where(table.c.id.in_(known))).scalars())
-    return found
+        if child_ids := named(deliveries, name):
+            issue_ids |= dict.fromkeys(
+                session.execute(select(table.c.issue_id).where(table.c.id.in_(child_ids))).scalars()
+            )
+    return issue_ids
 
 
-def _deleted(session: Session, known: Iterable[str]) -> set[str]:
-    """Those of the issues that were found deleted before."""
+def _deleted(session: Session, issue_ids: Iterable[str]) -> set[str]:
+    """The issues with a stored deletion."""
     table = table_of(entity("issue"))
-    is_gone = (table.c.id.in_(sorted(known)), table.c.deleted_at.is_not(None), table.c.deleted_because == "deleted")
+    is_gone = (table.c.id.in_(sorted(issue_ids)), table.c.deleted_at.is_not(None), table.c.deleted_because == "deleted")
     return set(session.execute(select(table.c.id).where(*is_gone)).scalars())

@@ -1,4 +1,4 @@
-"""Jira's list of webhooks that it could not deliver, kept for 72 hours: what we were down for comes in by itself."""
+"""Jira's list of webhooks that it could not deliver, kept for 72 hours: an outage of ours repairs itself."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LONGEST_ID = 255
 
 
 def take_failed_webhooks(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
-    """Keep what is on the list since the last time. Returns what was found; raises a JiraFailure."""
+    """Keep the list's new entries. Returns a summary; raises a JiraFailure."""
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
         cursor = cursors.take(session, "failed webhooks") if integration and integration.is_served else None
@@ -51,10 +51,10 @@ def take_failed_webhooks(store: Store, source: Source, tenant_id: UUID) -> Condi
     return Condition(Code.DELIVERIES_RECOVERED, deliveries=delivery_count) if delivery_count else None
 
 
-def _keep(session: Session, failed: Json) -> bool:
-    """One of the list as if it had been delivered; its event is in its address. Returns whether it is new."""
-    address, known, raw = (find(failed, name) for name in ("url", "id", "body"))
-    if not isinstance(address, str) or known is None:
+def _keep(session: Session, delivery: Json) -> bool:
+    """Keep one entry like a delivery; its event is in its address. Returns whether it is new."""
+    address, delivery_id, raw = (find(delivery, name) for name in ("url", "id", "body"))
+    if not isinstance(address, str) or delivery_id is None:
         return False
     name = urlsplit(address).path.rsplit("/", 1)[-1]
     event = f"jira:{name.removeprefix('jira.')}" if name.startswith("jira.") else name
@@ -62,4 +62,4 @@ def _keep(session: Session, failed: Json) -> bool:
         body = client.parse(raw.encode()) if isinstance(raw, str) else raw
     except JiraNonsense:
         body = None
-    return inbox.keep(session, str(known)[:_LONGEST_ID], event, body, origin=inbox.FAILED_LIST)
+    return inbox.keep(session, str(delivery_id)[:_LONGEST_ID], event, body, origin=inbox.FAILED_LIST)

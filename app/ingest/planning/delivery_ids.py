@@ -1,4 +1,4 @@
-"""What a webhook's body names: ids and a time, nothing else of it is kept. Bodies are not signed."""
+"""Ids and time of a webhook's body; nothing else of it is kept. Bodies aren't signed."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ _OLDEST = timedelta(days=7)
 
 
 def hints_of(event: str, body: Json) -> dict[str, Any]:
-    """The ids of what an event is about, by entity: `issues` always, others where there are any."""
-    found: dict[str, Any] = {"issues": _issues(body)}
-    if not found["issues"]:
-        found |= {name: [known] for name, path in ORPHAN_AT.items() if (known := _id(find(body, path)))}
+    """The ids that an event names, by entity: `issues` always, others where there are any."""
+    hints: dict[str, Any] = {"issues": _issues(body)}
+    if not hints["issues"]:
+        hints |= {name: [child_id] for name, path in ORPHAN_AT.items() if (child_id := _id(find(body, path)))}
     for entity in touched_by(event):
         if entity.name in ONE_AT:
-            named = [each for path in ONE_AT[entity.name] if (each := _named(find(body, path)))]
-            found |= {entity.name: named[:1]} if named else {}
+            object_ids = [object_id for path in ONE_AT[entity.name] if (object_id := _named(find(body, path)))]
+            hints |= {entity.name: object_ids[:1]} if object_ids else {}
         elif entity.name in LIST_AT:
             scopes = {scope for path in LIST_AT[entity.name] if (scope := _id(find(body, path)))}
-            found |= {entity.name: sorted(scopes)} if scopes or not LIST_AT[entity.name] else {}
+            hints |= {entity.name: sorted(scopes)} if scopes or not LIST_AT[entity.name] else {}
     if event in ACCESS_BLOCKED:
-        found["access"] = True
-    changed = _changes(body)
-    if "security" in changed:
+        hints["access"] = True
+    changes = _changes(body)
+    if "security" in changes:
         # An issue that is gone after that is hidden, not deleted.
-        found["security"] = True
-    if target := _id(find(changed.get("project"), "to")):
-        found["moved_to"] = target
-    return found
+        hints["security"] = True
+    if target := _id(find(changes.get("project"), "to")):
+        hints["moved_to"] = target
+    return hints
 
 
 def happened_at(body: Json) -> datetime | None:
-    """When it happened, as the envelope says in epoch milliseconds; None where that cannot be."""
+    """Time of the event by the envelope's epoch milliseconds; None where it is implausible."""
     stamp = find(body, "timestamp")
     if isinstance(stamp, bool) or not isinstance(stamp, int) or not 0 < stamp < 2**53:
         return None
@@ -57,11 +57,11 @@ def happened_at(body: Json) -> datetime | None:
 
 def _issues(body: Json) -> list[str]:
     """Issues that the body names; a comment of Data Center names its issue only in its address."""
-    found = {_id(find(body, path)) for path in _ISSUE_PATHS}
+    issue_ids = {_id(find(body, path)) for path in _ISSUE_PATHS}
     address = find(body, "comment.self")
     if isinstance(address, str) and "/issue/" in address:
-        found.add(_id(address.split("/issue/", 1)[1].split("/", 1)[0]))
-    return sorted(each for each in found if each)
+        issue_ids.add(_id(address.split("/issue/", 1)[1].split("/", 1)[0]))
+    return sorted(issue_id for issue_id in issue_ids if issue_id)
 
 
 def _id(value: Json) -> str:
@@ -79,4 +79,4 @@ def _named(value: Json) -> str:
 def _changes(body: Json) -> dict[str, Json]:
     """The items of the body's changelog by field."""
     items = find(body, "changelog.items")
-    return {str(find(each, "field")): each for each in items} if isinstance(items, list) else {}
+    return {str(find(item, "field")): item for item in items} if isinstance(items, list) else {}

@@ -1,7 +1,7 @@
-"""The events that Jira can send, and what each makes us read again; those that we let pass, with the reason.
+"""Jira's events: the objects that each has re-read, and the ignored ones with their reason.
 
-Which event touches which entity is said by the entities (`catalog`). Here stands what their bodies name: an issue, a
-thing that is read by its id, or a list that is walked whole.
+The entities declare their events (`catalog`). This module adds the paths of ids in the bodies: of an issue, of an object
+that is read by its id, or of a list that is read whole.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 ISSUE_DELETED = "jira:issue_deleted"
 PROJECT_DELETED = frozenset({"project_deleted", "project_soft_deleted"})
 ACCESS_BLOCKED = frozenset({"app_access_to_objects_blocked", "app_access_to_objects_in_container_blocked"})
-"""A data security policy takes objects from the app; no capture says how they are named, so all projects are looked at."""
+"""A data security policy blocks objects; no capture shows how they are named, so all projects are checked."""
 
 ONE_AT = MappingProxyType({entity.name: entity.named_at for entity in all_entities().values() if entity.named_at})
 """Paths of ids in webhook bodies, by the entity of which one object is read again."""
 LIST_AT = MappingProxyType(
     {entity.name: entity.listed_at for entity in all_entities().values() if entity.listed_at is not None}
 )
-"""Paths of scopes in webhook bodies, by the entity whose list is read again."""
+"""Paths of scopes in webhook bodies, by entity: its list is read again."""
 ORPHAN_AT = MappingProxyType({entity.name: entity.orphan_at for entity in all_entities().values() if entity.orphan_at})
 """Paths of ids in webhook bodies that may arrive without their issue, by entity."""
 
@@ -54,16 +54,16 @@ IGNORED: Mapping[str, str] = MappingProxyType(
         "jira_expression_evaluation_failed": "the app has no expressions that could fail",
     }
 )
-"""Events that the app does not ask for, with the reason; one that arrives all the same is kept and changes nothing."""
+"""Events that the app doesn't subscribe to, with the reason; one that arrives all the same is kept without effect."""
 UNDECLARED = MappingProxyType(
     {
         "jira:version_merged": "named in one list only; Jira's form of a descriptor refuses it, merges arrive as deletions"
     }
 )
-"""Handled when they arrive, but not asked for, with the reason."""
+"""Events that are handled but not subscribed to, with the reason."""
 
 
 @cache
 def touched_by(event: str) -> tuple[Entity, ...]:
     """The entities that an event may have changed."""
-    return tuple(each for each in all_entities().values() if event in each.webhooks)
+    return tuple(entity for entity in all_entities().values() if event in entity.webhooks)

@@ -1,4 +1,4 @@
-"""Which of the site's custom fields hold story points, sprint and epic link: by schema, since names are anybody's."""
+"""Field policy of an integration: its settings and the site's custom fields, told apart by schema, not by name."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def is_known(session: Session) -> bool:
 
 
 def load(session: Session, integration: Integration) -> FieldPolicy:
-    """The field ids of the bound tenant, settings first."""
+    """The policy of the bound tenant; settings take precedence."""
     settings = IntegrationSettings.model_validate(integration.settings)
     table = table_of(entity("field"))
-    found = session.execute(select(table.c.id, table.c.name, table.c.schema_custom).order_by(table.c.id)).all()
-    by_schema = {row.schema_custom: row.id for row in found if row.schema_custom}
-    points = tuple(row.id for row in found if (row.name or "").lower() in _POINT_NAMES)
+    fields = session.execute(select(table.c.id, table.c.name, table.c.schema_custom).order_by(table.c.id)).all()
+    by_schema = {row.schema_custom: row.id for row in fields if row.schema_custom}
+    points = tuple(row.id for row in fields if (row.name or "").lower() in _POINT_NAMES)
     return FieldPolicy(
         story_points=(settings.story_point_field,) if settings.story_point_field else points,
         sprint=by_schema.get(_SPRINT),

@@ -1,7 +1,7 @@
-"""What there is to walk, and in which order.
+"""The plan: walks and their order.
 
-The site's own walks are planned when it is paired; projects and boards bring theirs with the page that names them, and
-an issue whose inline list was cut off brings its top-up. All of it stands in PostgreSQL.
+Pairing plans the walks of the site; a page of projects or boards plans theirs, and an issue with a cut-off inline list
+plans its top-up. All of it stands in PostgreSQL.
 """
 
 from __future__ import annotations
@@ -24,43 +24,43 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 SHORT = 45
-"""From this priority on chunks are short and many."""
+"""Chunks of this priority and beyond are short and many."""
 _BY_EACH = {Each.SITE: 10, Each.PROJECT: 40, Each.BOARD: 40, Each.SCRUM_BOARD: 40, Each.STORED: SHORT, Each.ISSUE: 50}
 
 _A_HAND = 4
-"""Requests under way that one hand sees to at least; where more hands find something to do, the sweep lends them."""
+"""Requests in flight that justify one worker; where more find work, the sweep enqueues them."""
 
 
 def begin_backfill(session: Session, *, site_concurrency: int) -> bool:
-    """Plan the whole site and start its hands, before all that wait: people look at a page that shows nothing yet.
+    """Plan the whole site and enqueue its workers before all waiting jobs: people look at a page without data.
 
-    Returns False where nobody is paired with it any more.
+    Returns False where no integration is paired any more.
     """
     integration = ledger.of_tenant(session, lock=True)
     if integration is None or not integration.state.is_working:
         return False
     checkpoints.forget(session)
     poison.forget(session)
-    wanted = [_wanted(entity, Each.SITE, "") for entity in walked(Each.SITE)]
-    checkpoints.plan(session, wanted)
+    site_walks = [_wanted(entity, Each.SITE, "") for entity in walked(Each.SITE)]
+    checkpoints.plan(session, site_walks)
     ledger.move_to(session, integration.id, State.BACKFILLING, started_at=clock.now())
     enqueue_workers(session, -(-site_concurrency // _A_HAND), is_first=True)
     return True
 
 
 def enqueue_workers(session: Session, count: int, *, is_first: bool = False) -> None:
-    """Enqueue hands for a tenant; surplus ones find nothing to claim and go."""
+    """Enqueue backfill workers for the tenant; surplus ones find nothing to claim and end."""
     for _ in range(count):
         session.enqueue(jobs.BACKFILL, str(session.tenant_id), is_first=is_first)
 
 
 def enqueue_worker_once(session: Session) -> None:
-    """Something new is due: one hand that waits or works is enough for any number of calls."""
+    """Enqueue a worker for new chunks: one that waits or works serves any number of calls."""
     session.enqueue(jobs.BACKFILL, str(session.tenant_id), once_as=f"{session.tenant_id}-called")
 
 
 def follow_ups(rows: Iterable[Row]) -> Iterator[Wanted]:
-    """The walks that a page of projects or boards brings."""
+    """The walks that a page of projects or boards adds."""
     for row in rows:
         if row.entity.name == "project" and not (row.values.get("is_archived") or row.values.get("is_deleted")):
             yield from (_wanted(entity, Each.PROJECT, row.id) for entity in walked(Each.PROJECT))
@@ -71,14 +71,18 @@ def follow_ups(rows: Iterable[Row]) -> Iterator[Wanted]:
 
 
 def for_stored(scope_id: str, lower: int, upper: int) -> list[Wanted]:
-    """The walks over a range of issues that has just been stored to its end."""
+    """The walks over a range of stored issues."""
     return [Wanted(entity.name, scope_id, _BY_EACH[Each.STORED], lower, upper) for entity in walked(Each.STORED)]
 
 
-def top_ups(needed: Iterable[TopUp]) -> list[Wanted]:
-    """The walks that cut-off lists bring."""
-    return [_wanted(each.entity, Each.ISSUE, each.parent_id) for each in needed if each.entity.walk is not None]
+def top_ups(cut_lists: Iterable[TopUp]) -> list[Wanted]:
+    """The walks that cut-off lists add."""
+    return [
+        _wanted(cut_list.entity, Each.ISSUE, cut_list.parent_id)
+        for cut_list in cut_lists
+        if cut_list.entity.walk is not None
+    ]
 
 
-def _wanted(entity: Entity, each: Each, scope_id: str) -> Wanted:
-    return Wanted(entity.name, scope_id, _BY_EACH[each] if entity.priority is None else entity.priority)
+def _wanted(entity: Entity, kind: Each, scope_id: str) -> Wanted:
+    return Wanted(entity.name, scope_id, _BY_EACH[kind] if entity.priority is None else entity.priority)

@@ -1,7 +1,7 @@
-"""Work begins again after a pause, a disabled app or a broken credential: what was missed meanwhile is caught up.
+"""Resumption after a pause, a disabled app or a broken credential.
 
-Not by reading the whole site again: the poll's cursor stands where it stood, so one poll finds what changed; the lists that
-have grown old are read; and the counts are compared, which shows what was deleted.
+The site isn't read again as a whole: one poll from the old cursor finds the changes, stale lists are read, and comparing
+counts shows deletions.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 
 def resume_work(session: Session) -> bool:
-    """Have a tenant's work go on where it stopped. Returns False where nobody is paired with it, or it may not work."""
-    held = ledger.of_tenant(session, lock=True)
-    if held is None or not held.is_served:
+    """Resume the tenant's work. Returns False where no integration is paired, or it may not work."""
+    integration = ledger.of_tenant(session, lock=True)
+    if integration is None or not integration.is_served:
         return False
     is_planned = session.execute(select(CHUNKS.c.id).limit(1)).first() is not None
     if not is_planned:
-        ledger.move_to(session, held.id, State.BACKFILLING)
+        ledger.move_to(session, integration.id, State.BACKFILLING)
         session.enqueue(jobs.PLAN, str(session.tenant_id), once_as=str(session.tenant_id))
         return True
-    ledger.move_to(session, held.id, held.catch_up_state)
+    ledger.move_to(session, integration.id, integration.catch_up_state)
     checkpoints.make_due(session)
     enqueue_workers(session, 1)
     tenant_schedule.start(session, at=clock.now())

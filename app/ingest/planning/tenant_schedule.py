@@ -1,8 +1,8 @@
-"""When each tenant's periodic work is due.
+"""Schedule of each tenant's periodic jobs.
 
-The clock asks for what is due; the job moves its own row on when it begins, so a job that was lost is asked for again.
-Every tenant has a place of its own in each period, drawn from its id: a thousand tenants spread over the minutes by
-themselves. After a stop of the clock everything is overdue; then no more is asked for at a time than twice the mean.
+The clock asks for due jobs; a job advances its own row when it begins, so a lost job is asked for again. Every tenant has
+its own place in each period, drawn from its id: a thousand tenants spread over the minutes. After an outage of the clock
+everything is overdue; then a round asks for at most twice the mean.
 """
 
 from __future__ import annotations
@@ -27,54 +27,61 @@ if TYPE_CHECKING:
     from app.jobs import Periodic
     from app.store.session import Session
 
-PERIODIC_JOBS = {each.spec.name: each for each in jobs.BY_THE_CLOCK if each.is_tenants}
-"""The tenants' duties by name."""
-TICK = next(each.every for each in jobs.BY_THE_CLOCK if each.spec is jobs.ROUND)
+PERIODIC_JOBS = {periodic_job.spec.name: periodic_job for periodic_job in jobs.BY_THE_CLOCK if periodic_job.is_tenants}
+"""The tenants' periodic jobs by name."""
+TICK = next(periodic_job.every for periodic_job in jobs.BY_THE_CLOCK if periodic_job.spec is jobs.ROUND)
 """Seconds between two rounds."""
-_AGAIN = timedelta(minutes=2)
-"""A duty that was asked for and has not begun is asked for again after this."""
+_REPEAT_AFTER = timedelta(minutes=2)
+"""A job that was asked for and has not begun is asked for again after this."""
 _LEAST = 10
-"""Duties that a round may ask for, however few tenants there are."""
+"""Jobs that a round may ask for, however few tenants there are."""
 
 
 def slot_after(tenant_id: UUID, duty: Periodic, moment: datetime) -> datetime:
-    """The tenant's next place in the duty's period after a moment."""
-    drawn = hashlib.sha256(f"{tenant_id} {duty.spec.name}".encode()).digest()
-    place = int.from_bytes(drawn[:8], "big") % (1000 * (duty.within or duty.every)) / 1000
-    begun = (moment.timestamp() - place) // duty.every
-    return datetime.fromtimestamp((begun + 1) * duty.every + place, UTC)
+    """The tenant's next place in a job's period after a moment."""
+    digest = hashlib.sha256(f"{tenant_id} {duty.spec.name}".encode()).digest()
+    place = int.from_bytes(digest[:8], "big") % (1000 * (duty.within or duty.every)) / 1000
+    period_count = (moment.timestamp() - place) // duty.every
+    return datetime.fromtimestamp((period_count + 1) * duty.every + place, UTC)
 
 
 def reconcile(session: Session) -> int:
-    """Give every served tenant a row a duty, take the others'. An unrestricted session's business; returns how many came."""
-    served = _served()
+    """Give every served tenant a row a job and remove other rows, in an unrestricted session. Returns the number of new rows."""
+    served_tenants = _served()
     session.execute(
         delete(SCHEDULES).where(
-            or_(SCHEDULES.c.tenant_id.not_in(select(served.c.tenant_id)), SCHEDULES.c.duty.not_in(list(PERIODIC_JOBS)))
+            or_(
+                SCHEDULES.c.tenant_id.not_in(select(served_tenants.c.tenant_id)),
+                SCHEDULES.c.duty.not_in(list(PERIODIC_JOBS)),
+            )
         )
     )
     complete = select(SCHEDULES.c.tenant_id).group_by(SCHEDULES.c.tenant_id).having(func.count() >= len(PERIODIC_JOBS))
-    missing = session.execute(select(served.c.tenant_id).where(served.c.tenant_id.not_in(complete))).scalars().all()
+    new_tenants = (
+        session.execute(select(served_tenants.c.tenant_id).where(served_tenants.c.tenant_id.not_in(complete)))
+        .scalars()
+        .all()
+    )
     now = clock.now()
     rows = [
         {"tenant_id": tenant_id, "duty": name, "due_at": slot_after(tenant_id, duty, now)}
-        for tenant_id in missing
+        for tenant_id in new_tenants
         for name, duty in PERIODIC_JOBS.items()
     ]
     return session.changed(insert(SCHEDULES).values(rows).on_conflict_do_nothing()) if rows else 0
 
 
 def ask(session: Session) -> list[tuple[UUID, str]]:
-    """Enqueue what is due, longest due first. An unrestricted session's business. Returns tenant and duty of each."""
-    now, served = clock.now(), _served()
+    """Enqueue due jobs, longest due first, in an unrestricted session. Returns tenant and job of each."""
+    now, served_tenants = clock.now(), _served()
     is_probe = SCHEDULES.c.duty == jobs.PROBE.name
     due = session.execute(
         select(SCHEDULES.c.tenant_id, SCHEDULES.c.duty)
-        .join(served, served.c.tenant_id == SCHEDULES.c.tenant_id)
+        .join(served_tenants, served_tenants.c.tenant_id == SCHEDULES.c.tenant_id)
         .where(
             SCHEDULES.c.due_at <= now,
-            or_(SCHEDULES.c.asked_at.is_(None), SCHEDULES.c.asked_at < now - _AGAIN),
-            or_(is_probe, served.c.parked_because.is_(None)),
+            or_(SCHEDULES.c.asked_at.is_(None), SCHEDULES.c.asked_at < now - _REPEAT_AFTER),
+            or_(is_probe, served_tenants.c.parked_because.is_(None)),
         )
         .order_by(SCHEDULES.c.due_at)
         .limit(_at_once(session))
@@ -88,36 +95,36 @@ def ask(session: Session) -> list[tuple[UUID, str]]:
 
 
 def _at_once(session: Session) -> int:
-    """Twice what falls due in one round on the mean."""
+    """Twice the mean number of jobs that fall due in one round."""
     tenants = session.execute(select(func.count(SCHEDULES.c.tenant_id.distinct()))).scalar_one()
-    a_second = tenants * sum(1 / each.every for each in PERIODIC_JOBS.values())
+    a_second = tenants * sum(1 / periodic_job.every for periodic_job in PERIODIC_JOBS.values())
     return max(_LEAST, int(2 * a_second * TICK) + 1)
 
 
 def begin(session: Session, name: str) -> None:
-    """A duty begins: it is due again at the tenant's next place."""
+    """Record the start of a job: it is due again at the tenant's next place."""
     now = clock.now()
     values = {"due_at": slot_after(session.tenant_id, PERIODIC_JOBS[name], now), "ran_at": now, "asked_at": None}
     session.execute(update(SCHEDULES).where(SCHEDULES.c.duty == name).values(**values))
 
 
 def start(session: Session, *, at: datetime) -> None:
-    """Have all of the bound tenant's duties done from a moment on, whether or not they stand on the list yet."""
+    """Make all periodic jobs of the bound tenant due from a moment on, with or without rows yet."""
     rows = [{"tenant_id": session.tenant_id, "duty": name, "due_at": at} for name in PERIODIC_JOBS]
-    made = insert(SCHEDULES).values(rows)
-    soonest = {"due_at": func.least(SCHEDULES.c.due_at, made.excluded.due_at), "asked_at": None}
-    session.execute(made.on_conflict_do_update(index_elements=["tenant_id", "duty"], set_=soonest))
+    statement = insert(SCHEDULES).values(rows)
+    soonest = {"due_at": func.least(SCHEDULES.c.due_at, statement.excluded.due_at), "asked_at": None}
+    session.execute(statement.on_conflict_do_update(index_elements=["tenant_id", "duty"], set_=soonest))
 
 
 def hasten(session: Session, *names: str, at: datetime | None = None) -> None:
-    """Have duties of the bound tenant done now, or at a moment before their next place."""
+    """Make jobs of the bound tenant due now, or at a moment before their next place."""
     moment = at or clock.now()
     is_later = and_(SCHEDULES.c.duty.in_(names), SCHEDULES.c.due_at > moment)
     session.execute(update(SCHEDULES).where(is_later).values(due_at=moment, asked_at=None))
 
 
 def _served() -> Subquery:
-    """Tenants that are active and paired with a working integration, and why those that are parked are."""
+    """Active tenants that are paired with a working integration, with the reason where they are parked."""
     return (
         select(INTEGRATIONS.c.tenant_id, INTEGRATIONS.c.parked_because)
         .join(TENANTS, and_(TENANTS.c.id == INTEGRATIONS.c.tenant_id, TENANTS.c.state == "active"))

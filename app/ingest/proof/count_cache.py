@@ -1,6 +1,6 @@
-"""Jira's counts of a verification under way, kept between its attempts: one that was held back goes on where it was.
+"""Jira's counts of a verification under way, kept between its attempts: a postponed verification resumes with them.
 
-They lie in Redis and are no loss: without them a verification begins with its first count.
+They are in Redis, and losing them costs only requests.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ if TYPE_CHECKING:
     from redis import Redis
 
 _LIFE = 600
-"""Seconds after the last count for which they are good: the site goes on changing."""
+"""Seconds of validity after the last count: the site keeps changing."""
 _UNSAID = ""
 
 
 class CountCache:
-    """The counts of one tenant by project; None where Jira would not say."""
+    """The counts of one tenant by project; None where Jira refuses to count."""
 
     def __init__(self, redis: Redis, tenant_id: UUID) -> None:
         self._redis = redis
         self._key = f"counted:{tenant_id}"
 
     def known(self) -> dict[str, int | None]:
-        """What was counted so far."""
+        """The counts so far."""
         with suppress(RedisError):
-            found = self._redis.hgetall(self._key)
+            entries = self._redis.hgetall(self._key)
             return {
                 name.decode() if isinstance(name, bytes) else name: int(value) if value else None
-                for name, value in found.items()
+                for name, value in entries.items()
             }
         return {}
 
-    def note(self, project_id: str, counted: int | None) -> None:
+    def note(self, project_id: str, count: int | None) -> None:
         """Keep a count for the next attempt."""
         with suppress(RedisError):
-            self._redis.hset(self._key, project_id, _UNSAID if counted is None else counted)
+            self._redis.hset(self._key, project_id, _UNSAID if count is None else count)
             self._redis.expire(self._key, _LIFE)
 
     def forget(self) -> None:
-        """The verification is over: the next one counts anew."""
+        """Discard the counts after the verification."""
         with suppress(RedisError):
             self._redis.delete(self._key)

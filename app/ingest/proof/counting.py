@@ -1,4 +1,4 @@
-"""Counts what is stored and holds it against what the site says it has, entity by entity: the findings of a verification."""
+"""Findings of a verification: stored rows against the site's own counts, entity by entity."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WALK_TOTALS = "totals of the walks"
 
 @dataclass(frozen=True)
 class Finding:
-    """What is stored of an entity in a scope (a project id; empty: the site) and what the site has."""
+    """Stored rows of an entity in a scope (a project id; empty: the site), and the site's own number."""
 
     entity: str
     scope_id: str
@@ -34,16 +34,16 @@ class Finding:
     expected: int
     method: str
     suspected: int = 0
-    """Stored rows that a sweep did not see: they wait for a second look, and are not counted against the site."""
+    """Stored rows that a sweep did not see: they wait for a second check and don't count against the site."""
 
     @property
     def difference(self) -> int:
-        """Rows too many here, or, below 0, missing."""
+        """Surplus rows, or, below 0, missing ones."""
         return self.stored - self.suspected - self.expected
 
     @property
     def is_complete(self) -> bool:
-        """Whether here is what is there: nothing missing, and nothing left over that nobody looks into."""
+        """Whether no row is missing and none is left over."""
         return self.difference == 0
 
 
@@ -54,15 +54,17 @@ def stored_by_project(session: Session) -> dict[str, int]:
     return {row.project_id: int(row.held) for row in session.execute(query.group_by(issue.c.project_id))}
 
 
-def issues(session: Session, asked: Mapping[str, int | None], swept: Mapping[str, int]) -> Iterator[Finding]:
-    """Issues by project: Jira's own count, or the ids themselves where that differed."""
-    stored, suspected = stored_by_project(session), absences.open_by_project(session)
-    for project_id, counted in asked.items():
-        expected = swept.get(project_id, counted)
-        if expected is not None:
-            method = ID_SWEEP if project_id in swept else APPROXIMATE_COUNT
-            held, doubted = stored.get(project_id, 0), suspected.get(project_id, 0)
-            yield Finding("issue", project_id, held, expected, method, doubted)
+def issues(
+    session: Session, site_counts: Mapping[str, int | None], swept_counts: Mapping[str, int]
+) -> Iterator[Finding]:
+    """Issues by project: Jira's own count, or the ids themselves after a difference."""
+    stored_counts, suspect_counts = stored_by_project(session), absences.open_by_project(session)
+    for project_id, site_count in site_counts.items():
+        expected_count = swept_counts.get(project_id, site_count)
+        if expected_count is not None:
+            method = ID_SWEEP if project_id in swept_counts else APPROXIMATE_COUNT
+            stored_count, suspect_count = stored_counts.get(project_id, 0), suspect_counts.get(project_id, 0)
+            yield Finding("issue", project_id, stored_count, expected_count, method, suspect_count)
 
 
 def inside_issues(session: Session) -> Iterator[Finding]:
@@ -72,52 +74,66 @@ def inside_issues(session: Session) -> Iterator[Finding]:
     issue = table_of(entity("issue"))
     is_live = issue.c.deleted_at.is_(None)
     sums = [func.coalesce(func.sum(issue.c[total]), 0).label(name) for name, total in list_totals().items()]
-    expected = session.execute(select(issue.c.project_id, *sums).where(is_live).group_by(issue.c.project_id)).all()
+    totals = session.execute(select(issue.c.project_id, *sums).where(is_live).group_by(issue.c.project_id)).all()
     for name in list_totals():
         child = table_of(entity(name))
-        counted = session.execute(
+        counts = session.execute(
             select(issue.c.project_id, func.count().label("held"))
             .join(child, child.c.issue_id == issue.c.id)
             .where(is_live, child.c.deleted_at.is_(None))
             .group_by(issue.c.project_id)
         )
-        held = {row.project_id: int(row.held) for row in counted}
-        for row in expected:
-            yield Finding(name, row.project_id or "", held.get(row.project_id, 0), int(getattr(row, name)), LIST_TOTALS)
+        stored_counts = {row.project_id: int(row.held) for row in counts}
+        for row in totals:
+            yield Finding(
+                name, row.project_id or "", stored_counts.get(row.project_id, 0), int(getattr(row, name)), LIST_TOTALS
+            )
 
 
 def list_findings(session: Session) -> Iterator[Finding]:
-    """What a walk counts by itself: projects, statuses, boards, versions and the like."""
+    """Entities that their own list counts: projects, statuses, boards, versions and the like."""
     for row in session.execute(_done_walks()):
-        each = all_entities().get(row.entity)
-        if each is None or each.walk is None or each.name in list_totals() or each.walk.paging is Paging.TOKEN:
+        listed_entity = all_entities().get(row.entity)
+        if (
+            listed_entity is None
+            or listed_entity.walk is None
+            or listed_entity.name in list_totals()
+            or listed_entity.walk.paging is Paging.TOKEN
+        ):
             continue
-        if each.walk.each is Each.SCRUM_BOARD:
+        if listed_entity.walk.each is Each.SCRUM_BOARD:
             # Boards share sprints, so a count of rows says nothing; that each list was read to its end does.
-            yield Finding(each.name, "", int(row.seen), int(row.expected), WALK_TOTALS)
+            yield Finding(listed_entity.name, "", int(row.seen), int(row.expected), WALK_TOTALS)
             continue
-        table = table_of(each)
+        table = table_of(listed_entity)
         query = select(func.count()).select_from(table).where(table.c.deleted_at.is_(None))
         if row.project_id:
             query = query.where(table.c.project_id == row.project_id)
         yield Finding(
-            each.name, row.project_id, int(session.execute(query).scalar_one()), int(row.expected), WALK_TOTALS
+            listed_entity.name, row.project_id, int(session.execute(query).scalar_one()), int(row.expected), WALK_TOTALS
         )
 
 
 def _done_walks() -> Select[Any]:
-    """What the walks of living scopes were told to expect, by entity, and by project where they are a project's."""
-    of_projects = [each.name for each in repeated_for("project") if each.walk and each.walk.paging is not Paging.TOKEN]
+    """Expected rows of the finished walks in live scopes, by entity, and by project for lists of projects."""
+    of_projects = [
+        listed_entity.name
+        for listed_entity in repeated_for("project")
+        if listed_entity.walk and listed_entity.walk.paging is not Paging.TOKEN
+    ]
     scopes = (
         ("project", of_projects),
-        ("board", [each.name for each in repeated_for("board")]),
-        ("issue", [each.name for each in walked(Each.ISSUE) if each.name not in list_totals()]),
+        ("board", [listed_entity.name for listed_entity in repeated_for("board")]),
+        (
+            "issue",
+            [listed_entity.name for listed_entity in walked(Each.ISSUE) if listed_entity.name not in list_totals()],
+        ),
     )
     is_living = CHUNKS.c.scope_id == ""
     for owner, entities in scopes:
         table = table_of(entity(owner))
-        living = select(table.c.id).where(table.c.deleted_at.is_(None))
-        is_living |= CHUNKS.c.entity.in_(entities) & CHUNKS.c.scope_id.in_(living)
+        live_scopes = select(table.c.id).where(table.c.deleted_at.is_(None))
+        is_living |= CHUNKS.c.entity.in_(entities) & CHUNKS.c.scope_id.in_(live_scopes)
     by_project = case((CHUNKS.c.entity.in_(of_projects), CHUNKS.c.scope_id), else_="").label("project_id")
     return (
         select(

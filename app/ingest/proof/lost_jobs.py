@@ -1,4 +1,4 @@
-"""Finds tenants whose work waits without a job: jobs are hints and may be lost, the work itself stands here."""
+"""Search for work without a job: jobs are hints and may be lost, the work itself stands in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 
-_KEPT, _FINDINGS_KEPT = timedelta(days=7), timedelta(days=90)
+_DELIVERY_AGE, _FINDINGS_KEPT = timedelta(days=7), timedelta(days=90)
 
 
 @dataclass(frozen=True)
 class DueWork:
-    """What waits for one tenant."""
+    """Waiting work of one tenant."""
 
     tenant_id: UUID
     chunks: int
@@ -39,9 +39,9 @@ class DueWork:
 
 
 def find_due(session: Session) -> list[DueWork]:
-    """Every active, paired tenant with something to do; an unrestricted session's business."""
+    """Every active, paired tenant with waiting work, in an unrestricted session."""
     now = clock.now()
-    counted = (
+    chunk_counts = (
         select(
             CHUNKS.c.tenant_id,
             func.count().filter(claims.is_claimable(now)).label("due"),
@@ -54,8 +54,8 @@ def find_due(session: Session) -> list[DueWork]:
     inbox = (
         select(
             INBOX.c.tenant_id,
-            func.count().filter(is_own(own=False)).label("deliveries"),
-            func.count().filter(is_own(own=True)).label("rereads"),
+            func.count().filter(is_own(is_ours=False)).label("deliveries"),
+            func.count().filter(is_own(is_ours=True)).label("rereads"),
         )
         .where(INBOX.c.done_at.is_(None), INBOX.c.due_at <= now)
         .group_by(INBOX.c.tenant_id)
@@ -68,29 +68,31 @@ def find_due(session: Session) -> list[DueWork]:
     )
     # Somebody must act, and perhaps has: what was read since the last verification is worth another.
     is_read_since = and_(
-        INTEGRATIONS.c.state == State.NEEDS_ATTENTION.value, counted.c.waiting == 0, counted.c.finished_at > checked_at
+        INTEGRATIONS.c.state == State.NEEDS_ATTENTION.value,
+        chunk_counts.c.waiting == 0,
+        chunk_counts.c.finished_at > checked_at,
     )
-    is_read = and_(INTEGRATIONS.c.state == State.BACKFILLING.value, counted.c.waiting == 0)
+    is_read = and_(INTEGRATIONS.c.state == State.BACKFILLING.value, chunk_counts.c.waiting == 0)
     rows = session.execute(
         select(
             INTEGRATIONS.c.tenant_id,
             func.coalesce(or_(is_read, is_read_since), false()).label("is_unverified"),
-            counted.c.due,
-            counted.c.waiting,
+            chunk_counts.c.due,
+            chunk_counts.c.waiting,
             inbox.c.deliveries,
             inbox.c.rereads,
         )
         .join(TENANTS, and_(TENANTS.c.id == INTEGRATIONS.c.tenant_id, TENANTS.c.state == "active"))
-        .outerjoin(counted, counted.c.tenant_id == INTEGRATIONS.c.tenant_id)
+        .outerjoin(chunk_counts, chunk_counts.c.tenant_id == INTEGRATIONS.c.tenant_id)
         .outerjoin(inbox, inbox.c.tenant_id == INTEGRATIONS.c.tenant_id)
         .where(
             INTEGRATIONS.c.state.in_(WORKING_STATES),
             INTEGRATIONS.c.parked_because.is_(None),
             or_(
-                counted.c.due > 0,
+                chunk_counts.c.due > 0,
                 inbox.c.deliveries > 0,
                 inbox.c.rereads > 0,
-                and_(INTEGRATIONS.c.state == State.BACKFILLING.value, func.coalesce(counted.c.waiting, 0) == 0),
+                and_(INTEGRATIONS.c.state == State.BACKFILLING.value, func.coalesce(chunk_counts.c.waiting, 0) == 0),
                 is_read_since,
             ),
         )
@@ -109,7 +111,7 @@ def find_due(session: Session) -> list[DueWork]:
 
 
 def promise_erasure(session: Session) -> None:
-    """Start the grace period of data that no integration is paired with any more, however that came about."""
+    """Start the grace period of data without a paired integration, however the pairing ended."""
     has_integration = select(INTEGRATIONS.c.id).where(INTEGRATIONS.c.tenant_id == TENANTS.c.id).exists()
     has_data = select(TALLIES.c.entity).where(TALLIES.c.tenant_id == TENANTS.c.id).exists()
     session.execute(
@@ -120,9 +122,9 @@ def promise_erasure(session: Session) -> None:
 
 
 def find_late(session: Session) -> list[UUID]:
-    """Tenants whose rows grow older than they should, or did: how they stand is concluded anew."""
-    polled = func.coalesce(INTEGRATIONS.c.polled_at, INTEGRATIONS.c.verified_at)
-    is_late = INTEGRATIONS.c.state.in_((State.HEALTHY.value,)) & (polled < clock.now() - state.LATE)
+    """Tenants with late rows, and delayed ones: their state is derived again."""
+    last_poll = func.coalesce(INTEGRATIONS.c.polled_at, INTEGRATIONS.c.verified_at)
+    is_late = INTEGRATIONS.c.state.in_((State.HEALTHY.value,)) & (last_poll < clock.now() - state.LATE)
     rows = session.execute(
         select(INTEGRATIONS.c.tenant_id).where(is_late | (INTEGRATIONS.c.state == State.DELAYED.value))
     )
@@ -130,8 +132,8 @@ def find_late(session: Session) -> list[UUID]:
 
 
 def tidy(session: Session) -> None:
-    """Forget handled deliveries after a week, findings after a quarter, rotated secrets once their overlap is over."""
-    session.execute(delete(INBOX).where(INBOX.c.done_at < clock.now() - _KEPT))
+    """Delete finished deliveries after a week, findings after a quarter, rotated secrets after their overlap."""
+    session.execute(delete(INBOX).where(INBOX.c.done_at < clock.now() - _DELIVERY_AGE))
     session.execute(delete(COMPLETENESS).where(COMPLETENESS.c.verified_at < clock.now() - _FINDINGS_KEPT))
     activity.tidy(session)
     is_over = CREDENTIALS.c.previous_until < clock.now()
@@ -139,12 +141,12 @@ def tidy(session: Session) -> None:
 
 
 def find_purgeable(session: Session) -> list[UUID]:
-    """Tenants whose grace period is over."""
+    """Tenants past their grace period."""
     rows = session.execute(select(TENANTS.c.id).where(TENANTS.c.purge_after < clock.now()))
     return [row.id for row in rows]
 
 
 def find_deleting(session: Session) -> list[UUID]:
-    """Integrations that wait to be erased."""
+    """Integrations that wait for their erasure."""
     rows = session.execute(select(INTEGRATIONS.c.id).where(INTEGRATIONS.c.state == State.DELETING.value))
     return [row.id for row in rows]

@@ -1,7 +1,7 @@
-"""A site that refuses the app as a whole: nothing is asked of it but one probe an hour, until it answers again.
+"""Parking of a site that refuses the app as a whole: one probe an hour, until it answers again.
 
-Two reasons: the credential is broken (401 to everything), or the licence of a paid app has lapsed. One 401 parks nobody: a
-secret may have been exchanged while a job was under way, so the site is asked once more with what holds now.
+There are two reasons: the credential is broken (401 to everything), or the licence of a paid app has lapsed. One 401 parks
+no site: a secret may have been rotated during a job, so the site is asked once more with the current one.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _REASONS = {CREDENTIAL: Code.SIGNATURE_REFUSED, LICENCE: Code.LICENCE_LAPSED}
 
 
 def confirm(store: Store, sites: Sites, tenant_id: UUID) -> bool:
-    """After a 401: ask once more with the credential that holds now, and park the tenant if it is refused too."""
+    """Ask once more after a 401, with the current credential, and park the tenant if that is refused too."""
     try:
         sites.open(tenant_id).whoami()
-    except JiraRefused as refused:
-        if refused.is_credential:
+    except JiraRefused as refusal:
+        if refusal.is_credential:
             _park(store, tenant_id, CREDENTIAL)
             return True
     except JiraFailure:
@@ -43,15 +43,15 @@ def confirm(store: Store, sites: Sites, tenant_id: UUID) -> bool:
 
 
 def probe(store: Store, source: Source, tenant_id: UUID, app_key: str) -> Condition | None:
-    """Ask a parked site whether it takes us again. Returns what came of it, None where it is not parked."""
+    """Probe a parked site. Returns a summary, None where it isn't parked."""
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
         if integration is None or integration.parked_because is None or not integration.state.is_working:
             return None
     try:
         source.whoami()
-    except JiraRefused as refused:
-        if not refused.is_credential:
+    except JiraRefused as refusal:
+        if not refusal.is_credential:
             raise
         _park(store, tenant_id, CREDENTIAL)
         return Condition(Code.SIGNATURE_STILL_REFUSED)
@@ -65,7 +65,7 @@ def probe(store: Store, source: Source, tenant_id: UUID, app_key: str) -> Condit
 
 
 def check_licence(store: Store, source: Source, tenant_id: UUID, app_key: str) -> Condition | None:
-    """Park a tenant whose licence has lapsed; an app without licences has none to lapse. Raises a JiraFailure."""
+    """Park a tenant with a lapsed licence; a free app has no licence. Raises a JiraFailure."""
     if not source.has_lapsed(app_key):
         return None
     _park(store, tenant_id, LICENCE)

@@ -1,4 +1,4 @@
-"""How an integration stands, concluded from what is known of it, in the one vocabulary of states."""
+"""State of an integration, derived from the facts in the one vocabulary of states."""
 
 from __future__ import annotations
 
@@ -21,48 +21,48 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 LATE = timedelta(minutes=20)
-"""A poll ends every five minutes and a delivery is applied in seconds; what takes longer than this is told."""
+"""Delay that is reported: a poll ends every five minutes, and a delivery is applied in seconds."""
 
 
 def derive_state(session: Session, *, is_verified: bool | None = None, reason: Condition | None = None) -> None:
-    """Put an integration that works into the state that it is in.
+    """Put a working integration into its state.
 
-    `is_verified` is a verification's result, where there was one just now; `reason` what it found missing. Without one,
-    what the last verification said still holds. A first backfill ends with a verification only.
+    `is_verified` is the result of a verification just now, and `reason` the shortfall that it found. Without one, the last
+    verification's result still holds. Only a verification ends a first backfill.
     """
-    held = ledger.of_tenant(session, lock=True)
-    if held is None or not held.state.is_working or held.parked_because is not None:
+    integration = ledger.of_tenant(session, lock=True)
+    if integration is None or not integration.state.is_working or integration.parked_because is not None:
         return
-    if is_verified is None and held.state is State.BACKFILLING:
+    if is_verified is None and integration.state is State.BACKFILLING:
         return
-    wrong = _wrong(session, held, is_verified=is_verified, reason=reason)
-    late = _late(session, held) if held.state is not State.BACKFILLING else None
+    wrong = _wrong(session, integration, is_verified=is_verified, reason=reason)
+    late = _late(session, integration) if integration.state is not State.BACKFILLING else None
     also: dict[str, Any] = {"verified_at": clock.now()} if is_verified else {}
     if wrong:
-        ledger.move_to(session, held.id, State.NEEDS_ATTENTION, reason=wrong, **also)
+        ledger.move_to(session, integration.id, State.NEEDS_ATTENTION, reason=wrong, **also)
     elif late:
-        ledger.move_to(session, held.id, State.DELAYED, reason=late, **also)
+        ledger.move_to(session, integration.id, State.DELAYED, reason=late, **also)
     else:
-        ledger.move_to(session, held.id, State.HEALTHY, **also)
+        ledger.move_to(session, integration.id, State.HEALTHY, **also)
 
 
 def _wrong(
-    session: Session, held: Integration, *, is_verified: bool | None, reason: Condition | None
+    session: Session, integration: Integration, *, is_verified: bool | None, reason: Condition | None
 ) -> Condition | None:
     """The reason for somebody to look at it; None where all is well."""
     if reason:
         return reason
-    closed = list(project_access.frozen(session).values())
-    if closed:
-        others, first = len(closed) - 1, closed[0].params["project"]
-        if others:
-            return Condition(Code.PROJECTS_LOST, project=first, others=others)
+    frozen_projects = list(project_access.frozen(session).values())
+    if frozen_projects:
+        more_projects, first = len(frozen_projects) - 1, frozen_projects[0].params["project"]
+        if more_projects:
+            return Condition(Code.PROJECTS_LOST, project=first, others=more_projects)
         return Condition(Code.PROJECT_LOST, project=first)
-    failed = claims.standing(session).failed
-    if failed:
-        return Condition(Code.PARTS_UNREAD, parts=failed)
-    if is_verified is None and held.state is State.NEEDS_ATTENTION and _was_short(session):
-        return held.state_reason
+    failed_chunks = claims.standing(session).failed
+    if failed_chunks:
+        return Condition(Code.PARTS_UNREAD, parts=failed_chunks)
+    if is_verified is None and integration.state is State.NEEDS_ATTENTION and _was_short(session):
+        return integration.state_reason
     return None
 
 
@@ -74,14 +74,14 @@ def _was_short(session: Session) -> bool:
     return session.execute(query.limit(1)).first() is not None
 
 
-def _late(session: Session, held: Integration) -> Condition | None:
+def _late(session: Session, integration: Integration) -> Condition | None:
     """The cause of rows that are older than they should be; None where they are fresh."""
     now = clock.now()
-    polled = held.polled_at or held.verified_at
-    if polled is not None and polled < now - LATE:
-        return Condition(Code.POLL_LATE, age=_minutes(now - polled))
+    last_poll = integration.polled_at or integration.verified_at
+    if last_poll is not None and last_poll < now - LATE:
+        return Condition(Code.POLL_LATE, age=_minutes(now - last_poll))
     oldest = session.execute(
-        select(func.min(INBOX.c.received_at)).where(INBOX.c.done_at.is_(None), inbox.is_own(own=False))
+        select(func.min(INBOX.c.received_at)).where(INBOX.c.done_at.is_(None), inbox.is_own(is_ours=False))
     ).scalar_one()
     if oldest is not None and oldest < now - LATE:
         return Condition(Code.CHANGE_LATE, age=_minutes(now - oldest))

@@ -1,4 +1,4 @@
-"""“Verified complete” is a statement with a time and a method: what is stored against what the site says it has."""
+"""“Verified complete” is a statement with a time and a method: stored rows against the site's own counts."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ if TYPE_CHECKING:
 
 _TRIES = 3
 _LARGEST_SWEEP = 20_000
-"""Issues of a project whose ids are compared at once where counts differ; those of larger ones wait for the weekly sweep."""
+"""Largest project for an immediate comparison of ids after different counts; larger ones wait for the weekly sweep."""
 _MOST_MENDED = 500
 _SOON = timedelta(minutes=2)
-"""When counts are compared again after they differed."""
+"""Time until counts are compared again after a difference."""
 
 
 Finding = counting.Finding
 _AT_ONCE = 8
-"""Projects that Jira is asked about at once; the limiter lets through what may be."""
+"""Projects that are counted at once; the limiter decides about the requests."""
 
 
-def verify(store: Store, source: Source, tenant_id: UUID, kept: CountCache | None = None) -> list[Finding]:
-    """Compare, keep the findings as history, and say the result in the integration's state. Raises a JiraFailure.
+def verify(store: Store, source: Source, tenant_id: UUID, count_cache: CountCache | None = None) -> list[Finding]:
+    """Compare, keep the findings as history, and put the result into the integration's state. Raises a JiraFailure.
 
-    What differs is put to be read again, or looked into; the comparison is due again soon then. With `kept`, a later
-    attempt asks only for the counts that are missing.
+    Differences are read again or investigated, and the comparison is soon due again. With `count_cache` a later attempt asks
+    only for the missing counts.
     """
     with store.bound_to(tenant_id) as session:
         projects = _projects(session)
-    asked = _counted(source, projects, kept)
-    swept = _sweep_surplus(store, source, tenant_id, asked)
+    site_counts = _counted(source, projects, count_cache)
+    swept_counts = _sweep_surplus(store, source, tenant_id, site_counts)
     with store.bound_to(tenant_id) as session:
         records.lock_for_writing(session)
         # Held until the findings are kept: they must not be written behind an erasure that began while Jira was asked.
@@ -65,7 +65,7 @@ def verify(store: Store, source: Source, tenant_id: UUID, kept: CountCache | Non
             return []
         _count_anew(session)
         findings = [
-            *counting.issues(session, asked, swept),
+            *counting.issues(session, site_counts, swept_counts),
             *counting.inside_issues(session),
             *counting.list_findings(session),
         ]
@@ -73,24 +73,24 @@ def verify(store: Store, source: Source, tenant_id: UUID, kept: CountCache | Non
         _keep(session, findings)
         _mend(session, findings)
         _conclude(session, findings, before)
-    if kept is not None:
-        kept.forget()
+    if count_cache is not None:
+        count_cache.forget()
     return findings
 
 
-def _counted(source: Source, projects: list[str], kept: CountCache | None) -> dict[str, int | None]:
-    """How many issues Jira counts in each project. Raises a JiraFailure."""
-    known = kept.known() if kept is not None else {}
+def _counted(source: Source, projects: list[str], count_cache: CountCache | None) -> dict[str, int | None]:
+    """Jira's count of issues in each project. Raises a JiraFailure."""
+    counts = count_cache.known() if count_cache is not None else {}
 
     def ask(project_id: str) -> None:
-        known[project_id] = _asked(source, project_id)
-        if kept is not None:
-            kept.note(project_id, known[project_id])
+        counts[project_id] = _asked(source, project_id)
+        if count_cache is not None:
+            count_cache.note(project_id, counts[project_id])
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for _ in pool.map(ask, [each for each in projects if each not in known]):
+        for _ in pool.map(ask, [counted_project for counted_project in projects if counted_project not in counts]):
             pass
-    return {each: known[each] for each in projects}
+    return {counted_project: counts[counted_project] for counted_project in projects}
 
 
 def _asked(source: Source, project_id: str) -> int | None:
@@ -101,16 +101,22 @@ def _asked(source: Source, project_id: str) -> int | None:
     return source.count(Scope(project_id))
 
 
-def _sweep_surplus(store: Store, source: Source, tenant_id: UUID, asked: Mapping[str, int | None]) -> dict[str, int]:
-    """Compare the ids of projects that have more issues here than there. Returns how many there really are."""
+def _sweep_surplus(
+    store: Store, source: Source, tenant_id: UUID, site_counts: Mapping[str, int | None]
+) -> dict[str, int]:
+    """Compare the ids of projects with a surplus here. Returns the real number of issues."""
     with store.bound_to(tenant_id) as session:
-        stored, suspected = counting.stored_by_project(session), absences.open_by_project(session)
-    swept = {}
-    for project_id, expected in asked.items():
-        held = stored.get(project_id, 0)
-        if expected is not None and expected < held - suspected.get(project_id, 0) and held <= _LARGEST_SWEEP:
-            swept[project_id] = id_sweeps.sweep_range(store, source, tenant_id, project_id, 0, OPEN_END).looked
-    return swept
+        stored_counts, suspect_counts = counting.stored_by_project(session), absences.open_by_project(session)
+    swept_counts = {}
+    for project_id, expected_count in site_counts.items():
+        stored_count = stored_counts.get(project_id, 0)
+        if (
+            expected_count is not None
+            and expected_count < stored_count - suspect_counts.get(project_id, 0)
+            and stored_count <= _LARGEST_SWEEP
+        ):
+            swept_counts[project_id] = id_sweeps.sweep_range(store, source, tenant_id, project_id, 0, OPEN_END).looked
+    return swept_counts
 
 
 def _keep(session: Session, findings: Sequence[Finding]) -> None:
@@ -119,41 +125,41 @@ def _keep(session: Session, findings: Sequence[Finding]) -> None:
         {
             "tenant_id": session.tenant_id,
             "id": ids.new(),
-            "entity": each.entity,
-            "scope_id": each.scope_id,
-            "stored": each.stored,
-            "expected": each.expected,
-            "suspected": each.suspected,
-            "is_complete": each.is_complete,
-            "method": each.method,
+            "entity": finding.entity,
+            "scope_id": finding.scope_id,
+            "stored": finding.stored,
+            "expected": finding.expected,
+            "suspected": finding.suspected,
+            "is_complete": finding.is_complete,
+            "method": finding.method,
             "verified_at": now,
         }
-        for each in findings
+        for finding in findings
     ]
     if rows:
         session.execute(COMPLETENESS.insert(), rows)
 
 
 def _mend(session: Session, findings: Sequence[Finding]) -> None:
-    """Have read again what the findings say is not as it should be."""
-    wrong = [each for each in findings if not each.is_complete]
-    inside = sorted({each.entity for each in wrong if each.entity in list_totals()})
+    """Have the different rows read again."""
+    wrong = [finding for finding in findings if not finding.is_complete]
+    inside = sorted({finding.entity for finding in wrong if finding.entity in list_totals()})
     for name in inside:
         inbox.ask(session, _issues_with_wrong(session, name), origin=inbox.SWEEP)
-    for each in wrong:
-        if each.method == counting.WALK_TOTALS:
-            its = [CHUNKS.c.entity == each.entity, CHUNKS.c.state == "done"]
-            its += [CHUNKS.c.scope_id == each.scope_id] if each.scope_id else []
-            session.execute(update(CHUNKS).where(*its).values(finished_at=clock.now() - timedelta(days=7)))
+    for finding in wrong:
+        if finding.method == counting.WALK_TOTALS:
+            is_this_list = [CHUNKS.c.entity == finding.entity, CHUNKS.c.state == "done"]
+            is_this_list += [CHUNKS.c.scope_id == finding.scope_id] if finding.scope_id else []
+            session.execute(update(CHUNKS).where(*is_this_list).values(finished_at=clock.now() - timedelta(days=7)))
     if wrong:
         tenant_schedule.hasten(session, jobs.REFRESH.name)
         tenant_schedule.hasten(session, jobs.VERIFY.name, at=clock.now() + _SOON)
 
 
 def _issues_with_wrong(session: Session, name: str) -> list[str]:
-    """Issues that have more or fewer rows of an entity here than Jira says they have."""
+    """Issues with more or fewer rows of an entity than Jira's total."""
     child, issue = table_of(entity(name)), table_of(entity("issue"))
-    counted = (
+    counts = (
         select(child.c.issue_id, func.count().label("held"))
         .where(child.c.deleted_at.is_(None))
         .group_by(child.c.issue_id)
@@ -162,8 +168,8 @@ def _issues_with_wrong(session: Session, name: str) -> list[str]:
     total = issue.c[list_totals()[name]]
     query = (
         select(issue.c.id)
-        .outerjoin(counted, counted.c.issue_id == issue.c.id)
-        .where(issue.c.deleted_at.is_(None), total.is_not(None), total != func.coalesce(counted.c.held, 0))
+        .outerjoin(counts, counts.c.issue_id == issue.c.id)
+        .where(issue.c.deleted_at.is_(None), total.is_not(None), total != func.coalesce(counts.c.held, 0))
     )
     return list(session.execute(query.order_by(issue.c.id).limit(_MOST_MENDED)).scalars())
 
@@ -173,31 +179,35 @@ def _conclude(session: Session, findings: list[Finding], before: dict[str, int])
     stand = claims.standing(session)
     if stand.waiting:
         return
-    wrong = [each for each in findings if not each.is_complete]
-    short = [each for each in wrong if each.difference < 0]
+    wrong = [finding for finding in findings if not finding.is_complete]
+    short = [finding for finding in wrong if finding.difference < 0]
     # A walk that ended early is walked again, but not for ever: what a second one did not bring is hidden from us.
-    again = [each.scope_id for each in short if each.entity == "issue" and before.get(each.scope_id) != each.stored]
-    is_retried = bool(checkpoints.walk_again(session, ["issue"], again)) if again else False
-    missing = _missing(session, short, is_retried=is_retried) if short else None
-    state.derive_state(session, is_verified=not wrong, reason=missing)
+    short_projects = [
+        finding.scope_id
+        for finding in short
+        if finding.entity == "issue" and before.get(finding.scope_id) != finding.stored
+    ]
+    is_retried = bool(checkpoints.walk_again(session, ["issue"], short_projects)) if short_projects else False
+    shortfall = _missing(session, short, is_retried=is_retried) if short else None
+    state.derive_state(session, is_verified=not wrong, reason=shortfall)
 
 
 def _missing(session: Session, short: list[Finding], *, is_retried: bool) -> Condition:
     """The rows that are missing, by entity, and whether they are fetched again."""
-    missing, expected = dict[str, int](), dict[str, int]()
+    missing_count, expected_count = dict[str, int](), dict[str, int]()
     for finding in short:
-        missing[finding.entity] = missing.get(finding.entity, 0) - finding.difference
-        expected[finding.entity] = expected.get(finding.entity, 0) + finding.expected
-    parked = sum(poison.count(session, name) for name in missing)
-    if parked:
-        return Condition(Code.ROWS_UNREADABLE, missing=missing, expected=expected, records=parked)
-    is_fetched_again = is_retried or set(missing) != {"issue"}
+        missing_count[finding.entity] = missing_count.get(finding.entity, 0) - finding.difference
+        expected_count[finding.entity] = expected_count.get(finding.entity, 0) + finding.expected
+    poison_count = sum(poison.count(session, name) for name in missing_count)
+    if poison_count:
+        return Condition(Code.ROWS_UNREADABLE, missing=missing_count, expected=expected_count, records=poison_count)
+    is_fetched_again = is_retried or set(missing_count) != {"issue"}
     code = Code.ROWS_REFETCHED if is_fetched_again else Code.ROWS_HIDDEN
-    return Condition(code, missing=missing, expected=expected)
+    return Condition(code, missing=missing_count, expected=expected_count)
 
 
 def _found_short(session: Session) -> dict[str, int]:
-    """How many issues were stored of the projects that the last verification found short, by project."""
+    """Stored issues of the projects that the last verification found short, by project."""
     latest = (
         select(COMPLETENESS.c.scope_id, COMPLETENESS.c.stored, COMPLETENESS.c.is_complete)
         .where(COMPLETENESS.c.entity == "issue")
@@ -208,23 +218,27 @@ def _found_short(session: Session) -> dict[str, int]:
 
 
 def _projects(session: Session) -> list[str]:
-    """The projects whose issues can be counted: planned, in sight and open."""
+    """The projects with countable issues: planned, in sight and open."""
     project = table_of(entity("project"))
     query = select(CHUNKS.c.scope_id).where(CHUNKS.c.entity == "issue").distinct()
-    closed = select(project.c.id).where(
+    closed_projects = select(project.c.id).where(
         project.c.is_archived | project.c.is_deleted | project.c.deleted_at.is_not(None)
     )
-    frozen = project_access.frozen(session)
+    frozen_projects = project_access.frozen(session)
     return [
-        each for each in session.execute(query.where(CHUNKS.c.scope_id.not_in(closed))).scalars() if each not in frozen
+        project_id
+        for project_id in session.execute(query.where(CHUNKS.c.scope_id.not_in(closed_projects))).scalars()
+        if project_id not in frozen_projects
     ]
 
 
 def _count_anew(session: Session) -> None:
-    """Count every live row, and put the tallies right, which drift where tombstones revive. Wants the write lock."""
-    counted = {}
-    for name, each in all_entities().items():
-        query = select(func.count()).select_from(table_of(each)).where(table_of(each).c.deleted_at.is_(None))
-        counted[name] = int(session.execute(query).scalar_one())
-    held = records.tallies(session)
-    records.tally(session, {name: count - held.get(name, 0) for name, count in counted.items()})
+    """Count every live row and correct the tallies, which drift when tombstones revive. Call it under the write lock."""
+    counts = {}
+    for name, entity_type in all_entities().items():
+        query = (
+            select(func.count()).select_from(table_of(entity_type)).where(table_of(entity_type).c.deleted_at.is_(None))
+        )
+        counts[name] = int(session.execute(query).scalar_one())
+    tallies = records.tallies(session)
+    records.tally(session, {name: count - tallies.get(name, 0) for name, count in counts.items()})

@@ -1,7 +1,7 @@
 """Status: read-only summaries for pages and the API.
 
 Enters: a session bound to a tenant. Leaves: progress, project lists, recent failures and hourly figures. Invariants:
-nothing here writes or asks Jira; a summary is one or a few statements whatever the size of the site.
+nothing here writes or asks Jira; a summary is one or a few statements for a site of any size.
 """
 
 from app.ingest.status import diagnostics, overview, progress

@@ -1,6 +1,6 @@
-"""What held workers up at one site, and by the hour how much they read and how fast webhooks were stored.
+"""Recent failures and hourly throughput of one site.
 
-All of it reads in a session bound to the tenant and changes nothing.
+Everything reads in a session bound to the tenant and changes nothing.
 """
 
 from __future__ import annotations
@@ -27,42 +27,42 @@ if TYPE_CHECKING:
     from app.conditions import Condition
     from app.store.session import Session
 
-_MOST = 50
+_LIMIT = 50
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """A part of the site that failed, or waits because something went wrong."""
+    """A part of the site that failed, or waits after a failure."""
 
     entity: str
     scope: str
-    """What it is read for: a project's or issue's key, a board's name; empty: the whole site."""
+    """A project's or issue's key, or a board's name; empty: the whole site."""
     attempts: int
     problem: Condition | None
 
 
 @dataclass(frozen=True)
 class Hour:
-    """One hour of a plot, UTC; what is None was not measured."""
+    """One hour of a plot, UTC; None: no measurement."""
 
     start: datetime
     value: float | None
 
 
 def troubles(session: Session) -> list[Trouble]:
-    """Parts that failed, or wait because something went wrong, the latest first; 50 at most."""
+    """Parts that failed, or wait after a failure, the latest first; 50 at most."""
     is_stopped = or_(CHUNKS.c.state == "failed", CHUNKS.c.problem.is_not(None))
     order = func.coalesce(CHUNKS.c.finished_at, CHUNKS.c.due_at).desc()
-    return _named(session, session.execute(select(CHUNKS).where(is_stopped).order_by(order).limit(_MOST)).all())
+    return _named(session, session.execute(select(CHUNKS).where(is_stopped).order_by(order).limit(_LIMIT)).all())
 
 
 def _named(session: Session, rows: Sequence[Row[Any]]) -> list[Trouble]:
-    """Chunks with the names of what they were read for."""
-    wanted: dict[str, set[str]] = {}
+    """Chunks with the names of their scopes."""
+    ids_by_kind: dict[str, set[str]] = {}
     for row in rows:
         if row.scope_id:
-            wanted.setdefault(_kind(row.entity), set()).add(row.scope_id)
-    names = {kind: _names(session, kind, found) for kind, found in wanted.items()}
+            ids_by_kind.setdefault(_kind(row.entity), set()).add(row.scope_id)
+    names = {kind: _names(session, kind, ids) for kind, ids in ids_by_kind.items()}
     return [
         Trouble(
             entity=row.entity,
@@ -75,23 +75,22 @@ def _named(session: Session, rows: Sequence[Row[Any]]) -> list[Trouble]:
 
 
 def _kind(name: str) -> str:
-    """The entity that an entity's walk is repeated for."""
+    """The entity of the scope of a walk."""
     walk = entity(name).walk
-    each = walk.each if walk else Each.SITE
-    return {Each.PROJECT: "project", Each.BOARD: "board", Each.SCRUM_BOARD: "board"}.get(each, "issue")
+    kind = walk.each if walk else Each.SITE
+    return {Each.PROJECT: "project", Each.BOARD: "board", Each.SCRUM_BOARD: "board"}.get(kind, "issue")
 
 
-def _names(session: Session, kind: str, wanted: set[str]) -> dict[str, str]:
+def _names(session: Session, kind: str, ids: set[str]) -> dict[str, str]:
     table = table_of(entity(kind))
     name = table.c.name if kind == "board" else table.c.key
     return {
-        row.id: row.name
-        for row in session.execute(select(table.c.id, name.label("name")).where(table.c.id.in_(wanted)))
+        row.id: row.name for row in session.execute(select(table.c.id, name.label("name")).where(table.c.id.in_(ids)))
     }
 
 
 def throughput(session: Session, *, hours: int) -> list[Hour]:
-    """Rows read an hour by walks, oldest hour first; hours without any are 0."""
+    """Rows an hour read by walks, oldest hour first; 0 for hours without any."""
     hour = func.date_trunc("hour", CHUNKS.c.finished_at, "UTC")
     first = _first(hours)
     rows = session.execute(
@@ -99,12 +98,12 @@ def throughput(session: Session, *, hours: int) -> list[Hour]:
         .where(CHUNKS.c.finished_at >= first)
         .group_by(hour)
     )
-    found = {row.start: float(row.value) for row in rows}
-    return [Hour(start, found.get(start, 0.0)) for start in _each_hour(first, hours)]
+    values = {row.start: float(row.value) for row in rows}
+    return [Hour(start, values.get(start, 0.0)) for start in _each_hour(first, hours)]
 
 
 def freshness(session: Session, *, hours: int) -> list[Hour]:
-    """Seconds from a webhook's arrival until its change was stored, the slowest of 20, an hour; None where none came."""
+    """Seconds from a webhook's arrival to its stored change, 95th percentile by hour; None for hours without any."""
     hour = func.date_trunc("hour", INBOX.c.received_at, "UTC")
     first = _first(hours)
     took = func.extract("epoch", INBOX.c.done_at - INBOX.c.received_at)
@@ -113,8 +112,8 @@ def freshness(session: Session, *, hours: int) -> list[Hour]:
         .where(INBOX.c.received_at >= first, INBOX.c.done_at.is_not(None), INBOX.c.origin == WEBHOOK)
         .group_by(hour)
     )
-    found = {row.start: float(row.value) for row in rows}
-    return [Hour(start, found.get(start)) for start in _each_hour(first, hours)]
+    values = {row.start: float(row.value) for row in rows}
+    return [Hour(start, values.get(start)) for start in _each_hour(first, hours)]
 
 
 def _first(hours: int) -> datetime:

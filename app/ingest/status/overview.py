@@ -1,6 +1,6 @@
-"""What people are shown of one site's data: what is newest, what is in which project, whether one issue is there.
+"""Overview of one site's data for people: newest issues, issues by project, a single issue.
 
-All of it reads in a session bound to the tenant and changes nothing.
+Everything reads in a session bound to the tenant and changes nothing.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class IssueLine:
     type: str | None
     status: str | None
     updated: datetime | None
-    """When Jira says it last changed."""
+    """Last change by Jira's account."""
     read_at: datetime
-    """When the request was sent that brought it."""
+    """Time of the request that brought it."""
     deleted_at: datetime | None
 
 
 @dataclass(frozen=True)
 class ProjectLine:
-    """One project: issues stored, what Jira counted at the last verification, and when that was."""
+    """One project: stored issues, Jira's count at the last verification, and its time."""
 
     key: str
     name: str
@@ -55,7 +55,7 @@ class ProjectLine:
     verified_at: datetime | None
     newest: datetime | None
     is_frozen: bool
-    """The app may no longer browse it: what is stored stays as it was."""
+    """The app may no longer browse it: the stored rows stay as they were."""
 
 
 def newest_issues(session: Session) -> list[IssueLine]:
@@ -94,21 +94,21 @@ def _issue_line() -> Any:  # noqa: ANN401 - a select over columns that are made 
 def projects(session: Session) -> list[ProjectLine]:
     """Every live project by key with its issues, those of the newest verification beside them; 500 at most."""
     table, issues = table_of(entity("project")), table_of(entity("issue"))
-    counted = (
+    counts = (
         select(issues.c.project_id, func.count().label("stored"), func.max(issues.c.updated).label("newest"))
         .where(issues.c.deleted_at.is_(None))
         .group_by(issues.c.project_id)
         .subquery()
     )
     rows = session.execute(
-        select(table.c.id, table.c.key, table.c.name, counted.c.stored, counted.c.newest)
-        .outerjoin(counted, counted.c.project_id == table.c.id)
+        select(table.c.id, table.c.key, table.c.name, counts.c.stored, counts.c.newest)
+        .outerjoin(counts, counts.c.project_id == table.c.id)
         .where(table.c.deleted_at.is_(None))
         .order_by(table.c.key)
         .limit(_MOST_PROJECTS)
     ).all()
-    verified, frozen = _verified_projects(session), project_access.frozen(session)
-    return [_project_line(row, verified.get(row.id), is_frozen=row.id in frozen) for row in rows]
+    findings, frozen_projects = _verified_projects(session), project_access.frozen(session)
+    return [_project_line(row, findings.get(row.id), is_frozen=row.id in frozen_projects) for row in rows]
 
 
 def _verified_projects(session: Session) -> dict[str, Row[Any]]:
@@ -122,36 +122,36 @@ def _verified_projects(session: Session) -> dict[str, Row[Any]]:
     return {row.scope_id: row for row in rows}
 
 
-def _project_line(row: Row[Any], found: Row[Any] | None, *, is_frozen: bool) -> ProjectLine:
+def _project_line(row: Row[Any], finding: Row[Any] | None, *, is_frozen: bool) -> ProjectLine:
     return ProjectLine(
         key=row.key or row.id,
         name=row.name or "",
         stored=row.stored or 0,
-        expected=found.expected if found else None,
-        is_complete=found.is_complete if found else None,
-        verified_at=found.verified_at if found else None,
+        expected=finding.expected if finding else None,
+        is_complete=finding.is_complete if finding else None,
+        verified_at=finding.verified_at if finding else None,
         newest=row.newest,
         is_frozen=is_frozen,
     )
 
 
 def person(session: Session, account_id: str | None) -> str | None:
-    """The name of somebody whom the stored data knows."""
+    """A person's name, from the stored data."""
     people = table_of(entity("user"))
     query = select(people.c.display_name).where(people.c.id == account_id, people.c.deleted_at.is_(None))
-    found: str | None = session.execute(query).scalar_one_or_none() if account_id else None
-    return found
+    name: str | None = session.execute(query).scalar_one_or_none() if account_id else None
+    return name
 
 
 def last_event(session: Session) -> datetime | None:
-    """When the newest webhook came that is still kept."""
+    """Arrival of the newest webhook in the inbox."""
     query = select(func.max(INBOX.c.received_at)).where(INBOX.c.origin == WEBHOOK)
-    found: datetime | None = session.execute(query).scalar_one()
-    return found
+    moment: datetime | None = session.execute(query).scalar_one()
+    return moment
 
 
 def issues_so_far(session: Session) -> tuple[int, int | None]:
     """Issues stored and expected, cheaply: for a line in a list of many sites."""
-    stored = session.execute(select(TALLIES.c.live).where(TALLIES.c.entity == "issue")).scalar_one_or_none()
-    expected = session.execute(select(func.sum(CHUNKS.c.expected)).where(CHUNKS.c.entity == "issue")).scalar_one()
-    return max(0, stored or 0), None if expected is None else int(expected)
+    stored_count = session.execute(select(TALLIES.c.live).where(TALLIES.c.entity == "issue")).scalar_one_or_none()
+    expected_count = session.execute(select(func.sum(CHUNKS.c.expected)).where(CHUNKS.c.entity == "issue")).scalar_one()
+    return max(0, stored_count or 0), None if expected_count is None else int(expected_count)

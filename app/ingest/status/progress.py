@@ -1,4 +1,4 @@
-"""How far an integration is, and how complete it was found to be: what people and SEI are shown."""
+"""Progress and completeness of an integration, for people and SEI."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far one entity is; `expected` is None where the site has no count of its own."""
+    """Progress of one entity; `expected` is None where the site has no count of its own."""
 
     entity: str
     done: int
@@ -33,22 +33,22 @@ class Progress:
 
 def by_entity(session: Session) -> list[Progress]:
     """Every entity of the bound tenant: stored, expected, last verified."""
-    verified = session.execute(
+    verifications = session.execute(
         select(COMPLETENESS.c.entity, func.max(COMPLETENESS.c.verified_at).label("at"))
         .where(COMPLETENESS.c.is_complete)
         .group_by(COMPLETENESS.c.entity)
     )
-    verified_at = {row.entity: clock.rfc3339(row.at) for row in verified}
-    expected = {**_walk_totals(session), **_list_totals(session)}
-    held = records.tallies(session)
+    verified_at = {row.entity: clock.rfc3339(row.at) for row in verifications}
+    totals = {**_walk_totals(session), **_list_totals(session)}
+    tallies = records.tallies(session)
     return [
-        Progress(name, max(0, held.get(name, 0)), expected.get(name), verified_at.get(name)) for name in all_entities()
+        Progress(name, max(0, tallies.get(name, 0)), totals.get(name), verified_at.get(name)) for name in all_entities()
     ]
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A finding as it is kept."""
+    """A stored finding."""
 
     entity: str
     scope_id: str
@@ -65,7 +65,7 @@ class Kept:
 def kept(
     session: Session, *, entity: str | None = None, scope_id: str | None = None, is_history: bool = False, limit: int
 ) -> list[Kept]:
-    """Findings of the bound tenant, latest first: the latest of each entity and scope, or all that are kept."""
+    """Findings of the bound tenant, latest first: the latest of each entity and scope, or the whole history."""
     of, project = COMPLETENESS.c, table_of(entity_named("project"))
     query = select(COMPLETENESS)
     if entity is not None:
@@ -74,21 +74,21 @@ def kept(
         query = query.where(of.scope_id == scope_id)
     if not is_history:
         query = query.ext(distinct_on(of.entity, of.scope_id)).order_by(of.entity, of.scope_id, of.verified_at.desc())
-    found = query.subquery()
-    is_its = (project.c.id == found.c.scope_id) & (found.c.scope_id != "")
-    difference = (found.c.stored - found.c.expected).label("difference")
+    findings = query.subquery()
+    is_its = (project.c.id == findings.c.scope_id) & (findings.c.scope_id != "")
+    difference = (findings.c.stored - findings.c.expected).label("difference")
     names = [name for name in Kept.__dataclass_fields__ if name not in {"project_key", "difference"}]
     rows = session.execute(
-        select(*(found.c[name] for name in names), project.c.key.label("project_key"), difference)
+        select(*(findings.c[name] for name in names), project.c.key.label("project_key"), difference)
         .outerjoin(project, is_its)
-        .order_by(found.c.verified_at.desc(), found.c.entity, found.c.scope_id)
+        .order_by(findings.c.verified_at.desc(), findings.c.entity, findings.c.scope_id)
         .limit(limit)
     )
     return [Kept(**row._asdict()) for row in rows]
 
 
 def _walk_totals(session: Session) -> dict[str, int]:
-    """What the walks of the bound tenant were told to expect, by entity; lists of issues are counted by the issues."""
+    """Expected rows of the walks, by entity; the issues' own totals count their lists."""
     query = select(CHUNKS.c.entity, func.sum(CHUNKS.c.expected).label("expected")).where(CHUNKS.c.expected.is_not(None))
     rows = session.execute(query.group_by(CHUNKS.c.entity))
     return {row.entity: int(row.expected) for row in rows if row.entity not in list_totals()}

@@ -91,45 +91,45 @@ class _UnwantedError(Exception):
 def _keep(session: Session, page: MembershipPage) -> None:
     records.lock_for_writing(session)
     # An index that lags holds what was buried meanwhile.
-    kept = set(live(session, page.issue_ids))
-    items = [each for each in page.items if find(whole(each), "issueId") in kept]
-    parsed = parse_page(entity("board_issue"), items, FieldPolicy(), None)
-    write_page(session, parsed, read_at=page.sent_at)
-    bury_unmatched(session, page, parsed, at=page.sent_at)
+    live_ids = set(live(session, page.issue_ids))
+    items = [item for item in page.items if find(whole(item), "issueId") in live_ids]
+    parsed_page = parse_page(entity("board_issue"), items, FieldPolicy(), None)
+    write_page(session, parsed_page, read_at=page.sent_at)
+    bury_unmatched(session, page, parsed_page, at=page.sent_at)
 
 
 def live(session: Session, issue_ids: Collection[str]) -> list[str]:
-    """Those of the issues that are stored and live."""
+    """The stored, live ones of the issues."""
     table = table_of(entity("issue"))
     query = select(table.c.id).where(table.c.id.in_(issue_ids), table.c.deleted_at.is_(None))
     return list(session.execute(query.order_by(table.c.id)).scalars())
 
 
 def filters(session: Session) -> dict[str, str]:
-    """The filter's id of every board that has one, by board id."""
+    """Filter ids by board id, of the boards with a filter."""
     table = table_of(entity("board_configuration"))
-    known = select(table.c.board_id, table.c.filter_id).where(
+    query = select(table.c.board_id, table.c.filter_id).where(
         table.c.deleted_at.is_(None), table.c.filter_id.regexp_match(r"^\d+$")
     )
-    return {row.board_id: row.filter_id for row in session.execute(known.order_by(table.c.board_id))}
+    return {row.board_id: row.filter_id for row in session.execute(query.order_by(table.c.board_id))}
 
 
-def bury_unmatched(session: Session, page: MembershipPage, parsed: ParsedPage, *, at: datetime) -> int:
-    """Put tombstones on memberships that were asked about and are no more. Returns how many."""
-    kept = [row.id for row in parsed.rows]
+def bury_unmatched(session: Session, page: MembershipPage, parsed_page: ParsedPage, *, at: datetime) -> int:
+    """Put tombstones on memberships that the question covered and the answer lacks. Returns their number."""
+    live_ids = [row.id for row in parsed_page.rows]
     return records.bury_rest(
-        session, entity("board_issue"), {"issue_id": page.issue_ids, "board_id": page.board_ids}, kept, at=at
+        session, entity("board_issue"), {"issue_id": page.issue_ids, "board_id": page.board_ids}, live_ids, at=at
     )
 
 
 def _stored(session: Session, chunk: Chunk, after: str) -> Sequence[str]:
-    """Ids of a chunk's issues as they are stored, a question's worth beyond the given one."""
+    """Ids of a chunk's stored issues after the given one, as many as one question takes."""
     table = table_of(entity("issue"))
-    found = select(table.c.id).where(
+    query = select(table.c.id).where(
         table.c.project_id == chunk.scope_id, table.c.deleted_at.is_(None), table.c.id > after
     )
     if chunk.lower:
-        found = found.where(table.c.created >= to_moment(chunk.lower))
+        query = query.where(table.c.created >= to_moment(chunk.lower))
     if chunk.upper != OPEN_END:
-        found = found.where(table.c.created < to_moment(chunk.upper))
-    return session.execute(found.order_by(table.c.id).limit(ISSUES)).scalars().all()
+        query = query.where(table.c.created < to_moment(chunk.upper))
+    return session.execute(query.order_by(table.c.id).limit(ISSUES)).scalars().all()

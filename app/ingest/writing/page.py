@@ -1,4 +1,4 @@
-"""One page of Jira's objects becomes rows: extract, upsert, bury what is gone, plan what the page brings."""
+"""One page of Jira's objects becomes rows: extract, upsert, bury missing children, plan follow-ups."""
 
 from __future__ import annotations
 
@@ -36,102 +36,106 @@ log = logs.get(__name__)
 
 @dataclass
 class ParsedPage:
-    """What a page holds, before it is stored."""
+    """Contents of a page before it is stored."""
 
     entity: Entity
     rows: list[Row] = field(default_factory=list)
     top_ups: list[TopUp] = field(default_factory=list)
     poison: list[Parked] = field(default_factory=list)
     whole: dict[Entity, dict[str, list[str]]] = field(default_factory=dict)
-    """Ids of the children of each object of the page, by child, where Jira sent all of them."""
-    listed: dict[Entity, list[str]] = field(default_factory=dict)
-    """The issues whose whole list of an entity the rows are."""
+    """Ids of the children of each object of the page, by child entity, for complete lists only."""
+    complete_lists: dict[Entity, list[str]] = field(default_factory=dict)
+    """Issues by entity, where the rows are the issue's complete list."""
 
-    def add(self, other: ParsedPage) -> None:
-        """Take in another haul, of lists."""
-        self.rows += other.rows
-        self.top_ups += other.top_ups
-        self.poison += other.poison
-        for entity, parents in other.listed.items():
-            self.listed.setdefault(entity, []).extend(parents)
+    def add(self, page: ParsedPage) -> None:
+        """Add another page of lists."""
+        self.rows += page.rows
+        self.top_ups += page.top_ups
+        self.poison += page.poison
+        for entity, parents in page.complete_lists.items():
+            self.complete_lists.setdefault(entity, []).extend(parents)
 
 
 def parse_page(entity: Entity, items: Iterable[Json | Raw], fields: FieldPolicy, parent_id: str | None) -> ParsedPage:
-    """Read a page's objects; one that cannot be read does not stop the rest. Raises JiraNonsense for what is no JSON."""
-    poisoned = list[PoisonRecord]()
-    page = Page(fields, poisoned)
-    parsed = ParsedPage(entity, page.rows)
+    """Parse a page's objects; an unreadable one doesn't stop the rest. Raises JiraNonsense for invalid JSON."""
+    poison_records = list[PoisonRecord]()
+    page = Page(fields, poison_records)
+    parsed_page = ParsedPage(entity, page.rows)
     for item in items:
         body, start = whole(item), len(page.rows)
         try:
             extract_all(entity, body, page, parent_id)
         except PoisonRecord as poisonous:
-            poisoned.append(poisonous)
-        if poisoned:
-            parsed.poison += [Parked(record.entity, record.condition, digest_of(body)) for record in poisoned]
-            poisoned.clear()
+            poison_records.append(poisonous)
+        if poison_records:
+            parsed_page.poison += [
+                Parked(record.entity, record.condition, digest_of(body)) for record in poison_records
+            ]
+            poison_records.clear()
         elif entity.updated is not None:
-            _note_whole(parsed, body, start)
-    parsed.top_ups += page.top_ups
-    return parsed
+            _note_whole(parsed_page, body, start)
+    parsed_page.top_ups += page.top_ups
+    return parsed_page
 
 
-def _note_whole(parsed: ParsedPage, body: Json, start: int) -> None:
-    """Note which lists of children an object brought whole; its own row is the `start`th, theirs follow."""
-    known = parsed.rows[start].id
-    for child, place in children_of(parsed.entity.name):
-        listed = find(body, place.at) if place.at and child.belongs_to == parsed.entity.name else None
-        if isinstance(listed, list) and (place.total is None or find(body, place.total) == len(listed)):
-            parsed.whole.setdefault(child, {})[known] = []
-    for row in parsed.rows[start + 1 :]:
-        if (seen := parsed.whole.get(row.entity)) is not None and known in seen:
-            seen[known].append(row.id)
+def _note_whole(parsed_page: ParsedPage, body: Json, start: int) -> None:
+    """Record the complete lists of children in an object; its own row is the `start`th, theirs follow."""
+    object_id = parsed_page.rows[start].id
+    for child, place in children_of(parsed_page.entity.name):
+        items = find(body, place.at) if place.at and child.belongs_to == parsed_page.entity.name else None
+        if isinstance(items, list) and (place.total is None or find(body, place.total) == len(items)):
+            parsed_page.whole.setdefault(child, {})[object_id] = []
+    for row in parsed_page.rows[start + 1 :]:
+        if (child_ids := parsed_page.whole.get(row.entity)) is not None and object_id in child_ids:
+            child_ids[object_id].append(row.id)
 
 
-class Stored(NamedTuple):
-    """What storing a page did."""
+class WriteResult(NamedTuple):
+    """Effects of a stored page."""
 
-    changed: int
-    planned: int
+    changed_rows: int
+    planned_chunks: int
 
 
-def write_page(session: Session, parsed: ParsedPage, *, read_at: datetime) -> Stored:
-    """Store a page in the caller's transaction and plan what it brings."""
-    known = top_ups.known_histories(session, parsed.rows)
-    was = rename_propagation.before(session, parsed.entity, parsed.rows)
-    applied = records.apply(session, parsed.rows, read_at=read_at)
-    own = applied.get(parsed.entity.name)
+def write_page(session: Session, parsed_page: ParsedPage, *, read_at: datetime) -> WriteResult:
+    """Store a page in the caller's transaction and plan its follow-ups."""
+    stored_histories = top_ups.known_histories(session, parsed_page.rows)
+    before = rename_propagation.before(session, parsed_page.entity, parsed_page.rows)
+    results = records.apply(session, parsed_page.rows, read_at=read_at)
+    own_result = results.get(parsed_page.entity.name)
     # What is new here brought its children along: nothing of theirs can be left over, and what was cut off is missing.
-    needed = parsed.top_ups
-    if own is not None and own.added < own.offered:
-        _bury_absent(session, parsed, read_at)
+    open_top_ups = parsed_page.top_ups
+    if own_result is not None and own_result.added < own_result.offered:
+        _bury_absent(session, parsed_page, read_at)
         # Top-ups of an issue that was read again are walked again, where its list has grown.
-        needed = top_ups.still_short(session, parsed.rows, needed, known)
-    for entity, parents in parsed.listed.items():
-        kept = [row.id for row in parsed.rows if row.entity is entity]
-        records.bury_rest(session, entity, {"issue_id": parents}, kept, at=read_at)
-    planned = checkpoints.plan(session, plan.follow_ups(parsed.rows))
-    planned += checkpoints.plan(session, plan.top_ups(needed), again=True)
-    dependents = [each.name for each in walked(Each.STORED) if each.matched_by == parsed.entity.name]
-    if own is not None and own.changed and dependents:
+        open_top_ups = top_ups.still_short(session, parsed_page.rows, open_top_ups, stored_histories)
+    for entity, parents in parsed_page.complete_lists.items():
+        live_ids = [row.id for row in parsed_page.rows if row.entity is entity]
+        records.bury_rest(session, entity, {"issue_id": parents}, live_ids, at=read_at)
+    chunk_count = checkpoints.plan(session, plan.follow_ups(parsed_page.rows))
+    chunk_count += checkpoints.plan(session, plan.top_ups(open_top_ups), again=True)
+    dependents = [item.name for item in walked(Each.STORED) if item.matched_by == parsed_page.entity.name]
+    if own_result is not None and own_result.changed and dependents:
         # A filter is new or changed: issues that were matched against the old one are matched again.
-        planned += checkpoints.walk_again(session, dependents)
-    for each in parsed.poison:
-        log.warning("record parked", entity=each.entity, reason=str(each.reason), digest=each.digest)
-    poison.park(session, parsed.poison)
-    rippled = rename_propagation.propagate(session, parsed.entity, parsed.rows, was, read_at=read_at)
-    return Stored(sum(each.changed for each in applied.values()) + rippled, planned)
+        chunk_count += checkpoints.walk_again(session, dependents)
+    for item in parsed_page.poison:
+        log.warning("record parked", entity=item.entity, reason=str(item.reason), digest=item.digest)
+    poison.park(session, parsed_page.poison)
+    renamed_rows = rename_propagation.propagate(session, parsed_page.entity, parsed_page.rows, before, read_at=read_at)
+    return WriteResult(sum(item.changed for item in results.values()) + renamed_rows, chunk_count)
 
 
 def digest_of(body: object) -> str:
-    """A name for a record that could not be read, without keeping it."""
+    """Digest of an unreadable record, which is not kept."""
     return hashlib.sha256(orjson.dumps(body, default=str)).hexdigest()
 
 
-def _bury_absent(session: Session, parsed: ParsedPage, read_at: datetime) -> None:
-    """Children that were stored once and are missing from a list that Jira sent whole were deleted."""
-    if parsed.entity.updated is None:
+def _bury_absent(session: Session, parsed_page: ParsedPage, read_at: datetime) -> None:
+    """Bury stored children that are missing from a complete list."""
+    if parsed_page.entity.updated is None:
         return
-    updated = {row.id: row.values[parsed.entity.updated] for row in parsed.rows if row.entity is parsed.entity}
-    for child, seen in parsed.whole.items():
-        records.bury_missing(session, child, seen, parent=parsed.entity, updated=updated, at=read_at)
+    update_times = {
+        row.id: row.values[parsed_page.entity.updated] for row in parsed_page.rows if row.entity is parsed_page.entity
+    }
+    for child, child_ids in parsed_page.whole.items():
+        records.bury_missing(session, child, child_ids, parent=parsed_page.entity, updated=update_times, at=read_at)

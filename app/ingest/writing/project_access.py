@@ -1,7 +1,7 @@
-"""Which projects the app may browse. One that it lost is frozen and told of, never erased.
+"""Access to projects: a project out of sight is frozen and reported, never erased.
 
-A search that returns nothing of a project looks the same whether the project is empty or closed to us, so nothing is
-concluded from a search before the project itself was asked for.
+A search without results looks the same for an empty project and for a closed one, so no search is trusted before the
+project itself was asked for.
 """
 
 from __future__ import annotations
@@ -35,38 +35,38 @@ _BATCH = 500
 """Issues that are buried in one transaction, with all that hangs on them."""
 
 
-def look_at(
-    store: Store, source: Source, tenant_id: UUID, projects: Collection[str], *, deleted: Collection[str] = ()
+def check_visibility(
+    store: Store, source: Source, tenant_id: UUID, projects: Collection[str], *, deleted_ids: Collection[str] = ()
 ) -> set[str]:
-    """Freeze those of the projects that are out of sight, thaw those that came back; returns those in sight.
+    """Freeze projects out of sight and thaw visible ones; returns the visible ones.
 
-    `deleted` are those that Jira itself says were deleted: they are buried. Raises a JiraFailure.
+    `deleted_ids` are reported deleted by Jira itself: they are buried. Raises a JiraFailure.
     """
-    asked = sorted(set(projects))
-    seen = source.visible_projects(asked)
+    asked_ids = sorted(set(projects))
+    visible_ids = source.visible_projects(asked_ids)
     with store.bound_to(tenant_id) as session:
-        for each in asked:
-            if each in seen:
-                thaw(session, each)
-            elif each in deleted:
-                records.bury(session, entity("project"), [each], at=clock.now(), because="deleted")
+        for project_id in asked_ids:
+            if project_id in visible_ids:
+                thaw(session, project_id)
+            elif project_id in deleted_ids:
+                records.bury(session, entity("project"), [project_id], at=clock.now(), because="deleted")
             else:
-                freeze(session, each)
-    return seen
+                freeze(session, project_id)
+    return visible_ids
 
 
 def freeze(session: Session, project_id: str) -> bool:
-    """Keep what is stored of a project as it is, from now on. Returns whether that is new."""
+    """Keep the stored rows of a project as they are from now on. Returns whether that is new."""
     project = table_of(entity("project"))
     row = session.execute(select(project.c.key, project.c.deleted_at).where(project.c.id == project_id)).one_or_none()
     if row is not None and row.deleted_at is not None:
         return False
-    named = row.key if row is not None and row.key else project_id
+    label = row.key if row is not None and row.key else project_id
     statement = insert(FROZEN_PROJECTS).values(
         tenant_id=session.tenant_id,
         project_id=project_id,
         frozen_at=clock.now(),
-        reason=Condition(Code.PROJECT_OUT_OF_SIGHT, project=named),
+        reason=Condition(Code.PROJECT_OUT_OF_SIGHT, project=label),
     )
     fresh = {"frozen_at": clock.now(), "thawed_at": None, "reason": statement.excluded.reason}
     is_new = bool(
@@ -82,7 +82,7 @@ def freeze(session: Session, project_id: str) -> bool:
 
 
 def thaw(session: Session, project_id: str) -> bool:
-    """A project is in sight again: all of it is walked anew. Returns whether it had been frozen."""
+    """Thaw a project in sight: all of it is walked anew. Returns whether it was frozen."""
     is_thawed = session.changed(
         update(FROZEN_PROJECTS)
         .where(FROZEN_PROJECTS.c.project_id == project_id, FROZEN_PROJECTS.c.thawed_at.is_(None))
@@ -95,57 +95,59 @@ def thaw(session: Session, project_id: str) -> bool:
 
 
 def walk_again(session: Session, project_id: str) -> None:
-    """Have all of a project read once more."""
-    if checkpoints.walk_again(session, [each.name for each in walked(Each.PROJECT)], [project_id]):
+    """Have all of a project read again."""
+    if checkpoints.walk_again(session, [project_entity.name for project_entity in walked(Each.PROJECT)], [project_id]):
         enqueue_worker_once(session)
 
 
 def walk_issues_again(session: Session) -> None:
-    """Have the issues of all open projects read once more."""
+    """Have the issues of all open projects read again."""
     project = table_of(entity("project"))
     is_open = project.c.deleted_at.is_(None) & project.c.is_archived.is_not(True) & project.c.is_deleted.is_not(True)
-    found = session.execute(select(project.c.id).where(is_open)).scalars()
-    if checkpoints.walk_again(session, ("issue",), sorted(set(found) - frozen(session).keys())):
+    project_ids = session.execute(select(project.c.id).where(is_open)).scalars()
+    if checkpoints.walk_again(session, ("issue",), sorted(set(project_ids) - frozen(session).keys())):
         enqueue_worker_once(session)
 
 
 def frozen(session: Session) -> dict[str, Condition]:
-    """The frozen projects of the bound tenant and why, by id."""
+    """The frozen projects of the bound tenant, by id."""
     query = select(FROZEN_PROJECTS.c.project_id, FROZEN_PROJECTS.c.reason).where(FROZEN_PROJECTS.c.thawed_at.is_(None))
     return {row.project_id: row.reason for row in session.execute(query)}
 
 
 def known_projects(session: Session) -> list[str]:
-    """Every project of which issues are stored or planned, frozen ones included."""
-    planned = select(CHUNKS.c.scope_id).where(CHUNKS.c.entity == "issue")
+    """Every project with stored or planned issues, frozen ones included."""
+    planned_ids = select(CHUNKS.c.scope_id).where(CHUNKS.c.entity == "issue")
     project = table_of(entity("project"))
-    return sorted(session.execute(planned.union(select(project.c.id).where(project.c.deleted_at.is_(None)))).scalars())
+    return sorted(
+        session.execute(planned_ids.union(select(project.c.id).where(project.c.deleted_at.is_(None)))).scalars()
+    )
 
 
 def bury_closed(store: Store, tenant_id: UUID) -> int:
     """Bury the issues of projects that are archived, in the trash or deleted, in batches. Returns how many."""
-    buried = 0
+    total = 0
     while True:
         with store.bound_to(tenant_id) as session:
-            closed = _closed(session)
-            done = sum(_bury_some(session, ids, because) for because, ids in closed.items())
-        buried += done
-        if not done:
-            return buried
+            closed_projects = _closed(session)
+            batch_size = sum(_bury_some(session, ids, because) for because, ids in closed_projects.items())
+        total += batch_size
+        if not batch_size:
+            return total
 
 
 def _closed(session: Session) -> dict[str, list[str]]:
-    """Closed projects by what their issues are then."""
+    """Closed projects by the fate of their issues."""
     project = table_of(entity("project"))
     rows = session.execute(
         select(project.c.id, project.c.is_archived, project.c.deleted_at).where(
             project.c.is_archived | project.c.is_deleted | project.c.deleted_at.is_not(None)
         )
     ).all()
-    kept = frozen(session)
-    archived = [row.id for row in rows if row.is_archived and row.deleted_at is None and row.id not in kept]
-    deleted = [row.id for row in rows if row.id not in archived and row.id not in kept]
-    return {"archived": archived, "deleted": deleted}
+    frozen_ids = frozen(session)
+    archived_ids = [row.id for row in rows if row.is_archived and row.deleted_at is None and row.id not in frozen_ids]
+    deleted_ids = [row.id for row in rows if row.id not in archived_ids and row.id not in frozen_ids]
+    return {"archived": archived_ids, "deleted": deleted_ids}
 
 
 def _bury_some(session: Session, projects: list[str], because: str) -> int:
@@ -153,6 +155,6 @@ def _bury_some(session: Session, projects: list[str], because: str) -> int:
         return 0
     issue = table_of(entity("issue"))
     is_live = (issue.c.project_id.in_(projects), issue.c.deleted_at.is_(None))
-    found = session.execute(select(issue.c.id).where(*is_live).limit(_BATCH)).scalars().all()
+    issue_ids = session.execute(select(issue.c.id).where(*is_live).limit(_BATCH)).scalars().all()
     evidence = Condition(Code.PROJECT_ARCHIVED if because == "archived" else Code.PROJECT_DELETED)
-    return absences.bury(session, found, because, evidence=evidence) if found else 0
+    return absences.bury(session, issue_ids, because, evidence=evidence) if issue_ids else 0

@@ -1,7 +1,7 @@
-"""Finds the rows that the database refuses, so that one bad record does not keep a page from being stored.
+"""Quarantine: finds the rows that the database refuses, so one bad record doesn't block a page.
 
-What `extract` can read may still not fit: an id that no index takes, say. Which row it was, PostgreSQL does not tell; so
-the page is tried in halves, in transactions that are undone.
+A readable record may still not fit: an id too long for an index, for example. PostgreSQL doesn't tell the row, so the page
+is tried in halves, in transactions that are rolled back.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     from app.ingest.writing.page import ParsedPage
     from app.store.session import Store
 
-_SHOWN = 40
-"""Signs of an id that are quoted."""
+_SHOWN_LENGTH = 40
+"""Characters of an id in a reason."""
 
 
 class _UndoneError(Exception):
-    """Ends a transaction that was only a trial."""
+    """Ends a trial transaction."""
 
 
-def quarantine(store: Store, tenant_id: UUID, parsed: ParsedPage, *, read_at: datetime) -> ParsedPage:
-    """The haul without the rows that the database refuses; these are parked. Raises StoreFault where none alone is."""
-    refused = list(_refused(store, tenant_id, parsed.rows, read_at))
-    if not refused:
+def quarantine(store: Store, tenant_id: UUID, parsed_page: ParsedPage, *, read_at: datetime) -> ParsedPage:
+    """The page without refused rows, which become poison records. Raises StoreFault where no single row is at fault."""
+    refusals = list(_refused(store, tenant_id, parsed_page.rows, read_at))
+    if not refusals:
         raise StoreFault("no row of it alone")
-    bad = {(row.entity.name, row.id) for row, _ in refused}
+    bad = {(row.entity.name, row.id) for row, _ in refusals}
     return replace(
-        parsed,
-        rows=[row for row in parsed.rows if (row.entity.name, row.id) not in bad],
-        top_ups=[each for each in parsed.top_ups if (parsed.entity.name, each.parent_id) not in bad],
-        poison=[*parsed.poison, *(_parked(row, fault) for row, fault in refused)],
+        parsed_page,
+        rows=[row for row in parsed_page.rows if (row.entity.name, row.id) not in bad],
+        top_ups=[top_up for top_up in parsed_page.top_ups if (parsed_page.entity.name, top_up.parent_id) not in bad],
+        poison=[*parsed_page.poison, *(_parked(row, fault) for row, fault in refusals)],
     )
 
 
@@ -63,6 +63,6 @@ def _refused(store: Store, tenant_id: UUID, rows: Sequence[Row], read_at: dateti
 
 
 def _parked(row: Row, fault: StoreFault) -> Parked:
-    shown = row.id if len(row.id) <= _SHOWN else f"{row.id[:_SHOWN]}…"
-    reason = Condition(Code.ROW_REFUSED, entity=row.entity.name, id=shown, fault=str(fault))
+    label = row.id if len(row.id) <= _SHOWN_LENGTH else f"{row.id[:_SHOWN_LENGTH]}…"
+    reason = Condition(Code.ROW_REFUSED, entity=row.entity.name, id=label, fault=str(fault))
     return Parked(row.entity.name, reason, digest_of(dict(row.values)))

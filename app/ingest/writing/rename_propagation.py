@@ -1,10 +1,10 @@
-"""What a change of one thing changes on others, without a word from Jira and without moving any issue's `updated`.
+"""Propagates renames to denormalised columns; Jira sends no event and doesn't bump `updated`.
 
-a status, issue type, priority, resolution, project is renamed   what repeats its name is put right here (`copies`)
-a sprint is renamed, starts, closes                              issues that were in it are read again: their field says it
-an issue has a new key                                           its children are read again: they name their parent's or epic's
-a project has a new key                                          all its issues are read again: each has a new key
-a link type is renamed                                           its links are put right from Jira's list of types
+a status, issue type, priority, resolution or project is renamed   rows that repeat its name are updated (`denormalised`)
+a sprint is renamed, starts or closes                              its issues are read again: their field shows it
+an issue has a new key                                             its children are read again: they name their parent's or epic's
+a project has a new key                                            all its issues are read again: each has a new key
+a link type is renamed                                             its links are updated from Jira's list of types
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from app.catalog.language import Entity
     from app.store.session import Session
 
-_KEYED = ("issue", "project")
+_ENTITIES_WITH_KEYS = ("issue", "project")
 _LINK_TYPE = {"type_name": "name", "inward": "inward", "outward": "outward"}
-"""What links show of their type, and where the list of types says it."""
+"""Columns of links with their type's names, and the names' paths in the list of types."""
 
 
 @dataclass(frozen=True)
 class Before:
-    """What was stored of a page's own objects before it: their ids, and the keys of what has one."""
+    """Stored rows of a page's own objects before it: ids, and keys of entities with keys."""
 
     keys: dict[str, str | None] = field(default_factory=dict)
 
     def renamed(self, rows: Sequence[Row], of: Entity) -> list[str]:
-        """Ids of the rows that have another key now."""
+        """Ids of the rows with a different key now."""
         return [
             row.id
             for row in rows
@@ -53,42 +53,42 @@ class Before:
 
 
 def before(session: Session, of: Entity, rows: Sequence[Row]) -> Before:
-    """Ask before a page is stored."""
-    if of.name not in (*_KEYED, "sprint") and not copied_from(of.name):
+    """Look up the stored rows before a page is written."""
+    if of.name not in (*_ENTITIES_WITH_KEYS, "sprint") and not copied_from(of.name):
         return Before()
     table = table_of(of)
-    columns = (table.c.id, table.c.key) if of.name in _KEYED else (table.c.id,)
+    columns = (table.c.id, table.c.key) if of.name in _ENTITIES_WITH_KEYS else (table.c.id,)
     ids = [row.id for row in rows if row.entity is of]
-    found = session.execute(select(*columns).where(table.c.id.in_(ids), table.c.deleted_at.is_(None))).all()
-    return Before({row.id: getattr(row, "key", None) for row in found})
+    stored_rows = session.execute(select(*columns).where(table.c.id.in_(ids), table.c.deleted_at.is_(None))).all()
+    return Before({row.id: getattr(row, "key", None) for row in stored_rows})
 
 
-def propagate(session: Session, of: Entity, rows: Sequence[Row], was: Before, *, read_at: datetime) -> int:
-    """Carry on what the page changed; in its transaction, once it is stored. Returns how many other rows changed."""
+def propagate(session: Session, of: Entity, rows: Sequence[Row], previous: Before, *, read_at: datetime) -> int:
+    """Propagate a page's changes in its transaction, after it is written. Returns the number of other changed rows."""
     count = 0
     if copied_to(of.name):
         count += denormalised.renew_on(session, of, [row.id for row in rows if row.entity is of], read_at=read_at)
-    if not was.keys:
+    if not previous.keys:
         return count
-    changed = _changed(session, of, was.keys, read_at) if of.name == "sprint" or copied_from(of.name) else []
-    count += denormalised.renew_from(session, of, changed)
+    changed_ids = _changed(session, of, previous.keys, read_at) if of.name == "sprint" or copied_from(of.name) else []
+    count += denormalised.renew_from(session, of, changed_ids)
     issues: list[str] = []
     if of.name == "sprint":
-        issues = _in_sprints(session, changed)
+        issues = _in_sprints(session, changed_ids)
     elif of.name == "issue":
-        renamed = was.renamed(rows, of)
-        issues = _children(session, renamed, [was.keys[each] for each in renamed])
+        renamed_ids = previous.renamed(rows, of)
+        issues = _children(session, renamed_ids, [previous.keys[issue_id] for issue_id in renamed_ids])
     elif of.name == "project":
-        for project_id in was.renamed(rows, of):
+        for project_id in previous.renamed(rows, of):
             project_access.walk_again(session, project_id)
     inbox.ask(session, issues, origin=inbox.SWEEP)
     return count
 
 
-def _changed(session: Session, of: Entity, known: Collection[str], read_at: datetime) -> list[str]:
-    """Those of the rows that were stored before and that this page has changed."""
+def _changed(session: Session, of: Entity, row_ids: Collection[str], read_at: datetime) -> list[str]:
+    """The rows that were stored before and that this page has changed."""
     table = table_of(of)
-    query = select(table.c.id).where(table.c.id.in_(known), table.c.read_at == read_at)
+    query = select(table.c.id).where(table.c.id.in_(row_ids), table.c.read_at == read_at)
     return list(session.execute(query).scalars())
 
 
@@ -101,7 +101,7 @@ def _in_sprints(session: Session, sprints: Collection[str]) -> list[str]:
 
 
 def _children(session: Session, parents: Collection[str], keys: Collection[str | None]) -> list[str]:
-    """The issues below these, by their parent or by the key that their epic had."""
+    """The issues below these, by parent or by the former key of their epic."""
     issue = table_of(entity_named("issue"))
     if not parents:
         return []
@@ -110,18 +110,18 @@ def _children(session: Session, parents: Collection[str], keys: Collection[str |
 
 
 def propagate_link_types(session: Session, types: Sequence[Json], *, read_at: datetime) -> int:
-    """Let links show their types as they are now; Jira has a list of these that is no entity of SEI's."""
-    link, changed = table_of(entity_named("issue_link")), 0
-    for each in types:
-        names = {column: find(each, path) for column, path in _LINK_TYPE.items()}
-        known = find(each, "id")
-        if known is None or not all(isinstance(name, str) for name in names.values()):
+    """Update links to their types' current names; the list of types is no entity of SEI's."""
+    link, changed_rows = table_of(entity_named("issue_link")), 0
+    for link_type in types:
+        names = {column: find(link_type, path) for column, path in _LINK_TYPE.items()}
+        type_id = find(link_type, "id")
+        if type_id is None or not all(isinstance(name, str) for name in names.values()):
             continue
         is_stale = tuple_(*(link.c[column] for column in names)).is_distinct_from(tuple_(*names.values()))
-        is_its = (link.c.type_id == str(known), link.c.deleted_at.is_(None), is_stale)
+        is_its = (link.c.type_id == str(type_id), link.c.deleted_at.is_(None), is_stale)
         if session.execute(select(link.c.id).where(*is_its).limit(1)).first() is None:
             continue
         records.lock_for_writing(session)
         values = {**names, "version": ROW_VERSION.next_value(), "read_at": func.greatest(link.c.read_at, read_at)}
-        changed += session.changed(link.update().where(*is_its).values(values))
-    return changed
+        changed_rows += session.changed(link.update().where(*is_its).values(values))
+    return changed_rows

@@ -1,9 +1,8 @@
-"""Which lists that Jira cut off are really short of something here.
+"""Top-ups: cut-off lists that are really short of rows here.
 
-Jira sends the newest 40 histories, 20 comments and 20 worklogs of an issue along with it. An issue that was read before
-and is read again is short only of what is not among these, so most lists need no walk of their own. A history never
-changes, and the feed of changed worklogs tells of edits, so for both it is enough to count; comments may have been
-edited anywhere in their list and are walked again.
+Jira sends the newest 40 histories, 20 comments and 20 worklogs of an issue along with it. An issue that is read again is
+short only of older rows, so most lists need no walk of their own. A history never changes, and the worklog feed reports
+edits, so counting is enough for both; comments may be edited anywhere in their list and are walked again.
 """
 
 from __future__ import annotations
@@ -24,57 +23,61 @@ if TYPE_CHECKING:
 
 
 _OF_A_LINK = '"field":"RemoteIssueLink"'
-"""As it is written in a history's items; within a text its quotes would be escaped."""
+"""Spelling in a history's items; within a text its quotes would be escaped."""
 
 
 def known_histories(session: Session, rows: Sequence[Row]) -> set[str]:
-    """Which histories of remote links among the rows are stored already; ask before they are."""
-    told = [row.id for row in rows if row.entity.name == "changelog" and _tells_of_a_link(row)]
-    if not told:
+    """Stored histories of remote links among the rows; call it before the rows are written."""
+    history_ids = [row.id for row in rows if row.entity.name == "changelog" and _tells_of_a_link(row)]
+    if not history_ids:
         return set()
     table = table_of(entity("changelog"))
-    return set(session.execute(select(table.c.id).where(table.c.id.in_(told), table.c.deleted_at.is_(None))).scalars())
+    return set(
+        session.execute(select(table.c.id).where(table.c.id.in_(history_ids), table.c.deleted_at.is_(None))).scalars()
+    )
 
 
 def _tells_of_a_link(row: Row) -> bool:
     return _OF_A_LINK in str(row.values["items"])
 
 
-def still_short(session: Session, rows: Sequence[Row], needed: Sequence[TopUp], known: Collection[str]) -> list[TopUp]:
-    """The top-ups that are needed, once the rows are stored; `known` are histories that were stored before."""
-    if not needed:
+def still_short(
+    session: Session, rows: Sequence[Row], candidates: Sequence[TopUp], stored_histories: Collection[str]
+) -> list[TopUp]:
+    """The top-ups that remain once the rows are written; `stored_histories` were stored before."""
+    if not candidates:
         return []
     whole = {
-        name: _whole(session, name, total, rows, needed)
+        name: _whole(session, name, total, rows, candidates)
         for name, total in list_totals().items()
         if entity(name).is_whole_by_count
     }
     fresh = {
         str(row.values["issue_id"])
         for row in rows
-        if row.entity.name == "changelog" and row.id not in known and _tells_of_a_link(row)
+        if row.entity.name == "changelog" and row.id not in stored_histories and _tells_of_a_link(row)
     }
-    whole["remote_link"] = _planned(session, needed) - fresh
-    return [each for each in needed if each.parent_id not in whole.get(each.entity.name, ())]
+    whole["remote_link"] = _planned(session, candidates) - fresh
+    return [top_up for top_up in candidates if top_up.parent_id not in whole.get(top_up.entity.name, ())]
 
 
-def _planned(session: Session, needed: Sequence[TopUp]) -> set[str]:
-    """The issues whose remote links were walked, or will be, after the last history that told of one."""
-    parents = [each.parent_id for each in needed if each.entity.name == "remote_link"]
+def _planned(session: Session, candidates: Sequence[TopUp]) -> set[str]:
+    """Issues with a walk of their remote links, done or planned, after the last history about one."""
+    parents = [top_up.parent_id for top_up in candidates if top_up.entity.name == "remote_link"]
     query = select(CHUNKS.c.scope_id).where(CHUNKS.c.entity == "remote_link", CHUNKS.c.scope_id.in_(parents))
     return set(session.execute(query).scalars()) if parents else set()
 
 
-def _whole(session: Session, name: str, total: str, rows: Sequence[Row], needed: Sequence[TopUp]) -> set[str]:
-    """The issues whose list of an entity holds as many as Jira says."""
-    parents = [each.parent_id for each in needed if each.entity.name == name]
+def _whole(session: Session, name: str, total: str, rows: Sequence[Row], candidates: Sequence[TopUp]) -> set[str]:
+    """Issues with as many rows of an entity as Jira's total."""
+    parents = [top_up.parent_id for top_up in candidates if top_up.entity.name == name]
     if not parents:
         return set()
     table = table_of(entity(name))
-    counted = session.execute(
+    counts = session.execute(
         select(table.c.issue_id, func.count().label("held"))
         .where(table.c.issue_id.in_(parents), table.c.deleted_at.is_(None))
         .group_by(table.c.issue_id)
     )
-    expected = {row.id: row.values.get(total) for row in rows if row.entity.name == "issue"}
-    return {row.issue_id for row in counted if row.held == expected.get(row.issue_id)}
+    totals = {row.id: row.values.get(total) for row in rows if row.entity.name == "issue"}
+    return {row.issue_id for row in counts if row.held == totals.get(row.issue_id)}

@@ -40,19 +40,19 @@ class SearchedIssues:
     absent: list[str] = field(default_factory=list)
 
 
-def read(site: Site, issue_ids: Sequence[str], policy: FieldPolicy, doubted: Collection[str]) -> IssueRead:
+def read(site: Site, issue_ids: Sequence[str], policy: FieldPolicy, doubtful_ids: Collection[str]) -> IssueRead:
     """Read issues, 50 a search; `doubted` and absent ones directly. Raises a JiraFailure."""
     issue_read = IssueRead(clock.now())
-    absent = [issue_id for issue_id in issue_ids if issue_id in doubted]
-    searchable = [issue_id for issue_id in issue_ids if issue_id not in doubted]
+    absent = [issue_id for issue_id in issue_ids if issue_id in doubtful_ids]
+    searchable = [issue_id for issue_id in issue_ids if issue_id not in doubtful_ids]
     for start in range(0, len(searchable), READ_BATCH):
-        searched = search(site, searchable[start : start + READ_BATCH], policy)
-        issue_read.bodies += searched.bodies
-        absent += searched.absent
+        result = search(site, searchable[start : start + READ_BATCH], policy)
+        issue_read.bodies += result.bodies
+        absent += result.absent
     for issue_id in absent:
         outcome = _direct_read(site, issue_id, policy)
         if isinstance(outcome, NotOffered | NotForUs | Gone | Broken):
-            issue_read.gone.add(issue_id)
+            issue_read.gone_ids.add(issue_id)
         else:
             issue_read.bodies.append(outcome)
             issue_read.unsearchable.add(issue_id)
@@ -66,12 +66,12 @@ def _direct_read(site: Site, issue_id: str, policy: FieldPolicy) -> Json | Findi
 
 def search(site: Site, issue_ids: Sequence[str], policy: FieldPolicy) -> SearchedIssues:
     """At most 50 issues, their own latest writes in sight. Raises a JiraFailure."""
-    searched = SearchedIssues(clock.now())
+    result = SearchedIssues(clock.now())
     if issue_ids:
-        searched.bodies = _bodies(site, list(issue_ids), policy)
-        present = {str(find(body, "id")) for body in searched.bodies}
-        searched.absent = [issue_id for issue_id in issue_ids if issue_id not in present]
-    return searched
+        result.bodies = _bodies(site, list(issue_ids), policy)
+        present = {str(find(body, "id")) for body in result.bodies}
+        result.absent = [issue_id for issue_id in issue_ids if issue_id not in present]
+    return result
 
 
 def _bodies(site: Site, issue_ids: list[str], policy: FieldPolicy) -> list[Json]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from app.sources.outcomes import Finding
     from app.sources.source import WorklogFeed
 
-_OMITTED = timedelta(minutes=1)
+_FEED_DELAY = timedelta(minutes=1)
 """The newest part of a worklog feed, which Jira leaves out."""
 _FAILED_PAGE = 100
 _AUDIT_PAGE = 1000
@@ -55,7 +55,7 @@ def _feed_of(page: Page) -> FeedPage:
     worklogs = {str(find(value, "worklogId")): _moment(value) for value in page.items}  # type: ignore[arg-type]  # parsed
     if page.next is not None and page.next.token is not None:
         return FeedPage(worklogs, int(page.next.token))
-    return FeedPage(worklogs, int(((page.site_time or page.sent_at) - _OMITTED).timestamp() * 1000))
+    return FeedPage(worklogs, int(((page.site_time or page.sent_at) - _FEED_DELAY).timestamp() * 1000))
 
 
 def _moment(value: Json) -> int:
@@ -80,22 +80,22 @@ def failed_webhooks(site: Site, after: int) -> Iterator[FailedPage | Finding]:
     def fetch(place: Place) -> Page | Finding:
         return attempt(lambda: _failed_page(site, int(place.token or after)))
 
-    reached = after
+    newest_moment = after
     for outcome in follow(fetch, Place(token=str(after))):
         if not isinstance(outcome, Page):
             yield outcome
             return
-        reached = max([reached, *_failure_times(outcome)])
-        yield FailedPage(outcome.items, reached)  # type: ignore[arg-type]  # parsed
+        newest_moment = max([newest_moment, *_failure_times(outcome)])
+        yield FailedPage(outcome.items, newest_moment)  # type: ignore[arg-type]  # parsed
 
 
 def _failed_page(site: Site, after: int) -> Page:
     answer = site.get(path_of("webhook/failed"), {"after": after, "maxResults": _FAILED_PAGE})
     values = find(answer.body, "values")
     page = Page([*values] if isinstance(values, list) else [], None, None, answer.sent_at)
-    reached = max(_failure_times(page), default=after)
-    has_more = bool(find(answer.body, "next")) and reached > after
-    return Page(page.items, Place(token=str(reached)) if has_more else None, None, answer.sent_at)
+    newest_moment = max(_failure_times(page), default=after)
+    has_more = bool(find(answer.body, "next")) and newest_moment > after
+    return Page(page.items, Place(token=str(newest_moment)) if has_more else None, None, answer.sent_at)
 
 
 def _failure_times(page: Page) -> list[int]:

@@ -82,8 +82,8 @@ def first_created(site: Site, scope: Scope) -> int:
         "maxResults": 1,
     }
     issues = find(site.get(path_of("search/jql"), query).body, "issues")
-    created = find(issues[0], "fields.created") if isinstance(issues, list) and issues else None
-    return int(to_moment(created).timestamp() * 1000) if created else 0
+    moment = find(issues[0], "fields.created") if isinstance(issues, list) and issues else None
+    return int(to_moment(moment).timestamp() * 1000) if moment else 0
 
 
 def changed_since(site: Site, moment: int, token: str | None) -> Iterator[IdPage]:

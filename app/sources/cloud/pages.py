@@ -1,4 +1,4 @@
-"""One page of a list, whatever way the endpoint pages."""
+"""One page of a list, for every paging style."""
 
 from __future__ import annotations
 

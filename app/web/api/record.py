@@ -250,7 +250,7 @@ def deliveries_of(runtime: Runtime, integration: Integration, query: DeliveriesQ
     if integration.tenant_id is not None:
         with runtime.store.bound_to(integration.tenant_id) as session:
             hours = inbox.by_hour(session, since=clock.now() - timedelta(hours=query.hours))
-            backlog = inbox.waiting(session, own=False)
+            backlog = inbox.waiting(session, is_ours=False)
     sums = {name: sum(getattr(hour, name) for hour in hours) for name in ("received", "duplicated", "late", "given_up")}
     return Deliveries(waiting=backlog, **sums, hours=[DeliveryHour(**_plain(hour)) for hour in hours])
 

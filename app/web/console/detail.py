@@ -102,7 +102,7 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
             return page("activity.html", runtime, integration, "work", is_paired=False)
         with runtime.store.bound_to(integration.tenant_id) as session:
             runs, troubles = activity.listed(session, limit=_MOST_RUNS), diagnostics.troubles(session)
-            hours, backlog = inbox.by_hour(session, since=clock.now() - _WEEK), inbox.waiting(session, own=False)
+            hours, backlog = inbox.by_hour(session, since=clock.now() - _WEEK), inbox.waiting(session, is_ours=False)
             records, record_count = poison.newest(session, _MOST_RECORDS), poison.count(session)
         return page(
             "activity.html",

@@ -97,7 +97,7 @@ class Town:
         """Apply what Jira delivered and what our sweeps asked for, with the walks that it brings."""
         handled = 0
         for own in (False, True, False):
-            drain = Drain(self.parts.store, self.jira, self.tenant_id, own=own, gap=timedelta(0))
+            drain = Drain(self.parts.store, self.jira, self.tenant_id, is_ours=own, gap=timedelta(0))
             handled += drain.run(until=clock.now() + timedelta(seconds=30))
         self.walk()
         return handled

@@ -122,7 +122,7 @@ def test_hands_at_one_site_share_its_walks(parts: Runtime, tenant_id: UUID) -> N
         works = [pool.submit(first.work, until=until)]
         wait_for(lambda: held(parts, tenant_id) == 8, 5)
         works.append(pool.submit(second.work, until=until))
-        wait_for(lambda: second.walked >= 4, 3)
+        wait_for(lambda: second.walked_chunks >= 4, 3)
         assert [work.result() for work in works] == ["again", "again"]
     assert site.most_in_flight <= 8
 

@@ -290,4 +290,4 @@ def test_hands_of_a_paused_integration_claim_nothing(deaf: Town) -> None:
     assert deaf.poll() is None
     hand = BackfillWorker(deaf.parts.store, deaf.parts.sites, deaf.tenant_id, 8, 1)
     hand.work(until=clock.now() + timedelta(seconds=5))
-    assert hand.walked == 0
+    assert hand.walked_chunks == 0

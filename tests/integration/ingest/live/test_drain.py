@@ -138,7 +138,7 @@ def test_a_busy_site_costs_no_attempt_and_is_left_alone(parts: Runtime, tenant_i
 def test_a_worker_that_died_with_a_batch_leaves_it_to_the_next(parts: Runtime, tenant_id: UUID) -> None:
     deliver(parts, tenant_id, 100_001, 100_002)
     with parts.store.bound_to(tenant_id) as session:
-        assert len(inbox.take(session, own=False)) == 2
+        assert len(inbox.take(session, is_ours=False)) == 2
     site = FakeSite(20)
     assert drain(parts, tenant_id, site) == 0, "still held by whoever took it"
     make_due(parts, tenant_id)

@@ -135,7 +135,7 @@ def trickle(parts: Runtime, tenant_id: UUID, queue_view: QueueView) -> tuple[int
     drain.run(until=clock.now() + timedelta(seconds=20))
     took = time.monotonic() - began
     with parts.store.bound_to(tenant_id) as session:
-        assert inbox.waiting(session, own=False) == 0
+        assert inbox.waiting(session, is_ours=False) == 0
     return sum(path.endswith("/search/jql") for path, _ in site.asked), took
 
 

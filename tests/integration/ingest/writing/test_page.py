@@ -34,7 +34,7 @@ def store_list(parts: Runtime, tenant_id: UUID, issue_id: str, *ids: str, whole:
     bodies: list[Json] = [{"id": each, "updated": "2026-11-24T12:00:00.000+0000"} for each in ids]
     parsed = parse_page(COMMENT, bodies, FieldPolicy(), issue_id)
     if whole:
-        parsed.listed[COMMENT] = [issue_id]
+        parsed.complete_lists[COMMENT] = [issue_id]
     with parts.store.bound_to(tenant_id) as session:
         write_page(session, parsed, read_at=clock.now())
 

@@ -44,9 +44,9 @@ def read_lists_again(town: Town) -> None:
         query = select(CHUNKS.c.entity, CHUNKS.c.scope_id).where(CHUNKS.c.entity.in_(LISTS)).distinct()
         known = session.execute(query).all()
     for name, scope_id in known:
-        look = list_refresh.at_list(town.parts.store, town.jira, town.tenant_id, entity(name), scope_id)
+        list_read = list_refresh.read_list(town.parts.store, town.jira, town.tenant_id, entity(name), scope_id)
         with town.parts.store.bound_to(town.tenant_id) as session:
-            list_refresh.keep(session, look, fields)
+            list_refresh.keep(session, list_read, fields)
     town.drain()
 
 
