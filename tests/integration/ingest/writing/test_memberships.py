@@ -63,7 +63,7 @@ def test_a_new_board_is_held_against_what_was_walked_before(parts: Runtime, tena
     body: Any = {"id": 93, "filter": {"id": "93"}}
     parsed = page.parse_page(entity("board_configuration"), [body], FieldPolicy(), "93")
     with parts.store.bound_to(tenant_id) as session:
-        assert page.write_page(session, parsed, read_at=clock.now()).planned == 1
+        assert page.write_page(session, parsed, read_at=clock.now()).planned_chunks == 1
     backfill(parts, tenant_id, site)
     assert stored_memberships(parts, tenant_id) == {"93:100003"} | {f"8:{100_000 + number}" for number in range(5, 10)}
 
