@@ -1,7 +1,7 @@
-"""All attack and fault cases that the app answers for, in one table; every row of a test names the case it belongs to.
+"""All attack and fault cases in one table; every row of a test names its case.
 
-Numbers are kept for good, so that findings can name them; words stand for what was added later. `test_zz_cases` fails
-where a case has no row.
+Numbers never change, since findings refer to them; cases that were added later have words. `test_zz_cases` fails for a
+case without a row.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import pytest
 
 
 class Case(NamedTuple):
-    """What is sent or happens, and what must come of it."""
+    """An attack or fault, and its required outcome."""
 
     group: str
-    sent: str
+    attack: str
     expect: str
 
 
@@ -88,11 +88,11 @@ CASES: dict[int | str, Case] = {
 }
 
 
-def case(known: int | str) -> pytest.MarkDecorator:
-    """The mark of a test that is a row of a case."""
-    return pytest.mark.attack(CASES[known].group, known)
+def case(case_id: int | str) -> pytest.MarkDecorator:
+    """The mark of a test that covers a case."""
+    return pytest.mark.attack(CASES[case_id].group, case_id)
 
 
-def row(known: int | str, *values: Any, name: str) -> Any:
+def row(case_id: int | str, *values: Any, name: str) -> Any:
     """A row of a parametrized test."""
-    return pytest.param(*values, id=name, marks=case(known))
+    return pytest.param(*values, id=name, marks=case(case_id))

@@ -1,4 +1,4 @@
-"""A plugin for `--collect-only`: a line for each row of a case, and a failure for a row that would be skipped."""
+"""A plugin for `--collect-only`: a line for each row of a case, and a failure for each skipped row."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Premises of the attacks: the app under a base path, a key host, the tables; and the count by group at the end of a run.
+"""Fixtures of the attacks: the app under a base path, a key host, the tables. Prints a count by group after a run.
 
-A test says what it is by `@case(32)`, a row of a parametrized test by `row(32, …)`; all cases are in `cases`.
+A test names its case by `@case(32)`, a row of a parametrized test by `row(32, …)`. All cases are in `cases`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Note on each report which case it was."""
+    """Note its case on each report."""
     report = yield
     mark = item.get_closest_marker(_LABEL)
     if mark is not None:
@@ -42,31 +42,31 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """One line a group, and how many rows each case has."""
+    """Print one line per group, and the number of rows per case."""
     outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
     cases: defaultdict[str, Counter[int | str]] = defaultdict(Counter)
     for name, outcome in (("passed", "passed"), ("failed", "failed"), ("error", "failed"), ("skipped", "skipped")):
         for report in terminalreporter.stats.get(name, []):
-            for label, what in getattr(report, "user_properties", ()):
+            for label, arguments in getattr(report, "user_properties", ()):
                 if label == _LABEL:
-                    outcomes[what[0]][outcome] += 1
-                    cases[what[0]][what[1]] += 1
-    for group, counted in sorted(outcomes.items()):
-        told = ", ".join(f"{counted[outcome]} {outcome}" for outcome in _OUTCOMES)
-        terminalreporter.write_line(f"attack cases: {group} {told}")
+                    outcomes[arguments[0]][outcome] += 1
+                    cases[arguments[0]][arguments[1]] += 1
+    for group, counts in sorted(outcomes.items()):
+        summary = ", ".join(f"{counts[outcome]} {outcome}" for outcome in _OUTCOMES)
+        terminalreporter.write_line(f"attack cases: {group} {summary}")
         rows = " ".join(f"{case}:{count}" for case, count in sorted(cases[group].items(), key=str))
         terminalreporter.write_line(f"    rows by case: {rows}")
 
 
 @pytest.fixture(scope="session")
 def atlassian() -> Atlassian:
-    """Who signs installs, on all sites."""
+    """Atlassian's signing key for installs."""
     return Atlassian()
 
 
 @pytest.fixture(scope="session")
 def key_host(atlassian: Atlassian) -> Iterator[HttpKeyHost]:
-    """Where Atlassian's key is published."""
+    """The host that publishes Atlassian's key."""
     host = HttpKeyHost()
     host.keys[atlassian.kid] = atlassian.pem
     host.start()
@@ -77,7 +77,7 @@ def key_host(atlassian: Atlassian) -> Iterator[HttpKeyHost]:
 
 @pytest.fixture(scope="session")
 def attacks_database_url(servers: Servers) -> str:
-    """A database of the attacks' own, so that every row in it is accounted for."""
+    """A separate database, since the attacks account for every row."""
     url = str(servers.database_url)
     name = f"attacks_{secrets.token_hex(6)}"
     with psycopg.connect(url, autocommit=True) as connection:
@@ -94,7 +94,7 @@ def attacks_redis_url(redis_url: str) -> str:
 def target(
     attacks_database_url: str, attacks_redis_url: str, key_host: HttpKeyHost, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningApp]:
-    """The app under attack: gunicorn below /base, with no workers that would touch the tables."""
+    """The app under attack: gunicorn below /base, without workers that would change the tables."""
     with running_app(
         database_url=attacks_database_url,
         redis_url=attacks_redis_url,
@@ -103,20 +103,20 @@ def target(
         roles=("web",),
         base_path=BASE_PATH,
         site_hosts=SITE_HOSTS,
-    ) as started:
-        yield started
+    ) as app:
+        yield app
 
 
 @pytest.fixture(scope="session")
 def tables(attacks_database_url: str, target: RunningApp) -> Iterator[Tables]:
-    """What is stored, read as the tables' owner."""
+    """The stored rows, read with the owner's rights."""
     with psycopg.connect(attacks_database_url, autocommit=True) as connection:
         yield Tables(connection)
 
 
 @pytest.fixture(scope="session")
 def warm_scene(target: RunningApp, tables: Tables, atlassian: Atlassian, key_host: HttpKeyHost) -> Scene:
-    """A scene in which the app has fetched Atlassian's key, so that later look-ups can be counted."""
+    """A scene with Atlassian's key in the app's cache: later look-ups can be counted."""
     scene = Scene(target, tables, atlassian, key_host)
     scene.warm_up()
     return scene
@@ -124,6 +124,6 @@ def warm_scene(target: RunningApp, tables: Tables, atlassian: Atlassian, key_hos
 
 @pytest.fixture
 def scene(warm_scene: Scene) -> Iterator[Scene]:
-    """The scene; afterwards the app's log holds no secret that was sent and no unexpected error."""
+    """The scene; the test fails if the app's log then has a secret or an unexpected error."""
     yield warm_scene
     warm_scene.check_log()

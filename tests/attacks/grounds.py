@@ -1,4 +1,4 @@
-"""Ground to attack from: a sandbox site that has the app, what it was asked, and the rows that must not move."""
+"""A sandbox site with the app installed, the requests it received, and the rows that must not change."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ MOVABLE = (
     *("accounts", "api_keys", "tenants", "installations", "credentials", "spent_tokens"),
     *("integrations", "redemptions", "chunks", "inbox"),
 )
-"""Tables that a request may change."""
+"""Tables that requests may change."""
 _TRACES = (b"Traceback", b'File "', b"sqlalchemy", b"psycopg", b"werkzeug", b"jwt.exceptions", b"SELECT", b"INSERT")
 
 
 class Wire(NamedTuple):
-    """A REST request as it reached a site."""
+    """A REST request, as received by a site."""
 
     method: str
     target: str
@@ -63,27 +63,27 @@ class Wire(NamedTuple):
 
 @dataclass
 class Ground:
-    """One sandbox site with the app on it."""
+    """A sandbox site with the app installed."""
 
     scene: Scene
     site: Site
     key: str
-    """Of an SEI account of its own: what one account may do a minute is counted."""
-    seen: list[Wire] = field(default_factory=list)
+    """The API key of a separate SEI account, since accounts have rate limits."""
+    wires: list[Wire] = field(default_factory=list)
     fault: Fault | None = None
 
-    # What reaches the site
+    # Requests to the site
 
     def note(self, method: str, _template: str, _path: str) -> Fault | None:
-        """The sandbox's fault hook: keeps what was admitted, and gives whatever fault is asked for."""
+        """The sandbox's fault hook: records the request and returns the current fault."""
         environ = asked_of_sandbox.environ
         target = str(environ.get("REQUEST_URI") or environ["RAW_URI"])
-        self.seen.append(Wire(method, target, dict(asked_of_sandbox.headers), asked_of_sandbox.get_data()))
+        self.wires.append(Wire(method, target, dict(asked_of_sandbox.headers), asked_of_sandbox.get_data()))
         return self.fault
 
     def checks(self) -> list[str | None]:
-        """Whose permissions Jira was asked for."""
-        return [json.loads(each.body).get("accountId") for each in self.seen if each.target == CHECK]
+        """Account ids of the permission checks that Jira received."""
+        return [json.loads(wire.body).get("accountId") for wire in self.wires if wire.target == CHECK]
 
     # Tokens
 
@@ -95,13 +95,13 @@ class Ground:
 
     # Requests
 
-    def load(self, target: str = PAGE, token: str | None = None, **given: Any) -> Reply:
-        """A page, as the frame loads it."""
+    def load(self, target: str = PAGE, token: str | None = None, **options: Any) -> Reply:
+        """Load a page like the frame does."""
         joint = "&" if "?" in target else "?"
-        return self.send("GET", f"{target}{joint}jwt={self.page(target) if token is None else token}", **given)
+        return self.send("GET", f"{target}{joint}jwt={self.page(target) if token is None else token}", **options)
 
     def ask(self, method: str = "GET", payload: Any = None, token: str | None = None, kind: str = JSON) -> Reply:
-        """The page's script."""
+        """Send a request like the page's script does."""
         body = payload if isinstance(payload, bytes) else b"" if payload is None else json.dumps(payload).encode()
         headers = [
             ("Authorization", f"JWT {self.context() if token is None else token}"),
@@ -109,11 +109,11 @@ class Ground:
         ]
         return self.send(method, PAIRING, headers, body)
 
-    def paste(self, otp: str, token: str | None = None, **more: Any) -> Reply:
-        return self.ask("POST", {"otp": otp, **more}, token)
+    def paste(self, otp: str, token: str | None = None, **fields: Any) -> Reply:
+        return self.ask("POST", {"otp": otp, **fields}, token)
 
     def deliver(self, event: str, body: Any = None, *, name: str = "", retry: int | None = None) -> Reply:
-        """A webhook as Jira sends it."""
+        """Send a webhook like Jira does."""
         target = f"/connect/webhooks/{event}"
         raw = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
         headers = [("Authorization", f"JWT {self.site.webhook_token(target)}"), ("Content-Type", JSON)]
@@ -122,12 +122,12 @@ class Ground:
         return self.send("POST", target, headers, raw)
 
     def api(self, method: str, target: str, payload: Any = None) -> Reply:
-        """SEI's API, with the key of the ground's own account."""
+        """Call SEI's API with the key of the ground's account."""
         body = b"" if payload is None else json.dumps(payload).encode()
         return self.send(method, target, [("Authorization", f"Bearer {self.key}"), ("Content-Type", JSON)], body)
 
     def administers(self, *people: str) -> None:
-        """From now on these administer the site, and nobody else."""
+        """Make these people the only administrators of the site."""
         self.site.world.catalogue.administrators = frozenset(people)
 
     def send(
@@ -138,17 +138,17 @@ class Ground:
     # Pairing
 
     def otp(self) -> tuple[str, str]:
-        """An integration and its one-time password."""
+        """Create an integration. Returns its id and one-time password."""
         draft = {"name": f"grounds {secrets.token_hex(4)}", "product": "jira_cloud", "method": "connect_app"}
-        made = self.api("POST", API, draft)
-        assert made.status == 201, made.body
-        integration = str(made.json()["id"])
+        reply = self.api("POST", API, draft)
+        assert reply.status == 201, reply.body
+        integration = str(reply.json()["id"])
         return integration, self.otp_of(integration)
 
     def otp_of(self, integration: str) -> str:
-        minted = self.api("POST", f"{API}/{integration}/otp")
-        assert minted.status == 201, minted.body
-        otp = str(minted.json()["otp"])
+        reply = self.api("POST", f"{API}/{integration}/otp")
+        assert reply.status == 201, reply.body
+        otp = str(reply.json()["otp"])
         self.scene.made_secrets.add(otp)
         return otp
 
@@ -169,19 +169,19 @@ class Ground:
 
     @property
     def tenant_id(self) -> str:
-        held = self.scene.tables.of(self.site.client_key)
-        assert held is not None
-        return held.tenant_id
+        record = self.scene.tables.of(self.site.client_key)
+        assert record is not None
+        return record.tenant_id
 
     def inbox(self) -> list[tuple[str, str, Any]]:
-        """What Jira delivered; rows of our own sweeps lie there too."""
+        """Jira's deliveries, without the rows of our own sweeps."""
         return self.scene.tables.connection.execute(
             "SELECT delivery_id, event, body FROM inbox WHERE tenant_id = %s AND origin = 'webhook' ORDER BY received_at",
             (self.tenant_id,),
         ).fetchall()
 
     def rows(self) -> dict[str, list[str]]:
-        """Every row of every table that a request may change, as text."""
+        """Every row that a request may change, as text."""
         return {
             table: sorted(
                 str(row[0]) for row in self.scene.tables.connection.execute(f"SELECT t::text FROM {table} t").fetchall()
@@ -190,21 +190,21 @@ class Ground:
         }
 
     @contextlib.contextmanager
-    def unmoved(self, asked: int | None = 0) -> Iterator[None]:
-        """Nothing in the tables changes meanwhile; the site is asked so many times (None: however often)."""
-        before, reached = self.rows(), self.site.traffic.requests
+    def unmoved(self, request_count: int | None = 0) -> Iterator[None]:
+        """Check that no row changes meanwhile and that the site gets `request_count` requests (None: any number)."""
+        before, requests_before = self.rows(), self.site.traffic.requests
         yield
         after = self.rows()
-        moved = {name: set(after[name]) ^ set(before[name]) for name in before if after[name] != before[name]}
-        assert moved == {}, moved
-        if asked is not None:
-            count = self.site.traffic.requests - reached
-            assert count == asked, (count, asked)
+        changes = {name: set(after[name]) ^ set(before[name]) for name in before if after[name] != before[name]}
+        assert changes == {}, changes
+        if request_count is not None:
+            count = self.site.traffic.requests - requests_before
+            assert count == request_count, (count, request_count)
 
 
 @contextlib.contextmanager
 def a_ground(scene: Scene, *, secret: str | None = None, issues: int = 1) -> Iterator[Ground]:
-    """A site of its own that installed the app; with a given secret where two sites shall share one."""
+    """A new site with the app installed; `secret` lets two sites share one."""
     key = SiteKey(scene.atlassian.kid, scene.atlassian.private_key)
     site = Site(dataset="seeded", seed=secrets.randbelow(1000), issues=issues, projects=1, key=key)
     site.lifecycle.app_url = scene.app.url
@@ -220,7 +220,7 @@ def a_ground(scene: Scene, *, secret: str | None = None, issues: int = 1) -> Ite
 
 
 def install_with(scene: Scene, site: Site, url: str, secret: str) -> None:
-    """Install with a secret of our choice, which the sandbox would draw."""
+    """Install with a chosen secret instead of a random one."""
     customer = scene.new_site(client_key=site.client_key, secret=secret, base_url=url)
     scene.must("installed", customer)
     site.lifecycle.state = replace(
@@ -244,10 +244,10 @@ def an_account(scene: Scene) -> str:
 
 
 @contextlib.contextmanager
-def a_runtime(database_url: str, redis_url: str, **given: Any) -> Iterator[Runtime]:
+def a_runtime(database_url: str, redis_url: str, **overrides: Any) -> Iterator[Runtime]:
     """The app's parts in this process, on the servers of the app under attack."""
     values = {"base_url": f"http://127.0.0.1{BASE_PATH}", "site_hosts": tuple(SITE_HOSTS.split(","))}
-    parts = runtime.assemble(a_settings(**(values | given)), database_url=database_url, redis_url=redis_url)
+    parts = runtime.assemble(a_settings(**(values | overrides)), database_url=database_url, redis_url=redis_url)
     yield parts
     parts.store.engine.dispose()
     parts.redis.close()
@@ -263,8 +263,8 @@ def send(
     host: str = "",
     base: str = BASE_PATH,
 ) -> Reply:
-    """One request whose target nobody tidies, under whatever host it says."""
-    started = time.monotonic()
+    """Send one request with its target and host unchanged."""
+    start = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=40)
     try:
         connection.putrequest(method, f"{base}{target}", skip_host=bool(host), skip_accept_encoding=True)
@@ -275,26 +275,26 @@ def send(
         connection.putheader("Content-Length", str(len(body)))
         connection.endheaders(body)
         answer = connection.getresponse()
-        return Reply(answer.status, answer.headers, answer.read(), time.monotonic() - started)
+        return Reply(answer.status, answer.headers, answer.read(), time.monotonic() - start)
     finally:
         connection.close()
 
 
 def next_second() -> None:
-    """Wait for the clock's next second: tokens and lifecycle calls are dated in whole ones."""
+    """Wait for the clock's next second, the resolution of tokens and lifecycle calls."""
     time.sleep(1 - time.time() % 1)
 
 
-# What an answer may look like
+# The form of answers
 
-_EVERYWHERE = {
+_HEADERS = {
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store, no-cache",
 }
-_NOBODY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-_PAGE_OF_NOBODY = _NOBODY.replace("default-src 'none'", "default-src 'none'; style-src 'self'")
+_STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+_STRANGER_POLICY = _STRICT_POLICY.replace("default-src 'none'", "default-src 'none'; style-src 'self'")
 _CONSOLE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -302,7 +302,7 @@ _CONSOLE = (
 
 
 def page_policy(site: str) -> str:
-    """The policy of a page in one site's frame, which here also serves Atlassian's script."""
+    """The policy of a page in a site's frame; the sandbox site also serves Atlassian's script."""
     return (
         f"default-src 'none'; script-src 'self' {site}; style-src 'self' {site}; img-src 'self' data:;"
         f" connect-src 'self'; frame-ancestors {site}; base-uri 'none'; form-action 'none'; object-src 'none'"
@@ -310,17 +310,21 @@ def page_policy(site: str) -> str:
 
 
 def check_headers(reply: Reply, kind: str, site: str = "") -> None:
-    """The headers of a class of answers, exactly: `page` of a proven site, `stranger` for pages of none, `api`, `console`."""
-    wanted: dict[str, str | None] = {**_EVERYWHERE, "X-Frame-Options": "DENY", "Content-Security-Policy": _NOBODY}
+    """Check the exact headers of a class of answers: `page` of a proven site, `stranger` (a page of none), `api`, `console`."""
+    expected_headers: dict[str, str | None] = {
+        **_HEADERS,
+        "X-Frame-Options": "DENY",
+        "Content-Security-Policy": _STRICT_POLICY,
+    }
     if kind == "page":
-        wanted |= {"X-Frame-Options": None, "Content-Security-Policy": page_policy(site)}
+        expected_headers |= {"X-Frame-Options": None, "Content-Security-Policy": page_policy(site)}
     elif kind == "stranger":
-        wanted |= {"X-Frame-Options": None, "Content-Security-Policy": _PAGE_OF_NOBODY}
+        expected_headers |= {"X-Frame-Options": None, "Content-Security-Policy": _STRANGER_POLICY}
     elif kind == "console":
-        wanted |= {"Content-Security-Policy": _CONSOLE}
-    for name, value in wanted.items():
-        found = reply.headers.get_all(name)
-        assert found == (None if value is None else [value]), (kind, name, found)
+        expected_headers |= {"Content-Security-Policy": _CONSOLE}
+    for name, value in expected_headers.items():
+        values = reply.headers.get_all(name)
+        assert values == (None if value is None else [value]), (kind, name, values)
     odd = [name for name in reply.headers if name.lower().startswith("access-control-")]
     assert odd == []
     if kind != "console":
@@ -328,24 +332,24 @@ def check_headers(reply: Reply, kind: str, site: str = "") -> None:
         assert "Location" not in reply.headers
 
 
-def check_refused(reply: Reply, status: int, kind: str, site: str = "", *unwanted: str) -> None:
-    """A refusal in the form of its class, that says nothing about why or about us."""
+def check_refused(reply: Reply, status: int, kind: str, site: str = "", *secret_texts: str) -> None:
+    """Check a refusal: it has the form of its class and reveals neither its reason nor our internals."""
     assert reply.status == status, (reply.status, reply.body)
     check_headers(reply, kind, site)
     for trace in _TRACES:
         assert trace not in reply.body, reply.body
-    for part in (*unwanted, "k" * 32):
+    for part in (*secret_texts, "k" * 32):
         assert part.encode() not in reply.body
     is_person = kind in {"page", "stranger", "console"}
-    wanted = "text/html; charset=utf-8" if is_person else "application/problem+json"
-    assert reply.headers["Content-Type"] == wanted
+    content_type = "text/html; charset=utf-8" if is_person else "application/problem+json"
+    assert reply.headers["Content-Type"] == content_type
     if status == 401:
         assert reply.headers["WWW-Authenticate"]
         if is_person:
             assert b"Your session has ended, or this page was not opened from Jira." in reply.body
         else:
-            told = {"type": "about:blank", "title": "Authentication failed", "status": 401}
-            assert reply.json() == {**told, "detail": "Authentication failed."}
+            problem = {"type": "about:blank", "title": "Authentication failed", "status": 401}
+            assert reply.json() == {**problem, "detail": "Authentication failed."}
     if status in {429, 503}:
         assert int(reply.headers["Retry-After"]) > 0
         assert reply.body.count(b"Try again") <= 1, reply.body
@@ -356,7 +360,7 @@ def check_refused(reply: Reply, status: int, kind: str, site: str = "", *unwante
 
 @dataclass
 class Workers:
-    """Does for one site what the workers would: the first filling, and the reading again of what deliveries name."""
+    """The workers' part for one site: the backfill and the draining of deliveries."""
 
     parts: Runtime
     ground: Ground
@@ -371,23 +375,23 @@ class Workers:
         self.work()
 
     def work(self, rounds: int = 20) -> None:
-        """Hands, until nothing waits."""
+        """Run backfill workers until no chunk waits."""
         for _ in range(rounds):
             hand = BackfillWorker(self.parts.store, self.parts.sites, self.tenant_id, 4, 4)
             try:
                 if hand.work(until=clock.now() + timedelta(seconds=20)) == "done":
                     return
             except JiraRefused:
-                # As the wrapper of every job does.
+                # Like the wrapper of every job.
                 parking.confirm(self.parts.store, self.parts.sites, self.tenant_id)
         raise AssertionError("the work does not end")
 
     def drain(self) -> int:
-        """All waiting deliveries, and what our own sweeps want read again. Returns how many deliveries of Jira's there were."""
-        handled = [0, 0]
-        for own in (False, True):
-            drain = Drain(self.parts.store, self.parts.sites.open(self.tenant_id), self.tenant_id, own)
-            while done := drain.once():
-                handled[own] += done
+        """Drain all deliveries and the rows of our own sweeps. Returns the number of Jira's deliveries."""
+        counts = [0, 0]
+        for is_own in (False, True):
+            drain = Drain(self.parts.store, self.parts.sites.open(self.tenant_id), self.tenant_id, is_own)
+            while count := drain.once():
+                counts[is_own] += count
         self.work()
-        return handled[False]
+        return counts[False]

@@ -1,6 +1,6 @@
-"""A life of attacks on an app: what could leak is planted where it would show, and all that is answered is remembered.
+"""A series of attacks on an app with planted secrets; all answers are recorded.
 
-Errors with parameters, tables that are missing, failed jobs, names that people typed. `test_zz_secrets` looks at what is left.
+Errors with parameters, missing tables, failed jobs, typed names. `test_zz_secrets` searches the app's remains.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tests.attacks.scene import Reply, Scene
 
 EMAIL = "eve.plant@victim.example.com"
-UPDATED = "/connect/webhooks/jira.issue_updated"
+HOOK = "/connect/webhooks/jira.issue_updated"
 PATTERNS = {
     "a token": re.compile(rb"eyJ[A-Za-z0-9_-]{6,}"),
     "jwt= with a value": re.compile(rb"jwt(=|%3D)(?!\[redacted\])[\w.%-]", re.IGNORECASE),
@@ -44,64 +44,64 @@ PATTERNS = {
 
 
 class Life:
-    """An app under attack: what it answered, and every secret that was sent to it."""
+    """An app under attack: its answers, and every secret in requests."""
 
     def __init__(self, scene: Scene, redis_url: str, database_url: str) -> None:
         self.scene, self.redis_url, self.database_url = scene, redis_url, database_url
         self.bodies: list[tuple[str, int, bytes]] = []
         self.statuses: Counter[int] = Counter()
-        self.misframed: list[bytes] = []
+        self.misframed_answers: list[bytes] = []
         self.metrics = b""
 
-    def keep(self, what: str, reply: Reply) -> Reply:
-        """Remember an answer and its headers, if it refuses."""
+    def keep(self, label: str, reply: Reply) -> Reply:
+        """Record a refusal with its headers."""
         self.statuses[reply.status] += 1
         if reply.status >= 400:
-            self.bodies.append((what, reply.status, str(reply.headers).encode() + reply.body))
+            self.bodies.append((label, reply.status, str(reply.headers).encode() + reply.body))
         return reply
 
     @property
     def known(self) -> list[str]:
-        """Secrets in every spelling they were sent in."""
+        """Secrets in every spelling of the requests."""
         plain = [*self.scene.made_secrets, API_KEY, KEY, "k" * 32, EMAIL]
-        return [*plain, *(each.replace("-", "") for each in plain if re.fullmatch(r"(\w{4}-){3}\w{4}", each))]
+        return [*plain, *(secret.replace("-", "") for secret in plain if re.fullmatch(r"(\w{4}-){3}\w{4}", secret))]
 
     def found_in(self, text: bytes) -> list[str]:
-        """Names of all that must not be there."""
+        """Names of all secrets in a text."""
         return [
-            *(f"{each[:8]}…" for each in self.known if each.encode() in text),
-            *(f"{name}: {found[0]!r}" for name, pattern in PATTERNS.items() if (found := pattern.search(text))),
+            *(f"{secret[:8]}…" for secret in self.known if secret.encode() in text),
+            *(f"{name}: {match[0]!r}" for name, pattern in PATTERNS.items() if (match := pattern.search(text))),
         ]
 
 
 def everything_in(redis: Redis) -> Iterator[bytes]:
-    """Every key and every value, packed ones unpacked as well."""
+    """Every key and value, packed values also unpacked."""
     for key in redis.scan_iter(count=1000):
         yield key
-        read: dict[bytes, Any] = {
+        reader_of: dict[bytes, Any] = {
             b"string": lambda k: [redis.get(k)],
             b"hash": lambda k: [part for pair in redis.hgetall(k).items() for part in pair],
             b"list": lambda k: redis.lrange(k, 0, -1),
             b"set": redis.smembers,
             b"zset": lambda k: redis.zrange(k, 0, -1),
-            b"stream": lambda k: [part for _, each in redis.xrange(k) for pair in each.items() for part in pair],
+            b"stream": lambda k: [part for _, entry in redis.xrange(k) for pair in entry.items() for part in pair],
         }
-        for value in read.get(redis.type(key), lambda _: [])(key):
+        for value in reader_of.get(redis.type(key), lambda _: [])(key):
             if value is not None:
                 yield from unpacked(value)
 
 
 def unpacked(value: bytes) -> Iterator[bytes]:
-    """A value as RQ was given it: it keeps tracebacks as zlib, results in base64, tracebacks of results as both.
+    """The original of a value that RQ packed: tracebacks with zlib, results with base64, tracebacks of results with both.
 
-    What was compressed stands for itself no longer: by chance its base64 looks like a token, and no secret can be read in it.
+    The packed form of a compressed value is left out: its base64 looks like a token by chance and reveals no secret.
     """
     readings = [value]
     with contextlib.suppress(ValueError):
         readings.append(base64.b64decode(value, validate=True))
-    for each in readings:
+    for reading in readings:
         with contextlib.suppress(zlib.error):
-            yield zlib.decompress(each)
+            yield zlib.decompress(reading)
             return
     yield from readings
 
@@ -117,7 +117,7 @@ def live(life: Life, ground: Ground) -> None:
 
 
 def plant(ground: Ground) -> None:
-    """Addresses on everybody, and everybody's address may be read."""
+    """Give everybody a readable e-mail address."""
     ground.site.options.email_approved = True
     for number, user in enumerate(ground.site.world.catalogue.users.values()):
         user["emailAddress"] = f"{number}.{EMAIL}"
@@ -125,8 +125,8 @@ def plant(ground: Ground) -> None:
 
 def ordinary_days(life: Life, ground: Ground) -> None:
     integration = ground.pair()
-    named = ground.api("PATCH", f"{API}/{integration}", {"description": f"ask {EMAIL}", "tags": [EMAIL]})
-    assert named.status == 200
+    reply = ground.api("PATCH", f"{API}/{integration}", {"description": f"ask {EMAIL}", "tags": [EMAIL]})
+    assert reply.status == 200
     wait_for(lambda: ground.state_of(integration) == "healthy", 60, life.scene.app.tail)
     for _ in range(3):
         ground.site.mutate("random")
@@ -136,11 +136,11 @@ def ordinary_days(life: Life, ground: Ground) -> None:
 
 
 def bad_tokens(life: Life, ground: Ground) -> None:
-    page, context, hook = ground.page(), ground.context(), ground.site.webhook_token(UPDATED)
+    page, context, hook = ground.page(), ground.context(), ground.site.webhook_token(HOOK)
     for token in (page, context, hook, ground.site.lifecycle_token("/connect/installed")):
         for method, target in (
             *(("GET", "/jira/configuration"), ("GET", "/jira/pairing"), ("POST", "/jira/pairing")),
-            *(("POST", UPDATED), ("POST", "/connect/installed"), ("POST", "/connect/disabled"), ("GET", API)),
+            *(("POST", HOOK), ("POST", "/connect/installed"), ("POST", "/connect/disabled"), ("GET", API)),
             *(("GET", f"/nowhere/{token}"), ("GET", "/livez/x"), ("GET", f"/connect/webhooks/{token}")),
             *(("POST", f"/console/{EMAIL}"), ("GET", f"/static/{token}"), ("BREW", PAGE)),
         ):
@@ -161,7 +161,7 @@ def bad_tokens(life: Life, ground: Ground) -> None:
 
 
 def somebody_by_address(life: Life, ground: Ground) -> None:
-    """A person whose account is an e-mail address: looks, pastes, is limited, and administers."""
+    """A person with an e-mail address as account id, first without rights, then as administrator."""
     before, users = ground.site.world.catalogue.administrators, ground.site.world.catalogue.users
     users[EMAIL] = {**users[ground.site.admin], "accountId": EMAIL}
     for people in ((), (EMAIL,)):
@@ -176,7 +176,7 @@ def somebody_by_address(life: Life, ground: Ground) -> None:
 
 
 def misframed(life: Life, raw: str) -> None:
-    """No HTTP: refused before the app is reached."""
+    """Send something that is not HTTP; gunicorn refuses it before the app."""
     with socket.create_connection(("127.0.0.1", life.scene.app.port), 10) as wire:
         wire.sendall(raw.encode())
         wire.shutdown(socket.SHUT_WR)
@@ -185,7 +185,7 @@ def misframed(life: Life, raw: str) -> None:
             while piece := wire.recv(65536):
                 answer += piece
     assert answer.startswith(b"HTTP/1.1 400 "), answer
-    life.misframed.append(answer)
+    life.misframed_answers.append(answer)
 
 
 def bad_keys(life: Life, ground: Ground) -> None:
@@ -213,8 +213,8 @@ def bad_bodies(life: Life, ground: Ground) -> None:
         life.keep("paste", ground.ask("POST", body.encode(), kind="text/plain"))
     life.keep("paired already", ground.paste(otp))
     life.keep("paired anew", ground.paste(otp, replace=True))
-    for again in (otp, otp.lower(), otp.replace("-", " "), f"{otp} "):
-        life.keep("used", ground.paste(again))
+    for spelling in (otp, otp.lower(), otp.replace("-", " "), f"{otp} "):
+        life.keep("used", ground.paste(spelling))
     secret = ground.site.shared_secret
     for change in (
         {"sharedSecret": f"{secret[:20]}"},
@@ -247,13 +247,13 @@ def bad_bodies(life: Life, ground: Ground) -> None:
     body = {"issue": {"id": "10001"}, "user": {"emailAddress": EMAIL}, "comment": {"body": secret}}
     for event in ("jira.issue_updated", "comment_created", "user_updated", EMAIL):
         life.keep(event, ground.deliver(event, body, name=f"{EMAIL} {secrets.token_hex(4)}"))
-    headers = [("Authorization", f"JWT {ground.site.webhook_token(UPDATED)}"), ("Content-Encoding", "gzip")]
-    life.keep("packed", ground.send("POST", UPDATED, headers, gzip.compress(json.dumps(body).encode())))
+    headers = [("Authorization", f"JWT {ground.site.webhook_token(HOOK)}"), ("Content-Encoding", "gzip")]
+    life.keep("packed", ground.send("POST", HOOK, headers, gzip.compress(json.dumps(body).encode())))
 
 
 @contextlib.contextmanager
 def without(url: str, table: str) -> Iterator[None]:
-    """A table that is missing for a while: every statement on it fails, with its parameters in the error."""
+    """Remove a table for a while: every statement on it fails, with its parameters in the error."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
         try:
@@ -263,12 +263,12 @@ def without(url: str, table: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def a_talkative_trigger(url: str, table: str, what: str) -> Iterator[None]:
-    """The database itself says the row in its error, as constraints do."""
+def a_talkative_trigger(url: str, table: str, label: str) -> Iterator[None]:
+    """Make the database repeat the row in its error, as constraints do."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS"
-            f" $$ BEGIN RAISE EXCEPTION 'row % of {what}', NEW::text; END $$"
+            f" $$ BEGIN RAISE EXCEPTION 'row % of {label}', NEW::text; END $$"
         )
         connection.execute(
             f"CREATE TRIGGER tell BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION tell()"
@@ -281,7 +281,7 @@ def a_talkative_trigger(url: str, table: str, what: str) -> Iterator[None]:
 
 
 def broken_tables(life: Life, ground: Ground) -> None:
-    """What is not foreseen: the app fails, says a number, and writes down what happened without what was sent."""
+    """Unexpected errors: the app answers with an incident number and logs the error without the request's content."""
     integration, otp = ground.otp()
     url = life.database_url
     token = ground.context()
@@ -312,27 +312,27 @@ def broken_tables(life: Life, ground: Ground) -> None:
 
 
 def a_site_in_trouble(life: Life, ground: Ground) -> None:
-    """Workers fail too: on the site's side and on ours, with people's addresses under way."""
+    """Failures of workers, by the site and by our tables, with e-mail addresses in the data."""
     faults = iter(["cut", "503", "429", "cut", "503"] * 4)
-    noted = ground.note
+    record_request = ground.note
 
     def trouble(method: str, template: str, path: str) -> Fault | None:
-        noted(method, template, path)
+        record_request(method, template, path)
         kind = next(faults, None)
         return Fault(kind, retry_after=1) if kind else None  # type: ignore[arg-type]  # its kinds
 
     ground.site.options.fault_hook = trouble
     with Redis.from_url(life.redis_url) as redis:
-        # Whoever has the integration now: it was paired anew above.
-        for each in ground.api("GET", API).json()["records"]:
-            life.keep("sync", ground.api("POST", f"{API}/{each['id']}/sync", {"full": True}))
-            life.keep("validate", ground.api("POST", f"{API}/{each['id']}/validate"))
+        # The integration may belong to another site now: it was paired again above.
+        for record in ground.api("GET", API).json()["records"]:
+            life.keep("sync", ground.api("POST", f"{API}/{record['id']}/sync", {"full": True}))
+            life.keep("validate", ground.api("POST", f"{API}/{record['id']}/validate"))
         ground.site.options.fault_hook = ground.note
         for table in ("jira_user", "jira_issue", "chunks"):
-            failed = len(list(redis.scan_iter("rq:results:*")))
+            failure_count = len(list(redis.scan_iter("rq:results:*")))
             with without(life.database_url, table), contextlib.suppress(AssertionError):
-                for each in ground.api("GET", API).json()["records"]:
-                    life.keep("sync", ground.api("POST", f"{API}/{each['id']}/sync", {"full": True}))
+                for record in ground.api("GET", API).json()["records"]:
+                    life.keep("sync", ground.api("POST", f"{API}/{record['id']}/sync", {"full": True}))
                 life.keep("webhook", ground.deliver("jira.issue_updated", {"issue": {"id": "10001"}}))
-                wait_for(lambda failed=failed: len(list(redis.scan_iter("rq:results:*"))) > failed, 4)  # type: ignore[misc]  # bound
+                wait_for(lambda count=failure_count: len(list(redis.scan_iter("rq:results:*"))) > count, 4)  # type: ignore[misc]  # bound
     time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""Every guarded route of the app, read from its URL map, and every kind of credential that somebody may hold."""
+"""Every guarded route from the app's URL map, and every kind of credential."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Route(NamedTuple):
 
 @functools.cache
 def guarded() -> tuple[Route, ...]:
-    """All routes that are not public, with ids of nobody in the place of ids."""
+    """All routes that are not public, with unknown ids."""
     parts = runtime.assemble(
         a_settings(), database_url="postgresql://nobody@127.0.0.1:1/x", redis_url="redis://127.0.0.1:1/0"
     )
-    found = []
+    routes = []
     for rule in create_app(parts).url_map.iter_rules():
         door = DOORS[rule.endpoint.rpartition(".")[0]]
         path = rule.rule
@@ -46,22 +46,22 @@ def guarded() -> tuple[Route, ...]:
             path = path.replace(f"<{argument}>", value)
         assert "<" not in path or door is Door.PUBLIC, path
         if door is not Door.PUBLIC:
-            found += [Route(method, path, door) for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"})]
-    return tuple(sorted(found))
+            routes += [Route(method, path, door) for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"})]
+    return tuple(sorted(routes))
 
 
-class Carried(NamedTuple):
-    """What a request brings: an addition to its query, and headers."""
+class Credentials(NamedTuple):
+    """Credentials of a request: an addition to its query, and headers."""
 
     query: str = ""
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def _header(token: str, scheme: str = "JWT") -> Carried:
-    return Carried(headers=(("Authorization", f"{scheme} {token}"),))
+def _header(token: str, scheme: str = "JWT") -> Credentials:
+    return Credentials(headers=(("Authorization", f"{scheme} {token}"),))
 
 
-def _lifecycle(ground: Ground, route: Route) -> Carried:
+def _lifecycle(ground: Ground, route: Route) -> Credentials:
     return _header(
         ground.scene.atlassian.lifecycle_token(
             route.path, ground.site.client_key, ground.scene.app.url, route.method, sub=ground.site.admin
@@ -69,31 +69,31 @@ def _lifecycle(ground: Ground, route: Route) -> Carried:
     )
 
 
-def _server(ground: Ground, route: Route) -> Carried:
+def _server(ground: Ground, route: Route) -> Credentials:
     return _header(ground.site.webhook_token(route.path, route.method, sub=ground.site.admin))
 
 
-def _page(ground: Ground, route: Route) -> Carried:
-    return Carried(query=f"jwt={ground.site.page_token(route.path, ground.site.admin)}")
+def _page(ground: Ground, route: Route) -> Credentials:
+    return Credentials(query=f"jwt={ground.site.page_token(route.path, ground.site.admin)}")
 
 
-def _page_for_method(ground: Ground, route: Route) -> Carried:
-    """A page's token as it would be if pages could be loaded by this method."""
-    return Carried(query=f"jwt={ground.site.webhook_token(route.path, route.method, sub=ground.site.admin)}")
+def _page_for_method(ground: Ground, route: Route) -> Credentials:
+    """A page's token for this method, if pages accepted it."""
+    return Credentials(query=f"jwt={ground.site.webhook_token(route.path, route.method, sub=ground.site.admin)}")
 
 
-CREDENTIALS: dict[str, tuple[Door | None, Callable[[Ground, Route], Carried]]] = {
-    "nothing": (None, lambda _ground, _route: Carried()),
+CREDENTIALS: dict[str, tuple[Door | None, Callable[[Ground, Route], Credentials]]] = {
+    "nothing": (None, lambda _ground, _route: Credentials()),
     "lifecycle": (Door.LIFECYCLE, _lifecycle),
     "server": (Door.SERVER, _server),
     "page": (Door.PAGE, _page),
     "page-any-method": (Door.PAGE, _page_for_method),
     "context": (Door.PAGE_API, lambda ground, _route: _header(ground.context())),
     "page-as-bearer": (None, lambda ground, route: _header(_page(ground, route).query.removeprefix("jwt="), "Bearer")),
-    "context-in-query": (None, lambda ground, _route: Carried(query=f"jwt={ground.context()}")),
+    "context-in-query": (None, lambda ground, _route: Credentials(query=f"jwt={ground.context()}")),
     "context-as-bearer": (None, lambda ground, _route: _header(ground.context(), "Bearer")),
     "api-key": (Door.SEI_KEY, lambda _ground, _route: _header(API_KEY, "Bearer")),
     "api-key-as-jwt": (None, lambda _ground, _route: _header(API_KEY)),
-    "api-key-in-query": (None, lambda _ground, _route: Carried(query=f"api_key={API_KEY}&jwt={API_KEY}")),
+    "api-key-in-query": (None, lambda _ground, _route: Credentials(query=f"api_key={API_KEY}&jwt={API_KEY}")),
 }
-"""Each with the one door that it opens."""
+"""Each credential with its door."""

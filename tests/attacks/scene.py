@@ -1,4 +1,4 @@
-"""What an attack works with: sites to speak for, an exact wire to the app, and eyes in its database."""
+"""Tools of an attack: sites to impersonate, exact requests to the app, and access to its database."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 BASE_PATH = "/base"
 SITE_HOSTS = "*.atlassian.net,*.jira.com,http://127.0.0.1:*"
 APP_KEY = "io.harness.sei.jira-connect"
-_WATCHED = ("tenants", "installations", "credentials", "spent_tokens")
+_TABLES = ("tenants", "installations", "credentials", "spent_tokens")
 _TRACES = (b"Traceback", b'File "', b"sqlalchemy", b"psycopg", b"werkzeug", b"jwt.exceptions")
 ABSENT: Any = object()
-"""An override that takes a field away, where None would say null."""
+"""An override that removes a field; None would send null."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Customer:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back, byte for byte."""
+    """A response, byte for byte."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -56,8 +56,8 @@ class Reply:
         return json.loads(self.body)
 
 
-class Held(NamedTuple):
-    """What the app keeps of a client key, with its secrets opened."""
+class StoredSite(NamedTuple):
+    """The app's rows of a client key, with decrypted secrets."""
 
     tenant_id: str
     state: str
@@ -66,56 +66,57 @@ class Held(NamedTuple):
     lifecycle_at: int
     account_id: str | None
     installation_id: str | None
-    sealed: str | None
+    sealed_secret: str | None
     secret: str | None
     previous: str | None
 
 
 class Tables:
-    """The tables as their owner sees them."""
+    """The tables, read with the owner's rights."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection = connection
         self._vault = Vault([b"k" * 32])
 
     def rows(self, *, besides: str | None = None) -> dict[str, set[tuple[Any, ...]]]:
-        """Every row of every table that a lifecycle call may touch, but for one tenant's."""
-        found = {}
-        for table in _WATCHED:
+        """Every row that a lifecycle call may touch, except one tenant's."""
+        rows_of = {}
+        for table in _TABLES:
             column = {"tenants": "id", "spent_tokens": "NULL::uuid"}.get(table, "tenant_id")
             query = f"SELECT * FROM {table} WHERE %s::uuid IS NULL OR {column} IS DISTINCT FROM %s::uuid"
-            found[table] = set(self.connection.execute(query, (besides, besides)).fetchall())
-        return found
+            rows_of[table] = set(self.connection.execute(query, (besides, besides)).fetchall())
+        return rows_of
 
-    def of(self, client_key: str) -> Held | None:
-        found = self.connection.execute(
+    def of(self, client_key: str) -> StoredSite | None:
+        rows = self.connection.execute(
             "SELECT t.id, t.state, t.base_url, t.purge_after, i.lifecycle_at, i.account_id, i.installation_id,"
             " c.sealed, c.previous_sealed FROM installations i JOIN tenants t ON t.id = i.tenant_id"
             " LEFT JOIN credentials c ON c.tenant_id = t.id WHERE i.client_key = %s",
             (client_key,),
         ).fetchall()
-        assert len(found) <= 1, found
-        if not found:
+        assert len(rows) <= 1, rows
+        if not rows:
             return None
-        *plain, sealed, previous = found[0]
+        *plain, sealed_secret, previous = rows[0]
         tenant_id = str(plain[0])
-        return Held(tenant_id, *plain[1:], sealed, self._opened(tenant_id, sealed), self._opened(tenant_id, previous))
+        plaintexts = (self._opened(tenant_id, sealed_secret), self._opened(tenant_id, previous))
+        return StoredSite(tenant_id, *plain[1:], sealed_secret, *plaintexts)
 
-    def _opened(self, tenant_id: str, sealed: str | None) -> str | None:
-        return sealed and self._vault.open(sealed, owner=tenant_id, purpose="shared_secret")
+    def _opened(self, tenant_id: str, ciphertext: str | None) -> str | None:
+        return ciphertext and self._vault.open(ciphertext, owner=tenant_id, purpose="shared_secret")
 
-    def shelved(self) -> int:
-        """How many install keys are kept."""
+    def install_key_count(self) -> int:
+        """The number of cached install keys."""
         return self.count("install_keys")
 
     def count(self, table: str) -> int:
-        found = self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-        return int(found[0]) if found else 0
+        row = self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+        return int(row[0]) if row else 0
 
 
 @dataclass
 class Scene:
-    """The app, its database, Atlassian and the key host; and the sites that were made up so far."""
+    """The app, its database, Atlassian, the key host, and the secrets of invented sites."""
 
     app: RunningApp
     tables: Tables
@@ -126,39 +127,39 @@ class Scene:
 
     # Sites
 
-    def new_site(self, **given: str) -> Customer:
-        """A site that the app has not heard of."""
+    def new_site(self, **overrides: str) -> Customer:
+        """A site unknown to the app."""
         values = {
             "client_key": f"ck-{secrets.token_hex(12)}",
             "secret": secrets.token_urlsafe(48),
             "base_url": f"https://{secrets.token_hex(6)}.atlassian.net",
         }
-        made = Customer(**(values | given))
-        self.made_secrets.add(made.secret)
-        return made
+        customer = Customer(**(values | overrides))
+        self.made_secrets.add(customer.secret)
+        return customer
 
-    def installed_site(self, **given: str) -> Customer:
+    def installed_site(self, **overrides: str) -> Customer:
         """A site that installed the app over HTTP."""
-        site = self.new_site(**given)
+        site = self.new_site(**overrides)
         self.must("installed", site)
         return site
 
     def rotated(self, site: Customer) -> Customer:
-        """The same site with a secret that the app has not been told."""
+        """The same site with a new secret, unknown to the app."""
         return self.new_site(client_key=site.client_key, base_url=site.base_url)
 
     # Lifecycle
 
-    def must(self, hook: str, site: Customer, **given: Any) -> None:
-        reply = self.lifecycle(hook, site, **given)
+    def must(self, hook: str, site: Customer, **overrides: Any) -> None:
+        reply = self.lifecycle(hook, site, **overrides)
         assert reply.status == 204, (hook, reply.status, reply.body)
 
-    def lifecycle(self, hook: str, site: Customer, **given: Any) -> Reply:
-        """`installed` or `uninstalled` as Atlassian sends it, or nearly."""
-        return self.deliver(hook, self.letter(hook, site, **given))
+    def lifecycle(self, hook: str, site: Customer, **overrides: Any) -> Reply:
+        """Send `installed` or `uninstalled` as Atlassian does, apart from the overrides."""
+        return self.deliver(hook, self.letter(hook, site, **overrides))
 
     def deliver(self, hook: str, letter: Mapping[str, Any]) -> Reply:
-        """Send a letter to its hook, or wherever it says."""
+        """Send a letter to its hook, or to its own target."""
         return self.send(**{"method": "POST", "target": f"/connect/{hook}", **letter})
 
     def letter(
@@ -171,9 +172,11 @@ class Scene:
         token: str | None = None,
     ) -> dict[str, Any]:
         """Headers and body of a hook, with overrides."""
-        # A `jti`, since two calls of one second would otherwise be one token.
-        given = {"jti": secrets.token_hex(8), **(claims or {})}
-        token = token or self.atlassian.lifecycle_token(f"/connect/{hook}", site.client_key, self.app.url, **given)
+        # Without a `jti`, two calls in one second would have the same token.
+        claim_values = {"jti": secrets.token_hex(8), **(claims or {})}
+        token = token or self.atlassian.lifecycle_token(
+            f"/connect/{hook}", site.client_key, self.app.url, **claim_values
+        )
         raw = body if isinstance(body, bytes) else json.dumps(self.body(hook, site, **(body or {}))).encode()
         return {"headers": [("Authorization", f"JWT {token}")], "body": raw}
 
@@ -185,8 +188,8 @@ class Scene:
         return self.deliver(hook, self.letter(hook, site, token=token))
 
     def body(self, hook: str, site: Customer, **override: Any) -> dict[str, Any]:
-        """What Jira sends with a hook; only `installed` brings the secret."""
-        given = {
+        """Jira's body of a hook; only `installed` has the secret."""
+        fields = {
             "key": APP_KEY,
             "clientKey": site.client_key,
             "sharedSecret": site.secret if hook == "installed" else ABSENT,
@@ -200,18 +203,18 @@ class Scene:
             "eventType": hook,
             **override,
         }
-        return {name: value for name, value in given.items() if value is not ABSENT}
+        return {name: value for name, value in fields.items() if value is not ABSENT}
 
     # Pages
 
     def page(self, site: Customer, secret: str | None = None) -> Reply:
-        """The page in the frame, loaded by an administrator."""
+        """Load the page in the frame as an administrator."""
         target = "/jira/configuration?xdm_e=x"
         token = self.atlassian.shared_secret_token("GET", target, site.client_key, secret or site.secret, sub="admin-1")
         return self.send("GET", f"{target}&jwt={token}")
 
     def pairing(self, site: Customer, method: str = "GET", payload: Any = None) -> Reply:
-        """The page's own call."""
+        """Call the page's own endpoint."""
         token = self.atlassian.context_token(site.client_key, site.secret, "admin-1")
         headers = [("Authorization", f"JWT {token}"), ("Content-Type", "application/json")]
         return self.send(
@@ -223,8 +226,8 @@ class Scene:
     def send(
         self, method: str, target: str, headers: Headers = (), body: bytes = b"", *, base: str = BASE_PATH
     ) -> Reply:
-        """One request whose target nobody tidies."""
-        started = time.monotonic()
+        """Send one request with its target unchanged."""
+        start = time.monotonic()
         connection = http.client.HTTPConnection("127.0.0.1", self.app.port, timeout=40)
         try:
             connection.putrequest(method, f"{base}{target}", skip_accept_encoding=True)
@@ -233,14 +236,14 @@ class Scene:
             connection.putheader("Content-Length", str(len(body)))
             connection.endheaders(body)
             answer = connection.getresponse()
-            return Reply(answer.status, answer.headers, answer.read(), time.monotonic() - started)
+            return Reply(answer.status, answer.headers, answer.read(), time.monotonic() - start)
         finally:
             connection.close()
 
     # Checks
 
     def check_plain(self, reply: Reply, *secret_parts: str) -> None:
-        """The answer tells nothing: no stack trace, no secret, no cookie, no redirect."""
+        """Check for the absence of stack traces, secrets, cookies and redirects."""
         for trace in _TRACES:
             assert trace not in reply.body, reply.body
         for part in (*secret_parts, "k" * 32):
@@ -248,14 +251,14 @@ class Scene:
         assert "Location" not in reply.headers
         assert "Set-Cookie" not in reply.headers
         if reply.status == 401:
-            expected = {"type": "about:blank", "title": "Authentication failed", "status": 401}
-            assert reply.json() == {**expected, "detail": "Authentication failed."}
+            problem = {"type": "about:blank", "title": "Authentication failed", "status": 401}
+            assert reply.json() == {**problem, "detail": "Authentication failed."}
             assert reply.headers["WWW-Authenticate"]
         if reply.status >= 400:
             assert reply.headers["Content-Type"] == "application/problem+json"
 
     def check_log(self) -> None:
-        """Nothing in the log since the last look is a secret, a token or an accident."""
+        """Check the new part of the log for secrets, tokens and unexpected errors."""
         log = Path(self.app.log).read_bytes()[self._log_read :]
         self._log_read += len(log)
         assert b"unexpected" not in log, log[-4000:].decode(errors="replace")
@@ -264,7 +267,7 @@ class Scene:
         assert b"eyJ" not in log
 
     def warm_up(self) -> None:
-        """Let the app fetch the key, which it keeps for all its processes."""
+        """Let the app fetch the key, which it caches for all its processes."""
         self.must("uninstalled", self.new_site())
 
     def web_processes(self) -> int:

@@ -1,4 +1,4 @@
-"""The long hail of hostile requests: `python -m tests.attacks.hostile 10000`."""
+"""The long series of hostile requests: `python -m tests.attacks.hostile 10000`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.attacks.hostile.tokens import Forger
 
 
 def main(count: int, seed: int) -> int:
-    """The long form. Returns the exit status."""
+    """Run the long series. Returns the exit status."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers = stack.enter_context(embedded.running(folder / "servers", postgres=True, valkey=True))
@@ -25,13 +25,15 @@ def main(count: int, seed: int) -> int:
         outcome = hail(ground, seed, count)
         accidents = check_log(ground)
         say(str(outcome))
-        for line in (*outcome.accepted, *outcome.failed, *outcome.told, *accidents)[:30]:
+        for line in (*outcome.successes, *outcome.failures, *outcome.leaks, *accidents)[:30]:
             say(f"  ! {line}")
         is_alive = set(ground.workers()) == before and ground.is_ready()
-        good = ground.opens_for_good_tokens(Forger(ground.site, ground.other, Random(seed)))
+        good = ground.opens_for_good_tokens(Forger(ground.site, ground.other_site, Random(seed)))
         say(f"  workers restarted: {'no' if is_alive else 'YES'}; good requests afterwards: {good}")
     is_good = (
-        not (outcome.accepted or outcome.failed or outcome.told or accidents) and outcome.growth <= FLAT and is_alive
+        not (outcome.successes or outcome.failures or outcome.leaks or accidents)
+        and outcome.growth <= FLAT
+        and is_alive
     )
     return 0 if is_good and set(good.values()) <= {200, 204} else 1
 
@@ -42,8 +44,8 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("count", type=int, nargs="?", default=10_000)
-    asked.add_argument("--seed", type=int, default=20261124)
-    given = asked.parse_args()
-    sys.exit(main(given.count, given.seed))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("count", type=int, nargs="?", default=10_000)
+    parser.add_argument("--seed", type=int, default=20261124)
+    options = parser.parse_args()
+    sys.exit(main(options.count, options.seed))

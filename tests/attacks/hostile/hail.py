@@ -1,6 +1,6 @@
-"""A hail of hostile requests against gunicorn: `make test` sends 2,000, `python -m tests.attacks.hostile 10000` the long form.
+"""Hostile requests against gunicorn: `make test` sends 2,000, `python -m tests.attacks.hostile 10000` more.
 
-Nothing may be accepted, nothing may fail in us, no process may die, and memory may not grow.
+No request may be accepted or cause an error, no process may die, and memory may not grow.
 """
 
 from __future__ import annotations
@@ -33,39 +33,39 @@ BASE = "/base"
 THREADS = 8
 CHUNK = 200
 FLAT = 1.15
-"""Resident memory after the second half over that after the first."""
+"""Highest ratio of the resident memory after the second half to that after the first."""
 _PATIENCE = 20.0
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
-_ACCEPTED, _REDIRECTED, _REFUSED, _FAILED = 200, 300, 400, 500
+_SUCCESS, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
 
 
 @dataclass
 class Outcome:
-    """What came of a hail."""
+    """The results of a series."""
 
     seed: int
-    sent: int = 0
+    count: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     by_kind: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    accepted: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    successes: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    leaks: list[str] = field(default_factory=list)
     memory: list[dict[int, int]] = field(default_factory=list)
     slowest: float = 0.0
     seconds: float = 0.0
 
     @property
     def growth(self) -> float:
-        """Of all workers together."""
-        first, second = (sum(each.values()) for each in self.memory[-2:])
+        """Ratio of the resident memory of all workers, second half to first."""
+        first, second = (sum(sizes.values()) for sizes in self.memory[-2:])
         return second / first
 
     def __str__(self) -> str:
-        memory = " -> ".join(f"{sum(each.values()) / 1024:.1f} MB" for each in self.memory)
-        found = (len(self.accepted), len(self.failed), len(self.told))
+        memory = " -> ".join(f"{sum(sizes.values()) / 1024:.1f} MB" for sizes in self.memory)
+        counts = (len(self.successes), len(self.failures), len(self.leaks))
         lines = [
-            f"hostile requests: seed {self.seed}, {self.sent} in {self.seconds:.0f} s, slowest {self.slowest:.2f} s",
-            "  accepted {}, 5xx {}, tell-tale {}".format(*found),
+            f"hostile requests: seed {self.seed}, {self.count} in {self.seconds:.0f} s, slowest {self.slowest:.2f} s",
+            "  accepted {}, 5xx {}, tell-tale {}".format(*counts),
             f"  statuses: {dict(sorted(self.statuses.items()))}",
             *(f"    {kind}: {dict(sorted(counts.items()))}" for kind, counts in sorted(self.by_kind.items())),
             f"  resident memory of {len(self.memory[-1])} workers: {memory}, second half / first {self.growth:.3f}",
@@ -75,14 +75,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Field:
-    """The app under fire, and the two sites whose tokens are abused."""
+    """The app under attack, and two sites with abused tokens."""
 
     app: RunningApp
     site: Site
-    other: Site
+    other_site: Site
 
     def workers(self) -> dict[int, int]:
-        """Gunicorn's workers and the kilobytes each has resident."""
+        """Resident kilobytes of gunicorn's workers by process id."""
         pid = self.app.processes["web"].pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return {int(child): _resident(int(child)) for child in children}
@@ -91,28 +91,28 @@ class Field:
         return requests.get(f"{self.app.url}/readyz", timeout=10).status_code == requests.codes.ok
 
     def opens_for_good_tokens(self, forger: Forger) -> dict[str, int]:
-        """What the same doors say to what is right: a hail that bounces off a closed house proves nothing."""
-        found = {}
+        """Statuses of valid requests at the same doors, as a counter-check."""
+        statuses = {}
         for kind in KINDS:
             if kind.path == "/connect/webhooks/comment_created" or (kind.name, kind.method) == ("page", "GET"):
                 target = f"{self.app.url}{kind.path}"
                 token = forger.good(kind)
                 headers = {} if kind.is_in_query else {"Authorization": f"JWT {token}"}
                 target += f"&jwt={token}" if kind.is_in_query else ""
-                found[kind.path] = requests.request(kind.method, target, headers=headers, timeout=30).status_code
-        found["context"] = requests.get(
+                statuses[kind.path] = requests.request(kind.method, target, headers=headers, timeout=30).status_code
+        statuses["context"] = requests.get(
             f"{self.app.url}/jira/pairing",
             headers={"Authorization": f"JWT {self.site.context_token(self.site.admin)}"},
             timeout=30,
         ).status_code
-        found["api"] = self.app.api("GET", "/integrations").status_code
-        found["lifecycle"] = self.site.reinstall().status
-        return found
+        statuses["api"] = self.app.api("GET", "/integrations").status_code
+        statuses["lifecycle"] = self.site.reinstall().status
+        return statuses
 
 
 @contextlib.contextmanager
 def field_of_fire(database_url: str, redis_url: str, log: Path) -> Iterator[Field]:
-    """The app with sites that have installed it."""
+    """Run the app with sites that have installed it."""
     key = SiteKey.generate()
     with contextlib.ExitStack() as stack:
         sites = [Site(dataset="seeded", seed=seed, issues=1, projects=1, key=key) for seed in (1, 2)]
@@ -135,71 +135,71 @@ def field_of_fire(database_url: str, redis_url: str, log: Path) -> Iterator[Fiel
 
 
 def hail(ground: Field, seed: int, count: int) -> Outcome:
-    """Send so many shots, half and half, and look at memory after each half."""
+    """Send `count` shots in two halves, with a look at memory after each half."""
     chance = Random(seed)
-    forger = Forger(ground.site, ground.other, chance)
-    drawn = Hail(forger, chance, BASE)
-    drawn.knows_sign_in(*_sign_in_form(ground.app))
+    forger = Forger(ground.site, ground.other_site, chance)
+    generator = Hail(forger, chance, BASE)
+    generator.knows_sign_in(*_sign_in_form(ground.app))
     outcome = Outcome(seed, memory=[ground.workers()])
-    began = time.monotonic()
+    start = time.monotonic()
     with ThreadPoolExecutor(THREADS) as pool:
         for half in (count // 2, count - count // 2):
-            shots = drawn.shots(outcome.sent, half)
-            # A few at a time: tokens must be fresh when they are sent.
+            shots = generator.shots(outcome.count, half)
+            # In small chunks, since tokens must be fresh.
             while chunk := list(islice(shots, CHUNK)):
-                for shot, answer, took in pool.map(lambda each: _fire(ground.app.port, each), chunk):
-                    _judge(outcome, shot, answer, took)
+                for shot, answer, seconds in pool.map(lambda item: _fire(ground.app.port, item), chunk):
+                    _judge(outcome, shot, answer, seconds)
             outcome.memory.append(ground.workers())
-    outcome.seconds = time.monotonic() - began
+    outcome.seconds = time.monotonic() - start
     return outcome
 
 
 def _fire(port: int, shot: Shot) -> tuple[Shot, bytes, float]:
-    """Send a shot and read all that comes back until the server hangs up."""
-    began = time.monotonic()
+    """Send a shot and read the answer until the server closes the connection."""
+    start = time.monotonic()
     answer = b""
     with (
         contextlib.suppress(ConnectionError, TimeoutError),
         socket.create_connection(("127.0.0.1", port), _PATIENCE) as wire,
     ):
-        with contextlib.suppress(OSError):  # it may hang up before it has heard all
+        with contextlib.suppress(OSError):  # the server may close before the end
             wire.sendall(shot.raw)
-            # Whatever length was promised: there is no more.
+            # No more bytes follow, regardless of the announced length.
             wire.shutdown(socket.SHUT_WR)
         while piece := wire.recv(65536):
             answer += piece
-    return shot, answer, time.monotonic() - began
+    return shot, answer, time.monotonic() - start
 
 
-def _judge(outcome: Outcome, shot: Shot, answer: bytes, took: float) -> None:
-    outcome.sent += 1
-    outcome.slowest = max(outcome.slowest, took)
-    statuses = [int(found) for found in _STATUS.findall(answer)]
+def _judge(outcome: Outcome, shot: Shot, answer: bytes, seconds: float) -> None:
+    outcome.count += 1
+    outcome.slowest = max(outcome.slowest, seconds)
+    statuses = [int(status) for status in _STATUS.findall(answer)]
     for word in map(str, statuses or ["none"]):
         outcome.statuses[word] += 1
         outcome.by_kind[shot.kind][word] += 1
-    told = f"#{shot.number} {shot.kind}: {statuses} to {shot.raw[:300]!r}"
+    text = f"#{shot.number} {shot.kind}: {statuses} to {shot.raw[:300]!r}"
     for status in statuses:
-        if status >= _FAILED:
-            outcome.failed.append(told)
+        if status >= _SERVER_ERROR:
+            outcome.failures.append(text)
         elif _is_let_in(status, shot):
-            outcome.accepted.append(told)
-    if took >= _PATIENCE:
-        outcome.failed.append(f"{told}: no end after {took:.0f} s")
+            outcome.successes.append(text)
+    if seconds >= _PATIENCE:
+        outcome.failures.append(f"{text}: no end after {seconds:.0f} s")
     if b"Traceback" in answer or b'File "' in answer or API_KEY.encode() in answer:
-        outcome.told.append(told)
+        outcome.leaks.append(text)
 
 
 def _is_let_in(status: int, shot: Shot) -> bool:
-    """Whether an answer gives what only the right caller should get."""
-    if _ACCEPTED <= status < _REDIRECTED:
+    """Whether an answer grants something to an unproven caller."""
+    if _SUCCESS <= status < _REDIRECT:
         return not shot.may_succeed(BASE.encode())
-    return _REDIRECTED <= status < _REFUSED and not shot.may_redirect(BASE.encode())
+    return _REDIRECT <= status < _CLIENT_ERROR and not shot.may_redirect(BASE.encode())
 
 
 def check_log(ground: Field) -> list[str]:
-    """Lines of the app's log that tell of an accident or a secret."""
-    secrets_ = (ground.site.shared_secret, ground.other.shared_secret, API_KEY, "eyJ")
+    """Lines of the app's log with unexpected errors or secrets."""
+    secrets_ = (ground.site.shared_secret, ground.other_site.shared_secret, API_KEY, "eyJ")
     signs = (*secrets_, "Traceback", "unexpected", "Error handling request", "Worker exiting", "WORKER TIMEOUT")
     lines = ground.app.log.read_text(encoding="utf-8", errors="replace").splitlines()
     return [line[:2000] for line in lines if any(sign in line for sign in signs)]
@@ -207,9 +207,9 @@ def check_log(ground: Field) -> list[str]:
 
 def _sign_in_form(app: RunningApp) -> tuple[str, str]:
     answer = requests.get(f"{app.url}/console/sign-in", timeout=10)
-    found = re.search(r'name="csrf" value="([^"]+)"', answer.text)
-    assert found is not None, answer.text
-    return answer.cookies["sei_console"], found[1]
+    match = re.search(r'name="csrf" value="([^"]+)"', answer.text)
+    assert match is not None, answer.text
+    return answer.cookies["sei_console"], match[1]
 
 
 def _resident(pid: int) -> int:
@@ -218,7 +218,7 @@ def _resident(pid: int) -> int:
 
 
 def database_of_its_own(url: str) -> str:
-    """A database that no other test looks into."""
+    """A database for this test alone."""
     name = f"hostile_{secrets.token_hex(6)}"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")

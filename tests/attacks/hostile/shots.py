@@ -1,7 +1,7 @@
-"""Hostile requests, drawn from a seed: what a stranger, a scanner or a thief of tokens may put on the wire.
+"""Hostile requests, drawn from a seed, as sent by strangers, scanners and thieves of tokens.
 
-Each shot is bytes, since libraries tidy what is interesting. None of them may be answered with a 2xx, but for plain
-reads of public addresses; what could be accepted rightly is not drawn.
+Each shot is bytes, since libraries would repair the interesting parts. Only plain reads of public addresses may get a
+2xx answer; requests that could rightly be accepted are never drawn.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ _BAD_NUMBERS = ("", "-1", "0", "1e3", "NaN", "0x10", "9" * 25, "%00", "%FF", "1;
 
 @dataclass(frozen=True)
 class Shot:
-    """One connection's worth of bytes."""
+    """The bytes of one connection."""
 
     number: int
     kind: str
@@ -188,7 +188,7 @@ class Shot:
 
     @property
     def path(self) -> bytes:
-        """The decoded path, as the app's routes see it."""
+        """The decoded path, as the app's routes match it."""
         line = self.raw.split(b"\r\n", 1)[0]
         target = line.split(b" ", 1)[1].rsplit(b" ", 1)[0] if line.count(b" ") > 1 else b""
         try:
@@ -203,11 +203,11 @@ class Shot:
         return self.method in READS and (path in PUBLIC or (path.startswith(b"/static/") and self._reads_no_code(path)))
 
     def _reads_no_code(self, path: bytes) -> bool:
-        """OPTIONS reads nothing; other reads of static files must stay among them."""
+        """Whether it is OPTIONS or a read outside the static files."""
         return self.method == b"OPTIONS" or b".." not in path
 
     def may_redirect(self, base: bytes) -> bool:
-        """Whether it is a page of the console, which sends strangers to the sign-in."""
+        """Whether it is a page of the console, which redirects strangers to the sign-in."""
         return self.path.removeprefix(base).startswith(b"/console")
 
 
@@ -221,7 +221,7 @@ class Hail:
         self._mega = b"x" * 1_000_000
 
     def knows_sign_in(self, cookie: str, csrf: str) -> None:
-        """From now on, tries to sign in come from a real form."""
+        """Use a real form's tokens in later attempts to sign in."""
         self._sign_in = (cookie, csrf)
 
     def shots(self, first: int, count: int) -> Iterator[Shot]:
@@ -242,7 +242,7 @@ class Hail:
             kind = self._chance.choices(list(ways), weights)[0]
             yield Shot(number, kind, ways[kind][1]())
 
-    # Ways
+    # Kinds of attack
 
     def _forged(self) -> bytes:
         kind = self._kind()
@@ -253,7 +253,7 @@ class Hail:
         return self._request(kind.method, kind.path, [_authorization("JWT", token)], body)
 
     def _misplaced(self) -> bytes:
-        """A good token where its door does not look, or beside another one."""
+        """A good token in the wrong place, or beside another one."""
         kind = self._kind()
         token = self._forger.good(kind)
         joint = "&" if "?" in kind.path else "?"
@@ -271,7 +271,7 @@ class Hail:
                 (kind.path, [(b"Cookie", f"jwt={token}".encode())]),
             )
         else:
-            scheme = self._chance.choice([each for each in _SCHEMES if each.strip().lower() != "jwt"])
+            scheme = self._chance.choice([candidate for candidate in _SCHEMES if candidate.strip().lower() != "jwt"])
             ways = (
                 (in_query, []),
                 (in_query, [right]),
@@ -288,17 +288,17 @@ class Hail:
         return self._request(kind.method, path, headers)
 
     def _wrong_request(self) -> bytes:
-        """A good token for a request that is not quite the one it was made for."""
-        kind = self._chance.choice([each for each in KINDS if each.name != "context"])
+        """A good token with a slightly different request."""
+        kind = self._chance.choice([candidate for candidate in KINDS if candidate.name != "context"])
         token = self._forger.good(kind)
         method, path = kind.method, kind.path
         head, _, query = path.partition("?")
-        what = self._chance.randrange(3)
-        if what == 0:
-            method = self._chance.choice([each for each in _METHODS if each.upper() != kind.method])
-        elif what == 1:
-            changed = (f"{head}/", f"/{head}", head.upper(), f"{head}%20", f"{head}%00", f"/x/..{head}", head + ";x")
-            path = self._chance.choice(changed) + (f"?{query}" if query else "")
+        variant = self._chance.randrange(3)
+        if variant == 0:
+            method = self._chance.choice([candidate for candidate in _METHODS if candidate.upper() != kind.method])
+        elif variant == 1:
+            candidates = (f"{head}/", f"/{head}", head.upper(), f"{head}%20", f"{head}%00", f"/x/..{head}", head + ";x")
+            path = self._chance.choice(candidates) + (f"?{query}" if query else "")
         else:
             path = f"{head}?{query}&x={secrets.token_hex(2)}" if query else f"{head}?x=1"
         if kind.is_in_query:
@@ -306,30 +306,33 @@ class Hail:
         return self._request(method, path, [_authorization("JWT", token)])
 
     def _bad_body(self) -> bytes:
-        """A good token and a body that means nothing. Webhooks are left out: they are answered 204 whatever they bring."""
-        kind = self._chance.choice([each for each in KINDS if each.method == "POST" and "webhooks" not in each.path])
-        body, more = self._body()
-        return self._request(kind.method, kind.path, [_authorization("JWT", self._forger.good(kind)), *more], body)
+        """A good token and a meaningless body. Webhooks are left out: they get 204 for any body."""
+        posts = [kind for kind in KINDS if kind.method == "POST" and "webhooks" not in kind.path]
+        kind = self._chance.choice(posts)
+        body, extra_headers = self._body()
+        return self._request(
+            kind.method, kind.path, [_authorization("JWT", self._forger.good(kind)), *extra_headers], body
+        )
 
     def _bad_call(self) -> bytes:
-        """A good API key and a call that cannot be right."""
+        """A good API key and a wrong call."""
         key = [_authorization("Bearer", API_KEY)]
-        unknown = f"/api/v1/integrations/{uuid.UUID(int=self._chance.getrandbits(128))}"
+        target = f"/api/v1/integrations/{uuid.UUID(int=self._chance.getrandbits(128))}"
         number = self._chance.choice(_BAD_NUMBERS)
-        body, more = self._body()
+        body, extra_headers = self._body()
         ways: tuple[tuple[str, str, Headers, bytes], ...] = (
-            ("POST", "/api/v1/integrations", [*key, *more], body),
-            ("PATCH", unknown, [*key, *more], body),
-            ("POST", f"{unknown}/otp", [*key, *more], body),
-            ("DELETE", unknown, key, b""),
-            ("GET", f"{unknown}/changes?cursor={self._octets(20)}", key, b""),
-            ("GET", f"{unknown}/changes?entity={self._octets(20)}&limit={number}", key, b""),
+            ("POST", "/api/v1/integrations", [*key, *extra_headers], body),
+            ("PATCH", target, [*key, *extra_headers], body),
+            ("POST", f"{target}/otp", [*key, *extra_headers], body),
+            ("DELETE", target, key, b""),
+            ("GET", f"{target}/changes?cursor={self._octets(20)}", key, b""),
+            ("GET", f"{target}/changes?entity={self._octets(20)}&limit={number}", key, b""),
             ("GET", f"/api/v1/integrations?page={number}", key, b""),
             ("GET", f"/api/v1/integrations?page_size={number}", key, b""),
             ("GET", f"/api/v1/integrations?search=%00{self._octets(20)}", key, b""),
             ("GET", f"/api/v1/integrations?search={'x' * 300}", key, b""),
             ("GET", f"/api/v1/integrations/{self._octets(30)}x", key, b""),
-            ("TRACE", unknown, key, b""),
+            ("TRACE", target, key, b""),
         )
         return self._request(*self._chance.choice(ways))
 
@@ -375,7 +378,7 @@ class Hail:
         return self._request(chance.choice(_METHODS), path, body=chance.choice((b"", b"{}")))
 
     def _odd_framing(self) -> bytes:
-        """Lengths and codings that do not add up; what is smuggled behind them is private."""
+        """Inconsistent lengths and encodings, with a smuggled request to a private address."""
         chance = self._chance
         inner = f"GET {self._base}/api/v1/integrations HTTP/1.1\r\nHost: x\r\n\r\n".encode()
         chunk = chance.choice(
@@ -407,7 +410,7 @@ class Hail:
         return self._request(chance.choice(_METHODS[:8]), chance.choice(_PRIVATE), headers)
 
     def _console(self) -> bytes:
-        """Cookies that nobody gave out, and tries to sign in."""
+        """Invented cookies, and attempts to sign in."""
         chance = self._chance
         if self._sign_in is not None and chance.random() < 0.4:
             cookie, csrf = self._sign_in
@@ -438,20 +441,22 @@ class Hail:
             "/console/integrations/x/otp",
             f"/console/integrations/{uuid.UUID(int=9)}",
         )
-        body, more = self._body()
+        body, extra_headers = self._body()
         method = chance.choice(("GET", "POST", "HEAD", "DELETE"))
-        return self._request(method, chance.choice(paths), [*headers, *more], body if method == "POST" else b"")
+        return self._request(
+            method, chance.choice(paths), [*headers, *extra_headers], body if method == "POST" else b""
+        )
 
-    # Pieces
+    # Parts
 
     def _kind(self) -> Kind:
         return self._chance.choice(KINDS)
 
-    def _octets(self, most: int) -> str:
-        return "".join(f"%{octet:02X}" for octet in self._chance.randbytes(self._chance.randrange(1, most + 1)))
+    def _octets(self, limit: int) -> str:
+        return "".join(f"%{octet:02X}" for octet in self._chance.randbytes(self._chance.randrange(1, limit + 1)))
 
     def _body(self) -> tuple[bytes, Headers]:
-        """A body that no route takes, and headers to go with it."""
+        """A body that no route accepts, with its headers."""
         chance = self._chance
         if chance.random() < 0.02:
             large = (
@@ -462,7 +467,7 @@ class Hail:
                 (self._mega, []),
                 (self._bomb, [(b"Content-Encoding", b"gzip")]),
             )
-            body, more = chance.choice(large)
+            body, extra_headers = chance.choice(large)
         else:
             small = (
                 *(
@@ -497,8 +502,8 @@ class Hail:
                 chance.randbytes(chance.randrange(1, 300)),
                 b"[" * chance.randrange(1, 3000),
             )
-            body, more = chance.choice(small), []
-        return body, [(b"Content-Type", chance.choice(_TYPES).encode("latin-1")), *more]
+            body, extra_headers = chance.choice(small), []
+        return body, [(b"Content-Type", chance.choice(_TYPES).encode("latin-1")), *extra_headers]
 
     def _request(self, method: str, path: str, headers: Headers | None = None, body: bytes = b"") -> bytes:
         length: Headers = [(b"Content-Length", str(len(body)).encode())] if body or method == "POST" else []

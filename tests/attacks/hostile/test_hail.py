@@ -1,4 +1,4 @@
-"""The short hail of hostile requests; the long one is `python -m tests.attacks.hostile 10000`."""
+"""The short series of hostile requests; the long one is `python -m tests.attacks.hostile 10000`."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ SHOTS = 2000
 def ground(servers: Servers, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
     url = database_of_its_own(str(servers.database_url))
     log = tmp_path_factory.mktemp("hostile") / "app.log"
-    with field_of_fire(url, redis_url.replace("?db=0", "?db=5"), log) as made:
-        yield made
+    with field_of_fire(url, redis_url.replace("?db=0", "?db=5"), log) as new_field:
+        yield new_field
 
 
 @pytest.fixture(scope="module")
 def workers(ground: Field) -> set[int]:
-    """The processes as they were before."""
+    """The process ids before the series."""
     return set(ground.workers())
 
 
 @pytest.fixture(scope="module")
 def outcome(ground: Field, workers: set[int]) -> Outcome:
-    found = hail(ground, SEED, SHOTS)
-    print(found)  # noqa: T201 - the figures and the seed, shown where the test fails
-    return found
+    figures = hail(ground, SEED, SHOTS)
+    print(figures)  # noqa: T201 - the figures and the seed, shown where the test fails
+    return figures
 
 
 def test_nothing_is_accepted(outcome: Outcome) -> None:
-    assert outcome.sent == SHOTS
-    assert outcome.accepted == []
+    assert outcome.count == SHOTS
+    assert outcome.successes == []
 
 
 def test_nothing_fails_in_us(outcome: Outcome) -> None:
-    assert outcome.failed == []
+    assert outcome.failures == []
 
 
 def test_no_answer_tells_how_we_work(outcome: Outcome) -> None:
-    assert outcome.told == []
+    assert outcome.leaks == []
 
 
 def test_most_of_it_was_refused_and_not_cut_off(outcome: Outcome) -> None:
-    """Guards the generator: an answer proves that the app looked at it."""
+    """Counter-check of the generator: the app answers each kind of shot."""
     assert outcome.statuses["401"] > SHOTS / 3
     assert outcome.statuses["none"] < SHOTS / 20
 
@@ -70,5 +70,5 @@ def test_the_log_tells_of_no_accident_and_no_secret(ground: Field, outcome: Outc
 def test_all_processes_live_and_serve(ground: Field, workers: set[int], outcome: Outcome) -> None:
     assert set(ground.workers()) == workers
     assert ground.is_ready()
-    good = ground.opens_for_good_tokens(Forger(ground.site, ground.other, Random(SEED)))
+    good = ground.opens_for_good_tokens(Forger(ground.site, ground.other_site, Random(SEED)))
     assert set(good.values()) <= {200, 204}, good

@@ -1,4 +1,4 @@
-"""Real tokens of a real site, and what an attacker makes of them: nothing that comes out of here may ever be accepted."""
+"""Real tokens of a real site and their forgeries, none of which may be accepted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ALGORITHMS: tuple[Any, ...] = (
     *("none", "None", "nOnE", "NONE", "", "hs256", "HS384", "HS512", "rs256", "RS384", "PS256", "ES256", "EdDSA"),
     *(None, 0, True, ["HS256"], {"HS256": 1}, "HS256\u0000", " HS256", "RS256,HS256"),
 )
-_FORBIDDEN = ("crit", "b64", "jku", "jwk", "x5u", "x5c")
+_CRITICAL_HEADERS = ("crit", "b64", "jku", "jwk", "x5u", "x5c")
 _ODD_TEXTS: tuple[Any, ...] = (None, 0, 7, True, [], ["x"], {}, {"x": 1}, "", "\u0000", "x\n", "\ud800", "x" * 256, 1.5)
 _ODD_TIMES: tuple[Any, ...] = (
     *(None, True, "", "1", "now", [], {}, -1, 0, 0.5, 1e300, 10**30, -(10**30), 2**63, "9" * 400, [int(time.time())]),
@@ -72,15 +72,15 @@ KINDS = (
 
 
 class Forger:
-    """Holds what an attacker may have: good tokens of our site, another site's secret, the public key, keys of his own."""
+    """An attacker with good tokens of a site, another site's secret, the public key, and keys of his own."""
 
-    def __init__(self, site: Site, other: Site, chance: Random) -> None:
-        self._site, self._other, self._chance = site, other, chance
+    def __init__(self, site: Site, other_site: Site, chance: Random) -> None:
+        self._site, self._other_site, self._chance = site, other_site, chance
         self._own_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._pem = site.key.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def good(self, kind: Kind, **claims: object) -> str:
-        """A token that opens the kind's request."""
+        """A valid token for the kind's request."""
         site = self._site
         if kind.name == "lifecycle":
             return site.lifecycle_token(kind.path, **claims)
@@ -91,7 +91,7 @@ class Forger:
         return site.context_token(site.admin, **claims)
 
     def bad(self, kind: Kind) -> str:
-        """A token that must not open it."""
+        """A forged token for it."""
         ways = (
             *(self._flipped, self._flipped, self._cut, self._stretched, self._spliced, self._under_another_key),
             *(self._another_algorithm, self._odd_header, self._odd_claim, self._odd_claim, self._odd_json),
@@ -99,15 +99,15 @@ class Forger:
         )
         return self._chance.choice(ways)(kind)
 
-    # Spoiled after signing
+    # Changed after signing
 
     def _flipped(self, kind: Kind) -> str:
         good = token = self.good(kind)
         for _ in range(self._chance.choice((1, 1, 1, 3, 20))):
             at = self._chance.choice([at for at, sign in enumerate(token) if sign != "."])
-            other = self._chance.choice([sign for sign in _BASE64 if sign != token[at]])
-            token = token[:at] + other + token[at + 1 :]
-        # Two flips of one sign may undo each other.
+            sign = self._chance.choice([sign for sign in _BASE64 if sign != token[at]])
+            token = token[:at] + sign + token[at + 1 :]
+        # Two changes of one character may cancel each other.
         return token if token != good else "e30.e30."
 
     def _cut(self, kind: Kind) -> str:
@@ -126,16 +126,16 @@ class Forger:
 
     def _stretched(self, kind: Kind) -> str:
         token = self.good(kind)
-        more = self._chance.choice(
+        extra = self._chance.choice(
             ("=", "==", "A", "AAAA", ".", "..", ".e30", "\\", "é", '"', "\u0000", "A" * 9000, "+/")
         )
         at = self._chance.choice((0, token.index("."), token.rindex("."), len(token)))
-        return token[:at] + more + token[at:]
+        return token[:at] + extra + token[at:]
 
     def _spliced(self, kind: Kind) -> str:
         """Header, payload and signature of different good tokens."""
-        others = [each for each in KINDS if each.name != kind.name]
-        first, second = self.good(kind), self.good(self._chance.choice(others))
+        candidates = [candidate for candidate in KINDS if candidate.name != kind.name]
+        first, second = self.good(kind), self.good(self._chance.choice(candidates))
         (header, payload, signature), (header2, payload2, signature2) = first.split("."), second.split(".")
         ways = (
             (header, payload2, signature),
@@ -146,7 +146,7 @@ class Forger:
         )
         return ".".join(self._chance.choice(ways))
 
-    # Made anew
+    # Newly signed
 
     def _parts(self, kind: Kind) -> tuple[dict[str, Any], dict[str, Any]]:
         header, payload, _ = self.good(kind).split(".")
@@ -158,7 +158,14 @@ class Forger:
     def _under_another_key(self, kind: Kind) -> str:
         header, payload = self._parts(kind)
         keys: tuple[Any, ...] = (
-            *("", "secret", "x" * 64, self._site.client_key, self._site.shared_secret[:-1], self._other.shared_secret),
+            *(
+                "",
+                "secret",
+                "x" * 64,
+                self._site.client_key,
+                self._site.shared_secret[:-1],
+                self._other_site.shared_secret,
+            ),
             *(self._pem, self._own_key, None),
         )
         return raw_token(header, payload, self._chance.choice(keys))
@@ -166,10 +173,10 @@ class Forger:
     def _another_algorithm(self, kind: Kind) -> str:
         header, payload = self._parts(kind)
         right = header["alg"]
-        header["alg"] = self._chance.choice([each for each in _ALGORITHMS if each != right])
+        header["alg"] = self._chance.choice([candidate for candidate in _ALGORITHMS if candidate != right])
         if self._chance.random() < 0.2:
             header = {"alg": "HS256", "typ": "JWT", **({"kid": header["kid"]} if "kid" in header else {})}
-            # HMAC under the public key, wherever RS256 is due; and a kid that brings one, wherever HS256 is due.
+            # HMAC with the public key in place of RS256; a kid with a key in place of HS256.
             return raw_token({**header, "kid": self._site.key.kid}, payload, self._pem)
         return raw_token(header, payload, self._chance.choice((None, self._right_key(kind), self._pem)))
 
@@ -187,7 +194,7 @@ class Forger:
             "",
         )
         if kind.name != "lifecycle" or self._chance.random() < 0.6:
-            header[self._chance.choice(_FORBIDDEN)] = self._chance.choice(
+            header[self._chance.choice(_CRITICAL_HEADERS)] = self._chance.choice(
                 (None, "http://127.0.0.1:9/k", ["exp"], False)
             )
         else:
@@ -199,8 +206,13 @@ class Forger:
         name = self._chance.choice(("iss", "sub", "iat", "exp", "qsh", *(("aud",) if kind.name == "lifecycle" else ())))
         now = int(time.time())
         values = {
-            "iss": (*_ODD_TEXTS, self._site.client_key.upper() + "x", [self._site.client_key], self._other.client_key),
-            "sub": [each for each in _ODD_TEXTS if each is not None],
+            "iss": (
+                *_ODD_TEXTS,
+                self._site.client_key.upper() + "x",
+                [self._site.client_key],
+                self._other_site.client_key,
+            ),
+            "sub": [candidate for candidate in _ODD_TEXTS if candidate is not None],
             "iat": (*_ODD_TIMES, now + 600, now + 10**6, now - 4000),
             "exp": (*_ODD_TIMES, now - 31, now - 10**6, now + 10**7),
             "qsh": (*_ODD_HASHES, *(("context-qsh",) if kind.name != "context" else ("f" * 64,))),
@@ -214,7 +226,7 @@ class Forger:
         return raw_token(header, payload, self._right_key(kind))
 
     def _odd_json(self, kind: Kind) -> str:
-        """Payloads that are no plain JSON object, rightly signed."""
+        """Correctly signed payloads other than plain JSON objects."""
         header, payload = self._parts(kind)
         text = json.dumps(payload)
         depth = self._chance.choice((10, 1000, 1500, 2500))
@@ -236,8 +248,8 @@ class Forger:
         return raw_token(header, self._chance.choice(ways), self._right_key(kind))
 
     def _for_another_door(self, kind: Kind) -> str:
-        others = [each for each in KINDS if each.path != kind.path]
-        return self.good(self._chance.choice(others))
+        candidates = [candidate for candidate in KINDS if candidate.path != kind.path]
+        return self.good(self._chance.choice(candidates))
 
     def _junk(self, _kind: Kind) -> str:
         chance = self._chance
@@ -259,5 +271,5 @@ class Forger:
 
 
 def _json(segment: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
-    return found
+    value: dict[str, Any] = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    return value

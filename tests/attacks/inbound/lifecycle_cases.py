@@ -1,6 +1,6 @@
-"""The lifecycle rows of the table of cases, as data: number, name, answer, and what is sent.
+"""The lifecycle rows of the table of cases, as data: number, name, answer and request.
 
-A letter is a function of the scene and the site it speaks for; it makes the arguments of `Scene.send`.
+A letter is a function of the scene and the impersonated site; it returns the arguments of `Scene.send`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ELLIPTIC = ec.generate_private_key(ec.SECP256R1())
 
 
 class Case(NamedTuple):
-    """One row. `looks` bounds the requests that may reach the key host for one letter."""
+    """One row. `looks` limits the requests to the key host for one letter."""
 
     number: int
     name: str
@@ -46,35 +46,35 @@ class Case(NamedTuple):
 # Letters
 
 
-def as_is(hook: str = "installed", **given: Any) -> Letter:
-    """Signed rightly; body or token as overridden."""
-    return lambda scene, site: scene.letter(hook, site, **given)
+def as_is(hook: str = "installed", **overrides: Any) -> Letter:
+    """A correctly signed letter with overrides of body or token."""
+    return lambda scene, site: scene.letter(hook, site, **overrides)
 
 
 def says(hook: str = "installed", **body: Any) -> Letter:
-    """A rightly signed letter with another body; a function is given the site."""
+    """A correctly signed letter with another body; functions get the site."""
     return lambda scene, site: scene.letter(
         hook, site, body={name: value(site) if callable(value) else value for name, value in body.items()}
     )
 
 
 def claims(hook: str = "installed", **override: Any) -> Letter:
-    """A rightly signed letter with other claims; a function is given the scene, None takes a claim away."""
+    """A correctly signed letter with other claims; functions get the scene, None removes a claim."""
     return _signed(hook, override=override)
 
 
 def header(hook: str = "installed", **override: Any) -> Letter:
-    """A rightly signed letter whose token's header says something else."""
+    """A correctly signed letter with another token header."""
     return _signed(hook, header=override)
 
 
 def forged(sign: Callable[[Scene, Customer, dict[str, Any]], str], hook: str = "installed") -> Letter:
-    """A letter with a token of the attacker's making, from the claims that would be right."""
+    """A letter with a token that the attacker made from the right claims."""
     return lambda scene, site: scene.letter(hook, site, token=sign(scene, site, right_claims(scene, site, hook)))
 
 
 def carried(carry: Callable[[str], dict[str, Any]], hook: str = "installed") -> Letter:
-    """A right token that is brought in another way."""
+    """A right token in another place."""
 
     def write(scene: Scene, site: Customer) -> dict[str, Any]:
         token = raw_token(right_header(scene), right_claims(scene, site, hook), scene.atlassian.private_key)
@@ -84,7 +84,7 @@ def carried(carry: Callable[[str], dict[str, Any]], hook: str = "installed") -> 
 
 
 def of_kid(trouble: Trouble | None, private_key: rsa.RSAPrivateKey | None = None, pem: bytes | None = None) -> Letter:
-    """A letter under a kid of its own, for which the key host has trouble or a key."""
+    """A letter with a new kid, for which the key host has a key or trouble."""
 
     def write(scene: Scene, site: Customer) -> dict[str, Any]:
         kid = str(uuid.uuid4())
@@ -101,8 +101,8 @@ def of_kid(trouble: Trouble | None, private_key: rsa.RSAPrivateKey | None = None
 
 def _signed(hook: str, *, header: dict[str, Any] | None = None, override: dict[str, Any] | None = None) -> Letter:
     def write(scene: Scene, site: Customer) -> dict[str, Any]:
-        found = {name: value(scene) if callable(value) else value for name, value in (override or {}).items()}
-        payload = _without_none({**right_claims(scene, site, hook), **found})
+        claim_values = {name: value(scene) if callable(value) else value for name, value in (override or {}).items()}
+        payload = _without_none({**right_claims(scene, site, hook), **claim_values})
         top = _without_none({**right_header(scene), **(header or {})})
         return scene.letter(hook, site, token=raw_token(top, payload, scene.atlassian.private_key))
 
@@ -120,17 +120,17 @@ def right_header(scene: Scene) -> dict[str, Any]:
     return {"alg": "RS256", "typ": "JWT", "kid": scene.atlassian.kid}
 
 
-def _without_none(given: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if value is not None}
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def at(delta: int) -> Callable[[Scene], int]:
-    """A moment from now, named when the letter is written."""
+    """An offset from the time at which the letter is written."""
     return lambda _: int(time.time()) + delta
 
 
 def base(suffix: str = "") -> Callable[[Scene], str]:
-    """The app's base URL and something after it."""
+    """The app's base URL with a suffix."""
     return lambda scene: f"{scene.app.url}{suffix}"
 
 
@@ -151,21 +151,21 @@ def _by_pyjwt(algorithm: str, *, elliptic: bool = False) -> Letter:
 
 
 def _pss_in_disguise(scene: Scene, _: Customer, payload: dict[str, Any]) -> str:
-    signed = raw_token(right_header(scene), payload, None).rstrip(".")
+    head = raw_token(right_header(scene), payload, None).rstrip(".")
     pss = padding.PSS(padding.MGF1(SHA256()), padding.PSS.DIGEST_LENGTH)
-    signature = scene.atlassian.private_key.sign(signed.encode(), pss, SHA256())
-    return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+    signature = scene.atlassian.private_key.sign(head.encode(), pss, SHA256())
+    return f"{head}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
 def _other_payload(scene: Scene, site: Customer, payload: dict[str, Any]) -> str:
-    """The signature of one token under the claims of another."""
+    """The signature of one token with the claims of another."""
     right = raw_token(right_header(scene), {**payload, "iss": "ck-attacker"}, scene.atlassian.private_key)
-    other = raw_token(right_header(scene), payload, None)
-    return other + right.rpartition(".")[2]
+    other_token = raw_token(right_header(scene), payload, None)
+    return other_token + right.rpartition(".")[2]
 
 
 def _twice(name: str) -> Callable[[Scene, Customer, dict[str, Any]], str]:
-    """A claim said twice, the right one last."""
+    """A repeated claim, the right one last."""
     return lambda scene, _, payload: raw_token(
         right_header(scene), f'{{"{name}": 1, {json.dumps(payload)[1:]}', scene.atlassian.private_key
     )
@@ -181,7 +181,7 @@ def _raw_time(name: str, literal: str) -> Letter:
 
 
 def _of_elsewhere(**body: Any) -> Letter:
-    """Signed by a key that another environment's host publishes: ours has never heard of its kid."""
+    """Signed by a key of another environment, with a kid that our host doesn't know."""
 
     def sign(_scene: Scene, _: Customer, payload: dict[str, Any]) -> str:
         return raw_token({"alg": "RS256", "kid": str(uuid.uuid4())}, payload, _STRANGER)
@@ -192,7 +192,7 @@ def _of_elsewhere(**body: Any) -> Letter:
 
 
 def in_the_name_of(victim: Callable[[Customer], Any], hook: str = "installed") -> Letter:
-    """A right token of one site, and another's client key in the body; the victim is installed before."""
+    """A right token of one site, with the client key of an installed victim in the body."""
     return lambda scene, site: scene.letter(hook, site, body={"clientKey": victim(scene.installed_site())})
 
 
@@ -203,7 +203,7 @@ def _named_twice(scene: Scene, site: Customer) -> dict[str, Any]:
 
 
 def _by_secret(**override: Any) -> Letter:
-    """HS256 with the shared secret, as the switches are signed: the old way to re-install."""
+    """HS256 with the shared secret, the old signature of re-installs."""
     return lambda scene, site: scene.letter(
         "installed",
         site,
@@ -217,8 +217,8 @@ _AUTH = "Authorization"
 _KID = str(uuid.uuid4())
 _OTHER_PATH = computed_hash("POST", "/connect/uninstalled")
 
-# `installed`, refused: no row of any table changes, for a new site and for one that is installed.
-REFUSED = [
+# Refused `installed`: no row of any table changes, for a new site and for an installed one.
+REFUSED_INSTALLS = [
     Case(2, "no-authorization", {401}, carried(lambda _: {})),
     Case(2, "empty-authorization", {401}, carried(lambda _: {"headers": [(_AUTH, "")]})),
     Case(2, "scheme-alone", {401}, carried(lambda _: {"headers": [(_AUTH, "JWT")]})),
@@ -444,11 +444,11 @@ def _in_array(scene: Scene, site: Customer) -> bytes:
     return json.dumps([scene.body("installed", site)]).encode()
 
 
-def _elsewhere(scene: Scene, site: Customer, target: str, **more: str) -> dict[str, Any]:
-    return {**scene.letter("installed", site), "target": target, **more}
+def _elsewhere(scene: Scene, site: Customer, target: str, **parts: str) -> dict[str, Any]:
+    return {**scene.letter("installed", site), "target": target, **parts}
 
 
-# The key host in trouble: 401 or 503 in time, nothing kept, and no more than one request.
+# A failing key host: 401 or 503 in time, nothing stored, and at most one request.
 IN_TROUBLE = [
     Case(8, "kid-unknown", {401}, of_kid(None), (1, 1)),
     Case(9, "host-says-500", {401, 503}, of_kid(key_host.answers(500, b"trouble")), (1, 1)),
@@ -477,17 +477,17 @@ def _many_fields(_: Customer) -> dict[str, Any]:
 
 
 def _all_of_it(scene: Scene, site: Customer) -> dict[str, Any]:
-    gone = {"serverVersion": ABSENT, "displayUrl": ABSENT, "publicKey": ABSENT}
-    return scene.letter("installed", site, body={**gone, **_many_fields(site), "description": "d" * 200_000})
+    absent_fields = {"serverVersion": ABSENT, "displayUrl": ABSENT, "publicKey": ABSENT}
+    return scene.letter("installed", site, body={**absent_fields, **_many_fields(site), "description": "d" * 200_000})
 
 
 def _absolute(scene: Scene, site: Customer) -> dict[str, Any]:
-    """The request line names the whole address, as it does to a proxy."""
+    """The request line has the absolute URL, as for a proxy."""
     return {**scene.letter("installed", site), "base": "", "target": f"{scene.app.url}/connect/installed"}
 
 
-# `installed`, taken: 204, and the tables say exactly what was sent.
-TAKEN = [
+# Accepted `installed`: 204, and the rows equal the request.
+ACCEPTED_INSTALLS = [
     Case(1, "installed", {204}, as_is()),
     Case(1, "absolute-form", {204}, _absolute),
     Case(1, "scheme-lower-case", {204}, carried(lambda token: {"headers": [(_AUTH, f"jwt {token}")]})),
@@ -516,18 +516,18 @@ def _switch_letter(hook: str, token: Callable[[Scene, Customer], str]) -> Letter
 
 
 def _hmac(hook: str, *, top: dict[str, Any] | None = None, secret: str | None = None, **override: Any) -> Letter:
-    """HS256 for a switch, with an odd header, another secret or other claims."""
+    """HS256 for `enabled` or `disabled`, with an odd header, another secret or other claims."""
 
     def token(scene: Scene, site: Customer) -> str:
-        found = {name: value(scene) if callable(value) else value for name, value in override.items()}
-        payload = _without_none({**right_claims(scene, site, hook), **found})
+        claim_values = {name: value(scene) if callable(value) else value for name, value in override.items()}
+        payload = _without_none({**right_claims(scene, site, hook), **claim_values})
         return raw_token({"alg": "HS256", "typ": "JWT", **(top or {})}, payload, secret or site.secret)
 
     return _switch_letter(hook, token)
 
 
-# `uninstalled`, refused: the site stays installed.
-UNINSTALL_REFUSED = [
+# Refused `uninstalled`: the site stays installed.
+REFUSED_UNINSTALLS = [
     Case(28, "uninstalled-hs256", {401}, _hmac("uninstalled")),
     Case(28, "uninstalled-unsigned", {401}, carried(lambda _: {}, "uninstalled")),
     Case(28, "uninstalled-alg-none", {401}, header("uninstalled", alg="none")),
@@ -550,7 +550,7 @@ UNINSTALL_REFUSED = [
 
 
 def switch_refused(hook: str) -> list[Case]:
-    """`enabled` and `disabled`, refused: the state stays."""
+    """Refused `enabled` and `disabled`: the state stays."""
     path = f"/connect/{hook}"
     return [
         Case(29, f"{hook}-unsigned", {401}, carried(lambda _: {}, hook)),
@@ -578,7 +578,7 @@ def switch_refused(hook: str) -> list[Case]:
 
 
 def _in_query(path: str, letter: dict[str, Any]) -> dict[str, Any]:
-    """The token of a letter moved from its header to its query."""
+    """A letter with its token in the query instead of the header."""
     token = letter["headers"][0][1].removeprefix("JWT ")
     return {"target": f"{path}?jwt={token}", "body": letter["body"]}
 
@@ -588,7 +588,7 @@ def _hs512(hook: str) -> Callable[[Scene, Customer], str]:
 
 
 def _in_another_name(hook: str) -> Letter:
-    """A right token, and the client key of another site in the body."""
+    """A right token, with the client key of another site in the body."""
 
     def write(scene: Scene, site: Customer) -> dict[str, Any]:
         victim = scene.installed_site()
@@ -599,7 +599,7 @@ def _in_another_name(hook: str) -> Letter:
 
 
 def _by_another(hook: str) -> Letter:
-    """Another installed site's secret under this site's name."""
+    """A token with this site's name and another installed site's secret."""
     return lambda scene, site: _hmac(hook, secret=scene.installed_site().secret)(scene, site)
 
 

@@ -1,4 +1,4 @@
-"""Bodies under tokens that are good: the signature does not cover them, so each is a stranger's. None may hurt."""
+"""Hostile bodies under valid tokens. Signatures don't cover bodies; none may do harm."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.attacks.scene import Reply, Scene
 
-BOUNDED = settings(
+LIMITS = settings(
     max_examples=120,
     derandomize=True,
     database=None,
@@ -57,7 +57,7 @@ _RAW = st.one_of(
 
 
 def test_a_body_of_installed_is_taken_whole_and_once_or_not_at_all(scene: Scene) -> None:
-    @BOUNDED
+    @LIMITS
     @given(odd=st.dictionaries(st.sampled_from(FIELDS), _JSON | st.just(ABSENT), max_size=3))
     @example(odd={})
     @example(odd={"sharedSecret": "\u0000" * 40})
@@ -78,26 +78,30 @@ def test_a_body_of_installed_is_taken_whole_and_once_or_not_at_all(scene: Scene)
 
 
 def _check_taken_once(scene: Scene, site: Customer, letter: dict[str, Any]) -> None:
-    held = scene.tables.of(site.client_key)
-    assert held is not None
-    assert (held.state, held.secret, held.previous) == ("active", json.loads(letter["body"])["sharedSecret"], None)
+    record = scene.tables.of(site.client_key)
+    assert record is not None
+    assert (record.state, record.secret, record.previous) == (
+        "active",
+        json.loads(letter["body"])["sharedSecret"],
+        None,
+    )
     after = scene.tables.rows()
     assert scene.deliver("installed", letter).status == 204
-    other = {**letter, "body": letter["body"].replace(b"}", b" }", 1)}
-    assert scene.deliver("installed", other).status == 401
+    second_letter = {**letter, "body": letter["body"].replace(b"}", b" }", 1)}
+    assert scene.deliver("installed", second_letter).status == 401
     assert scene.tables.rows() == after
 
 
 def _without_spent(rows: dict[str, Any]) -> dict[str, Any]:
-    """A token may be used up by a body that is refused; that is all."""
-    return {table: found for table, found in rows.items() if table != "spent_tokens"}
+    """Rows without the used tokens: a refused body may use up its token."""
+    return {table: rows_of_table for table, rows_of_table in rows.items() if table != "spent_tokens"}
 
 
 @pytest.mark.parametrize("hook", ["installed", "uninstalled"])
 def test_octets_under_a_lifecycle_token_have_no_effect(scene: Scene, hook: str) -> None:
     site = scene.installed_site()
 
-    @BOUNDED
+    @LIMITS
     @given(raw=_RAW)
     def send(raw: bytes) -> None:
         before = scene.tables.rows()
@@ -114,8 +118,8 @@ def test_octets_under_a_lifecycle_token_have_no_effect(scene: Scene, hook: str) 
 
 
 @pytest.fixture(scope="module")
-def paired(attacks_database_url: str, attacks_redis_url: str, target: object) -> Iterator[Customer]:
-    """A site whose deliveries are kept."""
+def paired_site(attacks_database_url: str, attacks_redis_url: str, target: object) -> Iterator[Customer]:
+    """A site with stored deliveries."""
     given_settings = a_settings(base_url=f"http://127.0.0.1{BASE_PATH}", site_hosts=tuple(SITE_HOSTS.split(",")))
     parts = runtime.assemble(given_settings, database_url=attacks_database_url, redis_url=attacks_redis_url)
     site, _ = a_paired_site(parts)
@@ -157,21 +161,25 @@ _HINTS = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("event", ["jira.issue_updated", "comment_created", "issuelink_created", "no_such_event"])
-def test_a_delivery_is_kept_once_as_plain_ids_whatever_it_brings(scene: Scene, paired: Customer, event: str) -> None:
-    @BOUNDED
-    @given(body=_HINTS.map(lambda found: json.dumps(found).encode()) | _RAW, more=st.binary(max_size=300))
-    def send(body: bytes, more: bytes) -> None:
-        delivery = secrets.token_hex(4).encode() + bytes(octet for octet in more if octet > 32 and octet != 127)
-        before = len(_kept(scene, paired))
+def test_a_delivery_is_kept_once_as_plain_ids_whatever_it_brings(
+    scene: Scene, paired_site: Customer, event: str
+) -> None:
+    @LIMITS
+    @given(body=_HINTS.map(lambda hints: json.dumps(hints).encode()) | _RAW, more=st.binary(max_size=300))
+    def send(body: bytes, octets: bytes) -> None:
+        delivery = secrets.token_hex(4).encode() + bytes(octet for octet in octets if octet > 32 and octet != 127)
+        before = len(_kept(scene, paired_site))
         for _ in range(2):
-            reply = _deliver(scene, paired, event, body, delivery)
+            reply = _deliver(scene, paired_site, event, body, delivery)
             assert (reply.status, reply.body) == (204, b"")
-        kept = _kept(scene, paired)
-        assert len(kept) == before + 1
-        _, told, hints = kept[-1]
-        assert told == event.replace("jira.", "jira:")
+        deliveries = _kept(scene, paired_site)
+        assert len(deliveries) == before + 1
+        _, event_name, hints = deliveries[-1]
+        assert event_name == event.replace("jira.", "jira:")
         assert set(hints) == {"issues"}
-        assert all(each.isascii() and each.isdigit() and 0 < int(each) < 10**18 for each in hints["issues"])
+        assert all(
+            issue_id.isascii() and issue_id.isdigit() and 0 < int(issue_id) < 10**18 for issue_id in hints["issues"]
+        )
 
     send()
 

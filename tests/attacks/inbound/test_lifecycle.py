@@ -1,7 +1,7 @@
 """The attack and fault cases of the Connect lifecycle, over HTTP against gunicorn, PostgreSQL and Valkey.
 
-Every case looks at the effect as well as at the status: the rows of the tables before and after, and what reached the
-key host. The rows themselves are in `lifecycle_cases`.
+Every case checks the effects as well as the status: the rows before and after, and the requests to the key host. The
+cases are in `lifecycle_cases`.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ if TYPE_CHECKING:
     from tests.fakes.key_host import HttpKeyHost
 
 LOOK_UPS_A_MINUTE = 30
-"""By process; what `app.doors.install_keys` allows."""
+"""The limit of `app.doors.install_keys`, per process."""
 IN_TIME = 10.0
 
 
 def table(*cases: Case) -> list[ParameterSet]:
-    return [row(each.number, each, name=each.id) for each in cases]
+    return [row(lifecycle_case.number, lifecycle_case, name=lifecycle_case.id) for lifecycle_case in cases]
 
 
 # The table
 
 
-@pytest.mark.parametrize("row", table(*rows.REFUSED))
+@pytest.mark.parametrize("row", table(*rows.REFUSED_INSTALLS))
 def test_installed_is_refused(scene: Scene, row: Case) -> None:
     for site in (scene.new_site(), scene.rotated(scene.installed_site())):
         refuse(scene, row, "installed", site)
@@ -56,38 +56,38 @@ def test_installed_is_refused(scene: Scene, row: Case) -> None:
 
 @pytest.mark.parametrize("row", table(*rows.IN_TROUBLE))
 def test_key_host_in_trouble(scene: Scene, row: Case) -> None:
-    site, shelved = scene.rotated(scene.installed_site()), scene.tables.shelved()
+    site, key_count = scene.rotated(scene.installed_site()), scene.tables.install_key_count()
     reply = refuse(scene, row, "installed", site)
     assert reply.seconds < IN_TIME
     is_a_key = row.name == "host-gives-another-key"
-    assert scene.tables.shelved() == shelved + is_a_key
+    assert scene.tables.install_key_count() == key_count + is_a_key
 
 
-@pytest.mark.parametrize("row", table(*rows.TAKEN))
+@pytest.mark.parametrize("row", table(*rows.ACCEPTED_INSTALLS))
 def test_installed_is_taken(scene: Scene, row: Case) -> None:
-    known = scene.installed_site()
-    for site, previous in ((scene.new_site(), None), (scene.rotated(known), known.secret)):
-        letter, before, looked = row.letter(scene, site), scene.tables.rows(), scene.key_host.total
+    installed_site = scene.installed_site()
+    for site, previous in ((scene.new_site(), None), (scene.rotated(installed_site), installed_site.secret)):
+        letter, before, look_ups = row.letter(scene, site), scene.tables.rows(), scene.key_host.total
         held_before = scene.tables.of(site.client_key)
         reply = scene.deliver("installed", letter)
         assert reply.status == 204, reply.body
         assert reply.body == b""
         scene.check_plain(reply, site.secret)
-        held = scene.tables.of(site.client_key)
-        assert held is not None
-        assert (held.secret, held.base_url, held.state) == (site.secret, site.base_url, "active")
-        assert held.previous == previous
-        assert held.sealed is not None
-        assert site.secret not in held.sealed
-        assert held_before is None or held_before.tenant_id == held.tenant_id
-        after = scene.tables.rows(besides=held.tenant_id)
+        record = scene.tables.of(site.client_key)
+        assert record is not None
+        assert (record.secret, record.base_url, record.state) == (site.secret, site.base_url, "active")
+        assert record.previous == previous
+        assert record.sealed_secret is not None
+        assert site.secret not in record.sealed_secret
+        assert held_before is None or held_before.tenant_id == record.tenant_id
+        after = scene.tables.rows(besides=record.tenant_id)
         assert after["tenants"] <= before["tenants"]
-        assert others(after) == others(before, besides=held.tenant_id)
+        assert rows_of_others(after) == rows_of_others(before, besides=record.tenant_id)
         assert len(after["spent_tokens"]) == len(before["spent_tokens"]) + 1
-        assert row.looks[0] <= scene.key_host.total - looked <= row.looks[1]
+        assert row.looks[0] <= scene.key_host.total - look_ups <= row.looks[1]
 
 
-@pytest.mark.parametrize("row", table(*rows.UNINSTALL_REFUSED))
+@pytest.mark.parametrize("row", table(*rows.REFUSED_UNINSTALLS))
 def test_uninstalled_is_refused(scene: Scene, row: Case) -> None:
     site = scene.installed_site()
     refuse(scene, row, "uninstalled", site)
@@ -99,41 +99,43 @@ def test_enabled_is_refused(scene: Scene, row: Case) -> None:
     site = scene.installed_site()
     assert scene.switch("disabled", site).status == 204
     refuse(scene, row, "enabled", site)
-    assert held(scene, site).state == "disabled"
+    assert stored_site(scene, site).state == "disabled"
 
 
 @pytest.mark.parametrize("row", table(*rows.switch_refused("disabled")))
 def test_disabled_is_refused(scene: Scene, row: Case) -> None:
     site = scene.installed_site()
     refuse(scene, row, "disabled", site)
-    assert held(scene, site).state == "active"
+    assert stored_site(scene, site).state == "active"
 
 
 def refuse(scene: Scene, row: Case, hook: str, site: Customer) -> Reply:
-    """Send a row's letter; nothing is changed, nothing is told, nobody is asked."""
-    letter, before, looked = row.letter(scene, site), scene.tables.rows(), scene.key_host.total
+    """Send a letter that must be refused without effects, leaks or requests."""
+    letter, before, look_ups = row.letter(scene, site), scene.tables.rows(), scene.key_host.total
     reply = scene.deliver(hook, letter)
     assert reply.status in row.status, (reply.status, reply.body)
     scene.check_plain(reply, site.secret, site.client_key)
     after = scene.tables.rows()
     if reply.status in {204, 400}:
-        # A right token may be used up by what is refused; that it is, is no effect that helps anybody.
+        # A refused letter may use up its right token, which helps no attacker.
         assert len(after.pop("spent_tokens") - before.pop("spent_tokens")) <= 1
     assert after == before
-    assert row.looks[0] <= scene.key_host.total - looked <= row.looks[1], scene.key_host.asked
+    assert row.looks[0] <= scene.key_host.total - look_ups <= row.looks[1], scene.key_host.asked
     return reply
 
 
-def others(found: dict[str, set[tuple[Any, ...]]], besides: str | None = None) -> dict[str, set[tuple[Any, ...]]]:
-    """Rows of tenants but one."""
-    watched = ("tenants", "installations", "credentials")
-    return {name: {row for row in found[name] if str(row[0]) != besides} for name in watched}
+def rows_of_others(
+    rows: dict[str, set[tuple[Any, ...]]], besides: str | None = None
+) -> dict[str, set[tuple[Any, ...]]]:
+    """Rows of all tenants but one."""
+    names = ("tenants", "installations", "credentials")
+    return {name: {row for row in rows[name] if str(row[0]) != besides} for name in names}
 
 
-def held(scene: Scene, site: Customer) -> Any:
-    found = scene.tables.of(site.client_key)
-    assert found is not None
-    return found
+def stored_site(scene: Scene, site: Customer) -> Any:
+    record = scene.tables.of(site.client_key)
+    assert record is not None
+    return record
 
 
 # Keys
@@ -147,7 +149,7 @@ def test_case_10_host_down_and_kid_cached(scene: Scene) -> None:
         assert scene.lifecycle("installed", site).status == 204
     finally:
         scene.key_host.start()
-    assert held(scene, site).secret == site.secret
+    assert stored_site(scene, site).secret == site.secret
 
 
 @case(10)
@@ -169,20 +171,20 @@ def test_case_10_host_down_and_kid_unknown_then_up(scene: Scene) -> None:
     scene.check_plain(reply, site.secret)
     assert scene.tables.rows() == before
     assert scene.deliver("installed", letter).status == 204
-    assert held(scene, site).secret == site.secret
+    assert stored_site(scene, site).secret == site.secret
 
 
 @case(10)
 def test_case_10_host_down_and_the_process_new(
     own_app: Callable[..., Any], warm_scene: Scene, attacks_database_url: str
 ) -> None:
-    """A key that one process fetched is known to all, and outlives them."""
+    """All processes share a fetched key, which outlives them."""
     warm_scene.key_host.stop()
     try:
         with own_app(attacks_database_url) as app:
             scene = Scene(app, warm_scene.tables, warm_scene.atlassian, warm_scene.key_host)
             site = scene.installed_site()
-            assert held(scene, site).secret == site.secret
+            assert stored_site(scene, site).secret == site.secret
             scene.check_log()
     finally:
         warm_scene.key_host.start()
@@ -192,22 +194,22 @@ def test_case_10_host_down_and_the_process_new(
 def test_case_08_a_thousand_unknown_kids(
     own_app: Callable[..., Any], attacks_database_url: str, atlassian: Atlassian, key_host: HttpKeyHost, tables: Tables
 ) -> None:
-    """Against an app of its own, whose look-ups are used up afterwards."""
+    """On a separate app, since its look-ups are used up afterwards."""
     with own_app(attacks_database_url) as app:
         scene = Scene(app, tables, atlassian, key_host)
         scene.warm_up()
         site = scene.new_site()
-        before, looked = tables.rows(), key_host.total
+        before, look_ups = tables.rows(), key_host.total
         letters = [rows.of_kid(None)(scene, site) for _ in range(1000)]
-        started = time.monotonic()
+        start = time.monotonic()
         with ThreadPoolExecutor(16) as pool:
             replies = list(pool.map(lambda letter: scene.deliver("installed", letter), letters))
-        minutes = int((time.monotonic() - started) // 60) + 1
+        minutes = int((time.monotonic() - start) // 60) + 1
         assert {reply.status for reply in replies} == {401}
-        assert 0 < key_host.total - looked <= LOOK_UPS_A_MINUTE * scene.web_processes() * minutes
+        assert 0 < key_host.total - look_ups <= LOOK_UPS_A_MINUTE * scene.web_processes() * minutes
         assert max(key_host.asked.values()) == 1
         assert tables.rows() == before
-        # Whoever Atlassian signs with a known key is not kept out by the flood.
+        # Sites with a known key still get in during the flood.
         scene.must("installed", site)
         scene.check_log()
 
@@ -227,10 +229,10 @@ def test_case_08_one_unknown_kid_again_and_again(scene: Scene) -> None:
 def test_case_14_expired_within_the_leeway(scene: Scene) -> None:
     site, now = scene.new_site(), int(time.time())
     scene.must("installed", site, claims={"iat": now - 200, "exp": now - 20})
-    assert held(scene, site).secret == site.secret
+    assert stored_site(scene, site).secret == site.secret
 
 
-# Tokens are good once
+# Tokens are valid once
 
 
 @case(16)
@@ -245,26 +247,26 @@ def test_case_16_replay_with_another_secret(scene: Scene) -> None:
     assert reply.status == 401
     scene.check_plain(reply, attacker.secret)
     assert scene.tables.rows() == before
-    assert held(scene, site).secret == site.secret
+    assert stored_site(scene, site).secret == site.secret
 
 
 @case(16)
 def test_case_16_replay_with_the_signature_spelled_otherwise(scene: Scene) -> None:
-    """The last sign of a signature has bits to spare: other text, the same signature, the same token."""
+    """The last character of a signature has unused bits: another text is the same token."""
     site = scene.new_site()
     token = scene.atlassian.lifecycle_token("/connect/installed", site.client_key, scene.app.url)
     assert scene.lifecycle("installed", site, token=token).status == 204
     alphabet = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
-    spelled = token[:-1] + alphabet[alphabet.index(token[-1]) + 1]
+    other_spelling = token[:-1] + alphabet[alphabet.index(token[-1]) + 1]
     attacker, before = scene.rotated(site), scene.tables.rows()
-    for again in (spelled, f"{token}=", f" {token}", f"{token} "):
-        assert scene.lifecycle("installed", attacker, token=again).status == 401
+    for spelling in (other_spelling, f"{token}=", f" {token}", f"{token} "):
+        assert scene.lifecycle("installed", attacker, token=spelling).status == 401
     assert scene.tables.rows() == before
 
 
 @case(16)
 def test_case_16_a_token_refused_for_its_address_brings_no_other_body(scene: Scene) -> None:
-    """Whatever the first body was, a captured token does not carry a second one."""
+    """A captured token carries no second body, regardless of the first."""
     site = scene.installed_site()
     letter = scene.letter("installed", site, body={"baseUrl": "https://evil.com"})
     assert scene.deliver("installed", letter).status == 400
@@ -284,8 +286,8 @@ def test_case_16_replay_after_uninstall_does_not_come_back(scene: Scene) -> None
     before = scene.tables.rows()
     assert scene.deliver("installed", letter).status == 204
     assert scene.tables.rows() == before
-    assert held(scene, site).state == "uninstalled"
-    assert held(scene, site).secret is None
+    assert stored_site(scene, site).state == "uninstalled"
+    assert stored_site(scene, site).secret is None
 
 
 @case(16)
@@ -296,7 +298,7 @@ def test_case_16_one_token_with_twenty_bodies_at_once(scene: Scene) -> None:
     replies = at_once(lambda bid: scene.lifecycle("installed", bid, token=token), bids)
     assert sorted(reply.status for reply in replies) == [204] + [401] * 19
     winner = next(bid for bid, reply in zip(bids, replies, strict=True) if reply.status == 204)
-    assert (held(scene, site).secret, held(scene, site).previous) == (winner.secret, None)
+    assert (stored_site(scene, site).secret, stored_site(scene, site).previous) == (winner.secret, None)
 
 
 @case(17)
@@ -316,7 +318,7 @@ def test_case_17_the_same_call_twenty_times_at_once(scene: Scene) -> None:
     tenants = scene.tables.count("tenants")
     assert {reply.status for reply in at_once(lambda _: scene.deliver("installed", letter), range(20))} == {204}
     assert scene.tables.count("tenants") == tenants + 1
-    assert held(scene, site).secret == site.secret
+    assert stored_site(scene, site).secret == site.secret
 
 
 # Secrets and addresses change
@@ -346,12 +348,12 @@ def test_case_23_rotation_overlap(scene: Scene, jira: SmallJira) -> None:
 def test_case_23_overlap_lasts_fifteen_minutes_and_ends_by_itself(scene: Scene) -> None:
     site = scene.rotated(scene.installed_site())
     scene.must("installed", site)
-    found = scene.tables.connection.execute(
+    row = scene.tables.connection.execute(
         "SELECT extract(epoch FROM previous_until - now()) FROM credentials WHERE tenant_id = %s",
-        (held(scene, site).tenant_id,),
+        (stored_site(scene, site).tenant_id,),
     ).fetchone()
-    assert found is not None
-    assert 850 < found[0] <= 900
+    assert row is not None
+    assert 850 < row[0] <= 900
 
 
 @case(23)
@@ -369,7 +371,7 @@ def test_case_23_the_same_secret_again_keeps_the_overlap(scene: Scene) -> None:
     second = scene.rotated(first)
     scene.must("installed", second)
     scene.must("installed", second)
-    assert held(scene, second).previous == first.secret
+    assert stored_site(scene, second).previous == first.secret
 
 
 @case(23)
@@ -380,7 +382,7 @@ def test_case_23_an_older_call_that_comes_late_changes_nothing(scene: Scene) -> 
     before = scene.tables.rows()
     scene.must("installed", late, claims={"iat": now - 60, "exp": now + 120})
     after = scene.tables.rows()
-    assert others(after) == others(before)
+    assert rows_of_others(after) == rows_of_others(before)
 
 
 @case(24)
@@ -388,29 +390,32 @@ def test_case_24_site_import(scene: Scene, jira: SmallJira) -> None:
     old = scene.installed_site(base_url=jira.url)
     integration = paired(scene, old)
     tenants = scene.tables.count("tenants")
-    imported = scene.installed_site(base_url=jira.url)
+    imported_site = scene.installed_site(base_url=jira.url)
     assert scene.tables.count("tenants") == tenants + 1
-    assert held(scene, imported).tenant_id != held(scene, old).tenant_id
-    assert held(scene, old).secret == old.secret
-    shown = scene.pairing(imported)
-    assert (shown.status, shown.json()["integration"]) == (200, None)
-    assert integration.encode() not in shown.body
+    assert stored_site(scene, imported_site).tenant_id != stored_site(scene, old).tenant_id
+    assert stored_site(scene, old).secret == old.secret
+    reply = scene.pairing(imported_site)
+    assert (reply.status, reply.json()["integration"]) == (200, None)
+    assert integration.encode() not in reply.body
     assert scene.pairing(old).json()["integration"]["id"] == integration
-    assert scene.switch("enabled", old, secret=imported.secret).status == 401
-    assert scene.switch("enabled", imported, secret=old.secret).status == 401
+    assert scene.switch("enabled", old, secret=imported_site.secret).status == 401
+    assert scene.switch("enabled", imported_site, secret=old.secret).status == 401
 
 
 @case(25)
 def test_case_25_site_rename(scene: Scene, jira: SmallJira, another_jira: SmallJira) -> None:
     before = scene.installed_site(base_url=jira.url)
     assert scene.page(before).status == 200
-    tenant_id, asked = held(scene, before).tenant_id, jira.asked
-    renamed = Customer(before.client_key, before.secret, another_jira.url)
-    scene.must("installed", renamed)
-    assert (held(scene, renamed).tenant_id, held(scene, renamed).base_url) == (tenant_id, another_jira.url)
-    # Every web process has been at the old address; ask often enough that each is asked again.
-    assert {scene.page(renamed).status for _ in range(20)} == {200}
-    assert (jira.asked, another_jira.asked) == (asked, 20)
+    tenant_id, request_count = stored_site(scene, before).tenant_id, jira.request_count
+    renamed_site = Customer(before.client_key, before.secret, another_jira.url)
+    scene.must("installed", renamed_site)
+    assert (stored_site(scene, renamed_site).tenant_id, stored_site(scene, renamed_site).base_url) == (
+        tenant_id,
+        another_jira.url,
+    )
+    # Every web process has used the old address; enough requests reach all of them.
+    assert {scene.page(renamed_site).status for _ in range(20)} == {200}
+    assert (jira.request_count, another_jira.request_count) == (request_count, 20)
 
 
 @case(18)
@@ -424,7 +429,7 @@ def test_case_18_a_refused_address_is_never_contacted(scene: Scene, jira: SmallJ
         assert reply.status == 400, spelling
     assert jira.connections == 0
     after = scene.tables.rows()
-    assert others(after) == others(before)
+    assert rows_of_others(after) == rows_of_others(before)
 
 
 # Faults
@@ -432,39 +437,39 @@ def test_case_18_a_refused_address_is_never_contacted(scene: Scene, jira: SmallJ
 
 @case(26)
 @pytest.mark.parametrize("hook", ["installed", "uninstalled"])
-def test_case_26_database_down(corded: Corded, hook: str) -> None:
-    scene = corded.scene
+def test_case_26_database_down(app_on_cable: AppOnCable, hook: str) -> None:
+    scene = app_on_cable.scene
     site = scene.installed_site() if hook == "uninstalled" else scene.new_site()
     letter, before = scene.letter(hook, site), scene.tables.rows()
-    corded.cable.cut()
+    app_on_cable.cable.cut()
     try:
         replies = at_once(lambda _: scene.deliver(hook, letter), range(4))
     finally:
-        corded.cable.mend()
+        app_on_cable.cable.mend()
     for reply in replies:
         assert reply.status == 503, reply.body
         assert reply.seconds < IN_TIME * 2
         scene.check_plain(reply, site.secret)
     assert scene.tables.rows() == before
-    again = scene.deliver(hook, letter)
-    assert again.status == 204, again.body
-    assert held(scene, site).state == ("uninstalled" if hook == "uninstalled" else "active")
-    assert held(scene, site).secret == (None if hook == "uninstalled" else site.secret)
+    retry = scene.deliver(hook, letter)
+    assert retry.status == 204, retry.body
+    assert stored_site(scene, site).state == ("uninstalled" if hook == "uninstalled" else "active")
+    assert stored_site(scene, site).secret == (None if hook == "uninstalled" else site.secret)
 
 
 @case(26)
-def test_case_26_database_down_for_a_switch(corded: Corded) -> None:
-    scene = corded.scene
+def test_case_26_database_down_for_a_switch(app_on_cable: AppOnCable) -> None:
+    scene = app_on_cable.scene
     site = scene.installed_site()
-    corded.cable.cut()
+    app_on_cable.cable.cut()
     try:
         reply = scene.switch("disabled", site)
     finally:
-        corded.cable.mend()
+        app_on_cable.cable.mend()
     assert reply.status == 503
-    assert held(scene, site).state == "active"
+    assert stored_site(scene, site).state == "active"
     assert scene.switch("disabled", site).status == 204
-    assert held(scene, site).state == "disabled"
+    assert stored_site(scene, site).state == "disabled"
 
 
 # Order
@@ -473,7 +478,7 @@ def test_case_26_database_down_for_a_switch(corded: Corded) -> None:
 @case(27)
 @pytest.mark.parametrize("order", ["disabled-first", "uninstalled-first"])
 def test_case_27_disabled_and_uninstalled_at_once(scene: Scene, order: str) -> None:
-    """A hundred rounds; both calls are signed in advance, 5 ms lie between them."""
+    """A hundred rounds of two calls 5 ms apart, both signed in advance."""
 
     def round_of(_: int) -> tuple[Customer, list[int]]:
         site = scene.installed_site()
@@ -483,29 +488,29 @@ def test_case_27_disabled_and_uninstalled_at_once(scene: Scene, order: str) -> N
     with ThreadPoolExecutor(4) as pool:
         rounds = list(pool.map(round_of, range(100)))
     for site, (first, second) in rounds:
-        disabled, uninstalled = (first, second) if order == "disabled-first" else (second, first)
-        assert uninstalled == 204
-        # Once the site has left, its secret proves nothing any more.
-        assert disabled in {204, 401}
-        found = held(scene, site)
-        assert (found.state, found.secret, found.previous) == ("uninstalled", None, None)
-        assert found.purge_after is not None
+        disable_status, uninstall_status = (first, second) if order == "disabled-first" else (second, first)
+        assert uninstall_status == 204
+        # After `uninstalled` the secret is worthless.
+        assert disable_status in {204, 401}
+        record = stored_site(scene, site)
+        assert (record.state, record.secret, record.previous) == ("uninstalled", None, None)
+        assert record.purge_after is not None
 
 
 @case(27)
 @pytest.mark.parametrize("first", ["disabled", "uninstalled"])
 @pytest.mark.parametrize("ahead", ["disabled", "uninstalled"])
 def test_case_27_signed_across_the_turn_of_a_second(scene: Scene, first: str, ahead: str) -> None:
-    """5 ms apart may be two seconds by `iat`, in either order, and arrive in either order."""
+    """Calls 5 ms apart may differ by two seconds in `iat`, in either order, and arrive in either order."""
     site = scene.installed_site()
     now = int(time.time())
-    signed = {hook: now + (1 if hook == ahead else 0) for hook in ("disabled", "uninstalled")}
+    issued_at = {hook: now + (1 if hook == ahead else 0) for hook in ("disabled", "uninstalled")}
     second = "uninstalled" if first == "disabled" else "disabled"
     for hook in (first, second):
-        letter = switch_or_leave(scene, hook, site, signed[hook])
+        letter = switch_or_leave(scene, hook, site, issued_at[hook])
         assert scene.deliver(hook, letter).status in {204, 401}
-    found = held(scene, site)
-    assert (found.state, found.secret) == ("uninstalled", None)
+    record = stored_site(scene, site)
+    assert (record.state, record.secret) == ("uninstalled", None)
 
 
 @case(27)
@@ -521,7 +526,7 @@ def test_case_27_a_switch_that_comes_late_changes_nothing(scene: Scene, hook: st
 
 @case(27)
 def test_case_27_late_uninstalled_after_reinstall(scene: Scene) -> None:
-    """Jira retries hooks: the uninstall of before does not end the install of after."""
+    """Jira retries hooks: a repeated old `uninstalled` doesn't end the new install."""
     site = scene.installed_site()
     now = int(time.time())
     late = scene.letter("uninstalled", site, claims={"iat": now - 3, "exp": now + 120})
@@ -529,11 +534,11 @@ def test_case_27_late_uninstalled_after_reinstall(scene: Scene) -> None:
     scene.must("installed", site)
     assert scene.switch("enabled", site, iat=now + 1, exp=now + 150).status == 204
     assert scene.deliver("uninstalled", late).status == 204
-    assert (held(scene, site).state, held(scene, site).secret) == ("active", site.secret)
+    assert (stored_site(scene, site).state, stored_site(scene, site).secret) == ("active", site.secret)
 
 
 def switch_or_leave(scene: Scene, hook: str, site: Customer, issued_at: int) -> dict[str, Any]:
-    """The letter of a hook as Jira signs that hook."""
+    """The letter of a hook with Jira's kind of signature for it."""
     times = {"iat": issued_at, "exp": issued_at + 180}
     if hook == "uninstalled":
         return scene.letter(hook, site, claims=times)
@@ -542,7 +547,7 @@ def switch_or_leave(scene: Scene, hook: str, site: Customer, issued_at: int) -> 
 
 
 def race(scene: Scene, site: Customer, first: str, second: str) -> list[int]:
-    """The statuses of two hooks that are sent 5 ms apart."""
+    """Send two hooks 5 ms apart. Returns their statuses."""
     issued_at = int(time.time())
     letters = {hook: switch_or_leave(scene, hook, site, issued_at) for hook in (first, second)}
 
@@ -551,8 +556,8 @@ def race(scene: Scene, site: Customer, first: str, second: str) -> list[int]:
         return scene.deliver(hook, letters[hook]).status
 
     with ThreadPoolExecutor(2) as pool:
-        sent = [pool.submit(send, first, 0.0), pool.submit(send, second, 0.005)]
-        return [each.result() for each in sent]
+        futures = [pool.submit(send, first, 0.0), pool.submit(send, second, 0.005)]
+        return [future.result() for future in futures]
 
 
 # Leaving and coming back
@@ -563,7 +568,7 @@ def test_case_28_uninstalled_by_an_unknown_site(scene: Scene) -> None:
     before = scene.tables.rows()
     scene.must("uninstalled", scene.new_site())
     after = scene.tables.rows()
-    assert others(after) == others(before)
+    assert rows_of_others(after) == rows_of_others(before)
 
 
 @case(28)
@@ -572,7 +577,7 @@ def test_case_28_uninstalled_twice(scene: Scene) -> None:
     scene.must("uninstalled", site)
     before = scene.tables.rows()
     scene.must("uninstalled", site, claims={"jti": "again"})
-    assert others(scene.tables.rows()) == others(before)
+    assert rows_of_others(scene.tables.rows()) == rows_of_others(before)
 
 
 @case(28)
@@ -580,12 +585,12 @@ def test_case_28_uninstalled_replayed_after_a_reinstall(scene: Scene) -> None:
     site = scene.installed_site()
     letter = scene.letter("uninstalled", site)
     assert scene.deliver("uninstalled", letter).status == 204
-    again = scene.rotated(site)
-    scene.must("installed", again)
+    new_install = scene.rotated(site)
+    scene.must("installed", new_install)
     before = scene.tables.rows()
     assert scene.deliver("uninstalled", letter).status == 204
     assert scene.tables.rows() == before
-    assert held(scene, again).secret == again.secret
+    assert stored_site(scene, new_install).secret == new_install.secret
 
 
 @case(29)
@@ -598,56 +603,56 @@ def test_case_29_switch_after_uninstall(scene: Scene, hook: str) -> None:
     assert reply.status == 401
     scene.check_plain(reply, site.secret, site.client_key)
     assert scene.tables.rows() == before
-    assert held(scene, site).secret is None
+    assert stored_site(scene, site).secret is None
 
 
 @case(29)
 @pytest.mark.parametrize("hook", ["enabled", "disabled"])
 def test_case_29_switch_of_an_unknown_site_looks_alike(scene: Scene, hook: str) -> None:
-    known, before = scene.installed_site(), scene.tables.rows()
-    unknown = scene.switch(hook, scene.new_site())
-    wrong = scene.switch(hook, known, secret="w" * 64)
-    assert (unknown.status, unknown.body) == (wrong.status, wrong.body)
-    same = ("WWW-Authenticate", "Content-Type", "Cache-Control")
-    assert [unknown.headers[name] for name in same] == [wrong.headers[name] for name in same]
-    assert unknown.status == 401
+    installed_site, before = scene.installed_site(), scene.tables.rows()
+    unknown_reply = scene.switch(hook, scene.new_site())
+    wrong = scene.switch(hook, installed_site, secret="w" * 64)
+    assert (unknown_reply.status, unknown_reply.body) == (wrong.status, wrong.body)
+    names = ("WWW-Authenticate", "Content-Type", "Cache-Control")
+    assert [unknown_reply.headers[name] for name in names] == [wrong.headers[name] for name in names]
+    assert unknown_reply.status == 401
     assert scene.tables.rows() == before
 
 
 @case(29)
 def test_case_29_time_does_not_tell_which_sites_are_known(scene: Scene) -> None:
-    """A ratio, not a duration: unknown site against bad signature, asked in turn."""
-    known, unknown = scene.installed_site(), scene.new_site()
-    took: dict[str, list[float]] = {"known": [], "unknown": []}
+    """The ratio of answer times for unknown sites and bad signatures, measured alternately."""
+    installed_site, unknown_site = scene.installed_site(), scene.new_site()
+    durations: dict[str, list[float]] = {"known": [], "unknown": []}
     for _ in range(200):
-        took["known"].append(scene.switch("enabled", known, secret="w" * 64).seconds)
-        took["unknown"].append(scene.switch("enabled", unknown).seconds)
-    ratio = statistics.median(took["unknown"]) / statistics.median(took["known"])
+        durations["known"].append(scene.switch("enabled", installed_site, secret="w" * 64).seconds)
+        durations["unknown"].append(scene.switch("enabled", unknown_site).seconds)
+    ratio = statistics.median(durations["unknown"]) / statistics.median(durations["known"])
     assert 0.5 < ratio < 2, ratio
 
 
 @case(29)
 def test_case_29_switches_work_for_those_who_may(scene: Scene) -> None:
-    """The counterpart: what is refused above is not refused for another reason."""
+    """Counter-check: the requests above are refused for no other reason."""
     site = scene.installed_site()
     assert scene.switch("disabled", site).status == 204
-    assert held(scene, site).state == "disabled"
+    assert stored_site(scene, site).state == "disabled"
     now = int(time.time()) + 1
     assert scene.switch("enabled", site, iat=now, exp=now + 180).status == 204
-    assert held(scene, site).state == "active"
+    assert stored_site(scene, site).state == "active"
 
 
 @case(30)
 def test_case_30_reinstall_by_another_administrator(scene: Scene, jira: SmallJira) -> None:
     first = scene.installed_site(base_url=jira.url)
-    tenant_id = held(scene, first).tenant_id
+    tenant_id = stored_site(scene, first).tenant_id
     scene.must("uninstalled", first)
-    assert held(scene, first).secret is None
+    assert stored_site(scene, first).secret is None
     second = scene.rotated(first)
     scene.must("installed", second, body={"accountId": "admin-2"})
-    found = held(scene, second)
-    assert (found.tenant_id, found.state, found.secret) == (tenant_id, "active", second.secret)
-    assert (found.previous, found.account_id) == (None, "admin-2")
+    record = stored_site(scene, second)
+    assert (record.tenant_id, record.state, record.secret) == (tenant_id, "active", second.secret)
+    assert (record.previous, record.account_id) == (None, "admin-2")
     assert scene.switch("enabled", first).status == 401
     assert scene.page(first).status == 401
     assert scene.page(second).status == 200
@@ -659,10 +664,10 @@ def test_case_30_another_client_key_gets_nothing_of_the_old_tenant(scene: Scene,
     integration = paired(scene, old)
     scene.must("uninstalled", old)
     new = scene.installed_site(base_url=jira.url, secret=old.secret)
-    assert held(scene, new).tenant_id != held(scene, old).tenant_id
-    shown = scene.pairing(new)
-    assert shown.json()["integration"] is None
-    assert integration.encode() not in shown.body
+    assert stored_site(scene, new).tenant_id != stored_site(scene, old).tenant_id
+    reply = scene.pairing(new)
+    assert reply.json()["integration"] is None
+    assert integration.encode() not in reply.body
     assert scene.pairing(old).status == 401
 
 
@@ -674,8 +679,8 @@ def test_case_30_an_install_signed_before_the_uninstall_comes_late(scene: Scene)
     scene.must("uninstalled", site)
     before = scene.tables.rows()
     assert scene.deliver("installed", late).status == 204
-    assert others(scene.tables.rows()) == others(before)
-    assert (held(scene, site).state, held(scene, site).secret) == ("uninstalled", None)
+    assert rows_of_others(scene.tables.rows()) == rows_of_others(before)
+    assert (stored_site(scene, site).state, stored_site(scene, site).secret) == ("uninstalled", None)
 
 
 # Many at once
@@ -688,8 +693,8 @@ def test_case_01_a_hundred_sites_at_once(scene: Scene) -> None:
     replies = at_once(lambda site: scene.lifecycle("installed", site), sites)
     assert {reply.status for reply in replies} == {204}
     assert scene.tables.count("tenants") == tenants + 100
-    assert [held(scene, site).secret for site in sites] == [site.secret for site in sites]
-    assert len({held(scene, site).tenant_id for site in sites}) == 100
+    assert [stored_site(scene, site).secret for site in sites] == [site.secret for site in sites]
+    assert len({stored_site(scene, site).tenant_id for site in sites}) == 100
 
 
 @case(1)
@@ -697,29 +702,29 @@ def test_case_01_twenty_first_installs_of_one_site_at_once(scene: Scene) -> None
     site = scene.new_site()
     bids = [scene.rotated(site) for _ in range(20)]
     tenants, installations = scene.tables.count("tenants"), scene.tables.count("installations")
-    numbered = list(enumerate(bids))
-    replies = at_once(lambda bid: scene.lifecycle("installed", bid[1], claims={"jti": str(bid[0])}), numbered)
+    numbered_bids = list(enumerate(bids))
+    replies = at_once(lambda bid: scene.lifecycle("installed", bid[1], claims={"jti": str(bid[0])}), numbered_bids)
     assert {reply.status for reply in replies} == {204}
     assert scene.tables.count("tenants") == tenants + 1
     assert scene.tables.count("installations") == installations + 1
-    assert held(scene, site).secret in {bid.secret for bid in bids}
+    assert stored_site(scene, site).secret in {bid.secret for bid in bids}
 
 
 @case(1)
 def test_case_01_one_installation_id_claimed_by_twenty_sites_at_once(scene: Scene) -> None:
-    """The body is not signed: only one site may hold the id, and the others are installed without it."""
+    """The body is unsigned: only one site may have the id, the others are installed without it."""
     sites = [scene.new_site() for _ in range(20)]
-    claimed = {"installationId": f"ari:cloud:ecosystem::installation/{uuid.uuid4()}"}
-    replies = at_once(lambda site: scene.lifecycle("installed", site, body=claimed), sites)
+    claim = {"installationId": f"ari:cloud:ecosystem::installation/{uuid.uuid4()}"}
+    replies = at_once(lambda site: scene.lifecycle("installed", site, body=claim), sites)
     assert [reply.status for reply in replies] == [204] * 20
-    assert [held(scene, site).installation_id for site in sites].count(claimed["installationId"]) == 1
-    assert [held(scene, site).secret for site in sites] == [site.secret for site in sites]
+    assert [stored_site(scene, site).installation_id for site in sites].count(claim["installationId"]) == 1
+    assert [stored_site(scene, site).secret for site in sites] == [site.secret for site in sites]
 
 
 @case(17)
 def test_case_17_a_site_that_calls_too_often_slows_only_itself(scene: Scene) -> None:
-    """One more proven call of a site than a minute has room for."""
-    site, other = scene.new_site(), scene.installed_site()
+    """One proven call more than the limit of a site per minute."""
+    site, other_site = scene.new_site(), scene.installed_site()
     letter = scene.letter("installed", site)
     with ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(lambda _: scene.deliver("installed", letter), range(LIFECYCLE.amount + 5)))
@@ -727,42 +732,42 @@ def test_case_17_a_site_that_calls_too_often_slows_only_itself(scene: Scene) -> 
     assert (len(late), {reply.status for reply in replies}) == (5, {204, 429})
     assert 1 <= int(late[0].headers["Retry-After"]) <= 60
     scene.check_plain(late[0], site.secret)
-    assert held(scene, site).secret == site.secret
-    scene.must("installed", other)
+    assert stored_site(scene, site).secret == site.secret
+    scene.must("installed", other_site)
 
 
 @case(73)
 def test_case_73_uninstall_destroys_secrets_and_sets_the_date_of_the_purge(scene: Scene, jira: SmallJira) -> None:
-    """At once: the secrets, and the pairing's work. What the purge erases is the workers' story."""
+    """The secrets are deleted and the pairing ends at once; other tests cover the purge by workers."""
     site = scene.installed_site(base_url=jira.url)
     integration = paired(scene, site)
     scene.must("installed", scene.rotated(site))
     scene.must("uninstalled", site)
-    found = held(scene, site)
-    assert (found.state, found.sealed, found.secret, found.previous) == ("uninstalled", None, None, None)
-    assert found.purge_after is not None
-    shown = scene.app.api("GET", f"/integrations/{integration}").json()
-    assert shown["state"] == "disconnected"
+    record = stored_site(scene, site)
+    assert (record.state, record.sealed_secret, record.secret, record.previous) == ("uninstalled", None, None, None)
+    assert record.purge_after is not None
+    record = scene.app.api("GET", f"/integrations/{integration}").json()
+    assert record["state"] == "disconnected"
 
 
 # Helpers
 
 
-def at_once(send: Callable[[Any], Reply], what: Sequence[Any]) -> list[Reply]:
-    """All of it at the same moment."""
-    barrier = threading.Barrier(len(what))
+def at_once(send: Callable[[Any], Reply], items: Sequence[Any]) -> list[Reply]:
+    """Send all items at the same moment."""
+    barrier = threading.Barrier(len(items))
 
-    def each(one: Any) -> Reply:
+    def each(item: Any) -> Reply:
         barrier.wait(30)
-        return send(one)
+        return send(item)
 
-    with ThreadPoolExecutor(len(what)) as pool:
-        return list(pool.map(each, what))
+    with ThreadPoolExecutor(len(items)) as pool:
+        return list(pool.map(each, items))
 
 
 def shift_overlap(scene: Scene, site: Customer, assignment: str) -> None:
-    found = held(scene, site)
-    scene.tables.connection.execute(f"UPDATE credentials SET {assignment} WHERE tenant_id = %s", (found.tenant_id,))
+    record = stored_site(scene, site)
+    scene.tables.connection.execute(f"UPDATE credentials SET {assignment} WHERE tenant_id = %s", (record.tenant_id,))
 
 
 def paired(scene: Scene, site: Customer) -> str:
@@ -774,10 +779,10 @@ def paired(scene: Scene, site: Customer) -> str:
 
 
 class SmallJira:
-    """A site that says of everybody that he is an administrator, and counts who comes."""
+    """A site that confirms everybody as administrator and counts requests."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.request_count = 0
         self.connections = 0
         jira = self
 
@@ -787,9 +792,11 @@ class SmallJira:
                 super().setup()
 
             def do_POST(self) -> None:
-                jira.asked += 1
-                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                body = json.dumps({"globalPermissions": asked["globalPermissions"], "projectPermissions": []}).encode()
+                jira.request_count += 1
+                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = json.dumps(
+                    {"globalPermissions": request["globalPermissions"], "projectPermissions": []}
+                ).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
@@ -813,21 +820,21 @@ class SmallJira:
 
 @pytest.fixture
 def jira() -> Iterator[SmallJira]:
-    with SmallJira() as started:
-        yield started
+    with SmallJira() as small_jira:
+        yield small_jira
 
 
 @pytest.fixture
 def another_jira() -> Iterator[SmallJira]:
-    with SmallJira() as started:
-        yield started
+    with SmallJira() as small_jira:
+        yield small_jira
 
 
 @pytest.fixture(scope="module")
 def own_app(
     attacks_redis_url: str, key_host: HttpKeyHost, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Any]:
-    """Starts a further app, for what would spoil the common one."""
+    """Starts another app, for tests that would disturb the shared one."""
     folder: Path = tmp_path_factory.mktemp("own")
 
     def start(database_url: str) -> Any:
@@ -844,8 +851,8 @@ def own_app(
     return start
 
 
-class Corded:
-    """An app that reaches its database by a cable."""
+class AppOnCable:
+    """An app with a cable to its database that tests may cut."""
 
     def __init__(self, scene: Scene, cable: Cable) -> None:
         self.scene = scene
@@ -853,12 +860,12 @@ class Corded:
 
 
 @pytest.fixture(scope="module")
-def corded(
+def app_on_cable(
     own_app: Callable[..., Any], attacks_database_url: str, atlassian: Atlassian, key_host: HttpKeyHost, tables: Tables
-) -> Iterator[Corded]:
+) -> Iterator[AppOnCable]:
     cable, address = cable_to_postgres(attacks_database_url)
     with own_app(address) as app:
         scene = Scene(app, tables, atlassian, key_host)
         scene.warm_up()
-        yield Corded(scene, cable)
+        yield AppOnCable(scene, cable)
     cable.cut()

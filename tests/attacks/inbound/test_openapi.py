@@ -1,7 +1,7 @@
-"""The API against its own document, by a program that reads nothing else (schemathesis), with a good API key.
+"""The API against its own OpenAPI document, by schemathesis with a good API key.
 
-Deterministic and bounded: the same cases every run. Half of them go to an integration that exists. Schemathesis' own
-pytest integration is not used: it leans on pytest's private parts; its cases are drawn with hypothesis as they are.
+Deterministic and bounded: every run has the same cases. Half of them go to an existing integration. Schemathesis'
+pytest plugin is not used, since it relies on pytest's private parts; hypothesis draws its cases directly.
 """
 
 from __future__ import annotations
@@ -27,19 +27,23 @@ if TYPE_CHECKING:
     from tests.story.processes import RunningApp
 
 EXAMPLES = 40
-ONE = "/api/v1/integrations/{integration_id}"
+INTEGRATION = "/api/v1/integrations/{integration_id}"
 OPERATIONS = (
-    *("GET /api/v1/integrations", "POST /api/v1/integrations", f"GET {ONE}", f"PATCH {ONE}", f"POST {ONE}/otp"),
-    *(f"POST {ONE}/validate", f"POST {ONE}/reauthenticate", f"GET {ONE}/progress", f"POST {ONE}/pause"),
-    *(f"POST {ONE}/resume", f"POST {ONE}/sync", f"GET {ONE}/changes", f"DELETE {ONE}"),
-    *(f"GET {ONE}/{what}" for what in ("completeness", "activity", "deliveries", "absences", "status-history")),
+    *("GET /api/v1/integrations", "POST /api/v1/integrations"),
+    *(f"{method} {INTEGRATION}" for method in ("GET", "PATCH", "DELETE")),
+    *(f"POST {INTEGRATION}/{verb}" for verb in ("otp", "validate", "reauthenticate", "pause", "resume", "sync")),
+    *(f"GET {INTEGRATION}/{view}" for view in ("progress", "changes")),
+    *(
+        f"GET {INTEGRATION}/{listing}"
+        for listing in ("completeness", "activity", "deliveries", "absences", "status-history")
+    ),
 )
-CHECKED = (
+CHECK_NAMES = (
     *("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"),
     *("response_headers_conformance",),
 )
 LIMITS_OF_THE_WIRE = {414, 431}
-"""Gunicorn's answers to a request line or a header that is too long."""
+"""Gunicorn's answers to oversized request lines and headers."""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +55,7 @@ def document(target: RunningApp) -> BaseSchema:
 
 
 def test_every_operation_of_the_document_is_tried(document: BaseSchema) -> None:
-    assert {each.ok().label for each in document.get_all_operations()} == set(OPERATIONS)
+    assert {result.ok().label for result in document.get_all_operations()} == set(OPERATIONS)
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
@@ -59,8 +63,8 @@ def test_every_operation_of_the_document_is_tried(document: BaseSchema) -> None:
 def test_every_answer_is_what_the_document_says(
     document: BaseSchema, target: RunningApp, label: str, mode: GenerationMode
 ) -> None:
-    (operation,) = (found for each in document.get_all_operations() if (found := each.ok()).label == label)
-    known = target.an_integration(f"for {label}")
+    (operation,) = (candidate for result in document.get_all_operations() if (candidate := result.ok()).label == label)
+    integration_id = target.an_integration(f"for {label}")
 
     @settings(
         max_examples=EXAMPLES,
@@ -73,10 +77,10 @@ def test_every_answer_is_what_the_document_says(
     @given(case=operation.as_strategy(generation_mode=mode), is_known=st.booleans())
     def ask(case: Case, is_known: bool) -> None:
         if is_known and "integration_id" in case.path_parameters:
-            case.path_parameters["integration_id"] = known
+            case.path_parameters["integration_id"] = integration_id
         answer = case.call(headers={"Authorization": f"Bearer {API_KEY}"}, timeout=30)
         if answer.status_code not in LIMITS_OF_THE_WIRE:
-            case.validate_response(answer, checks=[CHECKS.get_one(name) for name in CHECKED])
+            case.validate_response(answer, checks=[CHECKS.get_one(name) for name in CHECK_NAMES])
         if _has_wrong_body(case):
             assert answer.status_code >= 400, (case.as_curl_command(), answer.text)
 
@@ -84,7 +88,7 @@ def test_every_answer_is_what_the_document_says(
 
 
 def _has_wrong_body(case: Case) -> bool:
-    """Whether the body violates the document. Unknown parameters of a query may be ignored, and are."""
+    """Whether the body violates the document. The app ignores unknown query parameters, as it may."""
     parts = case.meta.components if case.meta else {}
     return ParameterLocation.BODY in parts and parts[ParameterLocation.BODY].mode is GenerationMode.NEGATIVE
 
@@ -95,9 +99,9 @@ def _has_wrong_body(case: Case) -> bool:
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_nothing_is_answered_without_a_good_key(target: RunningApp, label: str, headers: dict[str, str]) -> None:
     method, path = label.split(" ")
-    known = target.an_integration()
+    integration_id = target.an_integration()
     answer = requests.request(
-        method, target.url + path.replace("{integration_id}", known), headers=headers, json={}, timeout=30
+        method, target.url + path.replace("{integration_id}", integration_id), headers=headers, json={}, timeout=30
     )
     assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/problem+json")
 

@@ -1,6 +1,6 @@
-"""Cases 32 to 48 against a sandbox site: each row says what is sent and expected, and each looks at what it did.
+"""Cases 32 to 48 against a sandbox site. Each row has a request and its expected effects, and checks them.
 
-Beside the status: rows before and after, what reached the site, and the headers of the answer's class, exactly.
+Beside the status: rows before and after, requests to the site, and the exact headers of the answer's class.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ HS256 = {"alg": "HS256", "typ": "JWT"}
 
 @pytest.fixture
 def ground(scene: Scene) -> Iterator[Ground]:
-    with a_ground(scene) as made:
-        yield made
+    with a_ground(scene) as new_ground:
+        yield new_ground
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def valkey(attacks_redis_url: str) -> Iterator[Redis]:
 
 @case(32)
 def test_32_an_administrator_in_the_frame(ground: Ground) -> None:
-    with ground.unmoved(asked=1):
+    with ground.unmoved(request_count=1):
         reply = ground.load(token=(token := ground.page()))
     assert reply.status == 200
     assert ground.checks() == [ground.site.admin]
@@ -86,7 +86,7 @@ def test_32_the_page_that_jira_itself_would_load(ground: Ground) -> None:
 
 def _any_frame(ground: Ground) -> str:
     modules = ground.send("GET", "/atlassian-connect.json").json()["modules"]
-    keys = [each["key"] for kind in ("generalPages", "adminPages") for each in modules.get(kind, [])]
+    keys = [module["key"] for kind in ("generalPages", "adminPages") for module in modules.get(kind, [])]
     urls = [url for key in keys if (url := ground.site.frame_url(key, ground.site.admin))]
     assert urls
     return urls[0]
@@ -109,7 +109,7 @@ ADDRESSES = [
 
 @pytest.mark.parametrize(("address", "status"), ADDRESSES)
 def test_33_a_token_is_for_one_address(ground: Ground, address: str, status: int) -> None:
-    with ground.unmoved(asked=int(status == 200)):
+    with ground.unmoved(request_count=int(status == 200)):
         reply = ground.load(address, ground.page(PAGE))
     if status == 200:
         assert reply.status == 200
@@ -143,9 +143,9 @@ def test_33_one_address_has_one_spelling(ground: Ground, base: str, address: str
 
 QUERIES = [
     *(
-        (each.id, each.target.partition("?")[2], each.canonical.split("&", 2)[2])
-        for each in vectors()
-        if each.target.partition("?")[2] and "jwt=" not in each.target
+        (vector.id, vector.target.partition("?")[2], vector.canonical.split("&", 2)[2])
+        for vector in vectors()
+        if vector.target.partition("?")[2] and "jwt=" not in vector.target
     ),
     ("D1-spec", "f=a%3Ab&f=a0", "f=a%3Ab,a0"),
     ("D3-spec", "q=caf%C3%A9&q=%E2%82%AC", "q=%E2%82%AC,caf%C3%A9"),
@@ -169,7 +169,7 @@ def _hash(canonical_query: str) -> str:
 @pytest.mark.parametrize(("query", "line"), [row(34, query, line, name=name) for name, query, line in QUERIES])
 def test_34_published_canonical_queries(ground: Ground, query: str, line: str) -> None:
     target = f"/jira/configuration?{query}"
-    with ground.unmoved(asked=1):
+    with ground.unmoved(request_count=1):
         assert ground.load(target, ground.page(target, qsh=_hash(line))).status == 200
 
 
@@ -189,12 +189,12 @@ def test_34_odd_octets_are_no_accident(ground: Ground, query: str) -> None:
 
 @case(34)
 def test_34_a_body_is_never_part_of_the_hash(ground: Ground) -> None:
-    """A hash over the form's fields does not open a hook (it would with Express)."""
+    """A hash that covers the form's fields opens no hook, unlike in Express."""
     form = b"lic=none&xdm_e=x"
     target = "/connect/webhooks/jira.issue_updated"
-    hashed = hashlib.sha256(f"POST&{target}&{form.decode()}".encode()).hexdigest()
+    digest = hashlib.sha256(f"POST&{target}&{form.decode()}".encode()).hexdigest()
     headers = [
-        ("Authorization", f"JWT {ground.site.webhook_token(target, qsh=hashed)}"),
+        ("Authorization", f"JWT {ground.site.webhook_token(target, qsh=digest)}"),
         ("Content-Type", "application/x-www-form-urlencoded"),
     ]
     with ground.unmoved():
@@ -207,23 +207,23 @@ def test_34_a_body_is_never_part_of_the_hash(ground: Ground) -> None:
 @case(35)
 def test_35_there_are_routes_behind_every_door() -> None:
     assert len(guarded()) >= 25
-    assert {each.door for each in guarded()} == set(Door) - {Door.PUBLIC}
+    assert {route.door for route in guarded()} == set(Door) - {Door.PUBLIC}
 
 
 @pytest.mark.parametrize("credential", [row(35, name, name=name) for name in CREDENTIALS])
 @pytest.mark.parametrize("door", [door for door in Door if door is not Door.PUBLIC], ids=lambda door: door.name)
 def test_35_no_token_opens_another_door(ground: Ground, credential: str, door: Door) -> None:
-    """The whole matrix: what opens one class of routes is refused by all others, and changes nothing."""
+    """The whole matrix: a credential for one class of routes is refused by all others and changes nothing."""
     opens, carry = CREDENTIALS[credential]
-    for route in (each for each in guarded() if each.door is door):
-        carried = carry(ground, route)
-        target = f"{route.path}?{carried.query}" if carried.query else route.path
-        headers = [*carried.headers, ("Content-Type", JSON)]
+    for route in (candidate for candidate in guarded() if candidate.door is door):
+        credentials = carry(ground, route)
+        target = f"{route.path}?{credentials.query}" if credentials.query else route.path
+        headers = [*credentials.headers, ("Content-Type", JSON)]
         if opens is door and (door is not Door.PAGE or credential == "page"):
             assert ground.send(route.method, target, headers, b"{}").status not in {401, 303}, route
             continue
         if opens is door and route.method == "GET":
-            continue  # a page's token in every respect
+            continue  # indistinguishable from a page's token
         with ground.unmoved():
             reply = ground.send(route.method, target, headers, b"{}")
         if door is Door.CONSOLE:
@@ -233,60 +233,61 @@ def test_35_no_token_opens_another_door(ground: Ground, credential: str, door: D
             check_refused(reply, 401, route.answers)
 
 
-# 36, 37: whose token, whose things
+# 36, 37: other sites' tokens and objects
 
 
 @case(36)
 def test_36_two_sites_with_one_secret(scene: Scene) -> None:
-    """The signature would hold for both; who calls is the issuer, which it covers."""
+    """Both sites share a secret: the issuer, which the signature covers, identifies the caller."""
     secret = secrets.token_urlsafe(48)
-    with a_ground(scene, secret=secret) as mine, a_ground(scene, secret=secret) as other:
-        paired = other.pair()
+    with a_ground(scene, secret=secret) as mine, a_ground(scene, secret=secret) as neighbour:
+        integration = neighbour.pair()
         header, payload, signature = mine.context().split(".")
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        claims["iss"] = other.site.client_key
-        rewritten = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+        claims["iss"] = neighbour.site.client_key
+        altered_payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
         with mine.unmoved():
-            check_refused(mine.ask(token=f"{header}.{rewritten}.{signature}"), 401, "api")
+            check_refused(mine.ask(token=f"{header}.{altered_payload}.{signature}"), 401, "api")
         assert mine.ask().json() == {"integration": None}
-        assert other.ask().json()["integration"]["id"] == paired
-        # Nor by whose address or script it comes, or which site the query names.
-        named = f"{PAIRING}?clientKey={other.site.client_key}&xdm_e={quote(other.site.base_url, safe='')}"
-        headers = [("Authorization", f"JWT {mine.context()}"), ("Origin", other.site.base_url)]
-        assert mine.send("GET", named, headers).json() == {"integration": None}
+        assert neighbour.ask().json()["integration"]["id"] == integration
+        # Neither the origin of a request nor a site in its query changes the caller.
+        target = f"{PAIRING}?clientKey={neighbour.site.client_key}&xdm_e={quote(neighbour.site.base_url, safe='')}"
+        headers = [("Authorization", f"JWT {mine.context()}"), ("Origin", neighbour.site.base_url)]
+        assert mine.send("GET", target, headers).json() == {"integration": None}
         page = mine.load()
         check_headers(page, "page", mine.site.base_url)
-        assert set(other.checks()) == {other.site.admin}
+        assert set(neighbour.checks()) == {neighbour.site.admin}
         assert mine.ask("DELETE").status == 404
-        assert other.ask().json()["integration"]["id"] == paired
+        assert neighbour.ask().json()["integration"]["id"] == integration
 
 
 @pytest.mark.parametrize(
-    "more",
+    "fields",
     [
-        row(37, {"integration": "{theirs}"}, name="integration"),
-        row(37, {"integration_id": "{theirs}"}, name="integration-id"),
+        row(37, {"integration": "{neighbour}"}, name="integration"),
+        row(37, {"integration_id": "{neighbour}"}, name="integration-id"),
         row(37, {"tenant_id": "{tenant}"}, name="tenant"),
         row(37, {"clientKey": "{client}", "iss": "{client}"}, name="client-key"),
         row(37, {"accountId": "{person}", "sub": "{person}"}, name="person"),
     ],
 )
-def test_37_ids_of_another_site_in_the_pages_call(scene: Scene, more: dict[str, str]) -> None:
-    """The call takes no ids: who asks is in the token, and extra fields are refused before the password is looked at."""
-    with a_ground(scene) as mine, a_ground(scene) as other:
-        theirs = other.pair()
-        words = {"theirs": theirs, "tenant": other.tenant_id, "client": other.site.client_key, "person": "557058:eve"}
+def test_37_ids_of_another_site_in_the_pages_call(scene: Scene, fields: dict[str, str]) -> None:
+    """The token identifies the caller; extra fields are refused before the password is checked."""
+    with a_ground(scene) as mine, a_ground(scene) as neighbour:
+        integration_id = neighbour.pair()
+        words = {"neighbour": integration_id, "tenant": neighbour.tenant_id, "client": neighbour.site.client_key}
+        words["person"] = "557058:eve"
         integration, otp = mine.otp()
         with mine.unmoved():
-            check_refused(mine.paste(otp, **{k: v.format(**words) for k, v in more.items()}), 400, "api", "", otp)
+            check_refused(mine.paste(otp, **{k: v.format(**words) for k, v in fields.items()}), 400, "api", "", otp)
         assert mine.state_of(integration) == "pending"
-        for target in (f"{PAIRING}/{theirs}", f"{PAIRING}?id={theirs}"):
+        for target in (f"{PAIRING}/{integration_id}", f"{PAIRING}?id={integration_id}"):
             reply = mine.send("DELETE", target, [("Authorization", f"JWT {mine.context()}")])
             check_refused(reply, 404, "api")
-        assert other.ask().json()["integration"]["id"] == theirs
+        assert neighbour.ask().json()["integration"]["id"] == integration_id
 
 
-# 38: where a token may be
+# 38: the place of a token
 
 COOKIES = ("jwt", "token", "session", "acpt", "sei_console")
 PLACES: dict[str, Callable[[str, str], tuple[str, list[tuple[str, str]], bytes]]] = {
@@ -319,7 +320,7 @@ def test_38_a_token_comes_one_way(ground: Ground, kind: str, place: str) -> None
     token = ground.page() if kind == "page" else ground.context()
     query, headers, body = PLACES[place](target, token)
     is_good = (kind, place) in GOOD_PLACES
-    with ground.unmoved(asked=int(is_good)):
+    with ground.unmoved(request_count=int(is_good)):
         reply = ground.send("GET", f"{target}&{query}" if query else target, headers, body)
     if is_good:
         assert reply.status == 200
@@ -327,11 +328,11 @@ def test_38_a_token_comes_one_way(ground: Ground, kind: str, place: str) -> None
         check_refused(reply, 401, "stranger" if kind == "page" else "api")
 
 
-# 39: tokens out of shape
+# 39: malformed tokens
 
 
 def crooked(ground: Ground, qsh: str) -> dict[str, str]:
-    """Signed with the right secret wherever they can be."""
+    """Malformed tokens, signed with the right secret if possible."""
     now = int(time.time())
     secret, client = ground.site.shared_secret, ground.site.client_key
     claims: dict[str, Any] = {"iss": client, "sub": ground.site.admin, "iat": now, "exp": now + 170, "qsh": qsh}
@@ -447,13 +448,13 @@ def crooked(ground: Ground, qsh: str) -> dict[str, str]:
 
 
 def _respelled(signature: str) -> str:
-    """The last sign of 43 carries four bits that say nothing: another sign with the same rest."""
+    """The same signature with another last character; its four lowest bits carry no information."""
     signs = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return signature[:-1] + signs[signs.index(signature[-1]) ^ 1]
 
 
 class _Nobody:
-    """Enough of a ground to name the tokens with."""
+    """The part of a ground that the names of tokens need."""
 
     class site:  # noqa: N801 - stands in for an attribute
         shared_secret, client_key, admin, base_url = "s" * 40, "ck", "a", "http://x"
@@ -477,15 +478,15 @@ def test_39_crooked_tokens(ground: Ground, kind: str, name: str) -> None:
 
 @case(39)
 def test_39_the_straight_ones_are_taken(ground: Ground) -> None:
-    """The same tokens with nothing bent: what was refused above was refused for what was bent."""
+    """Counter-check: the same tokens are accepted without the malformed part."""
     now = int(time.time())
     claims = {"iss": ground.site.client_key, "sub": ground.site.admin, "iat": now, "exp": now + 170}
-    signed = [
+    good_tokens = [
         raw_token(HS256, {**claims, "qsh": qsh}, ground.site.shared_secret)
         for qsh in (_hash("lic=none&xdm_e=x"), "context-qsh")
     ]
-    assert ground.load(token=signed[0]).status == 200
-    assert ground.ask(token=signed[1]).status == 200
+    assert ground.load(token=good_tokens[0]).status == 200
+    assert ground.ask(token=good_tokens[1]).status == 200
 
 
 @pytest.mark.parametrize(
@@ -499,18 +500,18 @@ def test_39_the_straight_ones_are_taken(ground: Ground) -> None:
 )
 @pytest.mark.parametrize("kind", ["page", "context"])
 def test_39_tokens_as_large_as_books(ground: Ground, kind: str, size: int) -> None:
-    """Sent whole, answered while it is sent: 401 like any token that proves nothing."""
+    """The answer comes while the request is being sent: 401, as for any unproven token."""
     token = raw_token(HS256, {"iss": "x" * (size * 3 // 4), "exp": 1}, ground.site.shared_secret)
     with ground.unmoved():
         reply = ground.load(token=token) if kind == "page" else ground.ask(token=token)
-    # A line that is too long is refused before anybody knows that it is a page's.
+    # A request line that is too long is refused before its class is known.
     is_page = kind == "page" and size < LONGEST_LINE
     check_refused(reply, 401, "stranger" if is_page else "api", "", token[:60], "xxxx")
     assert reply.seconds < 5
     assert ground.load().status == 200
 
 
-# 40, 41, 42: who administers
+# 40, 41, 42: administrators
 
 PEOPLE = [
     row(40, "non-admin", 403, 1, name="user"),
@@ -521,14 +522,16 @@ PEOPLE = [
 ]
 
 
-@pytest.mark.parametrize(("who", "status", "asked"), PEOPLE)
+@pytest.mark.parametrize(("role", "status", "request_count"), PEOPLE)
 @pytest.mark.parametrize("call", ["page", "GET", "POST", "DELETE"])
-def test_40_nobody_but_an_administrator(ground: Ground, call: str, who: str | None, status: int, asked: int) -> None:
-    """Jira is asked about the person of the token, and never about nobody, which would be the app."""
+def test_40_nobody_but_an_administrator(
+    ground: Ground, call: str, role: str | None, status: int, request_count: int
+) -> None:
+    """Jira checks the token's person; a check without a person would check the app."""
     integration, otp = ground.otp()
-    person = ground.site.non_admin if who == "non-admin" else who
+    person = ground.site.non_admin if role == "non-admin" else role
     claims = {} if person != "" else {"sub": ""}
-    with ground.unmoved(asked=asked):
+    with ground.unmoved(request_count=request_count):
         if call == "page":
             token = ground.site.page_token(PAGE, person or None, **claims)
             check_refused(
@@ -589,7 +592,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize(("says", "status"), [row(41, *values, name=name) for name, values in ANSWERS.items()])
 def test_41_jira_does_not_say_yes(scene: Scene, says: Says, status: int) -> None:
-    """Neither the page nor the key: and what was refused can be tried again when Jira answers."""
+    """Neither the page nor the key is accepted; the same request succeeds once Jira answers."""
     with listening() as jira, a_ground(scene) as ground:
         _move_to(ground, jira)
         integration, otp = ground.otp()
@@ -604,7 +607,7 @@ def test_41_jira_does_not_say_yes(scene: Scene, says: Says, status: int) -> None
 
 
 def _move_to(ground: Ground, jira: Listener) -> None:
-    """The site moves to a server that says whatever it is told; its secret stays."""
+    """Move the site to a server with scripted answers; its secret stays."""
     ground.scene.must("installed", ground.scene.new_site(**{**vars(ground.customer), "base_url": jira.url}))
     jira.admins.add(ground.site.admin)
 
@@ -615,34 +618,34 @@ def _move_to(ground: Ground, jira: Listener) -> None:
 def test_41_the_site_itself_is_in_trouble(ground: Ground, kind: str) -> None:
     ground.fault = Fault(kind, retry_after=20)  # type: ignore[arg-type]  # one of its kinds
     ground.site.options.fault_timeout_s = 12
-    with ground.unmoved(asked=1):
+    with ground.unmoved(request_count=1):
         reply = ground.load()
     check_refused(reply, 503, "page", ground.site.base_url)
     assert reply.seconds < 10
     if kind == "429":
-        # What Jira asked for holds for all of us, whoever looks in next.
+        # Jira's back-off applies to every caller.
         ground.fault = None
-        with ground.unmoved(asked=0):
+        with ground.unmoved(request_count=0):
             check_refused(ground.ask(), 503, "api")
         assert ground.site.traffic.early_retries == 0
 
 
 @case(41)
 def test_41_a_redirect_is_not_followed(scene: Scene) -> None:
-    with listening() as jira, listening() as elsewhere, a_ground(scene) as ground:
+    with listening() as jira, listening() as other_server, a_ground(scene) as ground:
         _move_to(ground, jira)
-        elsewhere.admins.add(ground.site.admin)
+        other_server.admins.add(ground.site.admin)
         for status in (301, 302, 303, 307, 308):
-            to = (("Location", f"{elsewhere.url}{CHECK}"),)
+            to = (("Location", f"{other_server.url}{CHECK}"),)
             jira.says = lambda _, status=status, to=to: Says(status, headers=to)  # type: ignore[misc]  # bound at once
             check_refused(ground.load(), 503, "page", jira.url)
         assert jira.count() == 5
-        assert elsewhere.asked == []
+        assert other_server.asked == []
 
 
 @case(42)
 def test_42_demoted_between_load_and_paste(ground: Ground, valkey: Redis) -> None:
-    """Whatever changes something asks anew; looking on may go on for at most a minute."""
+    """Every change repeats the check; reading may rely on a check of the last minute."""
     integration, otp = ground.otp()
     assert ground.load().status == 200
     assert ground.ask().status == 200
@@ -654,12 +657,12 @@ def test_42_demoted_between_load_and_paste(ground: Ground, valkey: Redis) -> Non
     check_refused(ground.load(token=tokens[0]), 403, "page", ground.site.base_url)
     assert ground.state_of(integration) == "pending"
     assert ground.checks() == [admin] * 5
-    [cached] = [key for key in valkey.scan_iter("administrator:*") if ground.tenant_id.encode() in key]
-    assert 0 < valkey.ttl(cached) <= 60
+    [key] = [key for key in valkey.scan_iter("administrator:*") if ground.tenant_id.encode() in key]
+    assert 0 < valkey.ttl(key) <= 60
     ground.administers(admin)
     assert ground.paste(otp).status == 200
     ground.administers("557058:somebody-else")
-    with ground.unmoved(asked=1):
+    with ground.unmoved(request_count=1):
         check_refused(ground.ask("DELETE", None, tokens[1]), 403, "api")
     assert ground.state_of(integration) == "backfilling"
 
@@ -730,23 +733,23 @@ def test_43_fifty_at_once(scene: Scene) -> None:
         integration, otp = grounds[0].otp()
         before = scene.tables.count("redemptions")
         with ThreadPoolExecutor(50) as pool:
-            replies = list(pool.map(lambda each: each[0].paste(otp, each[0].context(each[1])), calls))
-        won = [each for each, reply in zip(calls, replies, strict=True) if reply.status == 200]
-        assert len(won) == 1, [reply.status for reply in replies]
+            replies = list(pool.map(lambda call: call[0].paste(otp, call[0].context(call[1])), calls))
+        successes = [call for call, reply in zip(calls, replies, strict=True) if reply.status == 200]
+        assert len(successes) == 1, [reply.status for reply in replies]
         for reply in (reply for reply in replies if reply.status != 200):
             assert reply.status in {409, 410, 429}
             check_refused(reply, reply.status, "api", "", otp)
         assert scene.tables.count("redemptions") == before + 1
-        winner, person = won[0]
-        held = scene.tables.connection.execute(
+        winner, person = successes[0]
+        pairings = scene.tables.connection.execute(
             "SELECT tenant_id::text, paired_by FROM integrations WHERE id = %s", (integration,)
         ).fetchall()
-        assert held == [(winner.tenant_id, person)]
-        paired = scene.tables.connection.execute(
+        assert pairings == [(winner.tenant_id, person)]
+        redemption = scene.tables.connection.execute(
             "SELECT count(*) FROM integrations WHERE tenant_id = ANY(%s::uuid[])",
-            ([each.tenant_id for each in grounds],),
+            ([member.tenant_id for member in grounds],),
         ).fetchone()
-        assert paired == (1,)
+        assert redemption == (1,)
 
 
 @case(43)
@@ -767,31 +770,34 @@ def test_43_a_password_is_good_once_and_for_one_site(scene: Scene) -> None:
 def test_43_a_newer_password_ends_the_older(ground: Ground) -> None:
     integration, old = ground.otp()
     new = ground.otp_of(integration)
-    with ground.unmoved(asked=1):
+    with ground.unmoved(request_count=1):
         check_refused(ground.paste(old), 410, "api", "", old)
     assert ground.paste(new).status == 200
 
 
 @case(43)
 def test_43_wrong_used_and_expired_are_one_answer(ground: Ground, valkey: Redis) -> None:
-    _, used = ground.otp()
-    assert ground.paste(used).status == 200
-    _, expired = ground.otp()
+    _, used_otp = ground.otp()
+    assert ground.paste(used_otp).status == 200
+    _, expired_otp = ground.otp()
     for key in valkey.scan_iter("otp:*"):
         valkey.delete(key)
-    bodies = {ground.paste(each, replace=True).body for each in (used, expired, "7K3M-9QXA-0000-ZZZZ", "no key", "☃")}
+    bodies = {
+        ground.paste(value, replace=True).body
+        for value in (used_otp, expired_otp, "7K3M-9QXA-0000-ZZZZ", "no key", "☃")
+    }
     assert len(bodies) == 1
 
 
 @case(43)
 def test_43_the_sixth_wrong_try_waits(ground: Ground) -> None:
-    with ground.unmoved(asked=None):
+    with ground.unmoved(request_count=None):
         for _ in range(5):
             check_refused(ground.paste("AAAA-AAAA-AAAA-AAAA"), 410, "api")
         check_refused(reply := ground.paste("AAAA-AAAA-AAAA-AAAA"), 429, "api")
         assert 0 < int(reply.headers["Retry-After"]) <= 900
     integration, otp = ground.otp()
-    with ground.unmoved(asked=None):
+    with ground.unmoved(request_count=None):
         check_refused(ground.paste(otp), 429, "api", "", otp)
     assert ground.state_of(integration) == "pending"
 
@@ -808,7 +814,7 @@ def test_43_one_person_on_many_sites_waits_too(scene: Scene) -> None:
     assert statuses == [410] * 10 + [429] * 2
 
 
-# 44, 45: tokens and sites whose time is over
+# 44, 45: expired tokens and disabled sites
 
 
 @pytest.mark.parametrize(
@@ -816,11 +822,11 @@ def test_43_one_person_on_many_sites_waits_too(scene: Scene) -> None:
 )
 @pytest.mark.parametrize("kind", ["page", "context", "webhook"])
 def test_44_a_token_expires(ground: Ground, kind: str, ago: int, status: int) -> None:
-    """Sent at the beginning of a second, so that a second is a second."""
+    """Sent at the beginning of a second: a difference of one second is exact."""
     next_second()
     now = int(time.time())
     moments = {"iat": now - ago - 180, "exp": now - ago}
-    with ground.unmoved(asked=int(status == 200 and kind != "webhook")):
+    with ground.unmoved(request_count=int(status == 200 and kind != "webhook")):
         if kind == "page":
             reply = ground.load(token=ground.page(**moments))
         elif kind == "context":
@@ -862,7 +868,7 @@ def test_45_a_site_that_left(ground: Ground, hook: str) -> None:
         (lambda: ground.ask("POST", {"otp": otp}, context), "api"),
         (lambda: ground.ask("DELETE", None, context), "api"),
     ]
-    assert ground.ask().status == 200  # so that "looking on" is remembered
+    assert ground.ask().status == 200  # the check is cached for reading
     getattr(ground.site, hook)()
     for call, kind in calls:
         with ground.unmoved():
@@ -872,11 +878,11 @@ def test_45_a_site_that_left(ground: Ground, hook: str) -> None:
 
 @case(45)
 def test_45_a_site_that_came_back(ground: Ground) -> None:
-    """Enabled again: the same token is good. Installed again: the former secret opens no page after its time."""
+    """After `enabled` the same token is good. After a new `installed` the old secret expires."""
     token = ground.context()
     ground.site.disable()
     check_refused(ground.ask(token=token), 401, "api")
-    next_second()  # of one second, `disabled` wins
+    next_second()  # within one second, `disabled` wins
     ground.site.enable()
     assert ground.ask(token=token).status == 200
     ground.site.uninstall()
@@ -887,7 +893,7 @@ def test_45_a_site_that_came_back(ground: Ground) -> None:
     assert ground.ask().status == 200
 
 
-# 46, 47, 48: what else a request says
+# 46, 47, 48: other parts of a request
 
 EVIL = (
     '"><script>alert(1)</script>',
@@ -900,9 +906,9 @@ EVIL = (
 )
 
 
-@pytest.mark.parametrize("value", [row(46, each, name=f"evil-{number}") for number, each in enumerate(EVIL)])
+@pytest.mark.parametrize("value", [row(46, value, name=f"evil-{number}") for number, value in enumerate(EVIL)])
 def test_46_what_the_query_says_changes_nothing(ground: Ground, value: str) -> None:
-    """The page is the same, octet for octet, whatever the parameters are."""
+    """The page is identical, octet for octet, for any parameters."""
     plain = ground.load()
     names = ("xdm_e", "xdm_c", "cp", "lic", "cv", "xdm_deprecated_addon_key_do_not_use", "base", "scripts")
     target = "/jira/configuration?" + "&".join(f"{name}={quote(value, safe='')}" for name in names)
@@ -946,26 +952,26 @@ SPOOFS: dict[str, list[tuple[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize("headers", [row(47, each, name=name) for name, each in SPOOFS.items()])
+@pytest.mark.parametrize("headers", [row(47, headers, name=name) for name, headers in SPOOFS.items()])
 def test_47_headers_do_not_say_where_we_are(ground: Ground, headers: list[tuple[str, str]]) -> None:
     host = dict(headers).get("Host", f"127.0.0.1:{ground.scene.app.port}")
-    rest = [each for each in headers if each[0] != "Host"]
+    other_headers = [header for header in headers if header[0] != "Host"]
     plain = ground.send("GET", "/atlassian-connect.json")
-    reply = ground.send("GET", "/atlassian-connect.json", rest, host=host)
+    reply = ground.send("GET", "/atlassian-connect.json", other_headers, host=host)
     assert (reply.status, reply.body) == (200, plain.body)
     assert reply.json()["baseUrl"] == ground.scene.app.url
     check_headers(reply, "api")
-    document = ground.send("GET", "/api/v1/openapi.json", rest, host=host)
+    document = ground.send("GET", "/api/v1/openapi.json", other_headers, host=host)
     assert document.json()["servers"] == [{"url": ground.scene.app.url}]
-    # The address that is hashed stays the address that was asked for.
-    page = ground.send("GET", f"{PAGE}&jwt={ground.page()}", rest, host=host)
+    # The hashed address stays the requested one.
+    page = ground.send("GET", f"{PAGE}&jwt={ground.page()}", other_headers, host=host)
     assert page.status == 200
     check_headers(page, "page", ground.site.base_url)
-    sent_away = ground.send("GET", "/console", rest, host=host)
-    assert (sent_away.status, sent_away.headers["Location"]) == (303, "/base/console/sign-in")
-    for each in (reply, document, page, sent_away):
-        assert b"evil.example" not in each.body
-        assert "evil" not in str(each.headers)
+    redirect = ground.send("GET", "/console", other_headers, host=host)
+    assert (redirect.status, redirect.headers["Location"]) == (303, "/base/console/sign-in")
+    for answer in (reply, document, page, redirect):
+        assert b"evil.example" not in answer.body
+        assert "evil" not in str(answer.headers)
 
 
 @case(48)
@@ -980,10 +986,10 @@ def test_48_the_log_says_who_came_and_not_with_what(ground: Ground) -> None:
     ground.load(f"/jira/nowhere?jwt={token}")
     ground.send("POST", f"/connect/webhooks/eyJhbGciOiJIUzI1NiJ9.e30.x?jwt={token}")
     deadline = time.monotonic() + 10
-    while b"webhooks" not in (said := log.read_bytes()[begin:]) and time.monotonic() < deadline:
+    while b"webhooks" not in (log_part := log.read_bytes()[begin:]) and time.monotonic() < deadline:
         time.sleep(0.05)
     for word in (b"/jira/configuration", b"/jira/pairing", b"/connect/webhooks"):
-        assert word in said
+        assert word in log_part
     secrets_ = (*token.split("."), *context.split("."), otp, otp.replace("-", ""), ground.site.shared_secret)
     for secret in (*secrets_, "jwt=ey", "Authorization: ", "eyJ"):
-        assert secret.encode() not in said, secret
+        assert secret.encode() not in log_part, secret

@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 
 SIGN_IN = "/console/sign-in"
 FORM = "application/x-www-form-urlencoded"
-NAMES_AN_INTEGRATION = [each for each in guarded() if NOBODYS in each.path and each.door is Door.SEI_KEY]
+NAMES_AN_INTEGRATION = [route for route in guarded() if NOBODYS in route.path and route.door is Door.SEI_KEY]
 
 
 @pytest.fixture
 def ground(scene: Scene) -> Iterator[Ground]:
-    with a_ground(scene) as made:
-        yield made
+    with a_ground(scene) as new_ground:
+        yield new_ground
 
 
 @pytest.fixture(scope="module")
 def parts(attacks_database_url: str, attacks_redis_url: str, target: object) -> Iterator[Runtime]:
-    with a_runtime(attacks_database_url, attacks_redis_url) as made:
-        yield made
+    with a_runtime(attacks_database_url, attacks_redis_url) as runtime_parts:
+        yield runtime_parts
 
 
 @pytest.fixture
@@ -62,15 +62,15 @@ def revoke(parts: Runtime, key: str) -> None:
 
 
 def bad_keys(ground: Ground, parts: Runtime) -> dict[str, list[tuple[str, str]]]:
-    revoked = an_account(ground.scene)
-    revoke(parts, revoked)
+    revoked_key = an_account(ground.scene)
+    revoke(parts, revoked_key)
     key = ground.key
-    unknown = f"sei_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}"
+    unknown_key = f"sei_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}"
     bearer = {
         "empty": "",
         "malformed": "sei_x",
-        "unknown": unknown,
-        "revoked": revoked,
+        "unknown": unknown_key,
+        "revoked": revoked_key,
         "twice": f"{key} {key}",
         "prefix-only": key[:12],
         "wrong-rest": key[:13] + "A" * (len(key) - 13),
@@ -90,7 +90,7 @@ def bad_keys(ground: Ground, parts: Runtime) -> dict[str, list[tuple[str, str]]]
         "basic": [("Authorization", f"Basic {key}")],
         "jwt": [("Authorization", f"JWT {key}")],
         "two-headers": [("Authorization", f"Bearer {key}")] * 2,
-        "good-and-bad": [("Authorization", f"Bearer {key}"), ("Authorization", f"Bearer {unknown}")],
+        "good-and-bad": [("Authorization", f"Bearer {key}"), ("Authorization", f"Bearer {unknown_key}")],
         "other-header": [("X-API-Key", key), ("Api-Key", key), ("Proxy-Authorization", f"Bearer {key}")],
         "cookie": [("Cookie", f"sei_console={key}; api_key={key}")],
     }
@@ -98,12 +98,12 @@ def bad_keys(ground: Ground, parts: Runtime) -> dict[str, list[tuple[str, str]]]
 
 @case(35)
 def test_bad_keys_are_one_answer(ground: Ground, parts: Runtime) -> None:
-    """Malformed, unknown, revoked or none at all: the same octets, and nothing happens."""
+    """Malformed, unknown, revoked and missing keys get the same octets and have no effect."""
     body = b'{"name": "x", "product": "jira_cloud", "method": "connect_app"}'
     bodies, headers = set(), set()
-    for name, given in bad_keys(ground, parts).items():
+    for name, key_headers in bad_keys(ground, parts).items():
         with ground.unmoved():
-            reply = ground.send("POST", API, [*given, ("Content-Type", JSON)], body)
+            reply = ground.send("POST", API, [*key_headers, ("Content-Type", JSON)], body)
         assert reply.status == 401, (name, reply.body)
         check_refused(reply, 401, "api", "", ground.key)
         bodies.add(reply.body)
@@ -115,36 +115,36 @@ def test_bad_keys_are_one_answer(ground: Ground, parts: Runtime) -> None:
 
 
 @pytest.mark.parametrize(
-    "route", [row(37, each, name=f"{each.method}-{each.path[-12:]}") for each in NAMES_AN_INTEGRATION]
+    "route", [row(37, route, name=f"{route.method}-{route.path[-12:]}") for route in NAMES_AN_INTEGRATION]
 )
 def test_37_an_integration_of_another_account(ground: Ground, route: Any) -> None:
-    """Not there, not mine and not even an id: one answer for the first two, and the owner keeps what she has."""
-    theirs, otp = ground.otp()
+    """Unknown ids and those of others get one answer, malformed ones a refusal; the owner's integration stays unchanged."""
+    integration, otp = ground.otp()
     stranger = an_account(ground.scene)
     headers = [("Authorization", f"Bearer {stranger}"), ("Content-Type", JSON)]
     body = b'{"name": "mine now"}' if route.method == "PATCH" else b"{}"
     answers = set()
     with ground.unmoved():
-        for known in (theirs, str(uuid.uuid4()), NOBODYS):
-            reply = ground.send(route.method, route.path.replace(NOBODYS, known), headers, body)
-            check_refused(reply, 404, "api", "", theirs)
+        for integration_id in (integration, str(uuid.uuid4()), NOBODYS):
+            reply = ground.send(route.method, route.path.replace(NOBODYS, integration_id), headers, body)
+            check_refused(reply, 404, "api", "", integration)
             answers.add(reply.body)
     assert len(answers) == 1
-    for odd in ("x", "%00", "..%2f", "' OR 1=1--".replace(" ", "%20"), "\u0661".encode().hex(), f"{theirs}x"):
+    for odd in ("x", "%00", "..%2f", "' OR 1=1--".replace(" ", "%20"), "\u0661".encode().hex(), f"{integration}x"):
         reply = ground.send(route.method, route.path.replace(NOBODYS, odd), headers, body)
         assert reply.status in {400, 404}, (odd, reply.body)
         check_refused(reply, reply.status, "api")
     assert ground.paste(otp).status == 200
-    assert ground.state_of(theirs) == "backfilling"
+    assert ground.state_of(integration) == "backfilling"
 
 
 @case(37)
 def test_37_a_list_is_of_ones_own(ground: Ground) -> None:
-    theirs, _ = ground.otp()
+    integration, _ = ground.otp()
     stranger = [("Authorization", f"Bearer {an_account(ground.scene)}")]
-    for query in ("", "?search=grounds", "?page=1&page_size=200", f"?search={theirs}", "?search=%25"):
+    for query in ("", "?search=grounds", "?page=1&page_size=200", f"?search={integration}", "?search=%25"):
         assert ground.send("GET", f"{API}{query}", stranger).json()["records"] == []
-    assert [each["id"] for each in ground.api("GET", API).json()["records"]] == [theirs]
+    assert [record["id"] for record in ground.api("GET", API).json()["records"]] == [integration]
 
 
 @case(35)
@@ -161,7 +161,7 @@ def test_a_key_that_is_revoked_ends_at_once(ground: Ground, parts: Runtime) -> N
 
 @dataclass
 class Browser:
-    """As much of a browser as a session needs: a jar, and the last form's token."""
+    """The parts of a browser that a session needs: a cookie jar and the last form's token."""
 
     ground: Ground
     jar: dict[str, str] = field(default_factory=dict)
@@ -197,9 +197,9 @@ class Browser:
                     self.jar[name] = morsel.value
                 else:
                     self.jar.pop(name, None)
-        found = re.search(rb'name="csrf" value="([^"]+)"|name="csrf" content="([^"]+)"|data-csrf="([^"]+)"', reply.body)
-        if found:
-            self.csrf = html.unescape(next(each for each in found.groups() if each).decode())
+        match = re.search(rb'name="csrf" value="([^"]+)"|name="csrf" content="([^"]+)"|data-csrf="([^"]+)"', reply.body)
+        if match:
+            self.csrf = html.unescape(next(group for group in match.groups() if group).decode())
         return reply
 
 
@@ -210,19 +210,19 @@ def browser(ground: Ground) -> Browser:
 
 @case("console")
 def test_a_cookie_is_for_the_console_alone(browser: Browser) -> None:
-    """HttpOnly, Strict and below /console; nothing of the key in it; and none on other pages."""
+    """HttpOnly, Strict and limited to /console, without any part of the key; other pages set no cookie."""
     assert browser.sign_in().status == 303
-    parts = [each.strip() for each in browser.last_cookie.split(";")]
+    parts = [part.strip() for part in browser.last_cookie.split(";")]
     name, _, value = parts[0].partition("=")
     assert name == "sei_console"
     assert {"HttpOnly", "SameSite=Strict", "Path=/base/console"} <= set(parts)
-    assert not [each for each in parts if each.startswith("Domain")]
+    assert not [part for part in parts if part.startswith("Domain")]
     assert browser.ground.key[12:] not in value
     assert browser.is_in()
     cookie = browser._headers()
     for target in ("/atlassian-connect.json", "/livez", "/api/v1/openapi.json", "/static/jira.css", "/nowhere"):
         assert "Set-Cookie" not in browser.ground.send("GET", target, cookie).headers
-    # Nor does it open the API or a page.
+    # It opens neither the API nor a page.
     check_refused(browser.ground.send("GET", API, cookie), 401, "api")
     check_refused(browser.ground.send("GET", "/jira/pairing", cookie), 401, "api")
 
@@ -234,25 +234,31 @@ def test_a_cookie_is_secure_where_the_app_is() -> None:
     app = create_app(
         runtime.assemble(settings, database_url="postgresql://nobody@127.0.0.1:1/x", redis_url="redis://127.0.0.1:1/0")
     )
-    given = app.test_client().get("/console/sign-in").headers["Set-Cookie"]
-    assert {"Secure", "HttpOnly", "SameSite=Strict", "Path=/console"} <= {each.strip() for each in given.split(";")}
+    cookie = app.test_client().get("/console/sign-in").headers["Set-Cookie"]
+    assert {"Secure", "HttpOnly", "SameSite=Strict", "Path=/console"} <= {part.strip() for part in cookie.split(";")}
 
 
 CREATE = "/console/available/jira/connect-app"
 WRONG_CSRF = ("missing", "wrong", "cut", "of-another-session", "unicode")
 
 
-def _csrf(name: str, mine: str, other: str) -> str:
-    wrong = {"missing": "", "wrong": "A" * 43, "cut": mine[:-1], "of-another-session": other, "unicode": "\u00e9" * 43}
+def _csrf(name: str, mine: str, other_csrf: str) -> str:
+    wrong = {
+        "missing": "",
+        "wrong": "A" * 43,
+        "cut": mine[:-1],
+        "of-another-session": other_csrf,
+        "unicode": "\u00e9" * 43,
+    }
     return wrong[name]
 
 
 @pytest.mark.parametrize("name", [row("console", name, name=name) for name in WRONG_CSRF])
 def test_a_form_of_another_site_does_nothing(ground: Ground, valkey: Redis, name: str) -> None:
-    browser, other = Browser(ground), Browser(ground)
-    assert browser.sign_in().status == other.sign_in().status == 303
+    browser, other_browser = Browser(ground), Browser(ground)
+    assert browser.sign_in().status == other_browser.sign_in().status == 303
     integration, _ = ground.otp()
-    csrf = _csrf(name, browser.csrf, other.csrf)
+    csrf = _csrf(name, browser.csrf, other_browser.csrf)
     assert csrf != browser.csrf
     pointers = {key: valkey.get(key) for key in valkey.scan_iter("otp-of:*")}
     with ground.unmoved():
@@ -275,37 +281,37 @@ def test_a_form_of_another_site_does_nothing(ground: Ground, valkey: Redis, name
 
 @case("console")
 def test_forms_of_the_console_itself_work(browser: Browser) -> None:
-    """What was refused above was refused for its token."""
+    """Counter-check: the same requests are accepted with the right token."""
     assert browser.sign_in().status == 303
-    made = browser.post(CREATE, name="by hand", tags="a, b")
-    assert made.status == 303
-    detail = made.headers["Location"].removeprefix("/base").removesuffix("/connect")
+    reply = browser.post(CREATE, name="by hand", tags="a, b")
+    assert reply.status == 303
+    detail = reply.headers["Location"].removeprefix("/base").removesuffix("/connect")
     assert browser.get(detail).status == 200
-    minted = browser.post(f"{detail}/otp")
-    assert minted.status == 200
-    browser.ground.scene.made_secrets.add(str(minted.json()["otp"]))
+    reply = browser.post(f"{detail}/otp")
+    assert reply.status == 200
+    browser.ground.scene.made_secrets.add(str(reply.json()["otp"]))
 
 
 @pytest.mark.parametrize(
     "call",
     [
-        row(37, each, name=each or "page")
-        for each in ("", "/shown", "/connect", "/data", "/activity", "/settings", "/otp", "/validate")
+        row(37, call, name=call or "page")
+        for call in ("", "/shown", "/connect", "/data", "/activity", "/settings", "/otp", "/validate")
     ],
 )
 def test_37_the_console_shows_ones_own(ground: Ground, call: str) -> None:
-    theirs, _ = ground.otp()
+    integration, _ = ground.otp()
     stranger = Browser(ground)
     assert stranger.sign_in(an_account(ground.scene)).status == 303
     method = stranger.post if call in {"/otp", "/validate"} else stranger.get
     with ground.unmoved():
-        for known in (theirs, NOBODYS, "x"):
-            check_refused(method(f"/console/integrations/{known}{call}"), 404, "console", "", theirs)
+        for integration_id in (integration, NOBODYS, "x"):
+            check_refused(method(f"/console/integrations/{integration_id}{call}"), 404, "console", "", integration)
 
 
 @case("console")
 def test_signing_in_is_limited(ground: Ground) -> None:
-    """Ten tries at a key, right or wrong; the eleventh is not even looked at, from whatever browser."""
+    """Ten attempts with a key, right or wrong; the eleventh is refused unread, from any browser."""
     wrong = ground.key[:13] + "A" * (len(ground.key) - 13)
     with ground.unmoved():
         statuses = [Browser(ground).sign_in(wrong).status for _ in range(11)]
@@ -319,17 +325,24 @@ def test_signing_in_is_limited(ground: Ground) -> None:
 
 @case("console")
 def test_a_wrong_key_is_one_answer(ground: Ground, parts: Runtime) -> None:
-    revoked = an_account(ground.scene)
-    revoke(parts, revoked)
-    said = set()
-    for key in ("", "sei_x", revoked, f"sei_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}", "x" * 9000, "\u0000"):
+    revoked_key = an_account(ground.scene)
+    revoke(parts, revoked_key)
+    bodies = set()
+    for key in (
+        "",
+        "sei_x",
+        revoked_key,
+        f"sei_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}",
+        "x" * 9000,
+        "\u0000",
+    ):
         browser = Browser(ground)
         reply = browser.sign_in(key)
         assert reply.status == 401
         assert not browser.is_in()
-        said.add(reply.body.replace(browser.csrf.encode(), b""))
+        bodies.add(reply.body.replace(browser.csrf.encode(), b""))
         assert not key or key.encode() not in reply.body
-    assert len(said) == 1
+    assert len(bodies) == 1
 
 
 @case(45)
@@ -358,20 +371,20 @@ def test_a_copied_cookie_ends_with_the_sign_out(ground: Ground) -> None:
 
 @case("console")
 def test_a_planted_session_does_not_become_anybodys(ground: Ground) -> None:
-    """Fixation: the thief plants his cookie, the victim signs in with it; his copy stays a stranger's."""
+    """Fixation: a victim signs in with a planted cookie; the thief's copy stays signed out."""
     thief = Browser(ground)
     thief.get(SIGN_IN)
-    planted = dict(thief.jar)
-    victim = Browser(ground, dict(planted))
+    cookies = dict(thief.jar)
+    victim = Browser(ground, dict(cookies))
     assert victim.sign_in().status == 303
-    assert victim.jar != planted
+    assert victim.jar != cookies
     assert victim.csrf != thief.csrf
-    assert not Browser(ground, planted).is_in()
+    assert not Browser(ground, cookies).is_in()
     with ground.unmoved():
         check_refused(victim.post(CREATE, thief.csrf, name="planted"), 403, "console")
 
 
-@pytest.mark.parametrize("number", [row("console", each, name=f"part-{each}") for each in range(3)])
+@pytest.mark.parametrize("number", [row("console", number, name=f"part-{number}") for number in range(3)])
 def test_a_cookie_cannot_be_forged(ground: Ground, number: int) -> None:
     browser = Browser(ground)
     assert browser.sign_in().status == 303

@@ -1,6 +1,6 @@
-"""Cases 49 to 53 against a sandbox site whose data is stored: after every delivery the tables are what the site is.
+"""Cases 49 to 53 against a stored sandbox site: after every delivery the tables equal the site.
 
-Workers run in this process, so that each row can look at once.
+Workers run in this process, which lets each row check the result at once.
 """
 
 from __future__ import annotations
@@ -38,41 +38,41 @@ if TYPE_CHECKING:
     from tests.fakes.atlassian import Atlassian
     from tests.fakes.key_host import HttpKeyHost
 
-UPDATED = "/connect/webhooks/jira.issue_updated"
+HOOK = "/connect/webhooks/jira.issue_updated"
 SEARCH = "POST /rest/api/3/search/jql"
 
 
 @pytest.fixture(scope="module")
 def parts(attacks_database_url: str, attacks_redis_url: str, target: object) -> Iterator[Runtime]:
-    with a_runtime(attacks_database_url, attacks_redis_url) as made:
-        yield made
+    with a_runtime(attacks_database_url, attacks_redis_url) as runtime_parts:
+        yield runtime_parts
 
 
 @pytest.fixture
 def ground(scene: Scene) -> Iterator[Ground]:
-    """A paired site of which nothing is stored yet."""
-    with a_ground(scene) as made:
-        made.pair()
-        made.seen.clear()
-        yield made
+    """A paired site without stored rows."""
+    with a_ground(scene) as new_ground:
+        new_ground.pair()
+        new_ground.wires.clear()
+        yield new_ground
 
 
 @pytest.fixture(scope="module")
-def filled(warm_scene: Scene, parts: Runtime, attacks_database_url: str) -> Iterator[Workers]:
-    """A site that is stored whole, and sends nothing by itself."""
-    with a_ground(warm_scene, issues=12) as made:
-        made.site.options.webhooks = False
-        made.pair()
-        workers = Workers(parts, made)
+def stored_site(warm_scene: Scene, parts: Runtime, attacks_database_url: str) -> Iterator[Workers]:
+    """A completely stored site that sends no webhooks by itself."""
+    with a_ground(warm_scene, issues=12) as new_ground:
+        new_ground.site.options.webhooks = False
+        new_ground.pair()
+        workers = Workers(parts, new_ground)
         workers.backfill()
-        assert differences(attacks_database_url, made.site) == []
+        assert differences(attacks_database_url, new_ground.site) == []
         yield workers
 
 
 @pytest.fixture
-def settled(scene: Scene, filled: Workers) -> Workers:
-    """The same; the app's log is looked at after each test."""
-    return filled
+def site_workers(scene: Scene, stored_site: Workers) -> Workers:
+    """The same, with a check of the app's log after each test."""
+    return stored_site
 
 
 def searches(ground: Ground) -> int:
@@ -91,12 +91,12 @@ def check_taken(reply: Reply) -> None:
     check_headers(reply, "api")
 
 
-# 49, 50: once, and each for itself
+# 49, 50: deduplication, by site
 
 
 @case(49)
 def test_49_delivered_three_times(ground: Ground, parts: Runtime) -> None:
-    """Retries 0, 1 and 2, and a fourth with another body and event: one row, one reading."""
+    """Retries 0, 1 and 2, and a fourth with another body and event: one row, one read."""
     name, issue = secrets.token_hex(8), next(iter(ground.site.world.issues))
     for retry in (0, 1, 2):
         check_taken(ground.deliver("jira.issue_updated", {"issue": {"id": issue}}, name=name, retry=retry))
@@ -112,45 +112,45 @@ def test_49_delivered_three_times(ground: Ground, parts: Runtime) -> None:
 @case(50)
 def test_50_one_name_on_two_sites(scene: Scene, parts: Runtime) -> None:
     name = secrets.token_hex(8)
-    with a_ground(scene) as one, a_ground(scene) as two:
-        for ground in (one, two):
+    with a_ground(scene) as first, a_ground(scene) as two:
+        for ground in (first, two):
             ground.pair()
             issue = next(iter(ground.site.world.issues))
             check_taken(ground.deliver("jira.issue_updated", {"issue": {"id": issue}}, name=name))
             assert ground.inbox() == [(name, "jira:issue_updated", {"issues": [issue]})]
-        # One is read, the other waits: each has its own.
-        assert (Workers(parts, one).drain(), searches(one), searches(two)) == (1, 1, 0)
-        assert (outcomes(one), outcomes(two)) == ([(True, "read again")], [(False, None)])
-        assert (Workers(parts, two).drain(), searches(one), searches(two)) == (1, 1, 1)
+        # One site's delivery is read, the other's still waits.
+        assert (Workers(parts, first).drain(), searches(first), searches(two)) == (1, 1, 0)
+        assert (outcomes(first), outcomes(two)) == ([(True, "read again")], [(False, None)])
+        assert (Workers(parts, two).drain(), searches(first), searches(two)) == (1, 1, 1)
 
 
 @case(50)
 def test_50_ids_of_another_site_bring_nothing_of_it(scene: Scene, parts: Runtime) -> None:
-    """A delivery may name any id; what is read is what this very site has."""
-    with a_ground(scene) as mine, a_ground(scene, issues=3) as other:
+    """A delivery may name any id; only its own site's issues are read."""
+    with a_ground(scene) as mine, a_ground(scene, issues=3) as neighbour:
         mine.pair()
-        foreign = [each for each in other.site.world.issues if each not in mine.site.world.issues]
+        foreign = [issue_id for issue_id in neighbour.site.world.issues if issue_id not in mine.site.world.issues]
         assert foreign
         for issue in foreign:
-            check_taken(mine.deliver("jira.issue_updated", {"issue": {"id": issue, "self": other.site.base_url}}))
-        before = other.site.traffic.requests
+            check_taken(mine.deliver("jira.issue_updated", {"issue": {"id": issue, "self": neighbour.site.base_url}}))
+        before = neighbour.site.traffic.requests
         assert Workers(parts, mine).drain() == len(foreign)
-        assert other.site.traffic.requests == before
-        stored = scene.tables.connection.execute(
+        assert neighbour.site.traffic.requests == before
+        row = scene.tables.connection.execute(
             "SELECT count(*) FROM jira_issue WHERE tenant_id = %s", (mine.tenant_id,)
         ).fetchone()
-        assert stored == (0,)
+        assert row == (0,)
 
 
-# 51: whatever is said, the tables are what the site is
+# 51: the tables equal the site after any delivery
 
 
-def _of(shown: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"issue": {"id": shown["issue_id"], **more}}
+def _of(change: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {"issue": {"id": change["issue_id"], **fields}}
 
 
 def out_of_order(ground: Ground) -> None:
-    """The newer news first, the older last, with the state as it was then."""
+    """The newer delivery arrives before the older one, which has an outdated state."""
     first = ground.site.mutate("update_issue")
     second = ground.site.mutate("update_issue", issue=first["issue_id"])
     ground.deliver("jira.issue_updated", {**_of(second), "timestamp": 2})
@@ -158,64 +158,66 @@ def out_of_order(ground: Ground) -> None:
 
 
 def a_lie(ground: Ground) -> None:
-    """A body that nobody signed says what never happened."""
-    shown = ground.site.mutate("update_issue")
+    """The body, which no signature covers, reports a change that never happened."""
+    change = ground.site.mutate("update_issue")
     fields = {"summary": "forged", "status": {"name": "Done"}, "assignee": {"accountId": "557058:0b0d"}}
     changelog = {"items": [{"field": "summary", "toString": "forged"}]}
-    ground.deliver("jira.issue_updated", {**_of(shown, key="EVIL-1", fields=fields), "changelog": changelog})
+    ground.deliver("jira.issue_updated", {**_of(change, key="EVIL-1", fields=fields), "changelog": changelog})
 
 
 def deleted_before_created(ground: Ground) -> None:
-    shown = ground.site.mutate("create_issue")
-    ground.deliver("jira.issue_deleted", _of(shown))
-    ground.deliver("jira.issue_created", _of(shown))
+    change = ground.site.mutate("create_issue")
+    ground.deliver("jira.issue_deleted", _of(change))
+    ground.deliver("jira.issue_created", _of(change))
 
 
 def deleted_and_then_updated(ground: Ground) -> None:
-    shown = ground.site.mutate("delete_issue")
-    issue = {"issue": {"id": shown["issue_id"] or shown["id"], "fields": {"summary": "still here"}}}
+    change = ground.site.mutate("delete_issue")
+    issue = {"issue": {"id": change["issue_id"] or change["id"], "fields": {"summary": "still here"}}}
     ground.deliver("jira.issue_deleted", issue)
     ground.deliver("jira.issue_updated", issue)
     ground.deliver("jira.issue_created", issue)
 
 
 def said_to_be_deleted(ground: Ground) -> None:
-    """It is not: the site is asked for it before anything is buried."""
-    issue = next(each.id for each in ground.site.world.searchable())
+    """The issue still exists: the site is asked before the row is deleted."""
+    issue = next(candidate.id for candidate in ground.site.world.searchable())
     ground.deliver("jira.issue_deleted", {"issue": {"id": issue}})
 
 
 def moved(ground: Ground) -> None:
-    shown = ground.site.mutate("update_issue")
+    change = ground.site.mutate("update_issue")
     for event in ("jira.issue_updated", "issue_moved", "jira.issue_created"):
-        ground.deliver(event, _of(shown))
+        ground.deliver(event, _of(change))
 
 
 def comment_without_its_issue(ground: Ground) -> None:
-    shown = ground.site.mutate("add_comment")
-    address = f"{ground.site.base_url}/rest/api/2/issue/{shown['issue_id']}/comment/{shown['id']}"
-    ground.deliver("comment_created", {"comment": {"id": shown["id"], "self": address, "body": "forged"}})
+    change = ground.site.mutate("add_comment")
+    address = f"{ground.site.base_url}/rest/api/2/issue/{change['issue_id']}/comment/{change['id']}"
+    ground.deliver("comment_created", {"comment": {"id": change["id"], "self": address, "body": "forged"}})
 
 
 def comment_deleted(ground: Ground) -> None:
-    """Of an issue whose comments Jira sends along whole."""
-    issue = min(ground.site.world.searchable(), key=lambda each: len(each.comments))
-    added = ground.site.mutate("add_comment", issue=issue.id)
-    shown = ground.site.mutate("delete_comment", issue=added["issue_id"])
-    ground.deliver("comment_deleted", {"comment": {"id": shown["id"]}, **_of(shown)})
+    """On an issue with all comments in its body."""
+    issue = min(ground.site.world.searchable(), key=lambda candidate: len(candidate.comments))
+    comment = ground.site.mutate("add_comment", issue=issue.id)
+    change = ground.site.mutate("delete_comment", issue=comment["issue_id"])
+    ground.deliver("comment_deleted", {"comment": {"id": change["id"]}, **_of(change)})
 
 
 def worklog_with_its_issues_id(ground: Ground) -> None:
-    shown = ground.site.mutate("add_worklog")
-    ground.deliver("worklog_created", {"worklog": {"id": shown["id"], "issueId": shown["issue_id"]}})
+    change = ground.site.mutate("add_worklog")
+    ground.deliver("worklog_created", {"worklog": {"id": change["id"], "issueId": change["issue_id"]}})
 
 
 def linked(ground: Ground) -> None:
-    one, two = [each.id for each in ground.site.world.searchable()][:2]
+    first, two = [candidate.id for candidate in ground.site.world.searchable()][:2]
     ground.site.mutate("link_issues")
-    ids = {each.id for each in ground.site.world.searchable()}
-    for each in [*sorted(ids - {one, two}), one, two]:
-        ground.deliver("issuelink_created", {"issueLink": {"sourceIssueId": int(each), "destinationIssueId": int(one)}})
+    ids = {candidate.id for candidate in ground.site.world.searchable()}
+    for issue_id in [*sorted(ids - {first, two}), first, two]:
+        ground.deliver(
+            "issuelink_created", {"issueLink": {"sourceIssueId": int(issue_id), "destinationIssueId": int(first)}}
+        )
 
 
 def _always(event: str, body: bytes) -> Callable[[Ground], None]:
@@ -260,23 +262,23 @@ NEWS: dict[str, Callable[[Ground], None]] = {
 
 @pytest.mark.parametrize("news", [row(51, news, name=name) for name, news in NEWS.items()])
 def test_51_the_tables_are_what_the_site_is(
-    settled: Workers, attacks_database_url: str, monkeypatch: pytest.MonkeyPatch, news: Callable[[Ground], None]
+    site_workers: Workers, attacks_database_url: str, monkeypatch: pytest.MonkeyPatch, news: Callable[[Ground], None]
 ) -> None:
-    ground = settled.ground
+    ground = site_workers.ground
     before, replies = len(ground.inbox()), []
     really = ground.deliver
-    monkeypatch.setattr(ground, "deliver", lambda *args, **given: replies.append(really(*args, **given)))
+    monkeypatch.setattr(ground, "deliver", lambda *args, **options: replies.append(really(*args, **options)))
     news(ground)
     for reply in replies:
         check_taken(reply)
     assert len(ground.inbox()) == before + len(replies) > before
-    assert settled.drain() == len(replies)
+    assert site_workers.drain() == len(replies)
     assert differences(attacks_database_url, ground.site) == []
     assert set(outcomes(ground)) == {(True, "read again")}
-    stored = ground.scene.tables.connection.execute(
+    rows = ground.scene.tables.connection.execute(
         "SELECT t::text FROM inbox t WHERE tenant_id = %s", (ground.tenant_id,)
     ).fetchall()
-    assert not [each for each in stored if "forged" in each[0] or "mallory" in each[0]]
+    assert not [row for row in rows if "forged" in row[0] or "mallory" in row[0]]
 
 
 BODIES: dict[str, tuple[bytes, list[str]]] = {
@@ -299,13 +301,13 @@ BODIES: dict[str, tuple[bytes, list[str]]] = {
 
 @pytest.mark.parametrize(("body", "issues"), [row(51, *values, name=name) for name, values in BODIES.items()])
 def test_51_what_is_kept_of_a_body(ground: Ground, body: bytes, issues: list[str]) -> None:
-    """The event of the address, the ids that can be ids, and nothing else."""
+    """Only the address's event and well-formed ids are stored."""
     check_taken(ground.deliver("jira.issue_updated", body, name="d-1"))
     assert ground.inbox() == [("d-1", "jira:issue_updated", {"issues": issues})]
 
 
 class Lagging:
-    """The site while its index lags: searches find nothing, and each issue can be read all the same."""
+    """A site with a lagging index: searches find nothing, but each issue can be read."""
 
     def __init__(self, site: Site) -> None:
         self.get = site.get
@@ -318,23 +320,23 @@ class Lagging:
 
 
 @case(51)
-def test_51_an_absence_from_a_search_is_no_death(settled: Workers, attacks_database_url: str) -> None:
-    """Said to be deleted, and not found by a search: the issue itself is asked for before it is buried."""
-    issue = next(each.id for each in settled.ground.site.world.searchable())
-    check_taken(settled.ground.deliver("jira.issue_deleted", {"issue": {"id": issue}}))
-    site = Lagging(settled.parts.sites.open(settled.tenant_id))
-    drain = Drain(settled.parts.store, site, settled.tenant_id)  # type: ignore[arg-type]  # as much of a site as it needs
+def test_51_an_absence_from_a_search_is_no_death(site_workers: Workers, attacks_database_url: str) -> None:
+    """The issue is reported deleted and missing from the search: it is read by id before its row is deleted."""
+    issue = next(candidate.id for candidate in site_workers.ground.site.world.searchable())
+    check_taken(site_workers.ground.deliver("jira.issue_deleted", {"issue": {"id": issue}}))
+    site = Lagging(site_workers.parts.sites.open(site_workers.tenant_id))
+    drain = Drain(site_workers.parts.store, site, site_workers.tenant_id)  # type: ignore[arg-type]  # as much of a site as it needs
     assert drain.once() == 1
-    assert differences(attacks_database_url, settled.ground.site) == []
+    assert differences(attacks_database_url, site_workers.ground.site) == []
 
 
 @case(51)
-def test_51_nothing_is_asked_for_what_names_nothing(settled: Workers) -> None:
-    ground = settled.ground
+def test_51_nothing_is_asked_for_what_names_nothing(site_workers: Workers) -> None:
+    ground = site_workers.ground
     before = searches(ground)
     for body in (b"", b"{", b'{"comment": {"id": "7"}}', b'{"issue": {"id": "-1"}}'):
         check_taken(ground.deliver("comment_updated", body))
-    assert settled.drain() == 4
+    assert site_workers.drain() == 4
     assert searches(ground) == before
 
 
@@ -359,30 +361,30 @@ def test_51_a_site_that_is_not_paired_leaves_nothing(scene: Scene) -> None:
     ],
 )
 def test_51_whatever_the_headers_say(ground: Ground, headers: list[tuple[str, str]], names: int) -> None:
-    given = [("Authorization", f"JWT {ground.site.webhook_token(UPDATED)}"), *headers]
-    check_taken(ground.send("POST", UPDATED, given, b'{"issue": {"id": "10001"}}'))
-    kept = ground.inbox()
-    assert [each[1:] for each in kept] == [("jira:issue_updated", {"issues": ["10001"]})] * names
-    assert all(len(each[0]) <= 255 for each in kept)
+    request_headers = [("Authorization", f"JWT {ground.site.webhook_token(HOOK)}"), *headers]
+    check_taken(ground.send("POST", HOOK, request_headers, b'{"issue": {"id": "10001"}}'))
+    deliveries = ground.inbox()
+    assert [delivery[1:] for delivery in deliveries] == [("jira:issue_updated", {"issues": ["10001"]})] * names
+    assert all(len(delivery[0]) <= 255 for delivery in deliveries)
 
 
 @pytest.mark.parametrize("size", [row("too long", 27, name="27-MB"), row("too long", 200, name="200-MB-said")])
 def test_51_more_than_atlassian_sends(ground: Ground, size: int) -> None:
-    """Refused before it is read, so that whoever sends it holds no memory of ours; and who sends it all can read why."""
-    said = size * 1024 * 1024
-    headers = [("Authorization", f"JWT {ground.site.webhook_token(UPDATED)}"), ("Content-Type", JSON)]
+    """Refused before it is read, without using memory; a client that sends all of it can read the answer."""
+    length = size * 1024 * 1024
+    headers = [("Authorization", f"JWT {ground.site.webhook_token(HOOK)}"), ("Content-Type", JSON)]
     with ground.unmoved():
         if size < 100:
-            check_refused(ground.send("POST", UPDATED, headers, b"x" * said), 413, "api")
+            check_refused(ground.send("POST", HOOK, headers, b"x" * length), 413, "api")
         else:
-            _promise(ground, headers, said)
+            _promise(ground, headers, length)
     check_taken(ground.deliver("jira.issue_updated"))
 
 
 def _promise(ground: Ground, headers: list[tuple[str, str]], length: int) -> None:
-    """Say more than is sent."""
+    """Announce more than is sent."""
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", ground.scene.app.port, timeout=20)) as connection:
-        connection.putrequest("POST", f"/base{UPDATED}")
+        connection.putrequest("POST", f"/base{HOOK}")
         for name, value in [*headers, ("Content-Length", str(length))]:
             connection.putheader(name, value)
         connection.endheaders()
@@ -393,14 +395,14 @@ def _promise(ground: Ground, headers: list[tuple[str, str]], length: int) -> Non
 
 @case("too long")
 def test_51_a_body_in_pieces_is_bounded_too(ground: Ground) -> None:
-    """Chunked, without a length: counted as it comes."""
-    headers = {"Authorization": f"JWT {ground.site.webhook_token(UPDATED)}", "Transfer-Encoding": "chunked"}
+    """Chunked, without a length: counted on arrival."""
+    headers = {"Authorization": f"JWT {ground.site.webhook_token(HOOK)}", "Transfer-Encoding": "chunked"}
     pieces = (b"x" * 1024 * 1024 for _ in range(40))
     with (
         ground.unmoved(),
         contextlib.closing(http.client.HTTPConnection("127.0.0.1", ground.scene.app.port, timeout=30)) as connection,
     ):
-        connection.request("POST", f"/base{UPDATED}", pieces, headers, encode_chunked=True)
+        connection.request("POST", f"/base{HOOK}", pieces, headers, encode_chunked=True)
         answer = connection.getresponse()
         assert answer.status == 413, answer.status
         answer.read()
@@ -408,16 +410,16 @@ def test_51_a_body_in_pieces_is_bounded_too(ground: Ground) -> None:
 
 @pytest.mark.parametrize("in_pieces", [row(51, False, name="of-a-length"), row(51, True, name="in-pieces")])
 def test_51_half_a_body_is_no_delivery(ground: Ground, in_pieces: bool) -> None:
-    """The line broke: nothing is kept under the delivery's name, so that the whole one counts when it comes again."""
+    """A broken connection: the delivery's name stays free for its complete repetition."""
     body = b'{"issue": {"id": "10001"}, "x": "' + b"x" * 100_000 + b'"}'
-    how = b"Transfer-Encoding: chunked" if in_pieces else b"Content-Length: %d" % len(body)
+    length_header = b"Transfer-Encoding: chunked" if in_pieces else b"Content-Length: %d" % len(body)
     head = (
-        f"POST /base{UPDATED} HTTP/1.1\r\nHost: x\r\nAuthorization: JWT {ground.site.webhook_token(UPDATED)}\r\n"
+        f"POST /base{HOOK} HTTP/1.1\r\nHost: x\r\nAuthorization: JWT {ground.site.webhook_token(HOOK)}\r\n"
         "X-Atlassian-Webhook-Identifier: d-1\r\n"
     ).encode()
-    sent = b"186c3\r\n" + body[:70_000] if in_pieces else body[:70_000]
+    first_part = b"186c3\r\n" + body[:70_000] if in_pieces else body[:70_000]
     with ground.unmoved(), socket.create_connection(("127.0.0.1", ground.scene.app.port), 10) as wire:
-        wire.sendall(head + how + b"\r\n\r\n" + sent)
+        wire.sendall(head + length_header + b"\r\n\r\n" + first_part)
         wire.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: wire.recv(4096), b""))
         assert answer.startswith(b"HTTP/1.1 400 "), answer
@@ -425,103 +427,103 @@ def test_51_half_a_body_is_no_delivery(ground: Ground, in_pieces: bool) -> None:
     assert ground.inbox() == [("d-1", "jira:issue_updated", {"issues": ["10001"]})]
 
 
-# 52: who may deliver
+# 52: permitted senders
 
 
-def strangers(ground: Ground, other: Ground) -> dict[str, tuple[str, list[tuple[str, str]]]]:
-    """Targets and headers of deliveries that are not from this site, or not for this address."""
+def strangers(ground: Ground, other_ground: Ground) -> dict[str, tuple[str, list[tuple[str, str]]]]:
+    """Targets and headers of deliveries from other sites, or for other addresses."""
     site, now = ground.site, int(time.time())
 
     def by(token: str, scheme: str = "JWT") -> list[tuple[str, str]]:
         return [("Authorization", f"{scheme} {token}")]
 
-    good = site.webhook_token(UPDATED)
-    forged = other.site.webhook_token(UPDATED, iss=site.client_key)
+    good = site.webhook_token(HOOK)
+    forgery = other_ground.site.webhook_token(HOOK, iss=site.client_key)
     return {
-        "unsigned": (UPDATED, []),
-        "empty": (UPDATED, by("")),
-        "another-sites-secret": (UPDATED, by(forged)),
-        "unknown-site": (UPDATED, by(site.webhook_token(UPDATED, iss="nobody"))),
-        "no-issuer": (UPDATED, by(site.webhook_token(UPDATED, iss=None))),
-        "issuer-is-the-app": (UPDATED, by(site.webhook_token(UPDATED, iss="io.harness.sei.jira-connect"))),
-        "other-event": (UPDATED, by(site.webhook_token("/connect/webhooks/comment_created"))),
-        "other-hook": (UPDATED, by(site.webhook_token("/connect/enabled"))),
-        "other-method": (UPDATED, by(site.webhook_token(UPDATED, "PUT"))),
-        "query-added": (f"{UPDATED}?a=b", by(good)),
-        "query-removed": (UPDATED, by(site.webhook_token(f"{UPDATED}?a=b"))),
-        "token-in-query": (f"{UPDATED}?jwt={good}", []),
-        "token-in-both": (f"{UPDATED}?jwt={good}", by(good)),
-        "two-tokens": (UPDATED, by(good) * 2),
-        "bearer": (UPDATED, by(good, "Bearer")),
-        "cookie": (UPDATED, [("Cookie", f"jwt={good}")]),
-        "no-hash": (UPDATED, by(site.webhook_token(UPDATED, qsh=None))),
-        "context": (UPDATED, by(ground.context())),
-        "context-with-good-times": (UPDATED, by(site.webhook_token(UPDATED, qsh="context-qsh"))),
-        "by-atlassians-key": (UPDATED, by(site.lifecycle_token(UPDATED))),
-        "expired": (UPDATED, by(site.webhook_token(UPDATED, iat=now - 300, exp=now - 31))),
-        "from-tomorrow": (UPDATED, by(site.webhook_token(UPDATED, iat=now + 60, exp=now + 200))),
-        "for-a-day": (UPDATED, by(site.webhook_token(UPDATED, exp=now + 86400))),
-        "hub-signature": (UPDATED, [("X-Hub-Signature", "sha256=" + "0" * 64)]),
-        "api-key": (UPDATED, by(ground.key, "Bearer")),
+        "unsigned": (HOOK, []),
+        "empty": (HOOK, by("")),
+        "another-sites-secret": (HOOK, by(forgery)),
+        "unknown-site": (HOOK, by(site.webhook_token(HOOK, iss="nobody"))),
+        "no-issuer": (HOOK, by(site.webhook_token(HOOK, iss=None))),
+        "issuer-is-the-app": (HOOK, by(site.webhook_token(HOOK, iss="io.harness.sei.jira-connect"))),
+        "other-event": (HOOK, by(site.webhook_token("/connect/webhooks/comment_created"))),
+        "other-hook": (HOOK, by(site.webhook_token("/connect/enabled"))),
+        "other-method": (HOOK, by(site.webhook_token(HOOK, "PUT"))),
+        "query-added": (f"{HOOK}?a=b", by(good)),
+        "query-removed": (HOOK, by(site.webhook_token(f"{HOOK}?a=b"))),
+        "token-in-query": (f"{HOOK}?jwt={good}", []),
+        "token-in-both": (f"{HOOK}?jwt={good}", by(good)),
+        "two-tokens": (HOOK, by(good) * 2),
+        "bearer": (HOOK, by(good, "Bearer")),
+        "cookie": (HOOK, [("Cookie", f"jwt={good}")]),
+        "no-hash": (HOOK, by(site.webhook_token(HOOK, qsh=None))),
+        "context": (HOOK, by(ground.context())),
+        "context-with-good-times": (HOOK, by(site.webhook_token(HOOK, qsh="context-qsh"))),
+        "by-atlassians-key": (HOOK, by(site.lifecycle_token(HOOK))),
+        "expired": (HOOK, by(site.webhook_token(HOOK, iat=now - 300, exp=now - 31))),
+        "from-tomorrow": (HOOK, by(site.webhook_token(HOOK, iat=now + 60, exp=now + 200))),
+        "for-a-day": (HOOK, by(site.webhook_token(HOOK, exp=now + 86400))),
+        "hub-signature": (HOOK, [("X-Hub-Signature", "sha256=" + "0" * 64)]),
+        "api-key": (HOOK, by(ground.key, "Bearer")),
     }
 
 
 @case(52)
 def test_52_the_good_one_is_taken(ground: Ground) -> None:
-    check_taken(ground.send("POST", UPDATED, [("Authorization", f"JWT {ground.site.webhook_token(UPDATED)}")], b"{}"))
+    check_taken(ground.send("POST", HOOK, [("Authorization", f"JWT {ground.site.webhook_token(HOOK)}")], b"{}"))
 
 
 @case(52)
 def test_52_not_from_this_site(ground: Ground, scene: Scene) -> None:
-    with a_ground(scene) as other:
-        other.pair()
+    with a_ground(scene) as other_ground:
+        other_ground.pair()
         answers = set()
-        for name, (address, headers) in strangers(ground, other).items():
+        for name, (address, headers) in strangers(ground, other_ground).items():
             with ground.unmoved():
                 reply = ground.send("POST", address, [*headers, ("Content-Type", JSON)], b'{"issue": {"id": "1"}}')
             assert reply.status == 401, name
             check_refused(reply, 401, "api", "", "eyJ", ground.site.shared_secret)
             answers.add((reply.body, reply.headers["WWW-Authenticate"]))
         assert len(answers) == 1
-        assert ground.inbox() == other.inbox() == []
+        assert ground.inbox() == other_ground.inbox() == []
 
 
 @case(52)
 def test_52_a_site_that_left(ground: Ground) -> None:
-    token = ground.site.webhook_token(UPDATED)
+    token = ground.site.webhook_token(HOOK)
     ground.site.uninstall()
     with ground.unmoved():
-        check_refused(ground.send("POST", UPDATED, [("Authorization", f"JWT {token}")], b"{}"), 401, "api")
+        check_refused(ground.send("POST", HOOK, [("Authorization", f"JWT {token}")], b"{}"), 401, "api")
 
 
 @case(52)
 def test_52_a_delivery_under_the_former_secret_counts_while_it_is_in_flight(ground: Ground) -> None:
-    token, older = ground.site.webhook_token(UPDATED), ground.site.shared_secret
+    token, older = ground.site.webhook_token(HOOK), ground.site.shared_secret
     next_second()  # two installs of one second would be one token with two bodies
     ground.site.rotate_secret()
     ground.scene.made_secrets.add(ground.site.shared_secret)
     assert ground.site.shared_secret != older
-    check_taken(ground.send("POST", UPDATED, [("Authorization", f"JWT {token}")], b'{"issue": {"id": "1"}}'))
+    check_taken(ground.send("POST", HOOK, [("Authorization", f"JWT {token}")], b'{"issue": {"id": "1"}}'))
     check_taken(ground.deliver("jira.issue_updated", {"issue": {"id": "2"}}))
     assert len(ground.inbox()) == 2
 
 
-@pytest.mark.parametrize("method", [row(52, each, name=each) for each in ("GET", "PUT", "DELETE", "PATCH")])
+@pytest.mark.parametrize("method", [row(52, method, name=method) for method in ("GET", "PUT", "DELETE", "PATCH")])
 def test_52_hooks_are_posted(ground: Ground, method: str) -> None:
-    headers = [("Authorization", f"JWT {ground.site.webhook_token(UPDATED, method)}")]
+    headers = [("Authorization", f"JWT {ground.site.webhook_token(HOOK, method)}")]
     with ground.unmoved():
-        reply = ground.send(method, UPDATED, headers)
+        reply = ground.send(method, HOOK, headers)
     assert reply.status == 405
     assert reply.headers["Allow"]
     check_refused(reply, 405, "api")
 
 
-# 53: our own servers away
+# 53: outages of our own servers
 
 
 @pytest.fixture(scope="module")
-def database_of_its_own(attacks_database_url: str, servers: Any) -> str:
-    """One that may be closed."""
+def own_database(attacks_database_url: str, servers: Any) -> str:
+    """A database that tests may close."""
     name = f"closed_{secrets.token_hex(6)}"
     url = str(servers.database_url)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -531,25 +533,25 @@ def database_of_its_own(attacks_database_url: str, servers: Any) -> str:
 
 @pytest.fixture(scope="module")
 def cable(redis_url: str) -> Iterator[Cable]:
-    """To Valkey, to be cut."""
-    made = Cable(urlsplit(redis_url).path)
-    yield made
+    """A connection to Valkey that tests may cut."""
+    new_cable = Cable(urlsplit(redis_url).path)
+    yield new_cable
     with contextlib.suppress(OSError):
-        made.cut()
+        new_cable.cut()
 
 
 @pytest.fixture(scope="module")
-def line(database_of_its_own: str) -> Iterator[tuple[Cable, str]]:
-    """To PostgreSQL, likewise; and the database's address along it."""
-    made, address = cable_to_postgres(database_of_its_own)
-    yield made, address
+def line(own_database: str) -> Iterator[tuple[Cable, str]]:
+    """A connection to PostgreSQL that tests may cut, and the database's address through it."""
+    new_cable, address = cable_to_postgres(own_database)
+    yield new_cable, address
     with contextlib.suppress(OSError):
-        made.cut()
+        new_cable.cut()
 
 
 @pytest.fixture(scope="module")
 def fragile(
-    database_of_its_own: str,
+    own_database: str,
     line: tuple[Cable, str],
     cable: Cable,
     key_host: HttpKeyHost,
@@ -565,15 +567,15 @@ def fragile(
             roles=("web",),
             base_path="/base",
         ) as app,
-        psycopg.connect(database_of_its_own, autocommit=True) as connection,
+        psycopg.connect(own_database, autocommit=True) as connection,
     ):
-        # The connection that looks on is the owner's, made while the door was open; it is made anew when it was cut.
+        # The observing connection belongs to the owner and is opened before the outage; tests open a new one after it.
         yield Scene(app, Tables(connection), atlassian, key_host)
 
 
 @contextlib.contextmanager
 def closed(url: str) -> Iterator[None]:
-    """Nobody may connect, and who was connected is gone."""
+    """Refuse new connections and end the existing ones."""
     name = urlsplit(url).path.removeprefix("/")
     with psycopg.connect(url.replace(f"/{name}?", "/sei_connect?"), autocommit=True) as admin:
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
@@ -586,7 +588,7 @@ def closed(url: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def cut(cable: Cable) -> Iterator[None]:
-    """Nobody answers."""
+    """Cut the connection."""
     cable.cut()
     try:
         yield
@@ -594,40 +596,38 @@ def cut(cable: Cable) -> Iterator[None]:
         cable.mend()
 
 
-@pytest.mark.parametrize("how", [row(53, "closed", name="closed"), row(53, "cut", name="cut")])
+@pytest.mark.parametrize("outage", [row(53, "closed", name="closed"), row(53, "cut", name="cut")])
 def test_53_a_database_that_is_away_loses_nothing(
-    fragile: Scene, database_of_its_own: str, line: tuple[Cable, str], how: str
+    fragile: Scene, own_database: str, line: tuple[Cable, str], outage: str
 ) -> None:
-    with psycopg.connect(database_of_its_own, autocommit=True) as connection, a_ground(fragile) as ground:
+    with psycopg.connect(own_database, autocommit=True) as connection, a_ground(fragile) as ground:
         fragile.tables.connection = connection
         ground.pair()
-        seen = len(ground.seen)
-        with closed(database_of_its_own) if how == "closed" else cut(line[0]):
+        request_count = len(ground.wires)
+        with closed(own_database) if outage == "closed" else cut(line[0]):
             for _ in range(3):
                 reply = ground.deliver("jira.issue_updated", {"issue": {"id": "7"}}, name="d-1")
                 check_refused(reply, 503, "api", "", ground.site.shared_secret, ground.site.client_key)
             check_refused(ground.load(), 503, "stranger")
             check_refused(ground.ask(), 503, "api")
             check_refused(ground.api("GET", "/api/v1/integrations"), 503, "api")
-            assert len(ground.seen) == seen
-        with psycopg.connect(database_of_its_own, autocommit=True) as again:
-            fragile.tables.connection = again
+            assert len(ground.wires) == request_count
+        with psycopg.connect(own_database, autocommit=True) as new_connection:
+            fragile.tables.connection = new_connection
             assert ground.inbox() == []
             check_taken(ground.deliver("jira.issue_updated", {"issue": {"id": "7"}}, name="d-1", retry=3))
             assert ground.inbox() == [("d-1", "jira:issue_updated", {"issues": ["7"]})]
             assert ground.load().status == 200
-        said = fragile.app.log.read_text(encoding="utf-8", errors="replace")
-        assert "unexpected" not in said
-        assert "Traceback" not in said
+        log = fragile.app.log.read_text(encoding="utf-8", errors="replace")
+        assert "unexpected" not in log
+        assert "Traceback" not in log
 
 
 @case(53)
-def test_53_without_redis_a_delivery_is_kept_all_the_same(
-    fragile: Scene, database_of_its_own: str, cable: Cable
-) -> None:
-    """The row is what counts: the sweep gives it its job later. What Redis must prove is refused meanwhile."""
+def test_53_without_redis_a_delivery_is_kept_all_the_same(fragile: Scene, own_database: str, cable: Cable) -> None:
+    """The row suffices: a sweep enqueues its job later. Requests that need Redis are refused meanwhile."""
     with (
-        psycopg.connect(database_of_its_own, autocommit=True) as connection,
+        psycopg.connect(own_database, autocommit=True) as connection,
         a_ground(fragile) as ground,
     ):
         fragile.tables.connection = connection
@@ -635,12 +635,12 @@ def test_53_without_redis_a_delivery_is_kept_all_the_same(
         _, otp = ground.otp()
         with cut(cable):
             check_taken(ground.deliver("jira.issue_updated", {"issue": {"id": "7"}}, name="d-2"))
-            with ground.unmoved(asked=None):
+            with ground.unmoved(request_count=None):
                 check_refused(ground.paste(otp, replace=True), 503, "api", "", otp)
         assert ground.inbox() == [("d-2", "jira:issue_updated", {"issues": ["7"]})]
 
 
 def test_the_cable_leads_to_valkey(redis_url: str) -> None:
-    """If servers are reached another way one day, say so here."""
+    """A list of all ways to reach the servers; a new way fails this test."""
     assert redis_url.startswith("unix://")
     assert parse_qs(urlsplit(redis_url).query)["db"] == ["0"]

@@ -1,4 +1,4 @@
-"""What never becomes a request: no HTTP, too long, too slow. Told nothing of what was sent, and in nobody's way."""
+"""Input that never becomes a request: not HTTP, too long, too slow. Answers repeat nothing, other callers wait for nothing."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from tests.attacks.grounds import Ground
     from tests.attacks.scene import Reply, Scene
 
-UPDATED = "/connect/webhooks/jira.issue_updated"
+HOOK = "/connect/webhooks/jira.issue_updated"
 CROWD = 40
-"""Connections at once: more than all threads of all workers."""
+"""Simultaneous connections, more than all threads of all workers."""
 
 
 @pytest.fixture(scope="module")
 def ground(warm_scene: Scene) -> Iterator[Ground]:
-    with a_ground(warm_scene) as made:
-        made.pair()
-        yield made
+    with a_ground(warm_scene) as new_ground:
+        new_ground.pair()
+        yield new_ground
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def sender(ground: Ground, scene: Scene) -> Sender:
 
 
 class Sender:
-    """Octets as they shall be, and what comes back."""
+    """Sends raw octets and reads the answer."""
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
@@ -49,14 +49,14 @@ class Sender:
         return socket.create_connection(("127.0.0.1", self.ground.scene.app.port), 15)
 
     def send(self, raw: bytes) -> Reply:
-        began = time.monotonic()
+        start = time.monotonic()
         with self.connect() as wire:
             wire.sendall(raw)
-            return read_reply(wire, began)
+            return read_reply(wire, start)
 
     @contextlib.contextmanager
     def crowd(self, raw: bytes) -> Iterator[list[socket.socket]]:
-        """Many who have sent this much, and stay."""
+        """Open many connections that send this much and stay open."""
         with contextlib.ExitStack() as stack:
             wires = [stack.enter_context(self.connect()) for _ in range(CROWD)]
             for wire in wires:
@@ -65,13 +65,13 @@ class Sender:
             yield wires
 
     def check_well(self) -> None:
-        """Everybody else is served at once."""
+        """Check that other callers are served at once."""
         for _ in range(4):
             reply = self.ground.send("GET", "/livez")
             assert (reply.status, reply.seconds < 1) == (200, True), reply
 
 
-# What is no HTTP
+# Not HTTP
 
 ODD = {
     "words": b"x\r\n\r\n",
@@ -97,7 +97,7 @@ ODD = {
 
 @pytest.mark.parametrize("raw", [row("no HTTP", raw, name=name) for name, raw in ODD.items()])
 def test_what_is_no_http_is_told_nothing(sender: Sender, raw: bytes) -> None:
-    """In the form and under the headers of our other refusals; gunicorn's own pages read the request back."""
+    """The answer has the form and headers of our other refusals; gunicorn's default page repeats the request."""
     token = sender.ground.context()
     reply = sender.send(raw.replace(b"{jwt}", token.encode()))
     check_refused(reply, 400, "api", "", token, token.split(".")[2], "eyJ", "xchunked")
@@ -116,7 +116,7 @@ def test_an_expectation_that_nobody_meets(sender: Sender) -> None:
     )
 
 
-BROKEN = {
+BROKEN_REQUESTS = {
     "size": b"zz\r\n{body}\r\n0\r\n\r\n",
     "negative": b"-5\r\nhello\r\n0\r\n\r\n",
     "no-end": b"5\r\nhelloworld\r\n0\r\n\r\n",
@@ -126,23 +126,23 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("raw", [row("no HTTP", raw, name=name) for name, raw in BROKEN.items()])
+@pytest.mark.parametrize("raw", [row("no HTTP", raw, name=name) for name, raw in BROKEN_REQUESTS.items()])
 @pytest.mark.parametrize("door", ["webhook", "pairing", "api"])
 def test_pieces_that_are_none(sender: Sender, door: str, raw: bytes) -> None:
-    """Of a caller who is proven: the app itself meets them in the middle of its reading."""
+    """The caller is proven: the app itself detects the error while reading."""
     ground = sender.ground
     target, proof = {
-        "webhook": (UPDATED, f"JWT {ground.site.webhook_token(UPDATED)}"),
+        "webhook": (HOOK, f"JWT {ground.site.webhook_token(HOOK)}"),
         "pairing": (PAIRING, f"JWT {ground.context()}"),
         "api": ("/api/v1/integrations", f"Bearer {ground.key}"),
     }[door]
     head = f"POST /base{target} HTTP/1.1\r\nHost: x\r\nAuthorization: {proof}\r\nContent-Type: {JSON}\r\n"
-    with ground.unmoved(asked=None):
+    with ground.unmoved(request_count=None):
         reply = sender.send(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + raw)
     check_refused(reply, 400, "api")
 
 
-# What is too long
+# Too long
 
 
 LONG = {
@@ -164,7 +164,7 @@ LONG = {
     ("raw", "size", "status"), [row("too long", *values, name=name) for name, values in LONG.items()]
 )
 def test_what_is_too_long(sender: Sender, raw: bytes, size: int, status: int) -> None:
-    """By what is too long; 401 where it brings credentials, since these prove nothing."""
+    """The status depends on the oversized part; 401 with credentials, since these prove nothing."""
     check_refused(sender.send(raw.replace(b"{long}", b"x" * size)), status, "api", "", "xxxx")
 
 
@@ -174,7 +174,7 @@ def test_too_many_headers(sender: Sender, count: int) -> None:
     check_refused(sender.send(b"GET /base/livez HTTP/1.1\r\n" + fields + b"\r\n"), 431, "api")
 
 
-# What is too slow
+# Too slow
 
 
 HALVES = {
@@ -199,7 +199,7 @@ HALVES = {
 
 @pytest.mark.parametrize("raw", [row("too slow", raw, name=name) for name, raw in HALVES.items()])
 def test_nobody_waits_for_the_slow(sender: Sender, raw: bytes) -> None:
-    """More of them than there are threads, and a thousand times fewer than would fill a worker."""
+    """More connections than threads, but a thousand times fewer than a worker's limit."""
     with sender.crowd(raw):
         sender.check_well()
     sender.check_well()
@@ -207,26 +207,26 @@ def test_nobody_waits_for_the_slow(sender: Sender, raw: bytes) -> None:
 
 @case("too slow")
 def test_a_drip_is_ended(sender: Sender) -> None:
-    """A sign every second keeps nothing open: the whole request must come in its time."""
-    began = time.monotonic()
+    """One octet per second doesn't keep a connection open: the time limit applies to the whole request."""
+    start = time.monotonic()
     with sender.crowd(HALVES["half-a-head"]) as heads, sender.crowd(HALVES["no-body"]) as bodies:
-        while time.monotonic() < began + worker.HEAD_SECONDS + 2:
+        while time.monotonic() < start + worker.HEAD_SECONDS + 2:
             for wire in heads + bodies:
                 with contextlib.suppress(OSError):
                     wire.sendall(b"x")
             sender.check_well()
             time.sleep(1)
         for wire in heads + bodies:
-            check_refused(read_reply(wire, began), 408, "api")
+            check_refused(read_reply(wire, start), 408, "api")
 
 
 @pytest.mark.parametrize("size", [row("too slow", 30_000, name="small"), row("too slow", 300_000, name="large")])
 def test_who_takes_a_while_is_served_all_the_same(sender: Sender, size: int) -> None:
-    """A head in two parts, a body in ten: slow lines are no attack."""
+    """A head in two parts, a body in ten: slow connections are no attack."""
     ground = sender.ground
     body = json.dumps({"issue": {"id": "10001"}, "x": "y" * size}).encode()
     head = (
-        f"POST /base{UPDATED} HTTP/1.1\r\nHost: x\r\nAuthorization: JWT {ground.site.webhook_token(UPDATED)}\r\n"
+        f"POST /base{HOOK} HTTP/1.1\r\nHost: x\r\nAuthorization: JWT {ground.site.webhook_token(HOOK)}\r\n"
         f"X-Atlassian-Webhook-Identifier: {secrets.token_hex(8)}\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode()
     before = len(ground.inbox())
@@ -244,16 +244,16 @@ def test_who_takes_a_while_is_served_all_the_same(sender: Sender, size: int) -> 
 
 @pytest.mark.parametrize("gap", [row("too slow", 0.0, name="at-once"), row("too slow", 0.2, name="one-after-another")])
 def test_requests_on_one_connection(sender: Sender, gap: float) -> None:
-    """Pipelined or in turn, each with its answer, in order."""
+    """Pipelined or one by one, each request gets its answer, in order."""
     target = f"{PAGE}&jwt={sender.ground.page()}"
-    asked = [
+    request_lines = [
         b"GET /base/livez",
         f"GET /base{target}".encode(),
         b"GET /base/nowhere",
         b"GET /base/atlassian-connect.json",
     ]
     with sender.connect() as wire:
-        for line in asked:
+        for line in request_lines:
             wire.sendall(line + b" HTTP/1.1\r\nHost: x\r\n\r\n")
             time.sleep(gap)
-        assert [read_reply(wire, 0).status for _ in asked] == [200, 200, 404, 200]
+        assert [read_reply(wire, 0).status for _ in request_lines] == [200, 200, 404, 200]

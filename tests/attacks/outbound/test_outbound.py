@@ -1,6 +1,6 @@
-"""Cases 54 and 55: what leaves us, for whom, when, and where it never goes.
+"""Cases 54 and 55: our requests to sites, their signatures and times, and forbidden destinations.
 
-Over HTTP where the app is asked to call, in this process where the network itself is bent.
+The tests go over HTTP if the app makes the call, and run in this process if they manipulate the network.
 """
 
 from __future__ import annotations
@@ -47,55 +47,55 @@ if TYPE_CHECKING:
 
 APP_KEY = "io.harness.sei.jira-connect"
 SERVER_INFO = "/rest/api/3/serverInfo"
-NAMED = "http://acme.jira.example"
-"""Of a pattern with a wildcard: so it has a name only, and the address must be public."""
+NAMED_URL = "http://acme.jira.example"
+"""Matches a pattern with a wildcard: the name is allowed, but its address must be public."""
 HOSTS = ("*.atlassian.net", "http://*.jira.example:*", "https://*.jira.example:*", "http://127.0.0.1:*")
 
 
 @pytest.fixture(scope="module")
 def parts(attacks_database_url: str, attacks_redis_url: str, target: object) -> Iterator[Runtime]:
-    with a_runtime(attacks_database_url, attacks_redis_url, site_hosts=HOSTS) as made:
-        yield made
+    with a_runtime(attacks_database_url, attacks_redis_url, site_hosts=HOSTS) as runtime_parts:
+        yield runtime_parts
 
 
 @pytest.fixture
 def ground(scene: Scene) -> Iterator[Ground]:
-    with a_ground(scene, issues=5) as made:
-        yield made
+    with a_ground(scene, issues=5) as new_ground:
+        yield new_ground
 
 
 @pytest.fixture
 def jira() -> Iterator[Listener]:
-    """Says yes to everything, with nothing in it."""
+    """A site that answers every request with an empty success."""
     with listening() as listener:
         listener.says = lambda _: Says()
         yield listener
 
 
 def site_at(parts: Runtime, base_url: str, secret: str = "s" * 48) -> Site:
-    """A site as the app opens it, at an address that no door has looked at."""
+    """A site as the app opens it, at an address that no door has checked."""
     site = an_installed_site(parts, base_url=base_url, shared_secret=secret)
     return parts.sites.open(site.tenant_id)
 
 
-# 55: what we sign
+# 55: our signatures
 
 
 @case(55)
 def test_55_every_request_of_a_whole_reading(ground: Ground, parts: Runtime) -> None:
-    """Pairing, first filling, deliveries, the check: each request with a token of its own address, short-lived, bodyless GETs."""
+    """Pairing, backfill, deliveries, validation: each request has a short-lived token for its address; GETs have no body."""
     integration = ground.pair()
     workers = Workers(parts, ground)
     workers.backfill()
     ground.site.options.webhooks = False
-    shown = ground.site.mutate("update_issue")
-    ground.deliver("jira.issue_updated", {"issue": {"id": shown["issue_id"]}})
+    change = ground.site.mutate("update_issue")
+    ground.deliver("jira.issue_updated", {"issue": {"id": change["issue_id"]}})
     ground.deliver("jira.issue_deleted", {"issue": {"id": "999999999"}})
     workers.drain()
     assert ground.api("POST", f"{API}/{integration}/validate").status == 200
-    assert len({each.target.partition("?")[0] for each in ground.seen}) > 10
-    assert {each.method for each in ground.seen} == {"GET", "POST"}
-    for wire in ground.seen:
+    assert len({wire.target.partition("?")[0] for wire in ground.wires}) > 10
+    assert {wire.method for wire in ground.wires} == {"GET", "POST"}
+    for wire in ground.wires:
         check_signed(wire, ground)
     traffic = ground.site.traffic
     assert traffic.long_lived_tokens == 0
@@ -143,7 +143,7 @@ def test_55_odd_parameters_are_hashed_as_they_are_sent(ground: Ground, parts: Ru
     with contextlib.suppress(JiraFailure):
         site.get("/rest/api/3/project/search", odd)
     assert "401" not in ground.site.traffic.by_status
-    check_signed(ground.seen[-1], ground)
+    check_signed(ground.wires[-1], ground)
 
 
 @case(55)
@@ -152,12 +152,12 @@ def test_55_nothing_is_kept_of_cookies(parts: Runtime, jira: Listener) -> None:
     site = site_at(parts, jira.url)
     for _ in range(3):
         site.get(SERVER_INFO)
-    assert [each.headers["Cookie"] for each in jira.asked] == [None] * 3
+    assert [request.headers["Cookie"] for request in jira.asked] == [None] * 3
 
 
 @case(55)
 def test_55_a_token_is_for_its_own_site(parts: Runtime, jira: Listener) -> None:
-    """Whatever path is asked for, another origin gets neither a token nor a call."""
+    """Another origin gets neither a token nor a call, for any path."""
     for base, path in (
         ("http://127.0.0.1:9", "@evil.example/x"),
         ("http://127.0.0.1:9", ":80@127.0.0.1/x"),
@@ -165,34 +165,34 @@ def test_55_a_token_is_for_its_own_site(parts: Runtime, jira: Listener) -> None:
         with pytest.raises(JiraFailure):
             site_at(parts, base).get(path)
     gate = Gate(parts.limiter, secrets.token_hex(8), Purpose.READ_THROUGH)
-    credential = ConnectJwt(app_key=APP_KEY, client_key="ck", shared_secret="s" * 48, base_url=NAMED)
+    credential = ConnectJwt(app_key=APP_KEY, client_key="ck", shared_secret="s" * 48, base_url=NAMED_URL)
     connections = parts.sites._connections
     with pytest.raises(JiraDown, match="InvalidURL"):
         Site(jira.url, credential, connections, HOSTS, gate).get(SERVER_INFO)
     assert jira.asked == []
 
 
-# 54: what Jira says
+# 54: Jira's answers
 
 
 @pytest.mark.parametrize(
     ("kind", "wait"), [row(54, "429", 3, name="429"), row(54, "503", 3, name="503-with-Retry-After")]
 )
 def test_54_nothing_is_sent_before_the_time_is_over(ground: Ground, parts: Runtime, kind: str, wait: int) -> None:
-    """Told in one process, kept by all; then it goes on."""
+    """All processes respect a back-off that one of them received, and then continue."""
     integration = ground.pair()
     site = parts.sites.open(Workers(parts, ground).tenant_id)
     ground.fault = Fault(kind, retry_after=wait)  # type: ignore[arg-type]  # one of its kinds
-    began = time.time()
+    start = time.time()
     with pytest.raises(JiraBusy) as busy:
         site.get(SERVER_INFO)
-    assert wait <= busy.value.retry_at.timestamp() - began < wait + 5
+    assert wait <= busy.value.retry_at.timestamp() - start < wait + 5
     ground.fault = None
     before = ground.site.traffic.requests
     with pytest.raises(JiraBusy):
         site.get(SERVER_INFO)
     checks = ground.api("POST", f"{API}/{integration}/validate").json()["checks"]
-    assert [(each["name"], each["ok"]) for each in checks] == [("paired", True), ("reachable", False)]
+    assert [(check["name"], check["ok"]) for check in checks] == [("paired", True), ("reachable", False)]
     assert ground.site.traffic.requests == before
     time.sleep(max(0.0, busy.value.retry_at.timestamp() - time.time()))
     site.get(SERVER_INFO)
@@ -202,37 +202,37 @@ def test_54_nothing_is_sent_before_the_time_is_over(ground: Ground, parts: Runti
 
 @case(54)
 def test_54_workers_wait_too(ground: Ground, parts: Runtime) -> None:
-    """In the middle of the first filling: parked with a reason, nothing early, complete in the end."""
+    """During a backfill: parked with a reason, no early request, complete in the end."""
     ground.pair()
     workers = Workers(parts, ground)
     times = iter([True] * 3)
-    noted = ground.note
+    record_request = ground.note
 
     def limited(method: str, template: str, path: str) -> Fault | None:
-        noted(method, template, path)
+        record_request(method, template, path)
         return Fault("429", retry_after=2) if "search/jql" in template and next(times, False) else None
 
     ground.site.options.fault_hook = limited
     deadline = time.monotonic() + 40
     with contextlib.suppress(AssertionError):
         workers.backfill()
-    while any(each in {"waiting", "working"} for each in chunk_states(ground)):
+    while any(chunk_state in {"waiting", "working"} for chunk_state in chunk_states(ground)):
         assert time.monotonic() < deadline, chunk_states(ground)
         with contextlib.suppress(AssertionError):
             workers.work(1)
         time.sleep(0.2)
     assert ground.site.traffic.faults["429"] >= 1
     assert ground.site.traffic.early_retries == 0
-    stored = ground.scene.tables.connection.execute(
+    row = ground.scene.tables.connection.execute(
         "SELECT count(*) FROM jira_issue WHERE tenant_id = %s AND deleted_at IS NULL", (ground.tenant_id,)
     ).fetchone()
-    assert stored == (ground.site.counts()["issue"],)
+    assert row == (ground.site.counts()["issue"],)
 
 
 def chunk_states(ground: Ground) -> list[str]:
     return [
-        each[0]
-        for each in ground.scene.tables.connection.execute(
+        row[0]
+        for row in ground.scene.tables.connection.execute(
             "SELECT state FROM chunks WHERE tenant_id = %s", (ground.tenant_id,)
         ).fetchall()
     ]
@@ -240,23 +240,23 @@ def chunk_states(ground: Ground) -> list[str]:
 
 @case(54)
 def test_54_a_site_that_refuses_us_is_told(ground: Ground, parts: Runtime) -> None:
-    """401 to everything: the integration needs attention, says why, and the secret and data are kept for a rotation."""
+    """401 to everything: the integration needs attention with a reason; secret and data stay for a rotation."""
     integration = ground.pair()
     workers = Workers(parts, ground)
-    held = ground.scene.tables.of(ground.site.client_key)
+    stored_site = ground.scene.tables.of(ground.site.client_key)
     real = ground.site.lifecycle.state
     ground.site.lifecycle.state = replace(real, shared_secret="x" * 48)
     with contextlib.suppress(AssertionError):
         workers.backfill()
     assert ground.site.traffic.by_status["401"] >= 1
-    shown = ground.api("GET", f"{API}/{integration}").json()
-    assert shown["state"] == "needs attention"
-    assert "does not take the app's signature" in shown["state_reason"]
+    record = ground.api("GET", f"{API}/{integration}").json()
+    assert record["state"] == "needs attention"
+    assert "does not take the app's signature" in record["state_reason"]
     before = ground.site.traffic.requests
     assert not ground.api("POST", f"{API}/{integration}/validate").json()["ok"]
     assert ground.site.traffic.requests > before
-    assert ground.scene.tables.of(ground.site.client_key) == held
-    # The secret was not wrong after all: it goes on by itself.
+    assert ground.scene.tables.of(ground.site.client_key) == stored_site
+    # The secret was right after all: the integration recovers by itself.
     ground.site.lifecycle.state = real
     parking.probe(parts.store, parts.sites.open(workers.tenant_id), workers.tenant_id, parts.settings.app_key)
     with parts.store.bound_to(workers.tenant_id) as session:
@@ -278,10 +278,10 @@ REDIRECTS = [
 
 @pytest.mark.parametrize(("status", "to"), REDIRECTS)
 def test_54_no_redirect_is_followed(parts: Runtime, jira: Listener, status: int, to: str) -> None:
-    with listening() as elsewhere:
+    with listening() as other_server:
 
-        def away(asked: Asked) -> Says:
-            location = to.format(elsewhere=elsewhere.url, path=asked.target)
+        def away(request: Asked) -> Says:
+            location = to.format(elsewhere=other_server.url, path=request.target)
             return Says(status, headers=(("Location", location), ("Refresh", f"0; url={location}")))
 
         jira.says = away
@@ -290,15 +290,15 @@ def test_54_no_redirect_is_followed(parts: Runtime, jira: Listener, status: int,
             site.get(SERVER_INFO)
         with pytest.raises(JiraNonsense):
             site.post("/rest/api/3/search/jql", {"jql": "x"})
-        assert [each.method for each in jira.asked] == ["GET", "POST"]
-        assert elsewhere.asked == []
+        assert [request.method for request in jira.asked] == ["GET", "POST"]
+        assert other_server.asked == []
 
 
 @pytest.mark.parametrize(
     "base_url",
     [
-        row(54, each, name=name)
-        for name, each in {
+        row(54, url, name=name)
+        for name, url in {
             "not-listed": "https://evil.example",
             "suffix": "https://evilatlassian.net",
             "two-labels": "https://a.b.atlassian.net",
@@ -317,7 +317,7 @@ def test_54_no_redirect_is_followed(parts: Runtime, jira: Listener, status: int,
 def test_54_an_address_off_the_list_is_not_called(
     parts: Runtime, monkeypatch: pytest.MonkeyPatch, base_url: str
 ) -> None:
-    """Even where it stands in the table: held against the list again whenever a request leaves."""
+    """Even if the address is stored: each request checks it against the list again."""
 
     def refuse(*_: object) -> None:
         raise AssertionError("somebody asked for an address")
@@ -331,7 +331,7 @@ def test_54_an_address_off_the_list_is_not_called(
 
 
 class Silent:
-    """A private server that counts what reaches it, by connection and by octet."""
+    """A private server that counts connections and octets."""
 
     def __init__(self, family: socket.AddressFamily, address: str) -> None:
         self.connections, self.octets = 0, b""
@@ -374,15 +374,15 @@ PRIVATE = {
 def test_54_a_name_that_leads_to_a_private_address(
     parts: Runtime, monkeypatch: pytest.MonkeyPatch, scheme: str, family: socket.AddressFamily, address: str
 ) -> None:
-    """On the list by its name, at home by its address: hung up on before a word of HTTP was said."""
+    """A listed name with a private address: the connection is closed before any HTTP."""
     binds = {"0.0.0.0": "127.0.0.1", "::ffff:127.0.0.1": "127.0.0.1"}.get(address, address)
     server = Silent(socket.AF_INET if "." in binds else family, binds)
-    resolved: list[str] = []
+    names: list[str] = []
 
     def resolve(host: str, port: int, *_: object, **__: object) -> list[Any]:
-        resolved.append(host)
-        where = (address, server.port) if family == socket.AF_INET else (address, server.port, 0, 0)
-        return [(family, socket.SOCK_STREAM, 6, "", where)]
+        names.append(host)
+        target = (address, server.port) if family == socket.AF_INET else (address, server.port, 0, 0)
+        return [(family, socket.SOCK_STREAM, 6, "", target)]
 
     site = site_at(parts, f"{scheme}://acme.jira.example:{server.port}")
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
@@ -391,7 +391,7 @@ def test_54_a_name_that_leads_to_a_private_address(
             with pytest.raises(JiraDown):
                 ask()
         time.sleep(0.1)
-        assert set(resolved) == {"acme.jira.example"}
+        assert set(names) == {"acme.jira.example"}
         for word in (b"GET", b"POST", b"JWT", b"eyJ", b"rest/api", b"secret"):
             assert word not in server.octets
         if scheme == "http":
@@ -404,15 +404,15 @@ def test_54_a_name_that_leads_to_a_private_address(
 def test_54_a_name_that_leads_home_the_second_time(
     parts: Runtime, monkeypatch: pytest.MonkeyPatch, jira: Listener
 ) -> None:
-    """Rebinding: each connection is looked at, not the name once. A pattern with the very address lets it through."""
+    """Rebinding: each connection is checked, not the name once. A pattern with the address itself permits it."""
     port = int(jira.url.rsplit(":", 1)[1])
-    named = site_at(parts, jira.url)
-    named.get(SERVER_INFO)
+    named_site = site_at(parts, jira.url)
+    named_site.get(SERVER_INFO)
     assert len(jira.asked) == 1
     monkeypatch.setattr(
         socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
     )
-    site = site_at(parts, f"{NAMED}:{port}")
+    site = site_at(parts, f"{NAMED_URL}:{port}")
     for _ in range(3):
         with pytest.raises(JiraDown, match="ConnectionError"):
             site.get(SERVER_INFO)
@@ -424,26 +424,26 @@ def test_54_a_name_that_leads_home_the_second_time(
 
 @pytest.fixture
 def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    with proxying() as made:
+    with proxying() as new_proxy:
         for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
-            monkeypatch.setenv(name, made.url)
+            monkeypatch.setenv(name, new_proxy.url)
         for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.delenv(name, raising=False)
-        yield made
+        yield new_proxy
 
 
 @case(54)
 def test_54_through_a_proxy(parts: Runtime, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, ground: Ground) -> None:
-    """The proxy resolves; the site's name is what is signed, sent and checked."""
+    """The proxy resolves; the site's name is signed, sent and checked."""
     secret = ground.site.shared_secret
     proxy.to = ground.site.base_url
-    site = an_installed_site(parts, base_url=NAMED, shared_secret=secret)
+    site = an_installed_site(parts, base_url=NAMED_URL, shared_secret=secret)
     monkeypatch.setattr(socket, "gethostbyname", lambda *_: pytest.fail("we resolved"))
     assert parts.sites.open(site.tenant_id).get(SERVER_INFO, {"x": "a b"}).body
-    [passed] = proxy.passed
-    assert (passed.method, passed.target) == ("GET", f"{NAMED}{SERVER_INFO}?x=a%20b")
-    assert passed.headers["Host"] == "acme.jira.example"
-    assert "Proxy-Authorization" not in passed.headers
+    [request] = proxy.passed
+    assert (request.method, request.target) == ("GET", f"{NAMED_URL}{SERVER_INFO}?x=a%20b")
+    assert request.headers["Host"] == "acme.jira.example"
+    assert "Proxy-Authorization" not in request.headers
     assert ground.site.traffic.by_status["200"] == 1
 
 
@@ -464,17 +464,17 @@ def test_54_a_proxy_does_not_lengthen_the_list(parts: Runtime, proxy: Proxy) -> 
 def test_54_a_proxy_sees_no_token_of_an_encrypted_site(parts: Runtime, proxy: Proxy) -> None:
     with pytest.raises(JiraDown):
         site_at(parts, "https://acme.atlassian.net").get(SERVER_INFO)
-    assert {(each.method, each.target) for each in proxy.passed} == {("CONNECT", "acme.atlassian.net:443")}
-    for each in proxy.passed:
-        assert "Authorization" not in each.headers
-        assert "eyJ" not in str(each)
+    assert {(request.method, request.target) for request in proxy.passed} == {("CONNECT", "acme.atlassian.net:443")}
+    for request in proxy.passed:
+        assert "Authorization" not in request.headers
+        assert "eyJ" not in str(request)
 
 
 @pytest.mark.parametrize(
     "value",
     [
-        row(54, each, name=each)
-        for each in ("127.0.0.1", "*", "acme.jira.example,127.0.0.1", "localhost,.example,127.0.0.0/8")
+        row(54, no_proxy, name=no_proxy)
+        for no_proxy in ("127.0.0.1", "*", "acme.jira.example,127.0.0.1", "localhost,.example,127.0.0.0/8")
     ],
 )
 def test_54_no_proxy_is_respected(
@@ -490,14 +490,14 @@ def test_54_no_proxy_is_respected(
 def test_54_past_the_proxy_the_address_is_looked_at(
     parts: Runtime, proxy: Proxy, jira: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """NO_PROXY for a name that leads home: no way around the check."""
+    """NO_PROXY for a name with a private address doesn't bypass the check."""
     port = int(jira.url.rsplit(":", 1)[1])
     monkeypatch.setenv("NO_PROXY", "acme.jira.example")
     monkeypatch.setattr(
         socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
     )
     with pytest.raises(JiraDown):
-        site_at(parts, f"{NAMED}:{port}").get(SERVER_INFO)
+        site_at(parts, f"{NAMED_URL}:{port}").get(SERVER_INFO)
     assert jira.asked == []
     assert proxy.passed == []
 
@@ -506,7 +506,7 @@ def test_54_past_the_proxy_the_address_is_looked_at(
 def test_54_a_netrc_says_nothing(
     parts: Runtime, jira: Listener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A password file of the machine's must not replace our signature."""
+    """A .netrc file must not replace our signature."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login eve password stolen\n")
     netrc.chmod(0o600)
@@ -515,7 +515,7 @@ def test_54_a_netrc_says_nothing(
     assert jira.asked[0].headers["Authorization"].startswith("JWT ")
 
 
-# What a site may answer
+# Answers of a site
 
 
 ANSWERS = {
@@ -533,26 +533,26 @@ def test_54_nonsense_is_a_failure_with_a_name(
     parts: Runtime, jira: Listener, says: Says, failure: type[JiraFailure]
 ) -> None:
     jira.says = lambda _: says
-    with pytest.raises(failure) as found:
+    with pytest.raises(failure) as failure_info:
         site_at(parts, jira.url).get(SERVER_INFO)
-    assert "Traceback" not in str(found.value)
+    assert "Traceback" not in str(failure_info.value)
     assert len(jira.asked) == 1
 
 
 @case(54)
 def test_54_an_answer_that_never_ends_is_given_up(parts: Runtime) -> None:
-    """From the status, the headers or the body on: each octet in time, and nothing ever whole."""
+    """From the status, the headers or the body on: each octet arrives in time, but the answer never ends."""
 
     def ask(kind: str) -> tuple[str, float]:
         with dripping(kind) as url:
-            site, began = site_at(parts, url), time.monotonic()
+            site, start = site_at(parts, url), time.monotonic()
             with contextlib.suppress(JiraFailure):
                 site.post(CHECK, {}, timeout=INTERACTIVE)
-            return kind, time.monotonic() - began
+            return kind, time.monotonic() - start
 
     with ThreadPoolExecutor(len(BEGINNINGS)) as pool:
-        took = dict(pool.map(ask, BEGINNINGS))
-    assert [kind for kind, seconds in took.items() if seconds > 12] == [], took
+        durations = dict(pool.map(ask, BEGINNINGS))
+    assert [kind for kind, seconds in durations.items() if seconds > 12] == [], durations
 
 
 @case(54)
@@ -570,7 +570,7 @@ def test_54_a_renamed_site_is_called_at_its_new_address_only(ground: Ground, par
 
 
 def test_the_sandbox_would_notice_a_bad_signature(parts: Runtime) -> None:
-    """The witness of case 55 is awake."""
+    """Counter-check of case 55."""
     site = SandboxSite(dataset="seeded", issues=1, projects=1)
     with serve(site) as url:
         with pytest.raises(JiraRefused):
@@ -582,22 +582,22 @@ def test_the_sandbox_would_notice_a_bad_signature(parts: Runtime) -> None:
 
 
 def _addresses(ground: Ground, addresses: list[str | None]) -> None:
-    """Give everybody's address in turn, in the catalogue and wherever an issue shows the person; ABSENT takes it away."""
+    """Assign addresses in turn, in the catalogue and in issues; ABSENT removes an address."""
     users = ground.site.world.catalogue.users
-    given = {known: addresses[number % len(addresses)] for number, known in enumerate(sorted(users))}
+    address_of = {account_id: addresses[number % len(addresses)] for number, account_id in enumerate(sorted(users))}
 
-    def change(found: Any) -> None:
-        if isinstance(found, list):
-            for each in found:
-                change(each)
-        elif isinstance(found, dict):
-            known = found.get("accountId")
-            if known in given:
-                found.pop("emailAddress", None)
-                if given[known] != ABSENT:
-                    found["emailAddress"] = given[known]
-            for each in found.values():
-                change(each)
+    def change(node: Any) -> None:
+        if isinstance(node, list):
+            for item in node:
+                change(item)
+        elif isinstance(node, dict):
+            account_id = node.get("accountId")
+            if account_id in address_of:
+                node.pop("emailAddress", None)
+                if address_of[account_id] != ABSENT:
+                    node["emailAddress"] = address_of[account_id]
+            for value in node.values():
+                change(value)
 
     change(list(users.values()))
     for issue in ground.site.world.issues.values():
@@ -617,25 +617,25 @@ ADDRESSES: dict[str, list[str | None]] = {
 
 @pytest.mark.parametrize(
     "addresses",
-    [row(74, each, name=name) for name, each in ADDRESSES.items()],
+    [row(74, addresses, name=name) for name, addresses in ADDRESSES.items()],
 )
 def test_74_people_are_told_apart_without_addresses(
     scene: Scene, parts: Runtime, attacks_database_url: str, addresses: list[str | None]
 ) -> None:
-    """However many share an address or have none: each account is one person, and `user/email` may say 400."""
+    """Each account is one person, even with shared or missing addresses; `user/email` may answer 400."""
     with a_ground(scene, issues=12) as ground:
         _addresses(ground, addresses)
         integration = ground.pair()
         Workers(parts, ground).backfill()
         assert differences(attacks_database_url, ground.site) == []
-        stored = scene.tables.connection.execute(
+        rows = scene.tables.connection.execute(
             "SELECT id, email FROM jira_user WHERE tenant_id = %s AND deleted_at IS NULL", (ground.tenant_id,)
         ).fetchall()
-        assert len(stored) > 2
-        assert len({each[0] for each in stored}) == len(stored)
-        assert all(each[0] for each in stored)
-        assert {each[1] for each in stored} <= {None, "", "  ", *addresses}
+        assert len(rows) > 2
+        assert len({row[0] for row in rows}) == len(rows)
+        assert all(row[0] for row in rows)
+        assert {row[1] for row in rows} <= {None, "", "  ", *addresses}
         checks = ground.api("POST", f"{API}/{integration}/validate").json()
         assert checks["ok"]
-        assert [each["ok"] for each in checks["checks"] if each["name"] == "emails"] == [False]
+        assert [check["ok"] for check in checks["checks"] if check["name"] == "emails"] == [False]
         assert ground.site.traffic.by_status["400"] >= 1
