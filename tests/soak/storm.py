@@ -145,7 +145,7 @@ def open_stage(weather: Weather, extra_env: dict[str, str] | None = None) -> Any
                 install_keys_url=site.install_keys_url,
                 log=folder / "app.log",
                 port=site.app_port,
-                more={"APP_POINTS_PER_HOUR": "100000000", **(extra_env or {})},
+                extra_env={"APP_POINTS_PER_HOUR": "100000000", **(extra_env or {})},
             )
         )
         integration = app.pair(site)  # type: ignore[arg-type]  # implements the part that pairing calls

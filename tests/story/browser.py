@@ -1,4 +1,4 @@
-"""A real Chromium: the system's where there is one, else Playwright's own."""
+"""A real Chromium: the system's, if installed, or Playwright's own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-# Without these Chromium calls home at every start, which a closed network makes slow.
+# Without these Chromium calls home at every start, which is slow on a closed network.
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -25,8 +25,8 @@ QUIET = (
 
 
 def a_browser() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(QUIET))
+        browser = playwright.chromium.launch(executable_path=executable, args=list(QUIET))
         yield browser
         browser.close()

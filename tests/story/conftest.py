@@ -1,4 +1,4 @@
-"""Premises of the stories: the whole product running, and sites that can install it."""
+"""Fixtures of the stories: the whole product running, and sites that can install it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from app.embedded import Servers
 
 
-expect.set_options(timeout=45_000)  # a machine that is busy with other things is slow, not wrong
+expect.set_options(timeout=45_000)  # a busy machine is slow, not wrong
 
 
 @pytest.fixture(scope="session")
 def key_host(install_key: SiteKey) -> Iterator[str]:
-    """Where the install key is published."""
+    """The host that publishes the install key."""
     with serve(Site(dataset="seeded", issues=1, projects=1, key=install_key)) as url:
         yield f"{url}/install-keys"
 
 
 @pytest.fixture(scope="session")
 def story_database_url(servers: Servers) -> str:
-    """A database of the stories' own, so that its workers see no other test's tenants."""
+    """A separate database, since the product's workers must see no other test's tenants."""
     url = str(servers.database_url)
     name = f"story_{secrets.token_hex(6)}"
     with psycopg.connect(url, autocommit=True) as connection:
@@ -52,25 +52,25 @@ def app(
         redis_url=redis_url.replace("?db=0", "?db=1"),
         install_keys_url=key_host,
         log=tmp_path_factory.mktemp("story") / "app.log",
-    ) as started:
-        yield started
+    ) as product:
+        yield product
 
 
 @pytest.fixture
 def a_site(app: RunningApp, install_key: SiteKey) -> Iterator[Callable[..., Site]]:
-    """Makes sites that are served until the test ends."""
+    """Creates sites and serves them until the test ends."""
     stack = []
 
-    def make(**given: object) -> Site:
-        site = Site(**{"app_url": app.url, "key": install_key, "dataset": "seeded", **given})  # type: ignore[arg-type]  # the test names real options
-        served = serve(site)
-        served.__enter__()
-        stack.append(served)
+    def make(**options: object) -> Site:
+        site = Site(**{"app_url": app.url, "key": install_key, "dataset": "seeded", **options})  # type: ignore[arg-type]  # the test names real options
+        server = serve(site)
+        server.__enter__()
+        stack.append(server)
         return site
 
     yield make
-    for served in reversed(stack):
-        served.__exit__(None, None, None)
+    for server in reversed(stack):
+        server.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")
@@ -80,15 +80,15 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A fresh browser context, and no error or policy violation left unnoticed in it."""
-    with watched(browser) as made:
-        yield made
+    """A page in a fresh browser context that reports errors and policy violations."""
+    with watched(browser) as new_page:
+        yield new_page
 
 
 @contextlib.contextmanager
-def watched(browser: Browser, **given: Any) -> Iterator[Page]:
-    """A page in a context of its own; fails at the end if a script erred or the content policy was violated."""
-    context = browser.new_context(**given)
+def watched(browser: Browser, **options: Any) -> Iterator[Page]:
+    """Open a page in its own context. Fails at the end after a script error or a policy violation."""
+    context = browser.new_context(**options)
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -99,5 +99,5 @@ def watched(browser: Browser, **given: Any) -> Iterator[Page]:
 
 
 def is_a_problem(message: ConsoleMessage) -> bool:
-    """Errors of scripts and of the content policy; a refused call is the story's own business."""
+    """Whether the message is an error of a script or of the content policy; refused calls are up to the story."""
     return message.type == "error" and "Failed to load resource" not in message.text

@@ -1,4 +1,4 @@
-"""The product as operators run it: web, workers and clock as processes of their own, on the run's real servers."""
+"""The product as operators run it: web, workers and clock as separate processes on real servers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class RunningApp:
                 )
 
     def kill(self, role: str) -> None:
-        """SIGKILL, to the process and to all that it forked."""
+        """Send SIGKILL to the process and its children."""
         process = self.processes.pop(role)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -73,7 +73,7 @@ class RunningApp:
                 process.wait()
 
     def an_account(self, name: str) -> str:
-        """A further SEI account. Returns its API key."""
+        """Create another SEI account. Returns its API key."""
         redis = Redis.from_url(self.env["REDIS_URL"])
         store = Store(self.env["DATABASE_URL"], redis)
         with store.unrestricted_unsafe() as session:
@@ -82,32 +82,32 @@ class RunningApp:
         redis.close()
         return key
 
-    def api(self, method: str, path: str, *, key: str = API_KEY, **given: Any) -> requests.Response:
+    def api(self, method: str, path: str, *, key: str = API_KEY, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {key}"}
-        return requests.request(method, f"{self.url}/api/v1{path}", headers=headers, timeout=30, **given)
+        return requests.request(method, f"{self.url}/api/v1{path}", headers=headers, timeout=30, **options)
 
-    def an_integration(self, name: str = "Acme Jira", *, key: str = API_KEY, **more: Any) -> str:
-        draft = {"name": name, "product": "jira_cloud", "method": "connect_app", **more}
+    def an_integration(self, name: str = "Acme Jira", *, key: str = API_KEY, **fields: Any) -> str:
+        draft = {"name": name, "product": "jira_cloud", "method": "connect_app", **fields}
         return str(self.api("POST", "/integrations", key=key, json=draft).json()["id"])
 
     def an_otp(self, integration: str, *, key: str = API_KEY) -> str:
         return str(self.api("POST", f"/integrations/{integration}/otp", key=key).json()["otp"])
 
-    def paste(self, site: Site, otp: str, *, by: str | None = None, **more: Any) -> requests.Response:
-        """Paste as the page's script does."""
+    def paste(self, site: Site, otp: str, *, by: str | None = None, **fields: Any) -> requests.Response:
+        """Paste a one-time password like the page's script does."""
         token = site.context_token(by or site.admin)
         return requests.post(
             f"{self.url}/jira/pairing",
-            json={"otp": otp, **more},
+            json={"otp": otp, **fields},
             headers={"Authorization": f"JWT {token}"},
             timeout=30,
         )
 
-    def pair(self, site: Site, name: str = "Acme Jira", *, key: str = API_KEY, **more: Any) -> str:
+    def pair(self, site: Site, name: str = "Acme Jira", *, key: str = API_KEY, **fields: Any) -> str:
         """Install and pair. Returns the integration's id."""
         if not site.is_installed:
             site.install()
-        integration = self.an_integration(name, key=key, **more)
+        integration = self.an_integration(name, key=key, **fields)
         answer = self.paste(site, self.an_otp(integration, key=key))
         assert answer.status_code == 200, answer.text
         return integration
@@ -115,15 +115,15 @@ class RunningApp:
     def progress(self, integration: str, *, key: str = API_KEY) -> dict[str, Any]:
         answer = self.api("GET", f"/integrations/{integration}/progress", key=key)
         assert answer.status_code == 200, f"{answer.text}\n{self.tail()}"
-        found: dict[str, Any] = answer.json()
-        return found
+        progress: dict[str, Any] = answer.json()
+        return progress
 
     def wait_until_verified(
         self, integration: str, patience: float = PATIENCE, *, key: str = API_KEY
     ) -> dict[str, Any]:
         def is_verified() -> bool:
-            found = self.progress(integration, key=key)
-            return found["state"] == "healthy" and bool(found["verified_at"])
+            progress = self.progress(integration, key=key)
+            return progress["state"] == "healthy" and bool(progress["verified_at"])
 
         wait_for(is_verified, patience, lambda: f"{self.progress(integration, key=key)}\n{self.tail()}")
         return self.progress(integration, key=key)
@@ -150,7 +150,7 @@ def running_app(
     base_path: str = "",
     site_hosts: str = "http://127.0.0.1:*",
     port: int | None = None,
-    more: dict[str, str] | None = None,
+    extra_env: dict[str, str] | None = None,
 ) -> Iterator[RunningApp]:
     port = port or free_port()
     env = {
@@ -166,7 +166,7 @@ def running_app(
         "BOOTSTRAP_ACCOUNT": "story",
         "BOOTSTRAP_API_KEY": API_KEY,
         "NO_PROXY": "127.0.0.1",
-        **(more or {}),
+        **(extra_env or {}),
     }
     subprocess.run([sys.executable, "-m", "app", "release"], cwd=ROOT, env=env, check=True, capture_output=True)
     app = RunningApp(port, env, log)

@@ -1,4 +1,4 @@
-"""The first command of the README: the main job, end to end, by itself."""
+"""The first command of the README: the main job, end to end."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.story.processes import ROOT
 def test_the_demo_ends_well() -> None:
     command = [sys.executable, "-m", "sandbox.demo"]
     env = {**os.environ, "COLUMNS": "200"}
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=240)
+    assert process.returncode == 0, process.stdout + process.stderr
     for step in ("installed", "paired", "verified complete", "Rows against the site", "one webhook", "change feed"):
-        assert step in done.stdout, step
-    assert "✗" not in done.stdout
+        assert step in process.stdout, step
+    assert "✗" not in process.stdout

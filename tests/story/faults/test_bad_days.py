@@ -1,4 +1,4 @@
-"""What goes wrong for operators and callers: a clear error, the right status, nothing lost."""
+"""Faults of operators and callers: a clear error, the right status, no data lost."""
 
 from __future__ import annotations
 
@@ -22,34 +22,39 @@ if TYPE_CHECKING:
 
 
 def run_command(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """`python -m app …` with nothing set but what the test names."""
-    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
+    """Run `python -m app …` with the test's variables only."""
+    basics = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
     return subprocess.run(
-        [sys.executable, "-m", "app", *words], cwd=ROOT, env={**kept, **env}, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "app", *words],
+        cwd=ROOT,
+        env={**basics, **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 
 @pytest.mark.parametrize("command", ["web", "release", "run", "doctor"])
 def test_a_production_without_settings_does_not_start_and_names_each(command: str) -> None:
-    done = run_command(command)
-    assert done.returncode == 1
-    said = done.stdout + done.stderr
+    process = run_command(command)
+    assert process.returncode == 1
+    output = process.stdout + process.stderr
     for variable in ("BASE_URL", "SECRET_KEYS", "DATABASE_URL", "REDIS_URL"):
-        assert variable in said
-    assert "Traceback" not in said
+        assert variable in output
+    assert "Traceback" not in output
 
 
 def test_workers_without_settings_do_not_start_either() -> None:
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "workers"], cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True
     )
-    assert done.returncode == 1
-    assert "SECRET_KEYS" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert process.returncode == 1
+    assert "SECRET_KEYS" in process.stderr
+    assert "Traceback" not in process.stderr
 
 
 def test_the_doctor_says_what_is_wrong_and_what_to_do() -> None:
-    done = run_command(
+    process = run_command(
         "doctor",
         ENVIRONMENT="development",
         DATABASE_URL="postgresql://nobody@127.0.0.1:1/nowhere",
@@ -57,7 +62,7 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do() -> None:
         INSTALL_KEYS_URL="http://127.0.0.1:1",
         BASE_URL="http://127.0.0.1:1",
     )
-    assert done.returncode == 1
+    assert process.returncode == 1
     for words in (
         "FAIL database: The database does not answer",
         "Check DATABASE_URL",
@@ -65,19 +70,19 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do() -> None:
         "FAIL install keys:",
         "FAIL base url:",
     ):
-        assert words in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
+        assert words in process.stdout
+    assert "Traceback" not in process.stdout + process.stderr
 
 
 def test_the_doctor_is_content_with_a_healthy_deployment(app: RunningApp) -> None:
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "app", "doctor"], cwd=ROOT, env=app.env, capture_output=True, text=True, timeout=60
     )
-    assert (done.returncode, done.stdout.count("FAIL")) == (0, 0), done.stdout
+    assert (process.returncode, process.stdout.count("FAIL")) == (0, 0), process.stdout
 
 
 @pytest.mark.parametrize(
-    ("body", "named"),
+    ("body", "field"),
     [
         (b"", "body"),
         (b"not json", "body"),
@@ -89,11 +94,11 @@ def test_the_doctor_is_content_with_a_healthy_deployment(app: RunningApp) -> Non
         (b'{"name": "x", "product": "jira_server", "method": "connect_app"}', "product"),
     ],
 )
-def test_a_malformed_body_is_a_400_that_names_the_field(app: RunningApp, body: bytes, named: str) -> None:
+def test_a_malformed_body_is_a_400_that_names_the_field(app: RunningApp, body: bytes, field: str) -> None:
     answer = app.api("POST", "/integrations", data=body) if not body else _post(app, body)
     assert answer.status_code == 400
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert named in answer.json()["detail"]
+    assert field in answer.json()["detail"]
 
 
 def _post(app: RunningApp, body: bytes) -> requests.Response:
@@ -111,8 +116,8 @@ def test_an_unknown_route_is_a_404_without_details(app: RunningApp) -> None:
 def test_an_unknown_integration_and_another_accounts_are_one_answer(app: RunningApp) -> None:
     answers = {
         (answer.status_code, answer.text)
-        for known in ("01a20cc3-3904-7eb0-b427-f6e7183c147e", "00000000-0000-0000-0000-000000000000")
-        for answer in [app.api("GET", f"/integrations/{known}")]
+        for integration_id in ("01a20cc3-3904-7eb0-b427-f6e7183c147e", "00000000-0000-0000-0000-000000000000")
+        for answer in [app.api("GET", f"/integrations/{integration_id}")]
     }
     assert {status for status, _ in answers} == {404}
     assert len(answers) == 1
@@ -122,15 +127,15 @@ def test_an_unknown_integration_and_another_accounts_are_one_answer(app: Running
 def fragile_app(
     empty_database_url: str, redis_url: str, key_host: str, tmp_path: Path
 ) -> Iterator[tuple[RunningApp, str]]:
-    """Web alone, on a database that the test may close."""
+    """A web process on a database that the test may close."""
     with running_app(
         database_url=empty_database_url,
         redis_url=redis_url.replace("?db=0", "?db=3"),
         install_keys_url=key_host,
         log=tmp_path / "app.log",
         roles=("web",),
-    ) as started:
-        yield started, empty_database_url
+    ) as product:
+        yield product, empty_database_url
 
 
 def test_with_the_database_down_callers_are_told_to_come_back_and_nothing_is_lost(

@@ -1,4 +1,4 @@
-"""Workers die in the middle of a backfill; the rows end up as if nobody had."""
+"""Workers die during a backfill; the rows end up the same."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ SEED, ISSUES = 11, 900
 
 @pytest.fixture
 def own_app(empty_database_url: str, redis_url: str, key_host: str, tmp_path: Path) -> Iterator[RunningApp]:
-    """The app on a database of its own, so that its worker can be killed."""
+    """The app on a database of its own, with a worker that the test may kill."""
     with running_app(
         database_url=empty_database_url,
         redis_url=redis_url.replace("?db=0", "?db=2"),
         install_keys_url=key_host,
         log=tmp_path / "app.log",
-    ) as started:
-        yield started
+    ) as product:
+        yield product
 
 
 def rows_of(database_url: str, site: Site) -> dict[str, list[tuple[Any, ...]]]:
-    """Everything that was stored for a site, but for book-keeping and the site's own address."""
-    found: dict[str, list[tuple[Any, ...]]] = {}
+    """All stored rows of a site, without book-keeping columns and the site's own address."""
+    rows_of_table: dict[str, list[tuple[Any, ...]]] = {}
     with psycopg.connect(database_url) as connection:
         for name, table in entity_tables().items():
-            kept = [f'"{column.name}"' for column in table.columns if column.name not in _BOOK_KEEPING]
+            columns = [f'"{column.name}"' for column in table.columns if column.name not in _BOOK_KEEPING]
             rows = connection.execute(
-                f"SELECT id, replace((ROW({', '.join(kept)}))::text, %s, 'SITE') FROM {table.name}"
+                f"SELECT id, replace((ROW({', '.join(columns)}))::text, %s, 'SITE') FROM {table.name}"
                 " JOIN installations USING (tenant_id) WHERE client_key = %s ORDER BY id",
                 (site.base_url, site.client_key),
             )
-            found[name] = list(rows)
-    return found
+            rows_of_table[name] = list(rows)
+    return rows_of_table
 
 
 _BOOK_KEEPING = {"tenant_id", "read_at", "version"}
@@ -59,8 +59,8 @@ def test_killed_workers_leave_the_rows_of_an_undisturbed_run(
         own_app.wait_until_verified(own_app.pair(calm, "calm"))
 
         integration = own_app.pair(hit, "hit")
-        for least in (1, ISSUES // 3):
-            wait_for(lambda least=least: stored_issues(own_app, integration) >= least)  # type: ignore[misc]  # mypy sees a parameter
+        for minimum in (1, ISSUES // 3):
+            wait_for(lambda count=minimum: stored_issues(own_app, integration) >= count)  # type: ignore[misc]  # mypy sees a parameter
             own_app.kill("worker")
             before = stored_issues(own_app, integration)
             assert before < ISSUES, "the backfill was over before the kill"
@@ -69,12 +69,12 @@ def test_killed_workers_leave_the_rows_of_an_undisturbed_run(
             own_app.start("worker")
         own_app.wait_until_verified(integration)
 
-        undisturbed, disturbed = rows_of(empty_database_url, calm), rows_of(empty_database_url, hit)
-        assert len(undisturbed["issue"]) == ISSUES
-        for name, rows in undisturbed.items():
-            assert disturbed[name] == rows, name
+        rows_of_calm, rows_after_kills = rows_of(empty_database_url, calm), rows_of(empty_database_url, hit)
+        assert len(rows_of_calm["issue"]) == ISSUES
+        for name, rows in rows_of_calm.items():
+            assert rows_after_kills[name] == rows, name
 
 
 def stored_issues(app: RunningApp, integration: str) -> int:
     entities = app.progress(integration)["entities"]
-    return next((each["done"] for each in entities if each["entity"] == "issue"), 0)
+    return next((entity["done"] for entity in entities if entity["entity"] == "issue"), 0)

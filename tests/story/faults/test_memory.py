@@ -1,4 +1,4 @@
-"""A worker's memory does not grow with issues: neither with a history, nor with what is said about one or about each."""
+"""A worker's memory is bounded for issues with long histories, many comments, or both."""
 
 from __future__ import annotations
 
@@ -19,47 +19,47 @@ if TYPE_CHECKING:
     from sandbox.world import Issue
 
 HISTORIES, COMMENTS, COMMENT_BYTES = 10_000, 5_000, 30_000
-MOST_MB, MOST_MB_OF_MANY = 250.0, 300.0
+MOST_MB, MOST_MB_IN_TOTAL = 250.0, 300.0
 PROJECTS, INLINE = 8, 20
 WORDS = "Somebody pastes the whole log of the second worker again, line by line, and asks what it means.\n"
 
 
 @pytest.fixture
 def own_app(empty_database_url: str, redis_url: str, key_host: str, tmp_path: Path) -> Iterator[RunningApp]:
-    """The app on a database of its own: its workers have done nothing else before."""
+    """The app on a database of its own, with fresh workers."""
     with running_app(
         database_url=empty_database_url,
         redis_url=redis_url.replace("?db=0", "?db=4"),
         install_keys_url=key_host,
         log=tmp_path / "app.log",
-    ) as started:
-        yield started
+    ) as product:
+        yield product
 
 
 def with_a_long_history(issue: Issue, new_id: int) -> Issue:
     first = issue.histories[0]
-    made = ({**first, "id": str(new_id + number)} for number in range(HISTORIES - len(issue.histories)))
-    return dataclasses.replace(issue, histories=(*issue.histories, *made))
+    histories = ({**first, "id": str(new_id + number)} for number in range(HISTORIES - len(issue.histories)))
+    return dataclasses.replace(issue, histories=(*issue.histories, *histories))
 
 
 def with_many_words(issue: Issue, template: dict[str, Any], new_id: int, comments: int = COMMENTS) -> Issue:
     body = WORDS * (COMMENT_BYTES // len(WORDS))
-    made = ({**template, "id": str(new_id + number), "body": body} for number in range(comments))
-    return dataclasses.replace(issue, comments=tuple(made))
+    comment_bodies = ({**template, "id": str(new_id + number), "body": body} for number in range(comments))
+    return dataclasses.replace(issue, comments=tuple(comment_bodies))
 
 
 def test_an_issue_of_any_size_fits_into_a_worker(
     own_app: RunningApp, empty_database_url: str, install_key: SiteKey
 ) -> None:
     site = Site(dataset="seeded", seed=23, issues=40, projects=1, app_url=own_app.url, key=install_key)
-    found = list(site.world.searchable())
-    talkative = next(each for each in found if each.comments)
-    eventful = next(each for each in found if each is not talkative)
+    issues = list(site.world.searchable())
+    talkative = next(issue for issue in issues if issue.comments)
+    eventful = next(issue for issue in issues if issue is not talkative)
     site.world.put(with_a_long_history(eventful, 70_000_000))
     site.world.put(with_many_words(talkative, dict(talkative.comments[0]), 80_000_000))
     with serve(site):
         own_app.wait_until_verified(own_app.pair(site), patience=300)
-    peaks = [usage.peak_mb(each) for each in usage.descendants(own_app.processes["worker"].pid)]
+    peaks = [usage.peak_mb(pid) for pid in usage.descendants(own_app.processes["worker"].pid)]
     with psycopg.connect(empty_database_url) as connection:
         for entity, issue_id, count in (("changelog", eventful.id, HISTORIES), ("comment", talkative.id, COMMENTS)):
             query = f"SELECT count(*) FROM jira_{entity} WHERE issue_id = %s AND deleted_at IS NULL"
@@ -70,21 +70,21 @@ def test_an_issue_of_any_size_fits_into_a_worker(
 def test_a_project_of_nothing_but_large_issues_fits_into_a_worker(
     own_app: RunningApp, empty_database_url: str, install_key: SiteKey
 ) -> None:
-    """As many projects as a crew has members; a page of 50 such issues, which Jira would send, would have 30 MB."""
+    """As many projects as a process has backfill threads; a full page of 50 such issues would have 30 MB."""
     site = Site(
         dataset="seeded", seed=23, issues=50 * PROJECTS, projects=PROJECTS, app_url=own_app.url, key=install_key
     )
-    found = list(site.world.searchable())
-    template = next(dict(each.comments[0]) for each in found if each.comments)
-    for number, issue in enumerate(found):
+    issues = list(site.world.searchable())
+    template = next(dict(issue.comments[0]) for issue in issues if issue.comments)
+    for number, issue in enumerate(issues):
         site.world.put(with_many_words(issue, template, 80_000_000 + INLINE * number, INLINE))
     with serve(site):
         own_app.wait_until_verified(own_app.pair(site), patience=300)
-    peaks = [usage.peak_mb(each) for each in usage.descendants(own_app.processes["worker"].pid)]
+    peaks = [usage.peak_mb(pid) for pid in usage.descendants(own_app.processes["worker"].pid)]
     with psycopg.connect(empty_database_url) as connection:
         query = "SELECT count(*), min(length(body_text)) FROM jira_comment WHERE deleted_at IS NULL"
         assert connection.execute(query).fetchone() == (
-            INLINE * len(found),
+            INLINE * len(issues),
             len(WORDS) * (COMMENT_BYTES // len(WORDS)) - 1,
         )
-    assert max(peaks) < MOST_MB_OF_MANY, peaks
+    assert max(peaks) < MOST_MB_IN_TOTAL, peaks

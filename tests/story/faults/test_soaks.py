@@ -1,4 +1,4 @@
-"""The soaks of crashes and of faults in short: `make soak` runs all of them in full."""
+"""Short forms of the soaks of crashes and faults; `make soak` runs the long ones."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from tests.soak import crashes, faults
 SEED = 454
 FAULTY_SEED = 7
 SHORT = tuple(form for form in faults.ALL_FORMS if form not in {"gateway", "burst, reset alone, to the minute"})
-"""The two forms for which we stay away for half a minute and more are left to the whole soak."""
+"""Two forms are left to the long soak, since they make the app wait for more than half a minute."""
 
 
 def test_backfills_in_which_processes_die_end_equal_to_the_truth() -> None:
-    """Three runs: the seed has all workers die, then PostgreSQL, then Valkey with its data."""
+    """Three runs: this seed kills all workers, then PostgreSQL, then Valkey with its data."""
     with simulated(800) as site:
         runs = crashes.crashes(site, 3, SEED)
     assert [run.victim for run in runs] == ["workers", "postgres", "valkey and its data"]
@@ -20,7 +20,7 @@ def test_backfills_in_which_processes_die_end_equal_to_the_truth() -> None:
 
 
 def test_a_site_that_answers_one_request_in_ten_wrongly_is_read_whole_and_never_asked_too_soon() -> None:
-    """One in ten, since nearly all of its time is spent in waiting as it was told: the whole soak has one in five."""
+    """One in ten instead of the long soak's one in five, since most of the time is spent in waits that Jira requests."""
     with simulated(120) as site:
         result = faults.faults(site, share=0.5, retry_after=1, hang_seconds=1.0, forms=SHORT, seed=FAULTY_SEED)
     assert result.problems == []

@@ -1,4 +1,4 @@
-"""The soak of storms in short: `python -m tests.soak storm` runs it in full, with all that can happen to a site."""
+"""The short form of the soak of storms; `python -m tests.soak storm` runs the long one with all kinds of changes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tests.soak.killer import VICTIMS
 from tests.soak.report import say
 
 STORM = storm.Weather(issues=240, changes=240, rate=40.0, other_share=0.0, delay_s=4.0, lag_s=3.0, patience_s=180.0)
-UNSEEN = {"delete_issue", "archive_issue", "hide_issue"}
-"""What no poll sees where the webhook was lost, but sweeps: `test_gone` tells of these."""
-SEEN = {kind: weight for kind, weight in ISSUE_KINDS.items() if kind not in UNSEEN}
+SWEEP_KINDS = {"delete_issue", "archive_issue", "hide_issue"}
+"""Changes that only sweeps find after a lost webhook; `test_gone` covers these."""
+POLL_KINDS = {kind: weight for kind, weight in ISSUE_KINDS.items() if kind not in SWEEP_KINDS}
 
 
-def stormed(weather: storm.Weather) -> storm.Outcome:
+def survive(weather: storm.Weather) -> storm.Outcome:
     with storm.open_stage(weather) as stage:
-        outcome = storm.run(weather, stage, say, is_hurried=True, issue_kinds=SEEN)
+        outcome = storm.run(weather, stage, say, is_hurried=True, issue_kinds=POLL_KINDS)
     for line in storm.report(weather, outcome):
         say(line)
     assert outcome.changed_issues > weather.issues * 0.9
@@ -31,12 +31,12 @@ def stormed(weather: storm.Weather) -> storm.Outcome:
 
 
 def test_a_storm_of_changes_ends_equal_to_the_truth() -> None:
-    """One webhook in ten lost, one in ten doubled, all in any order, the index behind."""
-    outcome = stormed(STORM)
+    """One webhook in ten is lost, one in ten repeated, all arrive in any order, and the index lags."""
+    outcome = survive(STORM)
     assert outcome.requests_an_issue < 0.4, outcome.by_template
 
 
 def test_a_storm_in_which_every_process_and_valkey_die_ends_equal_to_the_truth() -> None:
-    """Web, worker, clock and Valkey with its data, each once, at a moment that the seed draws."""
-    outcome = stormed(replace(STORM, kills=1))
+    """Web, worker, clock and Valkey with its data are killed once each, at random moments."""
+    outcome = survive(replace(STORM, kills=1))
     assert len(outcome.kills) == len(VICTIMS)

@@ -1,4 +1,4 @@
-"""More machines are more workers and nothing else: two pools with folders of their own share one site's limits."""
+"""Two machines: pools with separate folders share one site's limits."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 ISSUES, CONCURRENCY, LATENCY_MS = 8000, 3, 40
 LATE = 8
-"""Requests that a busy machine may hold up on their way to the site, so that they arrive with the next ones."""
+"""Requests that a busy machine may delay into the next second."""
 PAGES = "GET search/jql"
 REAL_PART = 0.2
-"""Of the issues that the machine reads that has read less."""
-ANSI, NAMED = re.compile(r"\x1b\[[0-9;]*m"), re.compile(r"(\w+)=(\S+)")
+"""Lowest share of the issues for each machine."""
+ANSI, FIELD = re.compile(r"\x1b\[[0-9;]*m"), re.compile(r"(\w+)=(\S+)")
 
 
 @pytest.fixture
@@ -36,15 +36,15 @@ def shared_redis_url(redis_url: str) -> str:
 
 @pytest.fixture
 def own_parts(empty_database_url: str, shared_redis_url: str) -> Iterator[Runtime]:
-    made = runtime.assemble(a_settings(), database_url=empty_database_url, redis_url=shared_redis_url)
-    yield made
-    made.store.engine.dispose()
-    made.redis.close()
+    runtime_parts = runtime.assemble(a_settings(), database_url=empty_database_url, redis_url=shared_redis_url)
+    yield runtime_parts
+    runtime_parts.store.engine.dispose()
+    runtime_parts.redis.close()
 
 
 @pytest.fixture
 def machines(empty_database_url: str, shared_redis_url: str, tmp_path: Path) -> Iterator[list[RunningApp]]:
-    """Two pools of workers, the first with the clock; each sees its own folder and its own environment only."""
+    """Two pools of workers, the first with the clock, each with its own folder and environment."""
     with running_app(
         database_url=empty_database_url,
         redis_url=shared_redis_url,
@@ -64,9 +64,9 @@ def machines(empty_database_url: str, shared_redis_url: str, tmp_path: Path) -> 
 
 
 def issues_read(machine: RunningApp) -> int:
-    """Issues of the pages that a machine's workers have stored."""
+    """Issues on the pages that a machine's workers have stored."""
     lines = ANSI.sub("", machine.log.read_text(errors="replace")).splitlines()
-    pages = [dict(NAMED.findall(line)) for line in lines if " page " in line]
+    pages = [dict(FIELD.findall(line)) for line in lines if " page " in line]
     return sum(int(page["items"]) for page in pages if page["entity"] == "issue")
 
 
@@ -74,14 +74,14 @@ def test_two_machines_are_as_polite_as_one(machines: list[RunningApp], own_parts
     stand = Stand(tmp_path, machines[0], own_parts)
     with simulated(ISSUES) as site:
         site.reset(latency_ms=LATENCY_MS, burst=100)
-        installed, integration = stand.pair(site.url)
-        stand.begin(installed.tenant_id)
+        installation, integration = stand.pair(site.url)
+        stand.begin(installation.tenant_id)
         wait_for(lambda: stand.is_verified(integration), 120, machines[0].tail)
-        counted = site.counters()
-    assert counted["most_in_flight"] == CONCURRENCY, "less would mean that nothing was put to the test"
-    assert counted["statuses"].keys() == {"200"}
+        counters = site.counters()
+    assert counters["most_in_flight"] == CONCURRENCY, "less would mean that nothing was put to the test"
+    assert counters["statuses"].keys() == {"200"}
     ceiling = endpoint_of("GET", "/rest/api/3/search/jql").ceiling
-    assert counted["most_a_second"][PAGES] <= ceiling + LATE
-    read = [issues_read(each) for each in machines]
-    assert sum(read) >= ISSUES
-    assert min(read) >= REAL_PART * ISSUES, read
+    assert counters["most_a_second"][PAGES] <= ceiling + LATE
+    counts = [issues_read(machine) for machine in machines]
+    assert sum(counts) >= ISSUES
+    assert min(counts) >= REAL_PART * ISSUES, counts

@@ -1,6 +1,6 @@
 """`make screenshots`: every page and state into docs/screens/, at 1280 and 400 pixels, light and dark.
 
-Pytest collects it only where it is named, since it changes files of the checkout.
+Pytest collects it only by name, since it changes files of the checkout.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ COLOURS = 32
 
 def shoot(view: View) -> None:
     for width in WIDTHS:
-        # The site's own page has a margin of 16 pixels around the frame.
-        view.page.set_viewport_size({"width": width if view.page is view.ours else width + 32, "height": 800})
+        # The site's page has a margin of 16 pixels around the frame.
+        view.page.set_viewport_size({"width": width if view.page is view.app_view else width + 32, "height": 800})
         for theme in THEMES:
             turn(view, theme)
             view.page.wait_for_timeout(150)
@@ -40,15 +40,15 @@ def shoot(view: View) -> None:
 
 
 def picture_of(view: View) -> bytes:
-    if view.page is view.ours:
+    if view.page is view.app_view:
         return view.page.screenshot(full_page=True, animations="disabled")
-    height = view.ours.evaluate("document.body.offsetHeight")
+    height = view.app_view.evaluate("document.body.offsetHeight")
     view.page.evaluate("(height) => { document.querySelector('iframe').style.height = `${height}px`; }", height)
     return view.page.locator("iframe").screenshot(animations="disabled")
 
 
 def keep(picture: bytes, path: Path) -> None:
-    """With a palette: flat colours need no more, and the files stay small."""
+    """Save with a palette: enough for flat colours, in small files."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
     image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
 

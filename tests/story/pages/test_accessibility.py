@@ -1,4 +1,4 @@
-"""Every page and state in both themes: axe-core finds nothing, nothing scrolls sideways at 320 pixels, nothing is cut."""
+"""Every page and state in both themes: no findings by axe-core, no sideways scrolling at 320 pixels, no text cut off."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 THEMES = ("light", "dark")
 WIDTHS = (1280, 400, 320)
-# Elements whose words are wider than themselves and hidden; what is meant for screen readers only is cut on purpose.
+# Elements with hidden overflow of text; texts for screen readers are cut off on purpose.
 _CUT = """() => [...document.querySelectorAll('button, a, label, h1, h2, h3, p, td, th, dd, .state')]
   .filter((each) => each.checkVisibility() && each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 1
     && getComputedStyle(each).display !== 'inline' && !each.closest('.unseen, .skip, caption'))
@@ -29,40 +29,42 @@ _TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentEleme
 
 
 def turn(view: View, theme: str) -> None:
-    """Show a page in a theme: the console's follows the browser's, the one in Jira the site's."""
-    if view.page is view.ours or view.name == "jira-not-administrator":  # a refusal loads no library to follow the site
+    """Show a page in a theme: the console follows the browser, the page in Jira follows the site."""
+    if (
+        view.page is view.app_view or view.name == "jira-not-administrator"
+    ):  # a refusal loads no library to follow the site
         view.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]  # a theme's name
     elif view.page.locator("html").get_attribute("data-color-mode") != theme:
         view.page.get_by_role("button", name="Dark theme").click()
-        view.ours.wait_for_selector(f"html[data-color-mode='{theme}']", state="attached", timeout=3000)
+        view.app_view.wait_for_selector(f"html[data-color-mode='{theme}']", state="attached", timeout=3000)
 
 
 def violations(view: View) -> list[dict[str, Any]]:
-    found = Axe().run(view.ours).response["violations"]  # type: ignore[arg-type]  # a frame evaluates as a page does
+    failures = Axe().run(view.app_view).response["violations"]  # type: ignore[arg-type]  # a frame evaluates as a page does
     return [
-        {"rule": each["id"], "at": [(node["html"][:160], node["failureSummary"][:200]) for node in each["nodes"]]}
-        for each in found
+        {"rule": failure["id"], "at": [(node["html"][:160], node["failureSummary"][:200]) for node in failure["nodes"]]}
+        for failure in failures
     ]
 
 
 def check(view: View) -> list[str]:
-    found = []
+    problems = []
     for theme in THEMES:
         turn(view, theme)
         bad = violations(view)
-        found += [f"{view.name}, {theme}: {json.dumps(bad, indent=1)}"] if bad else []
+        problems += [f"{view.name}, {theme}: {json.dumps(bad, indent=1)}"] if bad else []
     for width in WIDTHS:
         view.page.set_viewport_size({"width": width, "height": 900})
-        if view.ours.evaluate(_TOO_WIDE) > 0:
-            found.append(f"{view.name}: scrolls sideways at {width}")
-        found += [f"{view.name}: cut at {width}: {each}" for each in view.ours.evaluate(_CUT)]
+        if view.app_view.evaluate(_TOO_WIDE) > 0:
+            problems.append(f"{view.name}: scrolls sideways at {width}")
+        problems += [f"{view.name}: cut at {width}: {text}" for text in view.app_view.evaluate(_CUT)]
     view.page.set_viewport_size({"width": 1280, "height": 900})
-    return found
+    return problems
 
 
 @pytest.fixture(scope="module")
 def tour_key(app: RunningApp) -> str:
-    """The API key of an account with nothing in it yet."""
+    """The API key of an empty account."""
     return app.an_account("Acme Corporation")
 
 
@@ -72,9 +74,9 @@ def test_every_state_is_accessible_in_both_themes_and_fits_small_screens(
 ) -> None:
     key = tour_key if side is Jira else app.an_account("Acme Corporation, console")
     states: Iterator[View] = side(app, page, a_site, key).states()
-    found, seen = [], []
+    problems, names = [], []
     for view in states:
-        seen.append(view.name)
-        found += check(view)
-    assert found == [], "\n".join(found)
-    assert len(seen) == len(set(seen)) > 10
+        names.append(view.name)
+        problems += check(view)
+    assert problems == [], "\n".join(problems)
+    assert len(names) == len(set(names)) > 10

@@ -1,4 +1,4 @@
-"""The whole way, told by two people in two browsers: an SEI admin in the console, a Jira admin in the site's own frame."""
+"""The whole journey of two people in two browsers: an SEI admin in the console, a Jira admin in the site's frame."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WAIT = 30_000
 
 
 class SeiAdmin:
-    """Somebody in the console, who counts clicks and fields."""
+    """An SEI admin in the console; counts clicks and fields."""
 
     def __init__(self, app: RunningApp, page: Page, key: str) -> None:
         self.app, self.page, self.key = app, page, key
@@ -45,7 +45,7 @@ class SeiAdmin:
         self.click("button", "Sign in")
 
     def begins(self, name: str) -> None:
-        """From the first page to the wizard."""
+        """Go from the first page to the wizard."""
         self.click("link", "Connect Jira")
         self.click("link", "Use the Jira Connect App")
         self.fill("Integration name", name)
@@ -64,13 +64,13 @@ class SeiAdmin:
 
     @property
     def integration(self) -> str:
-        found = re.search(r"/integrations/([0-9a-f-]{36})", self.page.url)
-        assert found
-        return found[1]
+        match = re.search(r"/integrations/([0-9a-f-]{36})", self.page.url)
+        assert match
+        return match[1]
 
 
 class JiraAdmin:
-    """Somebody in Jira, at the app's page in its frame."""
+    """A Jira admin at the app's page in its frame."""
 
     def __init__(self, site: Site, page: Page) -> None:
         self.site, self.page = site, page
@@ -101,7 +101,7 @@ class JiraAdmin:
 
 @pytest.fixture
 def key(app: RunningApp, request: pytest.FixtureRequest) -> str:
-    """The API key of an account with nothing in it."""
+    """The API key of an empty account."""
     return app.an_account(f"account of {request.node.name}")
 
 
@@ -113,9 +113,9 @@ def sei(app: RunningApp, browser: Browser, key: str) -> Iterator[SeiAdmin]:
 
 @pytest.fixture
 def site(a_site: Callable[..., Site]) -> Site:
-    made = a_site(issues=60, seed=3)
-    made.install()
-    return made
+    new_site = a_site(issues=60, seed=3)
+    new_site.install()
+    return new_site
 
 
 @pytest.fixture
@@ -130,13 +130,13 @@ def test_the_happy_path_with_a_reload_at_every_step(app: RunningApp, sei: SeiAdm
     sei.begins("Acme Jira")
     sei.page.reload()
     expect(sei.page.get_by_role("button", name="Generate key")).to_be_visible()
-    made = sei.generates()
+    key = sei.generates()
     sei.click("button", "Copy")
-    assert sei.page.evaluate("navigator.clipboard.readText()") == made
+    assert sei.page.evaluate("navigator.clipboard.readText()") == key
     sei.page.reload()
-    expect(sei.page.locator("#key")).to_have_text(made)
+    expect(sei.page.locator("#key")).to_have_text(key)
     jira.opens()
-    jira.pastes(made.lower().replace("-", " "))
+    jira.pastes(key.lower().replace("-", " "))
     jira.is_connected_to("Acme Jira")
     sei.sees_the_pairing()
     assert sei.page.evaluate("Object.keys(sessionStorage)") == []
@@ -154,13 +154,13 @@ def test_the_happy_path_with_a_reload_at_every_step(app: RunningApp, sei: SeiAdm
 def test_an_expired_key_is_refused_and_a_new_one_works(app: RunningApp, sei: SeiAdmin, jira: JiraAdmin) -> None:
     sei.comes_in()
     sei.begins("Late Jira")
-    made = sei.generates()
+    key = sei.generates()
     redis = Redis.from_url(app.env["REDIS_URL"])
-    for known in redis.scan_iter("otp*"):
-        redis.pexpire(known, 1)
+    for redis_key in redis.scan_iter("otp*"):
+        redis.pexpire(redis_key, 1)
     redis.close()
     jira.opens()
-    jira.pastes(made)
+    jira.pastes(key)
     jira.is_told(REFUSAL)
     sei.page.reload()
     expect(sei.page.locator("#key-box")).to_be_hidden()
@@ -172,12 +172,12 @@ def test_an_expired_key_is_refused_and_a_new_one_works(app: RunningApp, sei: Sei
 def test_one_wrong_letter_is_refused_and_the_right_key_still_works(sei: SeiAdmin, jira: JiraAdmin) -> None:
     sei.comes_in()
     sei.begins("Typed Jira")
-    made = sei.generates()
+    key = sei.generates()
     jira.opens()
-    jira.pastes(made[:-1] + ("B" if made[-1] == "A" else "A"))
+    jira.pastes(key[:-1] + ("B" if key[-1] == "A" else "A"))
     jira.is_told(REFUSAL)
     expect(jira.frame.get_by_label("One-time key")).to_be_focused()
-    jira.pastes(made)
+    jira.pastes(key)
     jira.is_connected_to("Typed Jira")
 
 
@@ -196,18 +196,18 @@ def test_a_paired_site_asks_before_another_integration_replaces_the_first(
     sei.comes_in()
     sei.click("link", "Connect another")
     sei.begins("Second")
-    made = sei.generates()
+    key = sei.generates()
     jira.opens()
     jira.is_connected_to("First")
     jira.frame.get_by_role("button", name="Use another key…").click()
-    jira.pastes(made)
-    asked = jira.frame.get_by_role("group", name="This site is already paired with “First”.")
-    expect(asked).to_be_visible()
+    jira.pastes(key)
+    question = jira.frame.get_by_role("group", name="This site is already paired with “First”.")
+    expect(question).to_be_visible()
     expect(jira.frame.get_by_role("button", name="Keep it")).to_be_focused()
     jira.frame.get_by_role("button", name="Keep it").click()
     jira.is_connected_to("First")
     jira.frame.get_by_role("button", name="Use another key…").click()
-    jira.pastes(made)
+    jira.pastes(key)
     jira.frame.get_by_role("button", name="Replace the connection").click()
     jira.is_connected_to("Second")
     sei.sees_the_pairing()
@@ -256,20 +256,20 @@ def test_a_session_that_ended_is_said_and_the_key_goes_nowhere(jira: JiraAdmin) 
     jira.is_told("Your Jira session has ended.")
     expect(jira.frame.get_by_role("button", name="Reload")).to_be_focused()
     jira.page.unroute("**/jira/pairing")
-    asked: list[str] = []
-    jira.page.on("request", lambda request: asked.append(request.url))
+    urls: list[str] = []
+    jira.page.on("request", lambda request: urls.append(request.url))
     with jira.page.expect_request("**/jira/configuration*"):
         jira.frame.get_by_role("button", name="Reload").click()
     expect(jira.frame.get_by_label("One-time key")).to_have_value("")
-    assert asked
-    assert not [each for each in asked if "7K3M" in each]
+    assert urls
+    assert not [url for url in urls if "7K3M" in url]
 
 
 def test_trouble_is_said_and_goes_away_by_itself(jira: JiraAdmin) -> None:
     jira.opens()
     expect(jira.frame.get_by_label("One-time key")).to_be_visible()
-    said = {"detail": "SEI Connect has trouble of its own.", "remedy": "Try again in a moment."}
-    jira.page.route("**/jira/pairing", lambda route: route.fulfill(status=503, json=said))
+    problem = {"detail": "SEI Connect has trouble of its own.", "remedy": "Try again in a moment."}
+    jira.page.route("**/jira/pairing", lambda route: route.fulfill(status=503, json=problem))
     jira.pastes("7K3M-9QXA-TT0P-4WZB")
     jira.is_told("SEI Connect has trouble of its own.")
     expect(jira.frame.get_by_label("One-time key")).to_have_value("7K3M-9QXA-TT0P-4WZB")
@@ -282,32 +282,38 @@ def test_the_page_is_quiet_while_nobody_sees_it_and_counts_on_when_somebody_does
     app.pair(jira.site, "Quiet", key=sei.key)
     jira.opens()
     jira.is_connected_to("Quiet")
-    asked: list[str] = []
-    jira.page.on("request", lambda request: asked.append(request.url) if "/jira/pairing/page" in request.url else None)
+    urls: list[str] = []
+    jira.page.on("request", lambda request: urls.append(request.url) if "/jira/pairing/page" in request.url else None)
     jira.page.wait_for_timeout(2200)
-    assert asked
-    ours = next(each for each in jira.page.frames if "/jira/configuration" in each.url)
-    ours.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
-    jira.page.wait_for_timeout(2200)  # what was under way may end
-    asked.clear()
+    assert urls
+    app_frame = next(frame for frame in jira.page.frames if "/jira/configuration" in frame.url)
+    app_frame.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    jira.page.wait_for_timeout(2200)  # requests in flight may end
+    urls.clear()
     jira.page.wait_for_timeout(2500)
-    assert asked == []
-    ours.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    assert urls == []
+    app_frame.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
     jira.page.wait_for_timeout(1500)
-    assert asked
+    assert urls
 
 
 def test_the_page_in_jira_is_small_and_asks_nobody_but_us(app: RunningApp, sei: SeiAdmin, jira: JiraAdmin) -> None:
     app.pair(jira.site, "Small", key=sei.key)
-    seen = []
-    jira.page.on("response", lambda response: seen.append(response) if response.frame != jira.page.main_frame else None)
+    responses = []
+    jira.page.on(
+        "response", lambda response: responses.append(response) if response.frame != jira.page.main_frame else None
+    )
     jira.opens()
     jira.is_connected_to("Small")
     jira.page.wait_for_timeout(2500)
-    theirs = [each.url for each in seen if not each.url.startswith(app.url)]
-    assert theirs == [f"{jira.site.base_url}/atlassian-connect/all.js"]
-    sizes = {each.url.partition("?")[0]: len(each.body()) for each in seen if each.url.startswith(app.url)}
-    assert len(sizes) == 5, sizes  # the page, its style, two scripts, what it says
+    foreign_urls = [response.url for response in responses if not response.url.startswith(app.url)]
+    assert foreign_urls == [f"{jira.site.base_url}/atlassian-connect/all.js"]
+    sizes = {
+        response.url.partition("?")[0]: len(response.body())
+        for response in responses
+        if response.url.startswith(app.url)
+    }
+    assert len(sizes) == 5, sizes  # the page, its style, two scripts, its data
     assert sum(sizes.values()) < 50_000, sizes
 
 
@@ -351,15 +357,15 @@ def test_the_keyboard_alone_completes_the_journey(app: RunningApp, sei: SeiAdmin
 
 
 def tab_to(page: Page, name: str, frame: FrameLocator | None = None) -> None:
-    """Press Tab until what has the name has the focus, visibly."""
+    """Press Tab until the element with this name has a visible focus."""
     for _ in range(40):
         page.keyboard.press("Tab")
-        focused = (frame or page).locator(":focus")
+        element = (frame or page).locator(":focus")
         if (
-            focused.count()
-            and focused.first.evaluate("(it) => it.labels?.[0]?.textContent || it.textContent").strip() == name
+            element.count()
+            and element.first.evaluate("(it) => it.labels?.[0]?.textContent || it.textContent").strip() == name
         ):
-            outline = focused.first.evaluate("(it) => getComputedStyle(it).outlineStyle")
+            outline = element.first.evaluate("(it) => getComputedStyle(it).outlineStyle")
             assert outline != "none", f"{name}: the focus cannot be seen"
             return
     raise AssertionError(f"Tab does not lead to {name}")
@@ -384,9 +390,9 @@ def test_german_readers_read_german(app: RunningApp, browser: Browser, key: str,
 def test_the_hosts_design_tokens_colour_the_page(jira: JiraAdmin) -> None:
     jira.opens()
     expect(jira.frame.get_by_label("One-time key")).to_be_visible()
-    ours = next(each for each in jira.page.frames if "/jira/configuration" in each.url)
-    ours.evaluate("document.documentElement.style.setProperty('--ds-surface', 'rgb(1, 2, 3)')")
-    assert ours.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(1, 2, 3)"
+    app_frame = next(frame for frame in jira.page.frames if "/jira/configuration" in frame.url)
+    app_frame.evaluate("document.documentElement.style.setProperty('--ds-surface', 'rgb(1, 2, 3)')")
+    assert app_frame.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(1, 2, 3)"
     jira.page.get_by_role("button", name="Dark theme").click()
     expect(jira.frame.locator("html")).to_have_attribute("data-color-mode", "dark")
 
@@ -402,11 +408,13 @@ def test_an_integration_is_found_changed_paused_resumed_and_deleted(app: Running
     expect(page.locator("tbody tr")).to_have_count(1)
     sei.click("link", "Managed")
     sei.click("link", "Data")
-    known = page.locator("table.stack th a").first.inner_text()
-    page.get_by_label("Issue key").fill(known.lower())
+    issue_key = page.locator("table.stack th a").first.inner_text()
+    page.get_by_label("Issue key").fill(issue_key.lower())
     sei.click("button", "Check")
-    expect(page.get_by_text(f"{known} is stored, as it was")).to_be_visible()
-    expect(page.get_by_role("link", name="Open in Jira")).to_have_attribute("href", f"{site.base_url}/browse/{known}")
+    expect(page.get_by_text(f"{issue_key} is stored, as it was")).to_be_visible()
+    expect(page.get_by_role("link", name="Open in Jira")).to_have_attribute(
+        "href", f"{site.base_url}/browse/{issue_key}"
+    )
     sei.click("link", "Settings")
     page.get_by_label("Integration name", exact=True).fill("Renamed")
     sei.click("button", "Save")
@@ -427,10 +435,10 @@ def test_an_integration_is_found_changed_paused_resumed_and_deleted(app: Running
 
 
 def test_somebody_elses_integration_is_not_there(app: RunningApp, sei: SeiAdmin) -> None:
-    other = app.an_integration("Not yours")
+    other_integration = app.an_integration("Not yours")
     sei.comes_in()
     for tab in ("", "/connect", "/data", "/activity", "/settings", "/shown", "/plots/throughput.svg"):
-        answer = sei.page.request.get(f"{app.url}/console/integrations/{other}{tab}")
+        answer = sei.page.request.get(f"{app.url}/console/integrations/{other_integration}{tab}")
         assert answer.status == 404, tab
         assert "Not yours" not in answer.text()
 

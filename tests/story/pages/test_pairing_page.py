@@ -1,4 +1,4 @@
-"""A Jira admin opens the Apps menu, chooses the page, pastes the key: in a real browser, in a real frame."""
+"""A Jira admin opens the Apps menu, chooses the page and pastes the key, in a real browser and frame."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ REFUSAL = "This key is wrong, was used already, or has expired."
 @pytest.fixture
 def site(a_site: Callable[..., Site]) -> Site:
     """A site with the app installed."""
-    made = a_site(issues=60, seed=3)
-    made.install()
-    return made
+    new_site = a_site(issues=60, seed=3)
+    new_site.install()
+    return new_site
 
 
 def open_from_apps_menu(page: Page, site: Site, account_id: str) -> FrameLocator:
@@ -65,10 +65,10 @@ def test_a_wrong_key_is_refused_in_plain_words(app: RunningApp, site: Site, page
 
 
 def test_a_used_key_is_refused_alike(app: RunningApp, site: Site, page: Page, a_site: Callable[..., Site]) -> None:
-    other = a_site(issues=1, projects=1)
-    other.install()
+    other_site = a_site(issues=1, projects=1)
+    other_site.install()
     otp = app.an_otp(app.an_integration())
-    assert app.paste(other, otp).status_code == 200
+    assert app.paste(other_site, otp).status_code == 200
     frame = open_from_apps_menu(page, site, site.admin)
     paste(frame, otp)
     expect(frame.get_by_role("alert")).to_contain_text(REFUSAL)
@@ -112,6 +112,6 @@ def test_the_token_does_not_stay_in_the_frames_address(site: Site, page: Page) -
     frame = open_from_apps_menu(page, site, site.admin)
     expect(frame.get_by_role("heading", name="Harness SEI configuration")).to_be_visible()
     expect(frame.get_by_label("One-time key")).to_be_visible()
-    inner = next(each for each in page.frames if each != page.main_frame)
+    inner = next(frame for frame in page.frames if frame != page.main_frame)
     assert inner.evaluate("location.search") == ""
     assert inner.evaluate("document.cookie") == ""

@@ -1,4 +1,4 @@
-"""Signing in to the console through an organisation's own provider: a real OpenID Connect server, a real browser."""
+"""Sign-in to the console through an organisation's provider: a real OpenID Connect server and a real browser."""
 
 from __future__ import annotations
 
@@ -81,15 +81,15 @@ def scene(database_url: str, redis_url: str) -> Iterator[Scene]:
 
 @pytest.fixture
 def page(browser: Browser, scene: Scene) -> Iterator[Page]:
-    with watched(browser) as made:
-        yield made
+    with watched(browser) as new_page:
+        yield new_page
     scene.provider.spoil = None
 
 
-def go(scene: Scene, page: Page, who: str) -> None:
+def go(scene: Scene, page: Page, name: str) -> None:
     page.goto(f"{scene.url}/console")
     page.get_by_role("link", name="Sign in with your organisation").click()
-    page.get_by_role("button", name=who).click()
+    page.get_by_role("button", name=name).click()
 
 
 def test_whoever_the_provider_knows_with_an_account_gets_into_that_account(scene: Scene, page: Page) -> None:
@@ -101,9 +101,9 @@ def test_whoever_the_provider_knows_with_an_account_gets_into_that_account(scene
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-@pytest.mark.parametrize("who", ["otto", "ida", "kim"])
-def test_whoever_has_no_account_is_told_whom_to_ask(scene: Scene, page: Page, who: str) -> None:
-    go(scene, page, who)
+@pytest.mark.parametrize("name", ["otto", "ida", "kim"])
+def test_whoever_has_no_account_is_told_whom_to_ask(scene: Scene, page: Page, name: str) -> None:
+    go(scene, page, name)
     expect(page.get_by_role("alert")).to_contain_text("You are signed in, but no SEI account is yours.")
     page.goto(f"{scene.url}/console")
     expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
@@ -118,8 +118,8 @@ def _by_a_stranger(header: dict[str, str], claims: dict[str, Any]) -> str:
     return Provider({}, "").sign(header, claims, RSAKey.generate_key(2048, {"kid": header["kid"]}))
 
 
-def _with(**other: Any) -> Callable[[dict[str, str], dict[str, Any]], None]:
-    return lambda _header, claims: claims.update(other)
+def _with(**claims_to_set: Any) -> Callable[[dict[str, str], dict[str, Any]], None]:
+    return lambda _header, claims: claims.update(claims_to_set)
 
 
 @pytest.mark.parametrize(
@@ -150,10 +150,12 @@ def test_a_way_back_that_nobody_began_opens_nothing(scene: Scene) -> None:
 
 
 def test_a_way_back_that_somebody_else_began_opens_nothing(scene: Scene) -> None:
-    """An attacker's own code and state in a victim's browser would sign the victim in as the attacker."""
+    """An attacker's code and state in a victim's browser must not sign the victim in as the attacker."""
     attacker, victim = requests.Session(), requests.Session()
-    away = attacker.get(f"{scene.url}/console/sign-in/provider", allow_redirects=False, timeout=10).headers["Location"]
-    back = attacker.post(away, data={"user": "anna"}, allow_redirects=False, timeout=10).headers["Location"]
+    location = attacker.get(f"{scene.url}/console/sign-in/provider", allow_redirects=False, timeout=10).headers[
+        "Location"
+    ]
+    back = attacker.post(location, data={"user": "anna"}, allow_redirects=False, timeout=10).headers["Location"]
     assert victim.get(back, timeout=10).status_code == 401
     assert attacker.get(back, timeout=10).status_code == 200
     assert attacker.get(back, timeout=10).status_code == 401, "once"

@@ -1,4 +1,4 @@
-"""Every page in every state, one after the other: what the checks of accessibility look at, and the screenshots show."""
+"""Every page in every state, for the checks of accessibility and the screenshots."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ BAD_MOMENT = Condition(Code.BAD_VALUE, entity="comment", id="10042", column="cre
 
 @dataclass(frozen=True)
 class View:
-    """One state on the screen: its name, the browser's page, and the part that is ours."""
+    """One state on the screen: its name, the browser's page, and the app's part of it."""
 
     name: str
     page: Page
-    ours: Page | Frame
+    app_view: Page | Frame
 
 
 class Jira:
-    """What a Jira admin sees."""
+    """The pages of a Jira admin."""
 
     def __init__(self, app: RunningApp, page: Page, a_site: Callable[..., Site], key: str) -> None:
         self.app, self.page, self.a_site, self.key = app, page, a_site, key
 
     def states(self) -> Iterator[View]:
-        """Open each state, from first contact to trouble."""
+        """Open each state, from the first visit to trouble."""
         site = self.a_site(issues=60, seed=3)
         site.install()
         frame = self.open(site)
@@ -90,7 +90,7 @@ class Jira:
         frame = self.reopened()
         expect(frame.get_by_text("Backfilling", exact=True).first).to_be_visible()
         yield self.view("jira-backfilling")
-        site.options.latency_ms = 0  # a site that is this slow has no room left for a person's question
+        site.options.latency_ms = 0  # such a slow site would have no room for a person's request
         self.app.wait_until_verified(integration, key=self.key)
         frame.get_by_role("button", name="Use another key…").click()
         self.paste(frame, self.app.an_otp(self.app.an_integration(LONG, key=self.key), key=self.key))
@@ -118,10 +118,10 @@ class Jira:
             )
 
     def _trouble(self, site: Site) -> Iterator[View]:
-        for name, status, shown in (("jira-expired", 401, "#expired"), ("jira-trouble", 503, "#trouble")):
+        for name, status, selector in (("jira-expired", 401, "#expired"), ("jira-trouble", 503, "#trouble")):
             self.page.route("**/jira/pairing/page", _answer(status))
             frame = self.reopened()
-            expect(frame.locator(shown)).to_be_visible(timeout=10_000)
+            expect(frame.locator(selector)).to_be_visible(timeout=10_000)
             yield self.view(name)
             self.page.unroute("**/jira/pairing/page")
         site.uninstall()
@@ -136,7 +136,7 @@ class Jira:
 
 
 class Console:
-    """What an SEI admin sees."""
+    """The pages of an SEI admin."""
 
     def __init__(self, app: RunningApp, page: Page, a_site: Callable[..., Site], key: str) -> None:
         self.app, self.page, self.a_site, self.key = app, page, a_site, key
@@ -149,8 +149,8 @@ class Console:
         yield from self._lists()
 
     def at(self, path: str, name: str, **query: str) -> View:
-        asked = "&".join(f"{key}={value}" for key, value in query.items())
-        self.page.goto(f"{self.app.url}/console{path}{'?' if asked else ''}{asked}")
+        query_string = "&".join(f"{key}={value}" for key, value in query.items())
+        self.page.goto(f"{self.app.url}/console{path}{'?' if query_string else ''}{query_string}")
         return self.view(name)
 
     def view(self, name: str) -> View:
@@ -231,9 +231,11 @@ class Console:
             )
 
     def _lists(self) -> Iterator[View]:
-        pending = self.app.an_integration(LONG, key=self.key, tags=["emea", "a-tag-that-is-as-long-as-a-tag-may-be"])
-        yield self.at(f"/integrations/{pending}", "console-overview-pending")
-        yield self.at(f"/integrations/{pending}/data", "console-data-pending")
+        integration = self.app.an_integration(
+            LONG, key=self.key, tags=["emea", "a-tag-that-is-as-long-as-a-tag-may-be"]
+        )
+        yield self.at(f"/integrations/{integration}", "console-overview-pending")
+        yield self.at(f"/integrations/{integration}/data", "console-data-pending")
         yield self.at("", "console-list", page="1")
         yield self.at("", "console-list-found", search="Software")
         yield self.at("", "console-list-nothing", search="nothing-like-this")
@@ -245,7 +247,7 @@ def sign_in(page: Page, key: str) -> None:
 
 
 def _hang(_route: Route) -> None:
-    """Let a call wait for ever."""
+    """Let a call wait forever."""
 
 
 def _answer(status: int) -> Callable[[Route], None]:

@@ -1,4 +1,4 @@
-"""A site with long tails, whole: every entity by count and by checksum over ids and times. `make soak` does 20,000 issues."""
+"""A whole site with long tails: every entity by count and by checksum of ids and times. `make soak` has 20,000 issues."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_a_site_with_long_tails_is_stored_whole(
     app: RunningApp, a_site: Callable[..., Site], story_database_url: str
 ) -> None:
     site = a_site(issues=2500, projects=4, seed=17)
-    tails = [max(len(each) for each in lists) for lists in zip(*_lists(site), strict=True)]
+    tails = [max(len(children) for children in lists) for lists in zip(*_lists(site), strict=True)]
     assert [tail > limit for tail, limit in zip(tails, (40, 20, 20), strict=True)] == [True] * 3, (
         "no long tails to miss"
     )
@@ -27,4 +27,4 @@ def test_a_site_with_long_tails_is_stored_whole(
 
 
 def _lists(site: Site) -> list[tuple[list[object], list[object], list[object]]]:
-    return [(each.histories, each.comments, each.worklogs) for each in site.world.searchable()]
+    return [(issue.histories, issue.comments, issue.worklogs) for issue in site.world.searchable()]

@@ -1,4 +1,4 @@
-"""SEI takes the rows: every change once, in an order it can resume, deletions too; until it wants no more."""
+"""SEI reads the change feed: every change once, deletions included, in a resumable order; until it deletes the integration."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def site(a_site: Callable[..., Site]) -> Site:
 
 @pytest.fixture
 def integration(app: RunningApp, site: Site) -> str:
-    known = app.pair(site)
-    app.wait_until_verified(known)
-    return known
+    integration_id = app.pair(site)
+    app.wait_until_verified(integration_id)
+    return integration_id
 
 
 def read(
-    app: RunningApp, integration: str, cursor: str | None = None, **asked: Any
+    app: RunningApp, integration: str, cursor: str | None = None, **parameters: Any
 ) -> tuple[list[dict[str, Any]], str]:
-    params = {**asked, **({"cursor": cursor} if cursor else {})}
+    params = {**parameters, **({"cursor": cursor} if cursor else {})}
     answer = app.api("GET", f"/integrations/{integration}/changes", params=params)
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"] == "application/x-ndjson"
@@ -45,14 +45,14 @@ def read(
 
 def test_small_bites_and_one_large_one_give_the_same_rows(app: RunningApp, integration: str) -> None:
     at_once, end = read(app, integration, limit=5000)
-    bitten: list[dict[str, Any]] = []
+    small_pages: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
         lines, cursor = read(app, integration, cursor, limit=37)
-        bitten += lines
+        small_pages += lines
         if not lines:
             break
-    assert bitten == at_once
+    assert small_pages == at_once
     assert cursor == end
     versions = [line["version"] for line in at_once]
     assert versions == sorted(set(versions))
@@ -73,7 +73,7 @@ def test_the_feed_holds_what_the_site_holds(app: RunningApp, integration: str, s
         "attachment",
     ):
         assert {line["id"] for line in lines if line["entity"] == entity} == {
-            str(each) for each in truth[entity]["ids"]
+            str(issue_id) for issue_id in truth[entity]["ids"]
         }
     issue = next(line for line in lines if line["entity"] == "issue")
     assert issue["data"]["key"]
@@ -93,25 +93,27 @@ def test_one_entity_can_be_read_alone(app: RunningApp, integration: str) -> None
 
 def test_an_edit_a_comment_and_a_deletion_reach_the_feed(app: RunningApp, integration: str, site: Site) -> None:
     _, cursor = read(app, integration, limit=5000)
-    edited, talked, deleted = sorted(site.truth(with_issues=False)["entities"]["issue"]["ids"], key=str)[:3]
-    site.mutate("update_issue", issue=edited, fields={"summary": "Renamed by the story"})
-    comment = site.mutate("add_comment", issue=talked)
-    site.mutate("delete_issue", issue=deleted)
-    seen: dict[tuple[str, str], dict[str, Any]] = {}
+    edited_id, commented_id, deleted_id = sorted(site.truth(with_issues=False)["entities"]["issue"]["ids"], key=str)[:3]
+    site.mutate("update_issue", issue=edited_id, fields={"summary": "Renamed by the story"})
+    comment = site.mutate("add_comment", issue=commented_id)
+    site.mutate("delete_issue", issue=deleted_id)
+    line_of: dict[tuple[str, str], dict[str, Any]] = {}
 
     def has_all_arrived() -> bool:
         lines, _ = read(app, integration, cursor, limit=5000)
-        seen.update({(line["entity"], line["id"]): line for line in lines})
+        line_of.update({(line["entity"], line["id"]): line for line in lines})
         return (
-            seen.get(("issue", str(edited)), {}).get("data", {}).get("summary") == "Renamed by the story"
-            and ("comment", str(comment["id"])) in seen
-            and seen.get(("issue", str(deleted)), {}).get("op") == "delete"
+            line_of.get(("issue", str(edited_id)), {}).get("data", {}).get("summary") == "Renamed by the story"
+            and ("comment", str(comment["id"])) in line_of
+            and line_of.get(("issue", str(deleted_id)), {}).get("op") == "delete"
         )
 
-    wait_for(has_all_arrived, 30, lambda: f"{list(seen)}\n{app.tail()}")
-    assert seen["issue", str(deleted)]["data"]["reason"] == "deleted"
-    gone = [line for (entity, _), line in seen.items() if entity == "changelog" and line["op"] == "delete"]
-    assert gone, "what belonged to the issue went with it"
+    wait_for(has_all_arrived, 30, lambda: f"{list(line_of)}\n{app.tail()}")
+    assert line_of["issue", str(deleted_id)]["data"]["reason"] == "deleted"
+    deleted_histories = [
+        line for (entity, _), line in line_of.items() if entity == "changelog" and line["op"] == "delete"
+    ]
+    assert deleted_histories, "the issue's children went with it"
 
 
 def test_a_deleted_comment_goes_too(app: RunningApp, integration: str, site: Site) -> None:
@@ -131,7 +133,10 @@ def test_a_paused_integration_takes_nothing_and_catches_up(app: RunningApp, inte
     assert app.api("POST", f"/integrations/{integration}/pause").json()["state"] == "paused"
     _, cursor = read(app, integration, limit=5000)
     issue = site.mutate("update_issue", fields={"summary": "While you were away"})["issue_id"]
-    wait_for(lambda: all(200 <= each.statuses[-1] < 300 for each in site.webhooks.deliveries if each.statuses), 10)
+    wait_for(
+        lambda: all(200 <= delivery.statuses[-1] < 300 for delivery in site.webhooks.deliveries if delivery.statuses),
+        10,
+    )
     assert read(app, integration, cursor)[0] == []
     assert app.api("POST", f"/integrations/{integration}/resume").status_code == 200
     wait_for(
@@ -147,14 +152,14 @@ def test_a_deleted_integration_leaves_nothing_behind(
     assert app.api("DELETE", f"/integrations/{integration}").status_code == 202
     wait_for(lambda: app.api("GET", f"/integrations/{integration}").status_code == 404, 60, app.tail)
     with psycopg.connect(story_database_url) as connection:
-        found = connection.execute(
+        tenant = connection.execute(
             "SELECT tenant_id FROM installations WHERE client_key = %s", (site.client_key,)
         ).fetchone()
-        assert found is not None, "the app stays installed"
+        assert tenant is not None, "the app stays installed"
         for table in tenant_owned():
             if table.name not in {"installations", "credentials", "redemptions"}:
-                left = connection.execute(f"SELECT count(*) FROM {table.name} WHERE tenant_id = %s", found).fetchone()
-                assert left == (0,), table.name
+                count = connection.execute(f"SELECT count(*) FROM {table.name} WHERE tenant_id = %s", tenant).fetchone()
+                assert count == (0,), table.name
 
 
 def test_the_metrics_tell_how_it_stands_and_name_nobody(app: RunningApp, integration: str, site: Site) -> None:

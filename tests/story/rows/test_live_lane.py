@@ -1,4 +1,4 @@
-"""Somebody's webhook does not wait for somebody else's backfill."""
+"""A webhook doesn't wait for another site's backfill."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ def test_a_webhook_is_read_while_every_worker_is_in_a_backfill(
     app.wait_until_verified(integration)
     large = a_site(issues=4000, projects=4, seed=32, options=Options(latency_ms=400))
     backfill = app.pair(large, "large")
-    wait_for(lambda: done(app, backfill) > 0, 60, app.tail)
+    wait_for(lambda: issue_count(app, backfill) > 0, 60, app.tail)
     slowest = 0.0
     for number in range(4):
-        began = time.monotonic()
+        start = time.monotonic()
         summary = f"Seen at once {number}"
         issue = small.mutate("update_issue", fields={"summary": summary})["issue_id"]
         wait_for(lambda issue=issue, summary=summary: shows(app, integration, issue, summary), 20, app.tail)  # type: ignore[misc]  # mypy sees parameters
-        slowest = max(slowest, time.monotonic() - began)
+        slowest = max(slowest, time.monotonic() - start)
     assert app.progress(backfill)["state"] == "backfilling", "the large site was done too soon to prove anything"
     assert slowest < 5, f"{slowest:.1f} s"
     app.api("DELETE", f"/integrations/{backfill}")
 
 
-def done(app: RunningApp, integration: str) -> int:
-    return sum(each["done"] for each in app.progress(integration)["entities"] if each["entity"] == "issue")
+def issue_count(app: RunningApp, integration: str) -> int:
+    return sum(entity["done"] for entity in app.progress(integration)["entities"] if entity["entity"] == "issue")
 
 
 def shows(app: RunningApp, integration: str, issue: str, summary: str) -> bool:

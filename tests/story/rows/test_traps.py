@@ -1,4 +1,4 @@
-"""Two traps that ingesters fall into: an issue that is always being edited, and a site at the date line."""
+"""Two traps for ingesters: a constantly edited issue, and a site at the date line."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from tests.story.processes import RunningApp
 
 TOUCHED_FOR = 40.0
-"""Seconds for which the hot issue is edited."""
+"""Duration of the edits of the hot issue in seconds."""
 
 
 @pytest.fixture
-def polled(app: RunningApp, a_site: Callable[..., Site], story_database_url: str) -> Iterator[Callable[..., Site]]:
-    """Makes paired, verified sites that tell of nothing and are polled all the time."""
+def polled_site(app: RunningApp, a_site: Callable[..., Site], story_database_url: str) -> Iterator[Callable[..., Site]]:
+    """Creates paired, verified sites without webhooks, polled all the time."""
     over = threading.Event()
     threads = []
 
@@ -33,8 +33,8 @@ def polled(app: RunningApp, a_site: Callable[..., Site], story_database_url: str
         while not over.wait(2):
             time_travel.make_due(story_database_url, client_key, "poll")
 
-    def made(**given: Any) -> Site:
-        site = a_site(**given)
+    def made(**options: Any) -> Site:
+        site = a_site(**options)
         app.wait_until_verified(app.pair(site, "polled"))
         site.options.webhooks = False
         threads.append(threading.Thread(target=poll_on, args=(site.client_key,), daemon=True))
@@ -43,8 +43,8 @@ def polled(app: RunningApp, a_site: Callable[..., Site], story_database_url: str
 
     yield made
     over.set()
-    for each in threads:
-        each.join()
+    for thread in threads:
+        thread.join()
 
 
 def updated_of(database_url: str, site: Site, issue: str) -> int:
@@ -61,11 +61,11 @@ def _ms(moment: datetime) -> int:
 
 
 def test_an_issue_that_is_touched_all_the_time_is_never_starved(
-    polled: Callable[..., Site], story_database_url: str
+    polled_site: Callable[..., Site], story_database_url: str
 ) -> None:
-    """With an upper bound on `updated` it would lie beyond each poll's window, and would never be read."""
-    site = polled(issues=40, projects=2, seed=51)
-    # Between the moment at which a query is made and the one at which it is answered the issue is edited again.
+    """With an upper bound on `updated` the issue would be outside each poll's window and never be read."""
+    site = polled_site(issues=40, projects=2, seed=51)
+    # Each query is answered after the next edit of the issue.
     site.options.latency_ms = 1200
     hot = next(site.world.searchable()).id
     lags = []
@@ -74,23 +74,24 @@ def test_an_issue_that_is_touched_all_the_time_is_never_starved(
         site.mutate("update_issue", issue=hot, fields={"summary": f"At {time.time()}"})
         time.sleep(0.5)
         lags.append(site.world.issues[hot].updated_ms - updated_of(story_database_url, site, hot))
-    settled = lags[len(lags) // 2 :]
-    assert max(settled) < 25_000, f"its row is up to {max(settled) / 1000:.0f} s old"
+    later_lags = lags[len(lags) // 2 :]
+    assert max(later_lags) < 25_000, f"its row is up to {max(later_lags) / 1000:.0f} s old"
     wait_for(lambda: updated_of(story_database_url, site, hot) == site.world.issues[hot].updated_ms, 30)
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Tongatapu", "Pacific/Pago_Pago"])
 def test_a_site_whose_users_are_far_from_utc_loses_nothing(
-    polled: Callable[..., Site], story_database_url: str, zone: str
+    polled_site: Callable[..., Site], story_database_url: str, zone: str
 ) -> None:
-    """UTC+13 and UTC-11: a bare date in a query would be read there, and half a day of changes fall out of it."""
-    site = polled(issues=40, projects=2, seed=52, timezone=zone)
-    changed = [site.mutate("update_issue")["issue_id"] for _ in range(12)]
-    changed += [site.mutate("create_issue")["id"] for _ in range(3)]
+    """UTC+13 and UTC-11: Jira reads a bare date in the site's time zone, which would miss half a day of changes."""
+    site = polled_site(issues=40, projects=2, seed=52, timezone=zone)
+    changed_ids = [site.mutate("update_issue")["issue_id"] for _ in range(12)]
+    changed_ids += [site.mutate("create_issue")["id"] for _ in range(3)]
 
     def arrived() -> bool:
         return all(
-            updated_of(story_database_url, site, each) == site.world.issues[each].updated_ms for each in {*changed}
+            updated_of(story_database_url, site, issue_id) == site.world.issues[issue_id].updated_ms
+            for issue_id in {*changed_ids}
         )
 
     wait_for(arrived, 60)
