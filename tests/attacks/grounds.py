@@ -21,6 +21,7 @@ from app.ingest.live.drain import Drain
 from app.ingest.planning import plan
 from app.ingest.proof import parking
 from app.integrations import accounts
+from app.sources.cloud.source import CloudSource
 from sandbox import Site, SiteKey, serve
 from sandbox.connect.installation import Installation
 from tests.attacks.scene import BASE_PATH, SITE_HOSTS, Customer, Reply
@@ -29,6 +30,7 @@ from tests.conftest import a_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from app.jira.client import Site as JiraSite
     from app.runtime import Runtime
     from sandbox import Fault
     from tests.attacks.scene import Scene
@@ -356,6 +358,13 @@ def check_refused(reply: Reply, status: int, kind: str, site: str = "", *secret_
 
 
 # Workers, in this process
+
+
+def wire_to(parts: Runtime, tenant_id: UUID) -> JiraSite:
+    """The client below a site's source, for requests that no source would send."""
+    source = parts.sites.open(tenant_id)
+    assert isinstance(source, CloudSource)
+    return source.site
 
 
 @dataclass

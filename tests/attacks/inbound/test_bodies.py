@@ -165,7 +165,7 @@ def test_a_delivery_is_kept_once_as_plain_ids_whatever_it_brings(
     scene: Scene, paired_site: Customer, event: str
 ) -> None:
     @LIMITS
-    @given(body=_HINTS.map(lambda hints: json.dumps(hints).encode()) | _RAW, more=st.binary(max_size=300))
+    @given(body=_HINTS.map(lambda hints: json.dumps(hints).encode()) | _RAW, octets=st.binary(max_size=300))
     def send(body: bytes, octets: bytes) -> None:
         delivery = secrets.token_hex(4).encode() + bytes(octet for octet in octets if octet > 32 and octet != 127)
         before = len(_kept(scene, paired_site))

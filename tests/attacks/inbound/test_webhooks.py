@@ -20,8 +20,9 @@ import pytest
 from app import clock
 from app.ingest.live.drain import Drain
 from app.jira.client import Answer
+from app.sources.cloud.source import CloudSource
 from tests.attacks.cases import case, row
-from tests.attacks.grounds import JSON, Workers, a_ground, a_runtime, check_headers, check_refused, next_second
+from tests.attacks.grounds import JSON, Workers, a_ground, a_runtime, check_headers, check_refused, next_second, wire_to
 from tests.attacks.scene import Scene, Tables
 from tests.fakes.cable import Cable, cable_to_postgres
 from tests.soak.truth import differences
@@ -324,8 +325,9 @@ def test_51_an_absence_from_a_search_is_no_death(site_workers: Workers, attacks_
     """The issue is reported deleted and missing from the search: it is read by id before its row is deleted."""
     issue = next(candidate.id for candidate in site_workers.ground.site.world.searchable())
     check_taken(site_workers.ground.deliver("jira.issue_deleted", {"issue": {"id": issue}}))
-    site = Lagging(site_workers.parts.sites.open(site_workers.tenant_id))
-    drain = Drain(site_workers.parts.store, site, site_workers.tenant_id)  # type: ignore[arg-type]  # as much of a site as it needs
+    site = Lagging(wire_to(site_workers.parts, site_workers.tenant_id))
+    source = CloudSource(site)  # type: ignore[arg-type]  # implements the part that the drain calls
+    drain = Drain(site_workers.parts.store, source, site_workers.tenant_id)
     assert drain.once() == 1
     assert differences(attacks_database_url, site_workers.ground.site) == []
 

@@ -30,7 +30,7 @@ from sandbox import Fault, serve
 from sandbox import Site as SandboxSite
 from sandbox.connect.query_hash import query_hash
 from tests.attacks.cases import case, row
-from tests.attacks.grounds import API, CHECK, Workers, a_ground, a_runtime, next_second
+from tests.attacks.grounds import API, CHECK, Workers, a_ground, a_runtime, next_second, wire_to
 from tests.factories import an_installed_site
 from tests.fakes.dripping import BEGINNINGS, dripping
 from tests.fakes.listener import Asked, Listener, Says, listening
@@ -75,7 +75,7 @@ def jira() -> Iterator[Listener]:
 def site_at(parts: Runtime, base_url: str, secret: str = "s" * 48) -> Site:
     """A site as the app opens it, at an address that no door has checked."""
     site = an_installed_site(parts, base_url=base_url, shared_secret=secret)
-    return parts.sites.open(site.tenant_id)
+    return wire_to(parts, site.tenant_id)
 
 
 # 55: our signatures
@@ -132,7 +132,7 @@ def check_signed(wire: Wire, ground: Ground) -> None:
 
 @case(55)
 def test_55_odd_parameters_are_hashed_as_they_are_sent(ground: Ground, parts: Runtime) -> None:
-    site = parts.sites.open(Workers(parts, ground).tenant_id)
+    site = wire_to(parts, Workers(parts, ground).tenant_id)
     odd: dict[str, Any] = {
         "jql": "text ~ 'a+b & c=d' AND x = \"ü€😀\"",
         "ids": ["b", "a", "a:b", "A"],
@@ -181,7 +181,7 @@ def test_55_a_token_is_for_its_own_site(parts: Runtime, jira: Listener) -> None:
 def test_54_nothing_is_sent_before_the_time_is_over(ground: Ground, parts: Runtime, kind: str, wait: int) -> None:
     """All processes respect a back-off that one of them received, and then continue."""
     integration = ground.pair()
-    site = parts.sites.open(Workers(parts, ground).tenant_id)
+    site = wire_to(parts, Workers(parts, ground).tenant_id)
     ground.fault = Fault(kind, retry_after=wait)  # type: ignore[arg-type]  # one of its kinds
     start = time.time()
     with pytest.raises(JiraBusy) as busy:
@@ -439,7 +439,7 @@ def test_54_through_a_proxy(parts: Runtime, proxy: Proxy, monkeypatch: pytest.Mo
     proxy.to = ground.site.base_url
     site = an_installed_site(parts, base_url=NAMED_URL, shared_secret=secret)
     monkeypatch.setattr(socket, "gethostbyname", lambda *_: pytest.fail("we resolved"))
-    assert parts.sites.open(site.tenant_id).get(SERVER_INFO, {"x": "a b"}).body
+    assert wire_to(parts, site.tenant_id).get(SERVER_INFO, {"x": "a b"}).body
     [request] = proxy.passed
     assert (request.method, request.target) == ("GET", f"{NAMED_URL}{SERVER_INFO}?x=a%20b")
     assert request.headers["Host"] == "acme.jira.example"
