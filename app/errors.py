@@ -1,19 +1,19 @@
-"""Everything that can go wrong, as one tree.
+"""All errors, as one tree.
 
 AppError
 ├── UnsafeSettings            the process does not start; names every setting at fault
 └── CodedError                has a condition; `web.words` has its sentences
     ├── Refused               the caller is at fault; `web.problems` maps the class to a status
-    │   ├── Malformed         400  not what was agreed
-    │   ├── Unproven          401  whatever was presented proves nothing; one answer for every reason
+    │   ├── Malformed         400  a body, parameter or value of another form
+    │   ├── Unproven          401  an invalid proof of identity; one answer for every reason
     │   ├── Forbidden         403  proven, but not allowed
     │   ├── Missing           404  not there, or not yours: the same answer
-    │   ├── Conflicting       409  against what already holds
+    │   ├── Conflicting       409  a conflict with the present state
     │   ├── Gone              410  wrong, used or expired: one answer for all three
     │   └── TooMany           429  with the seconds to wait
     ├── Unavailable           503  one of our own servers does not answer; the caller may try again
     ├── PoisonRecord          one foreign record cannot be read; the rest goes on
-    └── JiraFailure           what a worker does with it is in the class
+    └── JiraFailure           the class states a worker's reaction
         ├── JiraBusy          park until `retry_at`
         ├── JiraDown          retry with back-off
         ├── JiraRefused       give up and tell: the credential is broken or the permission is lost
@@ -41,7 +41,7 @@ class AppError(Exception):
 
 
 class CodedError(AppError):
-    """An error whose condition callers, pages and stored rows report."""
+    """An error with a condition for callers, pages and stored rows."""
 
     def __init__(self, code: Code, /, **params: Value) -> None:
         self.condition = Condition(code, **params)
@@ -53,11 +53,11 @@ class Refused(CodedError):
 
 
 class Malformed(Refused):
-    """Not what was agreed: a body, a parameter or a value of another form."""
+    """A body, a parameter or a value of another form than documented."""
 
 
 class Unproven(Refused):
-    """Whatever was presented proves nothing. `reason` is for the log only: the caller gets one answer for all."""
+    """An invalid proof of identity. `reason` is for the log only: the caller gets one answer for all reasons."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(Code.UNPROVEN)
@@ -73,7 +73,7 @@ class Missing(Refused):
 
 
 class Conflicting(Refused):
-    """Against what already holds."""
+    """A conflict with the present state."""
 
 
 class Gone(Refused):
@@ -93,7 +93,7 @@ class Unavailable(CodedError):
 
 
 class UnsafeSettings(AppError):
-    """The settings forbid a start. `problems` names each and says what to do."""
+    """Unsafe settings forbid a start. `problems` names each, with the remedy."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(["The settings are not safe to start with:", *(f"  - {line}" for line in problems)]))
@@ -109,13 +109,13 @@ class PoisonRecord(CodedError):
 
 
 class JiraFailure(CodedError):
-    """Jira did not give what was asked for. `stop` is the problem of a chunk whose walk it stops."""
+    """A question that Jira did not answer with rows. `stop` is the problem of a chunk that it stops."""
 
     stop: ClassVar[Code]
 
     @property
     def problem(self) -> Condition:
-        """The problem of the chunk whose walk this failure stops (docs/operations.md lists them)."""
+        """The problem of a chunk that this failure stops (docs/operations.md lists them)."""
         return Condition(self.stop, why=self.condition)
 
 

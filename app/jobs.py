@@ -1,7 +1,7 @@
-"""Every job there is, by name, and the only door to RQ's queues outside `workers`.
+"""Every job by name, and the only access to RQ's queues outside `workers`.
 
-Job functions are named by string, so that nobody who enqueues imports them. Arguments are JSON ids. A job is a hint
-that there is work: what the work is stands in PostgreSQL, so a lost or doubled job loses and doubles nothing.
+Job functions are named by string: enqueuing imports none of them. Arguments are JSON ids. A job is a hint that there is
+work: the work itself stands in PostgreSQL, so a lost or doubled job loses and doubles nothing.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Lane(StrEnum):
     """The queues. A worker looks at `live` first, and at the others in turn (`workers.turns`)."""
 
     LIVE = "live"
-    """What somebody waits for: webhooks, the plan right after pairing."""
+    """Work that people or sites wait for: webhooks, the plan right after pairing."""
     STEADY = "steady"
-    """What keeps time, a few requests each: polls, lists, second looks. Before bulk, which never ends on a busy day."""
+    """Periodic work, a few requests each: polls, lists, absence checks. Before bulk, which never ends on a busy day."""
     BULK = "bulk"
     """Backfill and top-ups: hours of it at a time."""
     UPKEEP = "upkeep"
@@ -82,7 +82,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 @dataclass(frozen=True)
 class Periodic:
-    """A job and its period in seconds; one of each tenant has a place of its own in the period, so that they spread."""
+    """A job and its period in seconds; each tenant has its own place in the period of its jobs."""
 
     spec: JobSpec
     every: int
@@ -105,11 +105,11 @@ BY_THE_CLOCK = (
     Periodic(VERIFY, _DAY),
     Periodic(LICENCE, _DAY),
 )
-"""Everything that happens by the clock. `workers.schedule` ticks what is the product's, `ingest.rota` what is a tenant's."""
+"""All periodic jobs. `workers.schedule` ticks the product's, `ingest.planning.tenant_schedule` each tenant's."""
 
 
 def queue(redis: Redis, lane: Lane) -> Queue:
-    """A lane's queue; JSON only, since whatever is unpickled runs code."""
+    """A lane's queue; JSON only, since unpickling runs code."""
     return Queue(lane.value, connection=redis, serializer=JSONSerializer)
 
 
@@ -142,7 +142,7 @@ _KEEP_FAILED = 7 * 24 * 3600
 
 
 def _options(spec: JobSpec, args: tuple[str | int, ...], once_as: str | None) -> dict[str, Any]:
-    """What RQ is told of a job. RQ allows letters, digits, underscores and dashes in an id."""
+    """RQ's options for a job. RQ allows letters, digits, underscores and dashes in an id."""
     return {
         "job_id": "-".join([spec.name, once_as or "-".join([*map(str, args), str(ids.new())])]),
         "job_timeout": spec.timeout,
@@ -155,12 +155,12 @@ def _options(spec: JobSpec, args: tuple[str | int, ...], once_as: str | None) ->
 
 @dataclass(frozen=True)
 class QueueView:
-    """Who waits, as a hand sees it that asks whether it may stay."""
+    """Waiting jobs, for a worker that asks whether it may stay."""
 
     redis: Redis
 
     def is_wanted_elsewhere(self, tenant_id: UUID) -> bool:
-        """Whether somebody live waits for a worker, or a hand of another tenant. No, where Redis cannot say."""
+        """Whether a live job waits, or a backfill worker of another tenant. False where Redis can't say."""
         try:
             if queue(self.redis, Lane.LIVE).count:
                 return True
@@ -169,7 +169,7 @@ class QueueView:
             return False
 
     def is_live(self, *, besides: UUID) -> bool:
-        """Whether somebody waits for a worker in the live lane, but for one tenant. No, where Redis cannot say."""
+        """Whether a live job of another tenant waits. False where Redis can't say."""
         try:
             return self._others(Lane.LIVE, besides)
         except RedisError:
@@ -179,24 +179,24 @@ class QueueView:
         return any(tenant != str(tenant_id) for _, tenant in self._jobs(lane, _LOOKED_AT))
 
     def is_empty(self) -> bool:
-        """Whether no job of the bulk lane waits for a worker. No, where Redis cannot say."""
+        """Whether no job of the bulk lane waits. False where Redis can't say."""
         try:
             return queue(self.redis, Lane.BULK).count == 0
         except RedisError:
             return False
 
     def waiting_workers(self) -> Counter[UUID]:
-        """Hands that wait, by tenant. Raises RedisError."""
+        """Waiting backfill workers by tenant. Raises RedisError."""
         return Counter(UUID(tenant) for name, tenant in self._jobs(Lane.BULK, -1) if name == BACKFILL.name)
 
     def _jobs(self, lane: Lane, most: int) -> Iterator[tuple[str, str]]:
-        """Job and tenant of the first that wait in the live or the bulk lane; every job there is one of a tenant."""
+        """Job and tenant of the first jobs in the live or the bulk lane; every job there belongs to a tenant."""
         for job_id in queue(self.redis, lane).get_job_ids(0, most):
             name, _, rest = job_id.partition("-")
             yield name, rest[:_UUID]
 
     def waiting(self, tenant_id: UUID) -> int:
-        """Hands of one tenant that wait. None, where Redis cannot say."""
+        """Waiting backfill workers of one tenant; 0 where Redis can't say."""
         try:
             return self.waiting_workers()[tenant_id]
         except RedisError:
@@ -204,5 +204,5 @@ class QueueView:
 
 
 _LOOKED_AT = 20
-"""Jobs among which one of another tenant is looked for: no tenant has as many that wait."""
+"""Jobs among which another tenant's is searched: no tenant has as many waiting."""
 _UUID = 36

@@ -1,4 +1,4 @@
-"""Puts the parts together, once a process: the one place where settings become objects."""
+"""Composition root: the one place where settings become objects, once a process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Runtime:
-    """What web, workers, clock and commands work with."""
+    """Parts of the product, for web, workers, clock and commands."""
 
     settings: Settings
     redis: Redis

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @job
 def plan(runtime: Runtime, tenant_id: str) -> Condition | None:
-    """Plan the whole site and start its hands."""
+    """Plan the whole site and enqueue its workers."""
     tenant = UUID(tenant_id)
     with runtime.store.bound_to(tenant) as session:
         is_planned = begin_backfill(session, site_concurrency=runtime.settings.site_concurrency)
@@ -32,7 +32,7 @@ def plan(runtime: Runtime, tenant_id: str) -> Condition | None:
 
 @job
 def catch_up(runtime: Runtime, tenant_id: str) -> Condition | None:
-    """Go on after a pause, a disabled app or a broken credential."""
+    """Resume after a pause, a disabled app or a broken credential."""
     tenant = UUID(tenant_id)
     with runtime.store.bound_to(tenant) as session:
         has_begun = resume_work(session)
@@ -41,7 +41,7 @@ def catch_up(runtime: Runtime, tenant_id: str) -> Condition | None:
 
 @job
 def backfill(runtime: Runtime, tenant_id: str) -> Condition | None:
-    """Lend the tenant a hand for one slice."""
+    """Work for the tenant for one time slice."""
     hand = BackfillWorker(
         runtime.store,
         runtime.sites,
@@ -51,24 +51,24 @@ def backfill(runtime: Runtime, tenant_id: str) -> Condition | None:
         jobs.QueueView(runtime.redis),
         runtime.page_sizer,
     )
-    ended = hand.work(until=clock.now() + FULL_SLICE)
-    return Condition(_ENDED[ended], parts=hand.walked_chunks) if hand.walked_chunks else None
+    outcome = hand.work(until=clock.now() + FULL_SLICE)
+    return Condition(_SUMMARIES[outcome], parts=hand.walked_chunks) if hand.walked_chunks else None
 
 
 _SOON = timedelta(seconds=10)
-"""Sooner than the sweep comes."""
-_ENDED = {"again": Code.WALKED_MORE_DUE, "later": Code.WALKED_REST_LATER, "done": Code.WALKED_ALL}
+"""Sooner than the next search for lost jobs."""
+_SUMMARIES = {"again": Code.WALKED_MORE_DUE, "later": Code.WALKED_REST_LATER, "done": Code.WALKED_ALL}
 
 
 @job
 def verify(runtime: Runtime, tenant_id: str) -> Condition | None:
-    """Compare what is stored with what the site says it has."""
+    """Compare the stored rows with the site's own counts."""
     tenant = UUID(tenant_id)
     with runtime.store.bound_to(tenant) as session:
         tenant_schedule.begin(session, jobs.VERIFY.name)
-    kept = CountCache(runtime.redis, tenant)
+    count_cache = CountCache(runtime.redis, tenant)
     try:
-        findings = proof.verify(runtime.store, runtime.sites.open(tenant), tenant, kept)
+        findings = proof.verify(runtime.store, runtime.sites.open(tenant), tenant, count_cache)
     except JiraBusy as busy:
         if busy.retry_at - clock.now() < _SOON:
             # Its counts are kept: it goes on where it was. What has to wait for longer is brought back by the sweep.
@@ -76,19 +76,19 @@ def verify(runtime: Runtime, tenant_id: str) -> Condition | None:
             name = f"{tenant_id}-again-{until.timestamp():.0f}"
             jobs.park(runtime.redis, jobs.VERIFY, tenant_id, until=until, once_as=name)
         raise
-    short = [each for each in findings if not each.is_complete]
+    short = [finding for finding in findings if not finding.is_complete]
     return Condition(Code.COMPARED, counts=len(findings), differing=len(short)) if findings else None
 
 
 @job
 def webhooks(runtime: Runtime, tenant_id: str) -> Condition | None:
-    """Read again what waiting deliveries name."""
+    """Re-read the objects that waiting deliveries name."""
     return _drained(runtime, tenant_id, is_ours=False)
 
 
 @job
 def reread(runtime: Runtime, tenant_id: str) -> Condition | None:
-    """Read again what polls and sweeps found to differ."""
+    """Re-read the differences that polls and sweeps found."""
     return _drained(runtime, tenant_id, is_ours=True)
 
 
@@ -96,8 +96,8 @@ def _drained(runtime: Runtime, tenant_id: str, *, is_ours: bool) -> Condition | 
     tenant, until = UUID(tenant_id), clock.now() + DRAIN_SLICE
     source = runtime.sites.open(tenant, Purpose.POLL if is_ours else Purpose.READ_THROUGH)
     drain = Drain(runtime.store, source, tenant, is_ours=is_ours, queue_view=jobs.QueueView(runtime.redis))
-    handled = drain.run(until=until)
+    delivery_count = drain.run(until=until)
     if clock.now() >= until:
-        again = jobs.REREAD if is_ours else jobs.WEBHOOKS
-        jobs.enqueue(runtime.redis, again, tenant_id)
-    return Condition(Code.REREAD, deliveries=handled) if handled else None
+        next_job = jobs.REREAD if is_ours else jobs.WEBHOOKS
+        jobs.enqueue(runtime.redis, next_job, tenant_id)
+    return Condition(Code.REREAD, deliveries=delivery_count) if delivery_count else None

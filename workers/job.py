@@ -85,7 +85,7 @@ def job(work: Callable[Concatenate[Runtime, P], Condition | None]) -> Callable[P
 
 @dataclass
 class _Line:
-    """What a run leaves behind."""
+    """Traces of a run."""
 
     result: Condition | None = None
 

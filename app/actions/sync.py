@@ -19,7 +19,7 @@ CHANGES = (jobs.POLL, jobs.WORKLOGS, jobs.FAILED_WEBHOOKS, jobs.REFRESH, jobs.SE
 
 
 def sync(store: Store, integration: Integration, *, is_full: bool = False) -> Integration:
-    """Read what changed now; a full sync walks the whole site again. Returns the integration, raises Conflicting.
+    """Read the latest changes now; a full sync walks the whole site again. Returns the integration, raises Conflicting.
 
     The clock enqueues the periodic jobs within seconds, and chunks that are due get a worker. Nothing is planned anew
     unless the sync is full.

@@ -120,7 +120,7 @@ def integrations_list() -> None:
 @click.option("--full", "is_full", is_flag=True, help="Walk the whole site again, not only what changed.")
 @plainly
 def sync(integration_id: str, *, is_full: bool) -> None:
-    """Read what changed now."""
+    """Read the latest changes now."""
     with runtime.running() as parts:
         parts.redis.ping()
         actions.sync(parts.store, _find(parts, integration_id), is_full=is_full)

@@ -47,7 +47,7 @@ _CODES = {404: Code.NO_PAGE, 405: Code.NO_PAGE, 413: Code.BODY_TOO_LARGE}
 """Of errors that werkzeug raises, by status."""
 JSON = "application/problem+json"
 PEOPLE = frozenset({"jira_pages", "console", "console_sign_in"})
-"""Blueprints whose callers are people in a browser."""
+"""Blueprints for people in a browser."""
 _SCRIPTS = frozenset({"jira_pairing", "console", "console_sign_in"})
 """Blueprints that the scripts of our pages call: they show the answer as it is."""
 

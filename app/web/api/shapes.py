@@ -79,7 +79,7 @@ class ChangeIntegration(BaseModel):
 
 
 class SyncIntegration(BaseModel):
-    """How much to read; without a body, what changed."""
+    """Amount to read; without a body, the latest changes."""
 
     # flask-openapi3 reads `openapi_extra`: a call without a body is a plain sync.
     model_config = ConfigDict(extra="forbid", openapi_extra={"required": False})  # type: ignore[typeddict-unknown-key]  # see above

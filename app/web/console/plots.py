@@ -45,7 +45,7 @@ class Plot(NamedTuple):
 
 
 class Words(NamedTuple):
-    """A plot in words, for everybody and for people who do not see it."""
+    """A plot in words, for screen readers and everybody else."""
 
     name: str
     caption: str

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from flask import Flask
 
 LANGUAGES = ("en", "de")
-"""The first is what the words are written in; each other one has a catalogue below `translations/`."""
+"""The first is the language of the source; each other one has a catalogue below `translations/`."""
 _FOR_PEOPLE = frozenset({"jira_pages", "jira_pairing", "console", "console_sign_in"})
-"""Blueprints whose words are read by people; programs are answered in English, always."""
+"""Blueprints with words for people; programs always get English."""
 
 
 def N_(words: str) -> str:  # noqa: N802 - gettext's own name for this mark
