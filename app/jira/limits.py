@@ -11,9 +11,8 @@ is halved, and gains one for every 50 clean answers, or for those of five second
 
 Shares of the app's hourly points: read-through may fill the hour to 100 %, polling to 80 %, backfill to 60 %. The
 remaining points of backfill are divided evenly between the sites with a backfill. A site that has used its share waits
-a minute; meanwhile sites without further demand drop out and the shares grow. In the last quarter of the hour, the
-remainder goes to any site. If an hour has fewer pages than sites, new sites get their first page first, then those with
-the fewest points so far.
+a minute; meanwhile sites without demand drop out and the shares grow. In the last quarter of the hour, the remainder
+goes to any site. With fewer pages than sites, new sites get their first page first, then those with the fewest points.
 """
 
 from __future__ import annotations
@@ -199,8 +198,7 @@ class Limiter:
     def _busy(permit: Permit, cause: str, wait: float) -> JiraBusy:
         """A refusal until later, with jitter of a minute at most: a site waiting for the full hour keeps its share."""
         at = clock.now() + timedelta(seconds=wait + random.uniform(0, min(60.0, 1 + wait / 50)))  # noqa: S311 - spreads retries
-        code = _CAUSES[cause]
-        facts = {"endpoint": str(permit.endpoint), "purpose": permit.purpose.value}
+        code, facts = _CAUSES[cause], {"endpoint": str(permit.endpoint), "purpose": permit.purpose.value}
         return JiraBusy(code, retry_at=at, **{name: facts[name] for name in code.params})
 
     def _report(self, permit: Permit, lesson: limit_headers.Lesson, points: int) -> None:
