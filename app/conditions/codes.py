@@ -111,6 +111,8 @@ class Code(StrEnum):
     PAGES_EMPTY = "pages_empty"
     PAGES_BEYOND_COUNT = "pages_beyond_count"
     LIST_MISSING = "list_missing", "path", "place"
+    OBJECT_MISSING = "object_missing", "path"
+    OBJECT_NOT_LISTED = "object_not_listed", "path"
     LIST_CUT = "list_cut", "entity", "total", "count"
     LIST_ENDLESS = "list_endless"
     FEED_WITHOUT_VALUES = "feed_without_values", "path"

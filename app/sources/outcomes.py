@@ -34,7 +34,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class NotOffered:
-    """The endpoint or the feature doesn't exist on this site: no Jira Software, time tracking off."""
+    """The endpoint or the feature doesn't exist on this site: no Jira Software, time tracking off.
+
+    A 400, or a 404 or 410 to a question that names no object.
+    """
 
     failure: JiraFailure
 
@@ -48,7 +51,7 @@ class NotForUs:
 
 @dataclass(frozen=True)
 class Gone:
-    """404 or 410: the object was deleted, or isn't visible to the credential."""
+    """A 404 or 410 to a question about an object: it was deleted, or isn't visible to the credential."""
 
     failure: JiraFailure
 
@@ -64,12 +67,15 @@ Finding: TypeAlias = NotOffered | NotForUs | Gone | Broken
 """An outcome without rows, about one part of a site."""
 
 
-def attempt(ask: Callable[[], T]) -> T | NotOffered | NotForUs | Gone:
-    """Ask, and turn the refusal of a part into a finding. Raises JiraFailure where the site or the credential fails."""
+def attempt(ask: Callable[[], T], *, names_object: bool = True) -> T | NotOffered | NotForUs | Gone:
+    """Ask, and turn the refusal of a part into a finding. Raises JiraFailure where the site or the credential fails.
+
+    Only an object that the question names can be gone; of other questions, a 404 says that the endpoint isn't there.
+    """
     try:
         return ask()
     except JiraGone as failure:
-        return Gone(failure)
+        return Gone(failure) if names_object else NotOffered(failure)
     except JiraRejected as failure:
         return NotOffered(failure)
     except JiraRefused as failure:

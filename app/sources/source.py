@@ -2,7 +2,8 @@
 
 A source knows REST paths, API versions, paging styles, field lists and the abilities of its kind of Jira. It knows no
 tenant and no database. Every verb may raise JiraBusy, JiraDown, JiraNonsense and JiraRefused with `is_credential`
-(`app.sources.outcomes` says why); refusals of a part are returned as findings.
+(`app.sources.outcomes` says why). Other refusals are findings of the verbs that return one; the others raise them as
+JiraRefused, JiraGone or JiraRejected, unless they say otherwise.
 """
 
 from __future__ import annotations
@@ -64,10 +65,10 @@ class Source(Protocol):
         """How many projects are in sight; None where the site doesn't say."""
 
     def has_lapsed(self, app_key: str) -> bool:
-        """Whether the licence of the app has lapsed; a free app has none to lapse."""
+        """Whether the licence of the app has lapsed; False where the site knows of none, as of a free app."""
 
     def count(self, scope: Scope) -> int | None:
-        """The site's own count of a scope's issues; None where it has none."""
+        """The site's own count of a scope's issues; None where it has none, or doesn't count."""
 
     def first_created(self, scope: Scope) -> int:
         """Creation of the oldest issue of a scope, epoch milliseconds; 0 where there is none."""
@@ -78,12 +79,15 @@ class Source(Protocol):
     def by_ids(self, issue_ids: Sequence[str], policy: FieldPolicy, *, doubtful_ids: Collection[str] = ()) -> IssueRead:
         """Whole issues by id, read-your-writes where the site can.
 
-        `doubted` issues are reported deleted by somebody: they are read directly, since a search that names them may be
-        refused as a whole.
+        `doubtful_ids` are reported deleted by somebody: they are read directly, since a search that names them may be
+        refused as a whole. An id that is refused alone is in `gone_ids`.
         """
 
     def changed_since(self, moment: int, token: str | None = None) -> Iterator[IdPage]:
-        """Ids and `updated` of everything that changed from a moment on, epoch milliseconds, oldest first."""
+        """Ids and `updated` of everything that changed from a moment on, epoch milliseconds, oldest first.
+
+        With the token of an earlier page, the pages after it. Raises TokenExpired where the site has forgotten it.
+        """
 
     def ids(self, scope: Scope) -> Iterator[IdPage]:
         """Ids of a scope's issues, oldest first."""
@@ -95,10 +99,10 @@ class Source(Protocol):
         """A page of any other list: of the site (empty scope), a project or a board."""
 
     def one(self, entity: Entity, object_id: str) -> Json | Finding:
-        """One object of an entity other than issues."""
+        """One object of an entity other than issues; Gone where an answer lists objects without it."""
 
     def memberships(self, filters: Mapping[str, str], issue_ids: Sequence[str]) -> Matches | Finding:
-        """Which boards (filter ids by board id) hold which of the issues."""
+        """Which boards (filter ids by board id) hold which of the issues; boards with an unreadable filter are left out."""
 
     def visible_projects(self, project_ids: Sequence[str]) -> set[str]:
         """The projects in sight, archived and trashed ones included."""

@@ -116,7 +116,8 @@ class Walker:
             if chunk.attempts > retry.MOST_ATTEMPTS:
                 retry.give_up(self, chunk, entity.walk, Condition(Code.WORKERS_DIED))
                 return
-            finding = attempt(lambda: self._pages(entity, chunk_walk, deadline, last_pages))
+            # Raised refusals are those of counts, which name no object; the source itself reports a scope that is gone.
+            finding = attempt(lambda: self._pages(entity, chunk_walk, deadline, last_pages), names_object=False)
             if finding is not None:
                 retry.settle_finding(self, chunk_walk.chunk, finding)
         except LeaseLost:

@@ -91,7 +91,7 @@ def read_object(source: Source, entity: Entity, object_id: str) -> ListRead:
 
 def _ask_for(list_read: ListRead, source: Source, object_id: str) -> None:
     body = source.one(list_read.entity, object_id)
-    if body is None or isinstance(body, NotOffered | NotForUs | Gone | Broken):
+    if isinstance(body, NotOffered | NotForUs | Gone | Broken):
         list_read.gone_ids.add(object_id)
     else:
         list_read.bodies.append(body)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from app import clock
 from app.catalog.json_value import Json, find
-from app.errors import JiraRejected
+from app.conditions import Code
+from app.errors import JiraNonsense, JiraRejected
 from app.sources.answers import IssueRead
-from app.sources.cloud.pages import next_token
+from app.sources.cloud.pages import list_in, next_token
 from app.sources.cloud.paths import path_of
 from app.sources.outcomes import Broken, Gone, NotForUs, NotOffered, attempt, require
 from app.sources.paging import READ_BATCH, Page, Place, follow
@@ -41,7 +42,7 @@ class SearchedIssues:
 
 
 def read(site: Site, issue_ids: Sequence[str], policy: FieldPolicy, doubtful_ids: Collection[str]) -> IssueRead:
-    """Read issues, 50 a search; `doubted` and absent ones directly. Raises a JiraFailure."""
+    """Read issues, 50 a search; `doubtful_ids` and absent ones directly. Raises a JiraFailure."""
     issue_read = IssueRead(clock.now())
     absent = [issue_id for issue_id in issue_ids if issue_id in doubtful_ids]
     searchable = [issue_id for issue_id in issue_ids if issue_id not in doubtful_ids]
@@ -61,7 +62,15 @@ def read(site: Site, issue_ids: Sequence[str], policy: FieldPolicy, doubtful_ids
 
 def _direct_read(site: Site, issue_id: str, policy: FieldPolicy) -> Json | Finding:
     params = {"fields": ",".join(policy.requested()), "expand": "changelog"}
-    return attempt(lambda: site.get(path_of("issue/{id}", id=issue_id), params).body)
+
+    def ask() -> Json:
+        path = path_of("issue/{id}", id=issue_id)
+        body = site.get(path, params).body
+        if not find(body, "id"):
+            raise JiraNonsense(Code.OBJECT_MISSING, path=path)
+        return body
+
+    return attempt(ask)
 
 
 def search(site: Site, issue_ids: Sequence[str], policy: FieldPolicy) -> SearchedIssues:
@@ -97,9 +106,9 @@ def _walk(site: Site, issue_ids: list[str], policy: FieldPolicy) -> list[Json]:
     }
 
     def fetch(place: Place) -> Page:
-        answer = site.post(path_of("search/jql"), {**query, "nextPageToken": place.token} if place.token else query)
-        issues = find(answer.body, "issues")
-        items: list[Json | Raw] = [*issues] if isinstance(issues, list) else []
+        path = path_of("search/jql")
+        answer = site.post(path, {**query, "nextPageToken": place.token} if place.token else query)
+        items: list[Json | Raw] = [*list_in(answer.body, "issues", path)]
         return Page(items, next_token(place, answer.body), None, answer.sent_at)
 
     bodies: list[Json] = []

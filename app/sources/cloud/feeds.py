@@ -10,6 +10,7 @@ from app.catalog.json_value import Json, find
 from app.conditions import Code
 from app.errors import JiraNonsense
 from app.sources.answers import FailedPage, FeedPage, Objects
+from app.sources.cloud.pages import list_in
 from app.sources.cloud.paths import path_of
 from app.sources.outcomes import attempt
 from app.sources.paging import Page, Place, follow
@@ -32,7 +33,7 @@ def worklog_changes(site: Site, feed: WorklogFeed, since: int) -> Iterator[FeedP
     path = path_of(f"worklog/{feed}")
 
     def fetch(place: Place) -> Page | Finding:
-        return attempt(lambda: _feed_page(site, path, int(place.token or since)))
+        return attempt(lambda: _feed_page(site, path, int(place.token or since)), names_object=False)
 
     for outcome in follow(fetch, Place(token=str(since))):
         yield _feed_of(outcome) if isinstance(outcome, Page) else outcome
@@ -67,8 +68,9 @@ def worklogs(site: Site, worklog_ids: Sequence[str]) -> Objects:
     """Worklogs by id; deleted ones are left out. Raises a JiraFailure."""
     if not worklog_ids:
         return Objects([], clock.now())
-    answer = site.post(path_of("worklog/list"), {"ids": [int(worklog_id) for worklog_id in worklog_ids]})
-    return Objects(answer.body if isinstance(answer.body, list) else [], answer.sent_at)
+    path = path_of("worklog/list")
+    answer = site.post(path, {"ids": [int(worklog_id) for worklog_id in worklog_ids]})
+    return Objects(list_in(answer.body, "", path), answer.sent_at)
 
 
 def failed_webhooks(site: Site, after: int) -> Iterator[FailedPage | Finding]:
@@ -78,7 +80,7 @@ def failed_webhooks(site: Site, after: int) -> Iterator[FailedPage | Finding]:
     """
 
     def fetch(place: Place) -> Page | Finding:
-        return attempt(lambda: _failed_page(site, int(place.token or after)))
+        return attempt(lambda: _failed_page(site, int(place.token or after)), names_object=False)
 
     newest_moment = after
     for outcome in follow(fetch, Place(token=str(after))):
@@ -90,9 +92,9 @@ def failed_webhooks(site: Site, after: int) -> Iterator[FailedPage | Finding]:
 
 
 def _failed_page(site: Site, after: int) -> Page:
-    answer = site.get(path_of("webhook/failed"), {"after": after, "maxResults": _FAILED_PAGE})
-    values = find(answer.body, "values")
-    page = Page([*values] if isinstance(values, list) else [], None, None, answer.sent_at)
+    path = path_of("webhook/failed")
+    answer = site.get(path, {"after": after, "maxResults": _FAILED_PAGE})
+    page = Page([*list_in(answer.body, "values", path)], None, None, answer.sent_at)
     newest_moment = max(_failure_times(page), default=after)
     has_more = bool(find(answer.body, "next")) and newest_moment > after
     return Page(page.items, Place(token=str(newest_moment)) if has_more else None, None, answer.sent_at)
@@ -107,12 +109,12 @@ def deleted_keys(site: Site) -> set[str] | Finding:
     """Keys of issues that the audit log calls deleted, where the app may read it."""
 
     def ask() -> set[str]:
-        body = site.get(path_of("auditing/record"), {"filter": "ISSUE_DELETE", "limit": _AUDIT_PAGE}).body
-        records = find(body, "records")
+        path = path_of("auditing/record")
+        body = site.get(path, {"filter": "ISSUE_DELETE", "limit": _AUDIT_PAGE}).body
         return {
             str(find(record, "objectItem.name"))
-            for record in (records if isinstance(records, list) else [])
+            for record in list_in(body, "records", path)
             if find(record, "objectItem.typeName") == "ISSUE_DELETE"
         }
 
-    return attempt(ask)
+    return attempt(ask, names_object=False)

@@ -11,10 +11,10 @@ from app.catalog.extract import to_moment
 from app.catalog.json_value import Json, find
 from app.catalog.language import OPEN_END
 from app.catalog.registry import entity
-from app.errors import JiraRejected
+from app.errors import JiraGone, JiraRejected
 from app.jira.client import whole
 from app.sources.answers import IdPage
-from app.sources.cloud.pages import fetch
+from app.sources.cloud.pages import fetch, list_in
 from app.sources.cloud.paths import path_of
 from app.sources.outcomes import attempt, require
 from app.sources.paging import Page, Place, follow
@@ -61,14 +61,15 @@ def page(site: Site, scope: Scope, place: Place, size: int) -> Page | Finding:
     """A page of whole issues, oldest first."""
     params = {"jql": f"{_in_scope(scope)} {_BY_CREATION}", **whole_issues(scope)}
     walk = _walk()
-    return attempt(lambda: fetch(site, walk, place, path=path_of(walk.path), params=params, size=size))
+    path = path_of(walk.path)
+    return attempt(lambda: fetch(site, walk, place, path=path, params=params, size=size), names_object=False)
 
 
 def count(site: Site, scope: Scope) -> int | None:
-    """Jira's own count of a scope; None where it refuses the query."""
+    """Jira's own count of a scope; None where it refuses the query or doesn't count."""
     try:
         answer = site.post(path_of("search/approximate-count"), {"jql": _in_scope(scope)})
-    except JiraRejected:
+    except (JiraRejected, JiraGone):
         return None
     total = find(answer.body, "count")
     return total if isinstance(total, int) else None
@@ -81,8 +82,9 @@ def first_created(site: Site, scope: Scope) -> int:
         "fields": "created",
         "maxResults": 1,
     }
-    issues = find(site.get(path_of("search/jql"), query).body, "issues")
-    moment = find(issues[0], "fields.created") if isinstance(issues, list) and issues else None
+    path = path_of("search/jql")
+    issues = list_in(site.get(path, query).body, "issues", path)
+    moment = find(issues[0], "fields.created") if issues else None
     return int(to_moment(moment).timestamp() * 1000) if moment else 0
 
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from app import clock, logs
 from app.catalog.json_value import Json, find
+from app.catalog.language import Item
 from app.conditions import Code
-from app.errors import JiraNonsense
+from app.errors import JiraGone, JiraNonsense
 from app.sources.answers import Matches, Objects
-from app.sources.cloud.pages import fetch
+from app.sources.cloud.pages import fetch, list_in
 from app.sources.cloud.paths import path_of
-from app.sources.outcomes import Gone, NotOffered, attempt
+from app.sources.outcomes import attempt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,25 +38,41 @@ def page(site: Site, entity: Entity, scope_id: str, place: Place) -> Page | Find
     if walk is None:
         raise LookupError(f"{entity.name} has no walk")
     path = path_of(walk.path, project_id=scope_id, board_id=scope_id, issue_id=scope_id)
-    outcome = attempt(lambda: fetch(site, walk, place, path=path))
-    return NotOffered(outcome.failure) if isinstance(outcome, Gone) and not scope_id else outcome
+    return attempt(lambda: fetch(site, walk, place, path=path), names_object=bool(scope_id))
 
 
 def one(site: Site, entity: Entity, object_id: str) -> Json | Finding:
-    """One object by its id. An answer that lists several is searched for it."""
+    """One object by its id, or out of an answer that lists several."""
     walk = entity.one
     if walk is None:
         raise LookupError(f"{entity.name} is not read one by one")
     params: dict[str, str | int | Sequence[str | int]] = {
         name: object_id if value == "{id}" else value for name, value in walk.params.items()
     }
-    outcome = attempt(lambda: site.get(path_of(walk.path, id=object_id), params))
-    if not hasattr(outcome, "body"):
-        return outcome
-    body = find(outcome.body, walk.items)
-    if not isinstance(body, list):
+    path = path_of(walk.path, id=object_id)
+
+    def ask() -> Json:
+        body = site.get(path, params).body
+        if walk.items:
+            return _member(entity, list_in(body, walk.items, path), object_id, path)
+        if not _id_of(entity, body):
+            raise JiraNonsense(Code.OBJECT_MISSING, path=path)
         return body
-    return next((item for item in body if str(find(item, "id")) == object_id), None)
+
+    return attempt(ask)
+
+
+def _id_of(entity: Entity, body: Json) -> str:
+    """The id of an object; empty where it has none."""
+    return str(entity.id(Item(body)) or "") if isinstance(body, dict) else ""
+
+
+def _member(entity: Entity, bodies: Sequence[Json], object_id: str, path: str) -> Json:
+    """The object of an id. Raises JiraGone where a list doesn't hold it."""
+    for body in bodies:
+        if _id_of(entity, body) == object_id:
+            return body
+    raise JiraGone(Code.OBJECT_NOT_LISTED, path=path)
 
 
 def visible_projects(site: Site, project_ids: Sequence[str]) -> set[str]:
@@ -67,8 +84,8 @@ def visible_projects(site: Site, project_ids: Sequence[str]) -> set[str]:
             "status": ["live", "archived", "deleted"],
             "maxResults": _PROJECT_BATCH,
         }
-        values = find(site.get(path_of("project/search"), query).body, "values")
-        visible_ids |= {str(find(value, "id")) for value in values} if isinstance(values, list) else set()
+        path = path_of("project/search")
+        visible_ids |= {str(find(value, "id")) for value in list_in(site.get(path, query).body, "values", path)}
     return visible_ids
 
 
@@ -76,11 +93,11 @@ def link_types(site: Site) -> Objects | Finding:
     """All issue link types; not offered where issue linking is off."""
 
     def ask() -> Objects:
-        answer = site.get(path_of("issueLinkType"))
-        types = find(answer.body, "issueLinkTypes")
-        return Objects(types if isinstance(types, list) else [], answer.sent_at)
+        path = path_of("issueLinkType")
+        answer = site.get(path)
+        return Objects(list_in(answer.body, "issueLinkTypes", path), answer.sent_at)
 
-    return attempt(ask)
+    return attempt(ask, names_object=False)
 
 
 def memberships(site: Site, filters: Mapping[str, str], issue_ids: Sequence[str]) -> Matches | Finding:
@@ -89,7 +106,7 @@ def memberships(site: Site, filters: Mapping[str, str], issue_ids: Sequence[str]
     `/board/{id}/issue` would cost a point for every issue of every board; `jql/match` answers with ids, for many boards
     at once. Raises JiraNonsense for answers to other filters.
     """
-    return attempt(lambda: _memberships(site, filters, issue_ids))
+    return attempt(lambda: _memberships(site, filters, issue_ids), names_object=False)
 
 
 def _memberships(site: Site, filters: Mapping[str, str], issue_ids: Sequence[str]) -> Matches:

@@ -34,11 +34,8 @@ def fetch(
     elif place.token:
         query["nextPageToken"] = place.token
     answer = site.get(path, query, is_page=bool(walk.items))
-    items = find(answer.body, walk.items)
-    if walk.paging is Paging.WHOLE and not walk.items and isinstance(items, dict):
-        items = [items]
-    if not isinstance(items, list):
-        raise JiraNonsense(Code.LIST_MISSING, path=path, place=walk.items or "its top")
+    is_object = walk.paging is Paging.WHOLE and not walk.items and is_one_object(answer.body)
+    items = [answer.body] if is_object else list_in(answer.body, walk.items, path)
     total = find(answer.body, "total")
     return Page(
         items=[*items],
@@ -48,6 +45,19 @@ def fetch(
         size=answer.size,
         site_time=answer.site_time,
     )
+
+
+def list_in(body: Json, at: str, path: str) -> list[Json]:
+    """The list at a dotted path of an answer. Raises JiraNonsense: an answer without its list is no empty one."""
+    items = find(body, at)
+    if not isinstance(items, list):
+        raise JiraNonsense(Code.LIST_MISSING, path=path, place=at or "its top")
+    return items
+
+
+def is_one_object(body: Json) -> bool:
+    """Whether an answer is an object of the site. Jira has sent its errors with status 200."""
+    return isinstance(body, dict) and "errorMessages" not in body
 
 
 def _next(paging: Paging, place: Place, body: Json, length: int) -> Place | None:

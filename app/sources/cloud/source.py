@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.catalog.json_value import Json, find
-from app.errors import JiraGone
+from app.catalog.json_value import Json, account_of, find
+from app.conditions import Code
+from app.errors import JiraGone, JiraNonsense
 from app.sources.answers import Account, Capabilities, Server
 from app.sources.cloud import by_ids, feeds, issues, lists
+from app.sources.cloud.pages import is_one_object
 from app.sources.cloud.paths import licence_path, path_of
 from app.sources.outcomes import Broken, attempt
 
@@ -53,13 +55,19 @@ class CloudSource:
 
     def whoami(self) -> Account:
         """`GET myself`."""
-        body = self.site.get(path_of("myself")).body
-        name = find(body, "displayName")
-        return Account(str(find(body, "accountId")), str(name) if name else None)
+        path = path_of("myself")
+        body = self.site.get(path).body
+        account_id, name = account_of(body), find(body, "displayName")
+        if account_id is None:
+            raise JiraNonsense(Code.OBJECT_MISSING, path=path)
+        return Account(account_id, str(name) if name else None)
 
     def server(self) -> Server:
         """`GET serverInfo`."""
-        body = self.site.get(path_of("serverInfo")).body
+        path = path_of("serverInfo")
+        body = self.site.get(path).body
+        if not is_one_object(body):
+            raise JiraNonsense(Code.OBJECT_MISSING, path=path)
         version, deployment = find(body, "version"), find(body, "deploymentType")
         return Server(str(version) if version else None, str(deployment) if deployment else None)
 
@@ -69,8 +77,13 @@ class CloudSource:
         return Broken(failure)
 
     def email_of(self, account_id: str) -> Json | Finding:
-        """`GET user/email`."""
-        return attempt(lambda: find(self.site.get(path_of("user/email"), {"accountId": account_id}).body, "email"))
+        """`GET user/email`: an object by the schema of Atlassian's document, plain text by its example."""
+
+        def ask() -> Json:
+            body = self.site.get(path_of("user/email"), {"accountId": account_id}).body
+            return body if isinstance(body, str) else find(body, "email")
+
+        return attempt(ask)
 
     def project_count(self) -> int | None:
         """`total` of `GET project/search`."""

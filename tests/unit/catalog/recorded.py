@@ -21,6 +21,67 @@ if TYPE_CHECKING:
 SITE = FieldPolicy(story_points=("customfield_10024",), sprint="customfield_10020", epic_link="customfield_10014")
 """The recorded Cloud site's own field ids, from its `field.json`."""
 
+COLUMNS = {
+    "issues": {
+        "issue_id": "id",
+        "issue_key": "key",
+        "project_id": "project_id",
+        "project_key": "project_key",
+        "type": "issue_type_name",
+        "subtask": "is_subtask",
+        "status_name": "status_name",
+        "status_category": "status_category",
+        "created": "created",
+        "updated": "updated",
+        "resolutiondate": "resolved",
+        "story_points": "story_points",
+        "epic_key": "epic_key",
+        "parent_id": "parent_id",
+        "parent_key": "parent_key",
+        "assignee_account_id": "assignee_id",
+        "creator_account_id": "creator_id",
+        "priority_name": "priority_name",
+        "changelog_total": "changelog_total",
+        "comment_total": "comment_total",
+    },
+    "sprints": {
+        "sprint_id": "id",
+        "state": "state",
+        "name": "name",
+        "start_date": "start",
+        "end_date": "end",
+        "complete_date": "complete",
+        "origin_board_id": "origin_board_id",
+    },
+    "statuses": {"status_id": "id", "name": "name", "status_category": "category_key"},
+    "issue_types": {
+        "issue_type_id": "id",
+        "name": "name",
+        "untranslated_name": "untranslated_name",
+        "subtask": "is_subtask",
+        "hierarchy_level": "hierarchy_level",
+    },
+    "projects": {"project_id": "id", "project_key": "key", "name": "name"},
+    "users": {
+        "account_id": "id",
+        "account_type": "account_type",
+        "display_name": "display_name",
+        "timezone": "time_zone",
+    },
+    "worklogs": {
+        "worklog_id": "id",
+        "issue_id": "issue_id",
+        "author_account_id": "author_id",
+        "update_author_account_id": "update_author_id",
+        "time_spent": "time_spent",
+        "time_spent_seconds": "seconds",
+        "started": "started",
+        "updated": "updated",
+    },
+    "remote_links": {"remote_link_id": "id", "issue_id": "issue_id", "title": "title", "url": "url"},
+}
+"""Columns of the tables in `expected`, by heading; `id` is the row's own id. The first heading is the key."""
+
 
 class Recordings:
     """The folder of recordings: bodies by URL path, expectations by name."""
@@ -98,8 +159,23 @@ def _facts(row: Row, columns: dict[str, str]) -> dict[str, str]:
     return {heading: written(row.id if column == "id" else row.values[column]) for heading, column in columns.items()}
 
 
-def assert_all(lines: list[dict[str, str]], rows: dict[str, Row], columns: dict[str, str], key: str) -> None:
+def assert_all(table: str, lines: list[dict[str, str]], rows: dict[str, Row]) -> None:
+    """Compare lines of a table in `expected` with the rows of the same ids."""
+    columns = COLUMNS[table]
+    key = next(iter(columns))
     assert lines
     assert [{name: line[name] for name in columns} for line in lines] == [
         _facts(rows[line[key]], columns) for line in lines
     ]
+
+
+def items_of(rows: dict[str, Row]) -> list[tuple[str, ...]]:
+    """Every item of every history in the format of the CSV files."""
+    names = ("field", "field_id", "field_type", "from", "to", "from_string", "to_string")
+    items_of_rows = []
+    for row in rows.values():
+        items = said(row)["items"]
+        assert isinstance(items, list)
+        head = (row.id, *(written(row.values[name]) for name in ("issue_id", "author_id", "created")))
+        items_of_rows += [(*head, *(written(item[name]) for name in names)) for item in items]
+    return items_of_rows

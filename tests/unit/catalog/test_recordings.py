@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.catalog.extract import extract
 from app.catalog.registry import entity
-from tests.unit.catalog.recorded import SITE, assert_all, parts_of, rows_of, said, top_ups_of, written
+from tests.unit.catalog.recorded import COLUMNS, SITE, assert_all, items_of, parts_of, rows_of, top_ups_of
 
 if TYPE_CHECKING:
     from app.catalog.extract import Row, TopUp
@@ -19,32 +19,10 @@ _V3 = "cloud/rest/api/3"
 
 
 def test_issues(recordings: Recordings, cloud: list[Row | TopUp]) -> None:
-    columns = {
-        "issue_id": "id",
-        "issue_key": "key",
-        "project_id": "project_id",
-        "project_key": "project_key",
-        "type": "issue_type_name",
-        "subtask": "is_subtask",
-        "status_name": "status_name",
-        "status_category": "status_category",
-        "created": "created",
-        "updated": "updated",
-        "resolutiondate": "resolved",
-        "story_points": "story_points",
-        "epic_key": "epic_key",
-        "parent_id": "parent_id",
-        "parent_key": "parent_key",
-        "assignee_account_id": "assignee_id",
-        "creator_account_id": "creator_id",
-        "priority_name": "priority_name",
-        "changelog_total": "changelog_total",
-        "comment_total": "comment_total",
-    }
     lines, rows = recordings.expected("issues"), rows_of("issue", cloud)
-    assert set(lines[0]) - set(columns) == {"lead_time_minutes"}
+    assert set(lines[0]) - set(COLUMNS["issues"]) == {"lead_time_minutes"}
     assert {line["issue_id"] for line in lines} == set(rows)
-    assert_all(lines, rows, columns, "issue_id")
+    assert_all("issues", lines, rows)
 
 
 def test_lead_times(recordings: Recordings, cloud: list[Row | TopUp]) -> None:
@@ -100,21 +78,9 @@ def test_issue_keeps_the_category_that_it_carries(recordings: Recordings, cloud:
     assert (issue.values["status_category"], status.values["category_key"]) == ("new", "done")
 
 
-def _items(rows: dict[str, Row]) -> list[tuple[str, ...]]:
-    """Every item of every history in the format of the CSV files."""
-    names = ("field", "field_id", "field_type", "from", "to", "from_string", "to_string")
-    items_of_rows = []
-    for row in rows.values():
-        items = said(row)["items"]
-        assert isinstance(items, list)
-        head = (row.id, *(written(row.values[name]) for name in ("issue_id", "author_id", "created")))
-        items_of_rows += [(*head, *(written(item[name]) for name in names)) for item in items]
-    return items_of_rows
-
-
 def test_changelog_items_of_issues(recordings: Recordings, cloud: list[Row | TopUp]) -> None:
     """The file has one item per field where a history has several, therefore it is a subset."""
-    items_of_rows = _items(rows_of("changelog", cloud))
+    items_of_rows = items_of(rows_of("changelog", cloud))
     lines = [tuple(line.values()) for line in recordings.expected("changelog_items.issues")]
     assert len(lines) == 689
     assert set(lines) - set(items_of_rows) == set()
@@ -131,7 +97,7 @@ def test_changelog_items_of_the_endpoint(recordings: Recordings) -> None:
     rows = rows_of("changelog", parts)
     lines = [tuple(line.values()) for line in recordings.expected("changelog_items.changelog_endpoint")]
     assert len(lines) == 281
-    assert set(lines) - set(_items(rows)) == set()
+    assert set(lines) - set(items_of(rows)) == set()
     assert set(rows) - {line[0] for line in lines} == {"58007", "58807", "58989"}
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from app import actions, clock
 from app.catalog.registry import entity
 from app.conditions import Code
-from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense, JiraRefused, TokenExpired
+from app.errors import JiraBusy, JiraDown, JiraFailure, JiraGone, JiraNonsense, JiraRefused, TokenExpired
 from app.ingest.backfill import walk
 from app.ingest.backfill.page_size import ENOUGH, PageSizer
 from app.ingest.backfill.page_size import FIRST as FIRST_PAGE
@@ -405,3 +405,12 @@ def test_a_search_that_is_out_of_order_ends_no_hand(parts: Runtime, tenant_id: U
     is_broken = False
     backfill(parts, tenant_id, site)
     assert stored(parts, tenant_id) == 10
+
+
+def test_a_search_that_the_site_has_no_more_is_no_empty_project(parts: Runtime, tenant_id: UUID) -> None:
+    def remove(path: str, _page: dict[str, Any]) -> None:
+        if path.endswith("/search/jql"):
+            raise JiraGone(Code.ANSWERED, status=410, endpoint="")
+
+    backfill(parts, tenant_id, FakeSite(3, remove))
+    assert [(chunk.state, chunk.seen) for chunk in chunks(parts, tenant_id)] == [("failed", 0)]
