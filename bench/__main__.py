@@ -24,38 +24,38 @@ RESULTS = Path(__file__).with_name("results.json")
 
 
 def runs() -> Iterator[tuple[str, Callable[[], list[Figure]]]]:
-    """Every module that measures something."""
-    for found in pkgutil.iter_modules(bench.__path__):
-        if found.name != "__main__":
-            run = getattr(importlib.import_module(f"bench.{found.name}"), "run", None)
+    """Yield the name and the `run` function of every benchmark."""
+    for module in pkgutil.iter_modules(bench.__path__):
+        if module.name != "__main__":
+            run = getattr(importlib.import_module(f"bench.{module.name}"), "run", None)
             if run is not None:
-                yield found.name, run
+                yield module.name, run
 
 
-def main(wanted: list[str]) -> None:
-    """Run them one after the other; they would measure each other otherwise."""
-    known = dict(runs())
-    unknown = set(wanted) - set(known)
-    if unknown:
-        sys.exit(f"There is no benchmark {', '.join(sorted(unknown))}. There are: {', '.join(known)}.")
+def main(names: list[str]) -> None:
+    """Run benchmarks one after the other, because concurrent ones would distort each other."""
+    benchmarks = dict(runs())
+    unknown_names = set(names) - set(benchmarks)
+    if unknown_names:
+        sys.exit(f"There is no benchmark {', '.join(sorted(unknown_names))}. There are: {', '.join(benchmarks)}.")
     figures: list[Figure] = []
-    for name, run in known.items():
-        if not wanted or name in wanted:
-            measured = run()
-            sys.stdout.write(f"{table(measured)}\n")
+    for name, run in benchmarks.items():
+        if not names or name in names:
+            new_figures = run()
+            sys.stdout.write(f"{table(new_figures)}\n")
             sys.stdout.flush()
-            figures += measured
-    found = {
+            figures += new_figures
+    results = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),  # noqa: TID251 - a record of this run, not the product's time
         "python": platform.python_version(),
         "cpus": os.cpu_count(),
         "figures": [asdict(figure) for figure in figures],
     }
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(f"written to {RESULTS.parent.name}/{RESULTS.name}\n")
 
 
 if __name__ == "__main__":
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("names", nargs="*", metavar="NAME")
-    main(asked.parse_args().names)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    main(parser.parse_args().names)

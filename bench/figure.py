@@ -1,4 +1,4 @@
-"""What a benchmark found, and how it is told."""
+"""Figures of benchmarks and their table."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Figure:
-    """One measurement: how much of a unit, in milliseconds at the 99th percentile where single calls were timed."""
+    """One measurement. `p99_ms` is set where single calls were timed."""
 
     name: str
     value: float
     unit: str
     count: int
-    """How many calls, rows or other things were measured."""
+    """Number of calls, rows or other things measured."""
     p99_ms: float | None = None
     ratio: float | None = None
-    """To the same unit of the run's simplest request, which says how much of the figure is the machine."""
+    """Relative to the simplest request of the run, which depends on the machine alone."""
     note: str = ""
 
 
 def p99(latencies: Sequence[float]) -> float:
-    """The nearest-rank 99th percentile."""
+    """Return the nearest-rank 99th percentile."""
     return sorted(latencies)[max(0, math.ceil(len(latencies) * 0.99) - 1)]
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """Figures side by side."""
+    """Return figures as a text table."""
     rows = [("benchmark", "value", "unit", "p99 ms", "of livez", "count", "note")]
     rows += [
         (
-            each.name,
-            f"{each.value:,.0f}",
-            each.unit,
-            "" if each.p99_ms is None else f"{each.p99_ms:.1f}",
-            "" if each.ratio is None else f"{each.ratio:.3f}",
-            str(each.count),
-            each.note,
+            figure.name,
+            f"{figure.value:,.0f}",
+            figure.unit,
+            "" if figure.p99_ms is None else f"{figure.p99_ms:.1f}",
+            "" if figure.ratio is None else f"{figure.ratio:.3f}",
+            str(figure.count),
+            figure.note,
         )
-        for each in figures
+        for figure in figures
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(

@@ -1,18 +1,17 @@
-"""Thousands of tenants share the app's points: who waits how long, by the real limiter on a real Valkey.
+"""Waiting times of thousands of tenants that share the app's points, with the real limiter on a real Valkey.
 
-    python -m bench.fleet --tenants 5000               # as many as the issue asks for
+    python -m bench.fleet --tenants 5000               # a full fleet
     python -m bench.fleet --tenants 500 --days 28      # a tenth of the tenants with a tenth of the points
 
-Every page of 100 issues is admitted and settled by `app.jira.limits`, whose clock is moved from moment to moment. What is
-simplified: a site answers at once and has one request under way, 50 pages a minute at most; an issue costs one point
-and a page one more, top-ups are left out; and once the limiter has said that the hour is used up for backfill, those who
-would ask in the rest of that hour are sent to the next one without being asked one by one, enrolled as waiting as it would do.
+`app.jira.limits` admits and settles every page of 100 issues; the simulation advances its clock. Simplifications: a site
+answers at once and has one request in flight, at most 50 pages per minute; an issue costs one point and a page one more,
+without top-ups; after the limiter has refused backfill for an hour, all other requests of this hour move to the next hour
+as waiting, without a call of the limiter for each.
 
-Sizes are log-normal: median 2,000 issues, sigma 1.5, at least 50 and at most 500,000, from a seed. Points fall with the
-number of tenants, so that a smaller fleet has the same points a tenant: 65,000 an hour for 5,000. Webhooks and polls take
-a tenth of them all the time.
+Sizes are log-normal from a seed: median 2,000 issues, sigma 1.5, at least 50 and at most 500,000. The points per tenant
+are constant: 65,000 per hour for 5,000 tenants. Webhooks and polls take a tenth of them in every hour.
 
-First come, first served is the same fleet with the same points, one backfill after the other in the order of arrival.
+First come, first served is the same fleet with the same points, one backfill after the other in order of arrival.
 """
 
 from __future__ import annotations
@@ -45,9 +44,9 @@ if TYPE_CHECKING:
 MEDIAN, SIGMA, SMALLEST, LARGEST = 2000, 1.5, 50, 500_000
 POINTS_A_TENANT = 65_000 / 5000
 LIVE = 0.1
-"""Of the hour's points that webhooks and polls take."""
+"""Share of webhooks and polls in the points."""
 PAGE, _BETWEEN = 100, 1.2
-"""Issues a page; seconds between two pages of a site."""
+"""Issues per page; seconds between two pages of a site."""
 _HOUR, _DAY = 3600.0, 86400.0
 _SEARCH, _ISSUE = endpoint_of("POST", "/rest/api/3/search/jql"), endpoint_of("GET", "/rest/api/3/issue/1")
 _START = datetime(2026, 1, 5, tzinfo=UTC).timestamp()
@@ -55,65 +54,65 @@ _START = datetime(2026, 1, 5, tzinfo=UTC).timestamp()
 
 @dataclass
 class Tenant:
-    """One site; times are seconds since the fleet began."""
+    """One site; times are seconds since the start of the simulation."""
 
     number: int
     issues: int
-    arrived: float
-    left: int
-    first: float | None = None
-    done: float | None = None
+    arrival: float
+    remaining_issues: int
+    first_page: float | None = None
+    completion: float | None = None
 
     @property
     def site(self) -> str:
-        """Its address."""
+        """The site's address."""
         return f"https://site-{self.number}.atlassian.net"
 
 
 def fleet(tenants: int, *, over: float, seed: int) -> list[Tenant]:
-    """Tenants by their arrival, spread evenly at random over so many seconds."""
+    """Return tenants in order of arrival, uniformly distributed over `over` seconds."""
     chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
-    made = []
+    tenant_list = []
     for number in range(tenants):
         size = min(LARGEST, max(SMALLEST, round(chance.lognormvariate(math.log(MEDIAN), SIGMA))))
-        made.append(Tenant(number, size, chance.uniform(0, over), size))
-    return sorted(made, key=lambda each: each.arrived)
+        tenant_list.append(Tenant(number, size, chance.uniform(0, over), size))
+    return sorted(tenant_list, key=lambda tenant: tenant.arrival)
 
 
 @dataclass
 class Outcome:
-    """How one fleet fared."""
+    """The result of one simulation."""
 
     waits: list[float]
-    """Hours from arrival to the first page stored."""
+    """Hours from arrival to the first stored page."""
     complete: float
-    """Hours until all were complete."""
-    wasted: float
-    """Of the points that backfill might have spent while somebody wanted them."""
-    live_refused: int = 0
-    """Requests of webhooks and polls that found no points."""
-    waits_done: Sequence[float] = ()
+    """Hours until all tenants were complete."""
+    waste: float
+    """Share of unused points among those for backfill in hours with demand."""
+    live_refusals: int = 0
+    """Requests of webhooks and polls without points."""
+    completion_waits: Sequence[float] = ()
 
     @property
     def unfairness(self) -> float:
-        """The largest wait over the median."""
+        """The largest wait relative to the median."""
         return max(self.waits) / max(statistics.median(self.waits), 1 / 60)
 
 
 class Simulation:
-    """A fleet before the limiter."""
+    """A fleet in front of the limiter."""
 
     def __init__(self, redis: Redis, tenants: list[Tenant]) -> None:
         self._redis, self._tenants = redis, tenants
         self._points = round(POINTS_A_TENANT * len(tenants))
         self._limiter = Limiter(redis, site_concurrency=8, app_points_per_hour=self._points, patience=0.0)
-        self._queue = [(each.arrived, each.number, each) for each in tenants]
+        self._queue = [(tenant.arrival, tenant.number, tenant) for tenant in tenants]
         heapq.heapify(self._queue)
-        self._live_refused = 0
+        self._live_refusals = 0
 
     def run(self, title: str) -> Outcome:
-        """Let time pass until all are complete."""
-        total, hour = sum(each.issues for each in self._tenants), -1
+        """Advance the time until all tenants are complete."""
+        total, hour = sum(tenant.issues for tenant in self._tenants), -1
         with Progress(transient=True) as bar:
             task = bar.add_task(title, total=total)
             while self._queue:
@@ -121,18 +120,18 @@ class Simulation:
                 if int(now // _HOUR) > hour:
                     hour = int(now // _HOUR)
                     self._live(hour)
-                before = tenant.left
-                again = self._page(tenant, now)
-                bar.advance(task, before - tenant.left)
-                if again is not None:
-                    heapq.heappush(self._queue, (again, tenant.number, tenant))
-        ended = max(each.done or 0.0 for each in self._tenants)
+                before = tenant.remaining_issues
+                next_time = self._page(tenant, now)
+                bar.advance(task, before - tenant.remaining_issues)
+                if next_time is not None:
+                    heapq.heappush(self._queue, (next_time, tenant.number, tenant))
+        end = max(tenant.completion or 0.0 for tenant in self._tenants)
         return Outcome(
-            waits=[((each.first or 0.0) - each.arrived) / _HOUR for each in self._tenants],
-            complete=ended / _HOUR,
-            wasted=self._wasted(),
-            live_refused=self._live_refused,
-            waits_done=[((each.done or 0.0) - each.arrived) / _HOUR for each in self._tenants],
+            waits=[((tenant.first_page or 0.0) - tenant.arrival) / _HOUR for tenant in self._tenants],
+            complete=end / _HOUR,
+            waste=self._waste(),
+            live_refusals=self._live_refusals,
+            completion_waits=[((tenant.completion or 0.0) - tenant.arrival) / _HOUR for tenant in self._tenants],
         )
 
     def _at(self, now: float) -> None:
@@ -140,9 +139,9 @@ class Simulation:
         self._limiter.offset_ms = round((_START + now - seconds) * 1000 - micros / 1000)
 
     def _page(self, tenant: Tenant, now: float) -> float | None:
-        """One page of a tenant. Returns when it asks again, None once it has all."""
+        """Read one page of a tenant. Returns the time of its next request, None after the last page."""
         self._at(now)
-        size = min(PAGE, tenant.left)
+        size = min(PAGE, tenant.remaining_issues)
         try:
             with self._limiter.admit(
                 tenant.site, _SEARCH, purpose=Purpose.BACKFILL, expected_points=1 + PAGE
@@ -153,31 +152,31 @@ class Simulation:
             if "are used up" in str(busy):
                 self._close_hour(now)
             return now + max(0.05, wait)
-        tenant.left -= size
-        if tenant.first is None:
-            tenant.first = now
-        if tenant.left == 0:
-            tenant.done = now
+        tenant.remaining_issues -= size
+        if tenant.first_page is None:
+            tenant.first_page = now
+        if tenant.remaining_issues == 0:
+            tenant.completion = now
             return None
         return now + _BETWEEN
 
     def _close_hour(self, now: float) -> None:
-        """Nobody gets a page of backfill any more in this hour: all who would ask come in the next, a minute spread."""
+        """Move all backfill requests of this hour to the first minute of the next hour."""
         end = (now // _HOUR + 1) * _HOUR
-        late = [each for each in self._queue if each[0] < end and each[2].arrived <= now]
+        late = [entry for entry in self._queue if entry[0] < end and entry[2].arrival <= now]
         if not late:
             return
-        kept = [each for each in self._queue if each[0] >= end or each[2].arrived > now]
+        entries = [entry for entry in self._queue if entry[0] >= end or entry[2].arrival > now]
         chance = random.Random(round(end))  # noqa: S311 - reproducible, not secret
-        spread = min(60.0, 1 + (end - now) / 50)
-        self._queue = kept + [(end + chance.uniform(0, spread), number, each) for _, number, each in late]
+        spread_s = min(60.0, 1 + (end - now) / 50)
+        self._queue = entries + [(end + chance.uniform(0, spread_s), number, tenant) for _, number, tenant in late]
         heapq.heapify(self._queue)
-        until = {each.site: round((_START + end + 90) * 1000) for _, _, each in late}
+        until = {tenant.site: round((_START + end + 90) * 1000) for _, _, tenant in late}
         self._redis.zadd("jira:waiting", until, gt=True)
 
     def _live(self, hour: int) -> None:
-        """Webhooks take their part at the beginning of every hour, in one booking as large as all of them."""
-        self._at(hour * _HOUR + 0.05)  # safely behind the full hour, or it would count in both
+        """Book the share of webhooks for an hour at its beginning, in one request."""
+        self._at(hour * _HOUR + 0.05)  # after the full hour, or both hours would count it
         want = round(LIVE * self._points)
         try:
             with self._limiter.admit(
@@ -185,61 +184,67 @@ class Simulation:
             ):
                 pass
         except JiraBusy:
-            self._live_refused += 1
+            self._live_refusals += 1
 
-    def _wasted(self) -> float:
-        """Part of what backfill might have spent, in the hours in which somebody wanted more than there was."""
-        could = spent = 0.0
+    def _waste(self) -> float:
+        """Return the share of unused backfill points, in hours with more demand than points."""
+        could = usage = 0.0
         budget = self._points * PARTS[Purpose.BACKFILL] - round(LIVE * self._points)
-        last = int(max(each.done or 0.0 for each in self._tenants) // _HOUR)
+        last = int(max(tenant.completion or 0.0 for tenant in self._tenants) // _HOUR)
         for hour in range(last):
             if self._backlog((hour + 1) * _HOUR):
                 moment = datetime.fromtimestamp(_START + hour * _HOUR, UTC)
-                used = self._limiter.accounts.spent_by_app(moment).get("backfill", 0)
-                could, spent = could + budget, spent + min(budget, used)
-        return 1 - spent / could if could else 0.0
+                points = self._limiter.accounts.spent_by_app(moment).get("backfill", 0)
+                could, usage = could + budget, usage + min(budget, points)
+        return 1 - usage / could if could else 0.0
 
     def _backlog(self, at: float) -> bool:
-        return any(each.arrived < at - _HOUR and (each.done or 0.0) > at for each in self._tenants)
+        return any(tenant.arrival < at - _HOUR and (tenant.completion or 0.0) > at for tenant in self._tenants)
 
 
 def first_come(tenants: Sequence[Tenant]) -> Outcome:
-    """The same points in the order of arrival, one backfill after the other."""
+    """Simulate one backfill after the other in order of arrival, with the same points."""
     budget = round(POINTS_A_TENANT * len(tenants)) * (PARTS[Purpose.BACKFILL] - LIVE) / _HOUR
     free, waits = 0.0, []
-    for each in tenants:
-        start = max(free, each.arrived)
-        waits.append((start + (1 + PAGE) / budget - each.arrived) / _HOUR)
-        free = start + (each.issues + math.ceil(each.issues / PAGE)) / budget
-    return Outcome(waits=waits, complete=free / _HOUR, wasted=0.0)
+    for tenant in tenants:
+        start = max(free, tenant.arrival)
+        waits.append((start + (1 + PAGE) / budget - tenant.arrival) / _HOUR)
+        free = start + (tenant.issues + math.ceil(tenant.issues / PAGE)) / budget
+    return Outcome(waits=waits, complete=free / _HOUR, waste=0.0)
 
 
 def simulate(tenants: int, *, over: float, seed: int = 1, title: str = "fleet") -> tuple[Outcome, Outcome]:
-    """A fleet by our limiter, and first come, first served."""
+    """Simulate a fleet with the limiter, and with first come, first served."""
     with (
         tempfile.TemporaryDirectory() as folder,
         embedded.running(Path(folder), postgres=False, valkey=True) as servers,
     ):
         redis = Redis.from_url(str(servers.redis_url))
-        made = fleet(tenants, over=over, seed=seed)
+        tenant_list = fleet(tenants, over=over, seed=seed)
         try:
-            return Simulation(redis, made).run(title), first_come(fleet(tenants, over=over, seed=seed))
+            return Simulation(redis, tenant_list).run(title), first_come(fleet(tenants, over=over, seed=seed))
         finally:
             redis.close()
 
 
 def figures(tenants: int, days: float, seed: int = 1) -> list[Figure]:
-    """One kind of arrival, ours beside the other."""
-    ours, theirs = simulate(tenants, over=days * _DAY, seed=seed, title=f"{tenants} tenants over {days:g} days")
+    """Return the figures of both policies for one distribution of arrivals."""
+    limiter_outcome, queue_outcome = simulate(
+        tenants, over=days * _DAY, seed=seed, title=f"{tenants} tenants over {days:g} days"
+    )
     label = f"fleet: {tenants:,} tenants within {days:g} days"
-    found = []
-    for name, outcome in (("limiter", ours), ("first come first served", theirs)):
+    rows = []
+    for name, outcome in (("limiter", limiter_outcome), ("first come first served", queue_outcome)):
         waits = sorted(outcome.waits)
         p95 = waits[math.ceil(0.95 * len(waits)) - 1]
-        told = f"p95 {p95:.1f} h, max {waits[-1]:.1f} h"
-        found += [
+        wait_note = f"p95 {p95:.1f} h, max {waits[-1]:.1f} h"
+        rows += [
             Figure(
-                f"{label}: first data, {name}", statistics.median(waits) * 60, "minutes, median", tenants, note=told
+                f"{label}: first data, {name}",
+                statistics.median(waits) * 60,
+                "minutes, median",
+                tenants,
+                note=wait_note,
             ),
             Figure(
                 f"  largest wait over median, {name}",
@@ -249,25 +254,25 @@ def figures(tenants: int, days: float, seed: int = 1) -> list[Figure]:
                 note=f"{outcome.unfairness:.2f}; all complete after {outcome.complete:,.0f} h",
             ),
         ]
-    done = statistics.median(ours.waits_done)
-    note = f"median tenant complete after {done:.1f} h; live requests refused for points: {ours.live_refused}"
-    return [*found, Figure("  points wasted, limiter", ours.wasted * 1000, "thousandths", tenants, note=note)]
+    median_hours = statistics.median(limiter_outcome.completion_waits)
+    note = f"median tenant complete after {median_hours:.1f} h; live requests refused for points: {limiter_outcome.live_refusals}"
+    return [*rows, Figure("  points wasted, limiter", limiter_outcome.waste * 1000, "thousandths", tenants, note=note)]
 
 
 def run() -> list[Figure]:
-    """A tenth of 5,000 tenants with a tenth of the points: on one day, and over four weeks."""
+    """Measure a tenth of 5,000 tenants with a tenth of the points, within a day and within four weeks."""
     return [*figures(500, 1), *figures(500, 28)]
 
 
 def main() -> None:
-    """What was asked for, as a table."""
-    asked = argparse.ArgumentParser(prog="python -m bench.fleet", description=(__doc__ or "").split("\n\n")[0])
-    asked.add_argument("--tenants", type=int, default=500)
-    asked.add_argument("--days", type=float, action="append", help="over which they arrive; may be repeated (1)")
-    asked.add_argument("--seed", type=int, default=1)
-    given = asked.parse_args()
-    found = [figure for days in given.days or [1.0] for figure in figures(given.tenants, days, given.seed)]
-    sys.stdout.write(f"{table(found)}\n")
+    """Print the figures as a table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.fleet", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--tenants", type=int, default=500)
+    parser.add_argument("--days", type=float, action="append", help="period of their arrivals; may be repeated (1)")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    rows = [figure for days in arguments.days or [1.0] for figure in figures(arguments.tenants, days, arguments.seed)]
+    sys.stdout.write(f"{table(rows)}\n")
 
 
 if __name__ == "__main__":

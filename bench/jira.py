@@ -1,7 +1,7 @@
 """Jira for the benchmarks: many sandbox sites in a process of their own.
 
-Talks in lines of JSON: it tells where its install key is, reads the app's address, installs the app on every site,
-tells the sites' secrets, and serves until its input ends.
+Protocol in lines: writes the URL of its install keys, reads the app's address, installs the app on every site, writes
+the sites' secrets as JSON, and serves until its input ends.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Customer:
-    """A site that installed the app, as its tokens need it."""
+    """A site with the app, for its tokens."""
 
     client_key: str
     secret: str
@@ -30,39 +30,39 @@ class Customer:
     app: Address
 
     def server_token(self, path: str) -> str:
-        """For a webhook."""
+        """Sign a webhook."""
         return server_token(self.secret, self.client_key, self.app, "POST", self.app.url(path))
 
     def page_token(self, target: str) -> str:
-        """For a page in the frame."""
+        """Sign a page in the frame."""
         return page_token(self.secret, self.client_key, self.app, self.app.url(target), self.admin)
 
     def context_token(self) -> str:
-        """For the calls of a page."""
+        """Sign the calls of a page."""
         return context_token(self.secret, self.client_key, self.admin)
 
 
 class Sites:
-    """The process as its parent sees it."""
+    """The process, seen from its parent."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self.install_keys_url: str = self._heard()
+        self.install_keys_url: str = self._read_line()
 
     def install(self, app_url: str) -> list[Customer]:
-        """Have every site install the app."""
+        """Install the app on every site."""
         if self._process.stdin is not None:
             self._process.stdin.write(f"{app_url}\n")
             self._process.stdin.flush()
-        return [Customer(**each, app=Address(app_url)) for each in json.loads(self._heard())]
+        return [Customer(**facts, app=Address(app_url)) for facts in json.loads(self._read_line())]
 
-    def _heard(self) -> str:
+    def _read_line(self) -> str:
         return self._process.stdout.readline().strip() if self._process.stdout is not None else ""
 
 
 @contextlib.contextmanager
 def sites(number: int) -> Iterator[Sites]:
-    """So many sites, for as long as this lasts."""
+    """Run so many sites during the block."""
     command = [sys.executable, "-m", "bench.jira", str(number)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - ourselves
         try:
@@ -75,24 +75,27 @@ def sites(number: int) -> Iterator[Sites]:
 def main(number: int) -> None:
     """Serve until the input ends."""
     key = SiteKey.generate()
-    served = [Site(dataset="seeded", seed=seed, issues=1, projects=1, key=key) for seed in range(number)]
+    site_list = [Site(dataset="seeded", seed=seed, issues=1, projects=1, key=key) for seed in range(number)]
     with contextlib.ExitStack() as stack:
-        for site in served:
+        for site in site_list:
             stack.enter_context(serve(site))
-        _tell(served[0].install_keys_url)
+        _write_line(site_list[0].install_keys_url)
         app_url = sys.stdin.readline().strip()
-        for site in served:
+        for site in site_list:
             site.lifecycle.app_url = app_url
             site.install()
-        _tell(
+        _write_line(
             json.dumps(
-                [{"client_key": each.client_key, "secret": each.shared_secret, "admin": each.admin} for each in served]
+                [
+                    {"client_key": site.client_key, "secret": site.shared_secret, "admin": site.admin}
+                    for site in site_list
+                ]
             )
         )
         sys.stdin.read()
 
 
-def _tell(line: str) -> None:
+def _write_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""What the ingest is held against: a bare loop that only downloads the same pages, and Singer's tap-jira."""
+"""Peers of the ingest: a bare loop that only downloads the same pages, and Singer's tap-jira."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TAP = "tap-jira==2.6.0"
 STREAMS = ("projects", "versions", "components", "resolutions", "issues", "issue_comments", "changelogs", "worklogs")
-"""What it has of what we store. Transitions are left out: we do not store them, and it is faster without."""
+"""Streams of tap-jira that the product stores as well. Without transitions, tap-jira is faster."""
 _HOME = Path(tempfile.gettempdir()) / TAP.replace("==", "-")
 _LAUNCHER = """
 import tap_jira
@@ -30,12 +30,12 @@ of = Client.url
 Client.url = lambda self, path: of(self, path).replace("https://", "http://", 1)
 tap_jira.main()
 """
-"""tap-jira as it is installed; it insists on https, which the simulator does not speak. Plain http spares it the TLS."""
+"""Runs tap-jira over plain http, because the simulator has no TLS; this makes tap-jira faster."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Issues in a time."""
+    """The number of issues and the time of a peer."""
 
     issues: int
     seconds: float
@@ -44,21 +44,21 @@ class Speed:
 
     @property
     def rate(self) -> float:
-        """Issues a second."""
+        """Issues per second."""
         return self.issues / self.seconds if self.seconds else 0.0
 
 
 def bare_loop(site: Simulator, targets: list[tuple[str, str]], threads: int) -> Speed:
-    """Download what the product downloaded, with as many requests in flight: no parsing, no storing, no waiting for tokens."""
-    waiting = deque(target for _, target in targets)
+    """Repeat the product's requests with `threads` in flight, without parsing, storing or waiting for page tokens."""
+    queue = deque(target for _, target in targets)
     problems: list[Exception] = []
 
     def work() -> None:
         with requests.Session() as session:
             session.headers["Authorization"] = "JWT bench"
-            while waiting and not problems:
+            while queue and not problems:
                 with contextlib.suppress(IndexError):
-                    target = waiting.popleft()
+                    target = queue.popleft()
                     try:
                         with session.get(site.url + target, stream=True, timeout=60) as answer:
                             answer.raise_for_status()
@@ -70,10 +70,10 @@ def bare_loop(site: Simulator, targets: list[tuple[str, str]], threads: int) -> 
     site.reset()
     threads = [threading.Thread(target=work) for _ in range(threads)]
     start = time.monotonic()
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     seconds = time.monotonic() - start
     if problems:
         raise problems[0]
@@ -81,12 +81,12 @@ def bare_loop(site: Simulator, targets: list[tuple[str, str]], threads: int) -> 
     return Speed(counters["issues_by_template"]["search/jql"], seconds, counters)
 
 
-def tap_jira(site: Simulator, most_seconds: float) -> Speed:
-    """Run tap-jira from nothing; its output is thrown away. Its time is from its first request to the last answer.
+def tap_jira(site: Simulator, max_seconds: float) -> Speed:
+    """Run a full sync of tap-jira without storing its output, timed from the first request to the last answer.
 
-    Where it is stopped before its end, its pace is that of its issue pages alone, which is faster.
+    After `max_seconds` it is stopped; its rate is then that of its issue pages alone, which is faster.
     """
-    python = _installed()
+    python = _install()
     with tempfile.TemporaryDirectory() as folder:
         config, catalog, log = (Path(folder) / name for name in ("config.json", "catalog.json", "log"))
         config.write_text(
@@ -101,31 +101,32 @@ def tap_jira(site: Simulator, most_seconds: float) -> Speed:
             )
         )
         command = [python, "-c", _LAUNCHER, "--config", str(config)]
-        found = json.loads(subprocess.run([*command, "--discover"], check=True, capture_output=True, text=True).stdout)  # noqa: S603 - what we installed
-        for stream in found["streams"]:
+        discovery = subprocess.run([*command, "--discover"], check=True, capture_output=True, text=True)  # noqa: S603 - our own installation
+        catalog_json = json.loads(discovery.stdout)
+        for stream in catalog_json["streams"]:
             for entry in stream["metadata"]:
                 entry["metadata"]["selected"] = stream["tap_stream_id"] in STREAMS
-        catalog.write_text(json.dumps(found))
+        catalog.write_text(json.dumps(catalog_json))
         site.reset()
         with log.open("wb") as output:
             tap = subprocess.Popen([*command, "--properties", str(catalog)], stdout=subprocess.DEVNULL, stderr=output)  # noqa: S603 - what we installed
             is_whole = True
             try:
-                if tap.wait(most_seconds):
+                if tap.wait(max_seconds):
                     raise RuntimeError(log.read_text(errors="replace")[-3000:])
             except subprocess.TimeoutExpired:
                 is_whole = False
                 tap.kill()
                 tap.wait()
     counters = site.counters()
-    ended = max(counters["last_at"].values()) if is_whole else counters["last_at"]["search/jql"]
-    seconds = ended - counters["first_at"]
-    # One issue is served to a question of its own, before the walk.
+    end = max(counters["last_at"].values()) if is_whole else counters["last_at"]["search/jql"]
+    seconds = end - counters["first_at"]
+    # Before the walk, tap-jira requests one issue by itself.
     return Speed(counters["issues_by_template"]["search/jql"] - 1, seconds, counters, is_whole)
 
 
-def _installed() -> str:
-    """tap-jira in an environment of its own, made at first use. Returns its interpreter."""
+def _install() -> str:
+    """Install tap-jira into an environment of its own on first use. Returns its interpreter."""
     python = _HOME / "bin" / "python"
     if not (_HOME / "complete").exists():
         subprocess.run([sys.executable, "-m", "venv", str(_HOME)], check=True)  # noqa: S603 - our own interpreter

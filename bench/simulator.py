@@ -1,4 +1,4 @@
-"""The site simulator as a process of its own, and what benchmarks ask of it."""
+"""The site simulator as a process of its own, and its controls."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Simulator:
-    """A site that answers at `url`."""
+    """A running site at `url`."""
 
     url: str
     issues: int
 
     def counters(self) -> dict[str, Any]:
-        """What was asked of it since the last reset."""
-        found: dict[str, Any] = self._ask("counters")
-        return found
+        """Return the counters since the last reset."""
+        counters: dict[str, Any] = self._ask("counters")
+        return counters
 
     def reset(self, **options: object) -> None:
-        """Begin to count anew; options (`latency_ms`, `rates`, `burst`) hold from now on."""
+        """Reset the counters and set options such as `latency_ms`, `rates` and `burst`."""
         if options:
             requests.post(f"{self.url}/bench/options", json=options, timeout=30).raise_for_status()
         self._ask("reset")
 
     def truth(self) -> dict[str, dict[str, Any]]:
-        """Rows and checksum that a complete ingest holds, by entity."""
-        found: dict[str, dict[str, Any]] = self._ask("truth")
-        return found
+        """Return row count and checksum of a complete ingest, by entity."""
+        truth: dict[str, dict[str, Any]] = self._ask("truth")
+        return truth
 
     def gets(self) -> list[tuple[str, str]]:
-        """Template and target of every GET since the last reset, in order."""
+        """Return template and target of every GET since the last reset, in order."""
         return [(template, target) for template, target in self._ask("requests")]
 
-    def _ask(self, what: str) -> Any:  # noqa: ANN401 - JSON
-        answer = requests.get(f"{self.url}/bench/{what}", timeout=600)
+    def _ask(self, name: str) -> Any:  # noqa: ANN401 - JSON
+        answer = requests.get(f"{self.url}/bench/{name}", timeout=600)
         answer.raise_for_status()
         return answer.json()
 
 
 @contextlib.contextmanager
 def simulated(issues: int) -> Iterator[Simulator]:
-    """A site with so many issues, while the body runs."""
+    """Run a site with so many issues during the block."""
     command = [sys.executable, "-m", "bench.site", "--issues", str(issues)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
         if process.stdin is None or process.stdout is None:

@@ -1,6 +1,6 @@
-"""Where the time of an ingest goes: `python -m bench.stages TENANT` runs a worker's own jobs in this process, with watches.
+"""Time of an ingest by stage: `python -m bench.stages TENANT` runs a worker's jobs in this process, with stopwatches.
 
-Watches are put around the names below; time inside an inner one does not count for the outer one.
+The stopwatches wrap the functions below. Time within an inner one does not count for the outer one.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
     from app.runtime import Runtime
 
-WATCHED = (
+WATCH_POINTS = (
     ("turn", "app.jira.limits", "Limiter._enter"),
     ("wire", "app.jira.client", "Site._send"),
     ("parse", "app.jira.client", "parse"),
     ("extract", "app.ingest.backfill.walk", "parse_page"),
     ("store", "app.store.session", "Store.bound_to"),
 )
-"""Stage, module and name; `turn` is the wait for the limiter, and a bound session counts as store from its begin to its commit."""
-STAGES = tuple(stage for stage, _, _ in WATCHED)
+"""Stage, module and name. `turn` is the wait for the limiter; a bound session counts as `store` until its commit."""
+STAGES = tuple(stage for stage, _, _ in WATCH_POINTS)
 
 
 class Watches:
-    """Wall and CPU seconds by stage, over all threads."""
+    """Wall and CPU seconds by stage, across all threads."""
 
     def __init__(self) -> None:
         self.wall: defaultdict[str, float] = defaultdict(float)
@@ -47,7 +47,7 @@ class Watches:
 
     @contextmanager
     def watch(self, stage: str) -> Iterator[None]:
-        """Count the body for a stage, less what inner stages take."""
+        """Time the block for a stage, without inner stages."""
         stack: list[list[float]] = self._local.__dict__.setdefault("stack", [])
         inner = [0.0, 0.0]
         stack.append(inner)
@@ -65,29 +65,29 @@ class Watches:
                 self.cpu[stage] += cpu - inner[1]
 
     def around(self, stage: str, work: Callable[..., Any]) -> Callable[..., Any]:
-        """The same function, watched."""
+        """Return the function with a stopwatch."""
 
         @functools.wraps(work)
-        def watched(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever it takes
+        def timed_function(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any signature
             with self.watch(stage):
                 return work(*args, **kwargs)
 
-        return watched
+        return timed_function
 
     def within(self, stage: str, work: Callable[..., Any]) -> Callable[..., Any]:
-        """The same context manager, its body watched too."""
+        """Return the context manager with a stopwatch that includes the block."""
 
         @functools.wraps(work)
         @contextmanager
-        def watched(*args: Any, **kwargs: Any) -> Iterator[Any]:  # noqa: ANN401 - whatever it takes
-            with self.watch(stage), work(*args, **kwargs) as made:
-                yield made
+        def timed_context(*args: Any, **kwargs: Any) -> Iterator[Any]:  # noqa: ANN401 - any signature
+            with self.watch(stage), work(*args, **kwargs) as context:
+                yield context
 
-        return watched
+        return timed_context
 
-    def put_on(self) -> None:
-        """Replace what is watched by itself with a watch."""
-        for stage, module, path in WATCHED:
+    def install(self) -> None:
+        """Replace each function of `WATCH_POINTS` by a timed one."""
+        for stage, module, path in WATCH_POINTS:
             owner: Any = importlib.import_module(module)
             *owners, name = path.split(".")
             for step in owners:
@@ -102,24 +102,24 @@ def _is_waiting(parts: Runtime, tenant_id: UUID) -> bool:
 
 
 def main(tenant_id: str) -> None:
-    """Plan and pull a paired tenant to the end; say on stdout what took how long."""
+    """Ingest a paired tenant completely and print the times as JSON."""
     settings = config.load()
     job.use_servers(str(settings.database_url), str(settings.redis_url))
     ingest.plan(tenant_id)
     parts = runtime.assemble(settings, database_url=str(settings.database_url), redis_url=str(settings.redis_url))
     watches = Watches()
-    watches.put_on()
+    watches.install()
     wall, cpu = time.monotonic(), time.process_time()
     while _is_waiting(parts, UUID(tenant_id)):
         if ingest.backfill(tenant_id) is None:
-            time.sleep(0.2)  # noqa: TID251 - nothing is due yet, and this process is the only worker
-    found = {
+            time.sleep(0.2)  # noqa: TID251 - nothing is due, and there is no other worker
+    report = {
         "wall": time.monotonic() - wall,
         "cpu": time.process_time() - cpu,
         "wall_by_stage": dict(watches.wall),
         "cpu_by_stage": dict(watches.cpu),
     }
-    sys.stdout.write("\n" + json.dumps(found) + "\n")
+    sys.stdout.write("\n" + json.dumps(report) + "\n")
 
 
 if __name__ == "__main__":

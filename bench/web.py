@@ -1,6 +1,6 @@
-"""How much the web process bears: gunicorn as operators run it, real PostgreSQL and Valkey, the sandbox as Jira.
+"""Throughput of the web process: gunicorn as in production, real PostgreSQL and Valkey, the sandbox as Jira.
 
-All of it shares this machine with the load, so the ratios to `GET /livez` say more than the figures.
+All processes share this machine with the load; the ratios to `GET /livez` are more reliable than the figures.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 SITES = 20
 LIVEZ, PAGES, WEBHOOKS, PASSWORDS = 4000, 2000, 4000, 200
-MINTED_BY_ONE = 50
-"""Passwords an SEI account mints here; the app refuses more than 60 in a quarter of an hour."""
+PASSWORDS_PER_ACCOUNT = 50
+"""Passwords per SEI account; the app refuses more than 60 in a quarter of an hour."""
 _PAGE = "/jira/configuration?xdm_e=https%3A%2F%2Facme.atlassian.net&xdm_c=channel&cp=&lic=none&cv=1001.0.0"
 _HOOK = "/connect/webhooks/jira.issue_updated"
 _UNIT = "requests/s"
 
 
 def run() -> list[Figure]:
-    """Page with token check, OTP redemption, accepted webhook; each beside /livez."""
+    """Measure the page with token check, OTP redemption and accepted webhooks, each relative to /livez."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers = stack.enter_context(embedded.running(folder / "servers", postgres=True, valkey=True))
@@ -51,19 +51,21 @@ def run() -> list[Figure]:
                 roles=("web",),
             )
         )
-        return _measured(app, sites.install(app.url))
+        return _measure(app, sites.install(app.url))
 
 
-def _measured(app: RunningApp, customers: list[Customer]) -> list[Figure]:
-    everyone = cycle(customers)
-    for target in (["/livez"] * 400, [_page(each) for each in islice(everyone, 2 * SITES)]):
-        load.send(app.port, [load.request("GET", each) for each in target], expected=200)
+def _measure(app: RunningApp, customers: list[Customer]) -> list[Figure]:
+    turns = cycle(customers)
+    for target in (["/livez"] * 400, [_page(customer) for customer in islice(turns, 2 * SITES)]):
+        load.send(app.port, [load.request("GET", path) for path in target], expected_status=200)
     before = _livez(app)
-    pages = load.send(app.port, [load.request("GET", _page(each)) for each in islice(everyone, PAGES)], expected=200)
-    passwords = _minted(app, PASSWORDS)
-    redeemed = load.send(app.port, [_redemption(*each) for each in zip(everyone, passwords)], expected=200)  # noqa: B905 - the cycle has no end
-    # The sites are paired now, so that a delivery is stored and queued.
-    hooks = load.send(app.port, [_webhook(each) for each in islice(everyone, WEBHOOKS)], expected=204)
+    pages = load.send(
+        app.port, [load.request("GET", _page(customer)) for customer in islice(turns, PAGES)], expected_status=200
+    )
+    passwords = _mint(app, PASSWORDS)
+    redemptions = load.send(app.port, [_redemption(*pair) for pair in zip(turns, passwords)], expected_status=200)  # noqa: B905 - the cycle is endless
+    # The sites are paired now, hence a delivery is stored and queued.
+    hooks = load.send(app.port, [_webhook(customer) for customer in islice(turns, WEBHOOKS)], expected_status=204)
     after = _livez(app)
     livez = (len(before.latencies) + len(after.latencies)) / (before.seconds + after.seconds)
     note = f"{_workers(app)} workers, {load.THREADS} connections"
@@ -72,19 +74,19 @@ def _measured(app: RunningApp, customers: list[Customer]) -> list[Figure]:
         _figure("page with token check", pages, livez, "asks Jira whether it is an administrator"),
         _figure("accepted webhook", hooks, livez, "paired site: stored in the inbox, job queued"),
         _figure(
-            "OTP redemption", redeemed, livez, f"{PASSWORDS} integrations on {SITES} sites, most replace a pairing"
+            "OTP redemption", redemptions, livez, f"{PASSWORDS} integrations on {SITES} sites, most replace a pairing"
         ),
     ]
 
 
-def _figure(name: str, found: Load, livez: float, note: str) -> Figure:
+def _figure(name: str, result: Load, livez: float, note: str) -> Figure:
     return Figure(
-        name, found.per_second, _UNIT, len(found.latencies), p99(found.latencies), found.per_second / livez, note
+        name, result.per_second, _UNIT, len(result.latencies), p99(result.latencies), result.per_second / livez, note
     )
 
 
 def _livez(app: RunningApp) -> Load:
-    return load.send(app.port, [load.request("GET", "/livez")] * LIVEZ, expected=200)
+    return load.send(app.port, [load.request("GET", "/livez")] * LIVEZ, expected_status=200)
 
 
 def _page(customer: Customer) -> str:
@@ -110,24 +112,24 @@ def _redemption(customer: Customer, password: str) -> str:
     return load.request("POST", "/jira/pairing", headers, json.dumps({"otp": password, "replace": True}).encode())
 
 
-def _minted(app: RunningApp, number: int) -> list[str]:
-    """One password for each of so many integrations, of several accounts."""
+def _mint(app: RunningApp, number: int) -> list[str]:
+    """Create integrations of several accounts and return one password for each."""
     passwords = []
-    keys = [_account(app, f"bench-{at}") for at in range(-(-number // MINTED_BY_ONE))]
+    keys = [_account(app, f"bench-{at}") for at in range(-(-number // PASSWORDS_PER_ACCOUNT))]
     with requests.Session() as session:
         for at, key in enumerate(islice(cycle(keys), number)):
             session.headers["Authorization"] = f"Bearer {key}"
             draft = {"name": f"Bench {at}", "product": "jira_cloud", "method": "connect_app"}
-            made = session.post(f"{app.url}/api/v1/integrations", json=draft, timeout=30).json()["id"]
-            passwords.append(session.post(f"{app.url}/api/v1/integrations/{made}/otp", timeout=30).json()["otp"])
+            integration = session.post(f"{app.url}/api/v1/integrations", json=draft, timeout=30).json()["id"]
+            passwords.append(session.post(f"{app.url}/api/v1/integrations/{integration}/otp", timeout=30).json()["otp"])
     return passwords
 
 
 def _account(app: RunningApp, name: str) -> str:
-    """A new account's key, by the operators' command."""
+    """Create an account with the operators' command and return its key."""
     command = [sys.executable, "-m", "app", "accounts", "create", name]
-    done = subprocess.run(command, cwd=ROOT, env=app.env, capture_output=True, text=True, check=True)  # noqa: S603 - our own command
-    return done.stdout.split()[-1]
+    process = subprocess.run(command, cwd=ROOT, env=app.env, capture_output=True, text=True, check=True)  # noqa: S603 - our own command
+    return process.stdout.split()[-1]
 
 
 def _workers(app: RunningApp) -> int:

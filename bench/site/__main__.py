@@ -1,4 +1,4 @@
-"""`python -m bench.site`: serve a site until the parent closes our input, or for ever on a terminal."""
+"""`python -m bench.site`: serve a site until the end of input, or forever on a terminal."""
 
 from __future__ import annotations
 
@@ -21,34 +21,38 @@ def _fault(text: str) -> tuple[str, float]:
 
 
 def main() -> None:
-    """Make the site, say where it is, serve."""
-    asked = argparse.ArgumentParser(
+    """Build the site, print its URL, serve."""
+    parser = argparse.ArgumentParser(
         prog="python -m bench.site",
         description=__doc__,
-        epilog="Faults: " + "; ".join(f"{kind}: {what}" for kind, what in KINDS.items()),
+        epilog="Faults: " + "; ".join(f"{kind}: {description}" for kind, description in KINDS.items()),
     )
-    asked.add_argument("--issues", type=int, default=20_000)
-    asked.add_argument("--latency-ms", type=float, default=0)
-    asked.add_argument("--port", type=int, default=0)
-    asked.add_argument("--seed", type=int, default=1)
-    asked.add_argument("--templates", type=int, default=2000, help="different issues; the rest are copies of them")
-    asked.add_argument("--fault", type=_fault, action="append", default=[], metavar="KIND=RATE", help="may be repeated")
-    asked.add_argument("--burst", type=int, help="requests a second and endpoint, beyond which a 429 is sent")
-    asked.add_argument("--retry-after", type=int, default=1, help="seconds that a refusal asks for")
-    asked.add_argument("--hang-seconds", type=float, default=30)
-    given = asked.parse_args()
+    parser.add_argument("--issues", type=int, default=20_000)
+    parser.add_argument("--latency-ms", type=float, default=0)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--templates", type=int, default=2000, help="different issues; all others are copies")
+    parser.add_argument(
+        "--fault", type=_fault, action="append", default=[], metavar="KIND=RATE", help="may be repeated"
+    )
+    parser.add_argument("--burst", type=int, help="requests per second and endpoint before a 429")
+    parser.add_argument("--retry-after", type=int, default=1, help="waiting time of a refusal in seconds")
+    parser.add_argument("--hang-seconds", type=float, default=30)
+    arguments = parser.parse_args()
     faults = Faults(
-        rates=dict(given.fault),
-        burst=given.burst,
-        retry_after=given.retry_after,
-        hang_seconds=given.hang_seconds,
-        seed=given.seed,
+        rates=dict(arguments.fault),
+        burst=arguments.burst,
+        retry_after=arguments.retry_after,
+        hang_seconds=arguments.hang_seconds,
+        seed=arguments.seed,
     )
-    site = Site(World(given.issues, seed=given.seed, templates=given.templates), given.latency_ms / 1000, faults)
-    # Templates are there to stay.
+    site = Site(
+        World(arguments.issues, seed=arguments.seed, templates=arguments.templates), arguments.latency_ms / 1000, faults
+    )
+    # Templates live as long as the process.
     gc.collect()
     gc.freeze()
-    sys.stdout.write(f"{site.listen(given.port)}\n")
+    sys.stdout.write(f"{site.listen(arguments.port)}\n")
     sys.stdout.flush()
     if sys.stdin.isatty():
         threading.Event().wait()

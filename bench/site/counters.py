@@ -1,4 +1,4 @@
-"""What was asked of the site: requests and points by endpoint, the most in flight, bytes, and who came back too early."""
+"""Counters of requests: by endpoint, in flight, bytes, points, duplicates and early retries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BAD_REQUEST = 400
 
 @dataclass
 class Counters:
-    """Everything since the last reset."""
+    """All counters since the last reset."""
 
     requests: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -29,23 +29,23 @@ class Counters:
     in_flight: int = 0
     most_in_flight: int = 0
     most_a_second: Counter[str] = field(default_factory=Counter)
-    """By method and endpoint: the most that arrived within any second."""
+    """Most requests within any second, by method and endpoint."""
     early: list[str] = field(default_factory=list)
-    """Requests sent before their Retry-After, in words."""
-    repeated: Counter[str] = field(default_factory=Counter)
-    """By endpoint, points of what had been answered before: issues by their number, other requests as they were asked."""
-    issues_sent: set[int] = field(default_factory=set)
-    answered: set[tuple[str, str, bytes]] = field(default_factory=set)
+    """Descriptions of requests before the end of their Retry-After."""
+    duplicate_points: Counter[str] = field(default_factory=Counter)
+    """Points of repeated answers by endpoint: issues by their number, other requests by their content."""
+    sent_issue_numbers: set[int] = field(default_factory=set)
+    answered_requests: set[tuple[str, str, bytes]] = field(default_factory=set)
     working_seconds: float = 0.0
-    """Spent on putting answers together."""
-    started: float = field(default_factory=time.monotonic)
+    """CPU time for assembling answers."""
+    start: float = field(default_factory=time.monotonic)
     first_at: float | None = None
     _recent: dict[str, deque[float]] = field(default_factory=dict)
     _cpu: float = field(default_factory=time.process_time)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def arrive(self, endpoint: str) -> None:
-        """A request is there."""
+        """Count a request at its arrival."""
         now = time.monotonic()
         with self._lock:
             recent = self._recent.setdefault(endpoint, deque())
@@ -56,41 +56,41 @@ class Counters:
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
             if self.first_at is None:
-                self.first_at = time.monotonic() - self.started
+                self.first_at = time.monotonic() - self.start
 
-    def note(self, template: str, asked: tuple[str, str, bytes], reply: Reply) -> None:
-        """It is answered in the head. `asked` is its method, target and body."""
-        method, target, _ = asked
+    def note(self, template: str, request: tuple[str, str, bytes], reply: Reply) -> None:
+        """Count an assembled answer. `request` is method, target and body."""
+        method, target, _ = request
         with self._lock:
-            self.repeated[template] += self._repeated(asked, reply)
+            self.duplicate_points[template] += self._duplicates(request, reply)
             self.requests[template] += 1
             self.statuses[reply.status] += 1
             self.points[template] += reply.points
             self.issues[template] += reply.issues
-            self.last_at[template] = time.monotonic() - self.started
+            self.last_at[template] = time.monotonic() - self.start
             if method == "GET":
                 self.targets.append((template, target))
 
-    def _repeated(self, asked: tuple[str, str, bytes], reply: Reply) -> int:
+    def _duplicates(self, request: tuple[str, str, bytes], reply: Reply) -> int:
         if reply.whole:
-            again = sum(number in self.issues_sent for number in reply.whole)
-            self.issues_sent.update(reply.whole)
-            return again
+            duplicates = sum(number in self.sent_issue_numbers for number in reply.whole)
+            self.sent_issue_numbers.update(reply.whole)
+            return duplicates
         if reply.status >= _BAD_REQUEST:
             return 0
-        again = reply.points if asked in self.answered else 0
-        self.answered.add(asked)
-        return again
+        duplicates = reply.points if request in self.answered_requests else 0
+        self.answered_requests.add(request)
+        return duplicates
 
-    def leave(self, sent: int, working: float) -> None:
-        """All of it is sent but the last byte."""
+    def leave(self, byte_count: int, cpu_s: float) -> None:
+        """Count an answer before its last byte is sent."""
         with self._lock:
             self.in_flight -= 1
-            self.sent_bytes += sent
-            self.working_seconds += working
+            self.sent_bytes += byte_count
+            self.working_seconds += cpu_s
 
-    def shown(self) -> dict[str, Any]:
-        """As `/bench/counters` answers."""
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer of `/bench/counters`."""
         with self._lock:
             return {
                 "requests": sum(self.requests.values()),
@@ -102,13 +102,13 @@ class Counters:
                 "faults": dict(self.faults),
                 "most_a_second": dict(self.most_a_second),
                 "early": self.early,
-                "repeated": self.repeated.total(),
-                "repeated_by_template": dict(+self.repeated),
+                "repeated": self.duplicate_points.total(),
+                "repeated_by_template": dict(+self.duplicate_points),
                 "most_in_flight": self.most_in_flight,
                 "bytes": self.sent_bytes,
                 "working_seconds": self.working_seconds,
                 "cpu_seconds": time.process_time() - self._cpu,
-                "seconds": time.monotonic() - self.started,
+                "seconds": time.monotonic() - self.start,
                 "first_at": self.first_at,
                 "last_at": dict(self.last_at),
             }

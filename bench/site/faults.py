@@ -1,4 +1,4 @@
-"""What may go wrong on purpose: refusals in every documented form, silence, and answers that are not what they should be."""
+"""Faults on purpose: refusals in every documented form, silence, and damaged answers."""
 
 from __future__ import annotations
 
@@ -32,78 +32,78 @@ KINDS = {
 }
 _OF_PAGES = frozenset({"early_end", "empty"})
 _OF_LATER_PAGES = frozenset({"repeat", "expired"})
-"""Faults of search pages alone, and of those that were asked for by a token."""
+"""Faults of search pages, and of search pages after the first."""
 _GRACE = 1.0
-"""Seconds in which a request may have been under way, or admitted, when the refusal was written and read."""
+"""Tolerance for requests that were admitted or in flight while the refusal was written and read."""
 _TICK = 0.02
-"""Seconds to which the kernel knows when a request came."""
+"""Precision of the kernel's arrival time."""
 _BURST, _SITE_QUOTA, _APP_QUOTA = "jira-burst-based", "jira-quota-tenant-based", "jira-quota-global-based"
 _POLICY = f'"{_BURST}";q=100;w=1'
 
 
 @dataclass(frozen=True)
 class Form:
-    """One way of saying 429: a reason, or none as the gateway has it, and how the time is named."""
+    """One form of a 429: its reason (none from the gateway) and the headers with the waiting time."""
 
     name: str
     reason: str | None
     limit: int = 100
-    says: tuple[str, ...] = ("seconds",)
+    time_headers: tuple[str, ...] = ("seconds",)
 
     @property
     def is_of_endpoint(self) -> bool:
-        """Whether it is about one endpoint; all others are about the site."""
+        """Whether the refusal applies to one endpoint; all others apply to the site."""
         return self.reason == _BURST
 
     def headers(self, now: float, wait: int) -> tuple[dict[str, str], float]:
-        """What it says at a moment, and until when to stay away by that; the moment itself where it names no time."""
-        given = {"X-RateLimit-Limit": str(self.limit), "X-RateLimit-NearLimit": "true", "X-RateLimit-Remaining": "0"}
+        """Return the headers at `now`, and the end of the waiting time; `now` itself without a time header."""
+        headers = {"X-RateLimit-Limit": str(self.limit), "X-RateLimit-NearLimit": "true", "X-RateLimit-Remaining": "0"}
         if self.reason:
-            given["RateLimit-Reason"] = self.reason
+            headers["RateLimit-Reason"] = self.reason
         else:
-            given["X-Failure-Category"] = "FAILURE_CLIENT_RATE_LIMIT"
-        named = [_SAYING[each](given, now, wait) for each in self.says]
-        return given, min(named, default=now)
+            headers["X-Failure-Category"] = "FAILURE_CLIENT_RATE_LIMIT"
+        deadlines = [_TIME_HEADERS[form](headers, now, wait) for form in self.time_headers]
+        return headers, min(deadlines, default=now)
 
 
-def _seconds(given: dict[str, str], now: float, wait: int) -> float:
-    given["Retry-After"] = str(wait)
+def _seconds(headers: dict[str, str], now: float, wait: int) -> float:
+    headers["Retry-After"] = str(wait)
     return now + wait
 
 
-def _too_many_seconds(given: dict[str, str], now: float, wait: int) -> float:
-    return _seconds(given, now, 2 * wait)
+def _too_many_seconds(headers: dict[str, str], now: float, wait: int) -> float:
+    return _seconds(headers, now, 2 * wait)
 
 
-def _date(given: dict[str, str], now: float, wait: int) -> float:
+def _date(headers: dict[str, str], now: float, wait: int) -> float:
     until = math.ceil(now) + wait
-    given["Retry-After"] = formatdate(until, usegmt=True)
+    headers["Retry-After"] = formatdate(until, usegmt=True)
     return until
 
 
-def _reset(given: dict[str, str], now: float, wait: int) -> float:
+def _reset(headers: dict[str, str], now: float, wait: int) -> float:
     until = math.ceil(now) + wait
-    given["X-RateLimit-Reset"] = f"{datetime.fromtimestamp(until, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    headers["X-RateLimit-Reset"] = f"{datetime.fromtimestamp(until, UTC):%Y-%m-%dT%H:%M:%SZ}"
     return until
 
 
-def _minute(given: dict[str, str], now: float, wait: int) -> float:
+def _minute(headers: dict[str, str], now: float, wait: int) -> float:
     until = math.ceil((now + wait) / 60) * 60
-    given["X-RateLimit-Reset"] = f"{datetime.fromtimestamp(until, UTC):%Y-%m-%dT%H:%MZ}"
+    headers["X-RateLimit-Reset"] = f"{datetime.fromtimestamp(until, UTC):%Y-%m-%dT%H:%MZ}"
     return until
 
 
-def _list(given: dict[str, str], now: float, wait: int) -> float:
-    given |= {"RateLimit-Policy": _POLICY, "RateLimit": f'"{_BURST}";r=0;t={wait}'}
+def _list(headers: dict[str, str], now: float, wait: int) -> float:
+    headers |= {"RateLimit-Policy": _POLICY, "RateLimit": f'"{_BURST}";r=0;t={wait}'}
     return now + wait
 
 
-def _beta(given: dict[str, str], now: float, wait: int) -> float:
-    given |= {"Beta-RateLimit-Policy": _POLICY, "Beta-RateLimit": f'"{_BURST}";t={wait};r=0'}
+def _beta(headers: dict[str, str], now: float, wait: int) -> float:
+    headers |= {"Beta-RateLimit-Policy": _POLICY, "Beta-RateLimit": f'"{_BURST}";t={wait};r=0'}
     return now + wait
 
 
-_SAYING: dict[str, Callable[[dict[str, str], float, int], float]] = {
+_TIME_HEADERS: dict[str, Callable[[dict[str, str], float, int], float]] = {
     "seconds": _seconds,
     "too many seconds": _too_many_seconds,
     "date": _date,
@@ -113,11 +113,11 @@ _SAYING: dict[str, Callable[[dict[str, str], float, int], float]] = {
     "beta": _beta,
 }
 FORMS = (
-    Form("burst", _BURST, says=("seconds", "reset")),
-    Form("burst, a date", _BURST, says=("date",)),
-    Form("burst, reset alone, to the minute", _BURST, says=("minute",)),
-    Form("burst, the list alone", _BURST, says=("list",)),
-    Form("burst, the beta list alone", _BURST, says=("beta",)),
+    Form("burst", _BURST, time_headers=("seconds", "reset")),
+    Form("burst, a date", _BURST, time_headers=("date",)),
+    Form("burst, reset alone, to the minute", _BURST, time_headers=("minute",)),
+    Form("burst, the list alone", _BURST, time_headers=("list",)),
+    Form("burst, the beta list alone", _BURST, time_headers=("beta",)),
     Form("cost", "jira-cost-based", 150_000),
     Form("threads", "jira-max-concurrent-threads-across-all-instances-per-tenant-per-user"),
     Form("site quota", _SITE_QUOTA, 100_000, ("seconds", "reset")),
@@ -125,13 +125,13 @@ FORMS = (
     Form("app quota", _APP_QUOTA, 65_000, ("seconds", "reset")),
     Form("gateway", None, 360_000, ()),
 )
-"""Reads meet these; `jira-per-issue-on-write` is about writes. A quota's refusal without a time means the full hour."""
-_BY_NAME = {each.name: each for each in FORMS}
+"""Forms that reads meet; `jira-per-issue-on-write` is for writes. A quota without a time means the full hour."""
+_BY_NAME = {form.name: form for form in FORMS}
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """An answer in place of the real one."""
+    """An answer instead of the real one."""
 
     status: int
     headers: dict[str, str]
@@ -141,41 +141,41 @@ class Refusal:
 
 @dataclass
 class Faults:
-    """Rates by kind, 0 to 1 a request; limits by second."""
+    """Rates by kind, from 0 to 1 per request, and a limit per second."""
 
     rates: dict[str, float] = field(default_factory=dict)
     burst: int | None = None
-    """Requests a second and endpoint."""
+    """Requests per second and endpoint."""
     retry_after: int = 1
     hang_seconds: float = 30.0
-    forms: tuple[str, ...] = tuple(each.name for each in FORMS)
-    """Names of the forms of 429 that come in turn."""
+    forms: tuple[str, ...] = tuple(form.name for form in FORMS)
+    """Names of the forms of 429, used in turn."""
     seed: int = 1
     counters: Counters | None = None
     _turn: int = 0
-    _blocked: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
-    """When somebody was refused, and until when to stay away, by endpoint; `*` is the site."""
+    _blocks: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    """Time of each refusal and end of its waiting time, by endpoint; `*` is the site."""
     _recent: dict[str, deque[float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._chance = Random(self.seed)  # noqa: S311 - reproducible, not secret
-        unknown = set(self.rates) - set(KINDS)
-        if unknown:
-            message = f"unknown faults: {', '.join(sorted(unknown))}; known: {', '.join(KINDS)}"
+        unknown_kinds = set(self.rates) - set(KINDS)
+        if unknown_kinds:
+            message = f"unknown faults: {', '.join(sorted(unknown_kinds))}; known: {', '.join(KINDS)}"
             raise ValueError(message)
 
-    def draw(self, method: str, template: str, target: str, *, latency: float, arrived: float) -> str | Refusal | None:
-        """What happens to this request: nothing, a refusal, or the name of what becomes of its answer."""
+    def draw(self, method: str, template: str, target: str, *, latency: float, arrival: float) -> str | Refusal | None:
+        """Return None, a refusal, or the kind of damage to the answer."""
         with self._lock:
             now, endpoint = time.monotonic(), f"{method} {template}"
-            self._watch(endpoint, arrived, latency)
+            self._watch(endpoint, arrival, latency)
             if self.burst is not None and not self._has_room(endpoint, now):
                 return self._refuse(FORMS[0], endpoint, now)
             if self.rates and self._chance.random() < sum(self.rates.values()):
                 possible = {kind: rate for kind, rate in self.rates.items() if _may_happen(kind, template, target)}
                 if possible:
-                    # What cannot happen to this request leaves its share to what can.
+                    # Impossible kinds leave their share to the possible ones.
                     return self._happen(*self._chance.choices(list(possible), list(possible.values())), endpoint, now)
         return None
 
@@ -207,19 +207,19 @@ class Faults:
         return Refusal(429, headers, b'{"errorMessages":["Rate limit exceeded."],"errors":{}}', "busy")
 
     def _block(self, scope: str, now: float, wait: float) -> None:
-        """Whoever comes in this scope before the wait is over has not listened; each refusal is watched by itself."""
-        told = self._blocked.setdefault(scope, [])
-        told[:] = [each for each in told if each[1] > now]
+        """Record a refusal; requests of this scope during the wait are early."""
+        blocks = self._blocks.setdefault(scope, [])
+        blocks[:] = [block for block in blocks if block[1] > now]
         if wait > 0:
-            told.append((now, now + wait))
+            blocks.append((now, now + wait))
 
-    def _watch(self, endpoint: str, arrived: float, latency: float) -> None:
-        """Whoever comes before the time he was told has not listened; a request that lay here unread came before."""
-        blocks = (*self._blocked.get(endpoint, ()), *self._blocked.get("*", ()))
-        early = [(told, until) for told, until in blocks if told + latency + _GRACE < arrived < until - _TICK]
+    def _watch(self, endpoint: str, arrival: float, latency: float) -> None:
+        """Record a request before the end of a wait, by the time of its arrival and not of its processing."""
+        blocks = (*self._blocks.get(endpoint, ()), *self._blocks.get("*", ()))
+        early = [(since, until) for since, until in blocks if since + latency + _GRACE < arrival < until - _TICK]
         if self.counters and early:
-            told, until = early[0]
-            self.counters.early.append(f"{endpoint} {arrived - told:.3f} s after it was told {until - told:.3f} s")
+            since, until = early[0]
+            self.counters.early.append(f"{endpoint} {arrival - since:.3f} s after it was told {until - since:.3f} s")
 
     def _has_room(self, endpoint: str, now: float) -> bool:
         recent = self._recent.setdefault(endpoint, deque())
@@ -230,8 +230,8 @@ class Faults:
         recent.append(now)
         return True
 
-    def shown(self) -> dict[str, Any]:
-        """As `/bench/options` answers."""
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer of `/bench/options`."""
         return {
             name: getattr(self, name) for name in ("rates", "burst", "retry_after", "hang_seconds", "forms", "seed")
         }

@@ -1,4 +1,4 @@
-"""The little JQL that ingests use; what is not understood is an error, never passed over."""
+"""The subset of JQL that ingests use. Anything else is an error, never ignored."""
 
 from __future__ import annotations
 
@@ -20,73 +20,73 @@ _AND = re.compile(r"and\b", re.IGNORECASE)
 
 
 class JqlError(ValueError):
-    """Not understood."""
+    """An unsupported query."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked for; None where a clause is absent. Moments are epoch ms, [from, before)."""
+    """The clauses of a query; None for an absent one. Ranges are epoch ms, [from, before)."""
 
     projects: frozenset[str] | None = None
     issues: tuple[str, ...] | None = None
-    created: tuple[int, int] | None = None
-    updated: tuple[int, int] | None = None
-    by_updated: bool = False
+    created_range: tuple[int, int] | None = None
+    updated_range: tuple[int, int] | None = None
+    is_by_updated: bool = False
 
 
-_EVER = (0, 1 << 62)
+_ALL_TIME = (0, 1 << 62)
 
 
 def parse(text: str) -> Query:
-    """Raises JqlError."""
+    """Parse a query. Raises JqlError."""
     order = _ORDER.search(text)
     at, end = 0, order.start() if order else len(text)
     projects: frozenset[str] | None = None
     issues: tuple[str, ...] | None = None
-    bounds = {"created": _EVER, "updated": _EVER}
+    bounds = {"created": _ALL_TIME, "updated": _ALL_TIME}
     while at < end:
-        found = _CLAUSE.match(text, at, end)
-        if found is None:
+        match = _CLAUSE.match(text, at, end)
+        if match is None:
             raise JqlError(text[at:])
-        at = found.end()
-        if moment := found["moment"]:
-            bounds[moment.lower()] = _narrowed(bounds[moment.lower()], found["relation"], found["when"].strip("\"'"))
+        at = match.end()
+        if moment := match["moment"]:
+            bounds[moment.lower()] = _narrow(bounds[moment.lower()], match["relation"], match["when"].strip("\"'"))
         else:
-            names = [each.strip(" \"'") for each in (found["values"] or found["value"]).split(",")]
-            if (found["list"] or found["one"]).lower() == "project":
+            names = [name.strip(" \"'") for name in (match["values"] or match["value"]).split(",")]
+            if (match["list"] or match["one"]).lower() == "project":
                 projects = frozenset(names)
             else:
                 issues = tuple(names)
         if at < end:
-            joined = _AND.match(text, at, end)
-            if joined is None:
+            conjunction = _AND.match(text, at, end)
+            if conjunction is None:
                 raise JqlError(text[at:])
-            at = joined.end()
+            at = conjunction.end()
     return Query(
         projects,
         issues,
-        None if bounds["created"] == _EVER else bounds["created"],
-        None if bounds["updated"] == _EVER else bounds["updated"],
-        by_updated=order is not None and order[1].lower() == "updated",
+        None if bounds["created"] == _ALL_TIME else bounds["created"],
+        None if bounds["updated"] == _ALL_TIME else bounds["updated"],
+        is_by_updated=order is not None and order[1].lower() == "updated",
     )
 
 
-def _narrowed(bounds: tuple[int, int], relation: str, when: str) -> tuple[int, int]:
+def _narrow(bounds: tuple[int, int], relation: str, moment: str) -> tuple[int, int]:
     first, before = bounds
-    ms = _ms(when)
+    ms = _ms(moment)
     if relation in {">=", ">"}:
         return max(first, ms + (relation == ">")), before
     return first, min(before, ms + (relation == "<="))
 
 
-def _ms(when: str) -> int:
-    if when.isdigit():
-        return int(when)
-    if when.startswith("-"):
-        days = {"h": 1 / 24, "d": 1, "w": 7}[when[-1].lower()] * int(when[1:-1])
+def _ms(moment: str) -> int:
+    if moment.isdigit():
+        return int(moment)
+    if moment.startswith("-"):
+        days = {"h": 1 / 24, "d": 1, "w": 7}[moment[-1].lower()] * int(moment[1:-1])
         return int((time.time() - days * 86400) * 1000)
     try:
-        # The bench's users all live in UTC.
-        return int(datetime.fromisoformat(when.removesuffix(" UTC")).replace(tzinfo=UTC).timestamp() * 1000)
+        # All users of the site are in UTC.
+        return int(datetime.fromisoformat(moment.removesuffix(" UTC")).replace(tzinfo=UTC).timestamp() * 1000)
     except ValueError:
-        raise JqlError(when) from None
+        raise JqlError(moment) from None

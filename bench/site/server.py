@@ -1,4 +1,4 @@
-"""HTTP/1.1 with keep-alive, one thread a connection: a body goes to the kernel in one call that leaves Python alone."""
+"""An HTTP/1.1 server with persistent connections and one thread per connection; it sends a body in one system call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import orjson
 
 from bench.site.counters import Counters
 from bench.site.faults import Faults, Refusal
-from bench.site.routes import Refused, Reply, Routes, read_call
+from bench.site.routes import RefusedError, Reply, Routes, read_call
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Site:
-    """A world being served."""
+    """A world behind an HTTP server."""
 
     world: World
     latency: float = 0.0
@@ -39,7 +39,7 @@ class Site:
         self._listener: socket.socket | None = None
 
     def listen(self, port: int = 0) -> str:
-        """Start serving on this machine alone. Returns the address."""
+        """Start serving on the loopback interface. Returns the URL."""
         self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -48,49 +48,49 @@ class Site:
         while True:
             connection, _ = listener.accept()
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
+            threading.Thread(target=self._serve_connection, args=(connection,), daemon=True).start()
 
-    def _converse(self, connection: socket.socket) -> None:
+    def _serve_connection(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection, connection.makefile("rb") as reader:
             while (request := _read(reader)) is not None:
-                arrived = time.monotonic() - _lain(connection)
+                arrival = time.monotonic() - _queue_time(connection)
                 method, target, headers, body = request
                 if target.startswith("/bench/"):
                     connection.sendall(_send(connection, 200, {}, [self._control(target, body)])[1])
-                elif not self._exchange(connection, method, target, headers, body, arrived):
+                elif not self._exchange(connection, method, target, headers, body, arrival):
                     return
 
     def _exchange(
-        self, connection: socket.socket, method: str, target: str, headers: dict[str, str], body: bytes, arrived: float
+        self, connection: socket.socket, method: str, target: str, headers: dict[str, str], body: bytes, arrival: float
     ) -> bool:
-        """Answer one REST call. Returns whether the connection lives on."""
+        """Answer one REST call. Returns False where the connection must close."""
         counters = self.counters
         template = self.routes.template_of(target.partition("?")[0])
         counters.arrive(f"{method} {template}")
-        sent = 0
-        working = 0.0
+        byte_count = 0
+        cpu_s = 0.0
         try:
             if "authorization" not in headers:
-                reply = _refused(401, "Client must be authenticated to access this resource.")
+                reply = _refusal(401, "Client must be authenticated to access this resource.")
                 fault: str | Refusal | None = None
             else:
-                fault = self.faults.draw(method, template, target, latency=self.latency, arrived=arrived)
+                fault = self.faults.draw(method, template, target, latency=self.latency, arrival=arrival)
                 if fault == "hang":
                     time.sleep(self.faults.hang_seconds)  # noqa: TID251 - on purpose
                     return False
-                begun = time.thread_time()
+                cpu_start = time.thread_time()
                 reply = self._reply(method, target, body, fault)
-                working = time.thread_time() - begun
+                cpu_s = time.thread_time() - cpu_start
             counters.note(template, (method, target, body), reply)
-            # The time that the page took to make is part of the latency, as it is at Jira.
-            rest = self.latency - (time.monotonic() - arrived)
-            if rest > 0:
-                time.sleep(rest)  # noqa: TID251 - on purpose
+            # The time for assembling the answer is part of the latency, as with Jira.
+            remaining_s = self.latency - (time.monotonic() - arrival)
+            if remaining_s > 0:
+                time.sleep(remaining_s)  # noqa: TID251 - on purpose
             cut = fault if isinstance(fault, str) else None
-            sent, last = _send(connection, reply.status, reply.headers, reply.parts, cut=cut)
+            byte_count, last = _send(connection, reply.status, reply.headers, reply.parts, cut=cut)
         finally:
-            # Whoever has the last octet may ask again at once: he is not to be seen in flight twice.
-            counters.leave(sent, working)
+            # A client may send its next request after the last byte; it must not count as two in flight.
+            counters.leave(byte_count, cpu_s)
         connection.sendall(last)
         return fault != "drop"
 
@@ -99,34 +99,34 @@ class Site:
             return Reply([fault.body], status=fault.status, headers=fault.headers)
         try:
             reply = self.routes.answer(read_call(method, target, body), fault)
-        except Refused as refused:
-            return _refused(refused.status, refused.message)
-        # Joined before the wait: only sending comes after it.
+        except RefusedError as error:
+            return _refusal(error.status, error.message)
+        # Joined before the wait, which leaves only the sending for afterwards.
         reply.parts = [b"".join(reply.parts)]
         return reply
 
     def _control(self, target: str, body: bytes) -> bytes:
-        given: dict[str, Any] = orjson.loads(body) if body else {}
+        options: dict[str, Any] = orjson.loads(body) if body else {}
         if target == "/bench/reset":
             self.counters = self.faults.counters = Counters()
         elif target == "/bench/options":
-            self.latency = given.pop("latency_ms", self.latency * 1000) / 1000
-            if given:
-                self.faults = Faults(**{**self.faults.shown(), **given}, counters=self.counters)
-            return orjson.dumps({"latency_ms": self.latency * 1000, **self.faults.shown()})
+            self.latency = options.pop("latency_ms", self.latency * 1000) / 1000
+            if options:
+                self.faults = Faults(**{**self.faults.as_json(), **options}, counters=self.counters)
+            return orjson.dumps({"latency_ms": self.latency * 1000, **self.faults.as_json()})
         elif target == "/bench/requests":
             return orjson.dumps(self.counters.targets)
         elif target == "/bench/truth":
-            # Checksums may be beyond 64 bits, hence as text.
+            # Checksums may exceed 64 bits, hence text.
             truth = self.world.truth().items()
             return orjson.dumps(
-                {name: {"count": each["count"], "checksum": str(each["checksum"])} for name, each in truth}
+                {name: {"count": entry["count"], "checksum": str(entry["checksum"])} for name, entry in truth}
             )
-        return orjson.dumps(self.counters.shown(), option=orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(self.counters.as_json(), option=orjson.OPT_NON_STR_KEYS)
 
 
 def _read(reader: BufferedReader) -> tuple[str, str, dict[str, str], bytes] | None:
-    """One request, or None where the client has gone."""
+    """Read one request; None after the end of the connection."""
     line = reader.readline()
     if not line.strip():
         return None
@@ -139,31 +139,31 @@ def _read(reader: BufferedReader) -> tuple[str, str, dict[str, str], bytes] | No
     return method, target, headers, reader.read(length) if length else b""
 
 
-_TCP_INFO_LAST_RECEIVED = slice(52, 56)
-"""Where Linux's `struct tcp_info` has the milliseconds since the last octets came."""
+_LAST_RECEIPT_FIELD = slice(52, 56)
+"""Milliseconds since the last received bytes in Linux's `struct tcp_info`."""
 
 
-def _lain(connection: socket.socket) -> float:
-    """Seconds that a request has lain with the kernel before a busy thread read it; 0 where the system does not say."""
+def _queue_time(connection: socket.socket) -> float:
+    """Return the seconds between arrival at the kernel and reading; 0 on systems without this information."""
     if not hasattr(socket, "TCP_INFO"):
         return 0.0
-    known = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_LAST_RECEIVED.stop)
-    return int.from_bytes(known[_TCP_INFO_LAST_RECEIVED], sys.byteorder) / 1000
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_RECEIPT_FIELD.stop)
+    return int.from_bytes(info[_LAST_RECEIPT_FIELD], sys.byteorder) / 1000
 
 
 def _send(
     connection: socket.socket, status: int, headers: dict[str, str], parts: list[bytes], *, cut: str | None = None
 ) -> tuple[int, bytes]:
-    """Send an answer, or as much of it as a fault lets through, but for its last octet. Returns its length, and that."""
+    """Send an answer, damaged by `cut`, without its last byte. Returns the length and the last byte."""
     body = parts[0] if len(parts) == 1 else b"".join(parts)
     if cut == "cut":
         body = body[: len(body) // 2]
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Content-Length: {len(body)}"]
-    given = {
+    all_headers = {
         "Content-Type": "application/json;charset=UTF-8",
         "Date": time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime()),
     } | headers
-    head = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in given.items()), "", ""]).encode()
+    head = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in all_headers.items()), "", ""]).encode()
     if cut == "drop":
         body = body[: len(body) // 2]
     last = (body or head)[-1:]
@@ -172,5 +172,5 @@ def _send(
     return len(head) + len(body), last
 
 
-def _refused(status: int, message: str) -> Reply:
+def _refusal(status: int, message: str) -> Reply:
     return Reply([orjson.dumps({"errorMessages": [message], "errors": {}})], status=status)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from bench.ingest import differences
+from bench.checksums import differences
 from sandbox.connect.tokens import Address, server_token
 from tests.soak.report import Bar, say
 from tests.soak.stand import Stand, pause, running_stand

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.ingest import differences
+from bench.checksums import differences
 from bench.site.faults import FORMS
 from tests.soak.report import Bar, say
 from tests.soak.stand import pause, running_stand

@@ -29,7 +29,7 @@ CEILINGS = {
     "app": Ceiling(17, 19),
     "workers": Ceiling(14, 38),
     "sandbox": Ceiling(0.3, 0.5),
-    "bench": Ceiling(21, 18),
+    "bench": Ceiling(0.3, 0.5),
     "tests": Ceiling(13, 18),
 }
 ROOTS = pytest.mark.parametrize("root", CEILINGS)

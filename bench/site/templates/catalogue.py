@@ -1,4 +1,4 @@
-"""What a site has besides issues: people, projects, statuses, fields, boards and their like, as Jira writes them."""
+"""Everything on a site besides issues: people, projects, statuses, fields, boards, as Jira writes them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 ORIGIN = "https://bench.atlassian.net"
 PROJECTS = (("ALPH", 8), ("BRAV", 5), ("CHAR", 4), ("DELT", 3), ("ECHO", 2), ("FOXT", 1), ("GOLF", 1), ("HOTL", 1))
-"""Keys and how many issues each gets of 25."""
+"""Keys, with each project's share of 25 issues."""
 SPRINT_FIELD, POINTS_FIELD, EPIC_FIELD, RANK_FIELD = (f"customfield_{n}" for n in (10020, 10024, 10014, 10019))
 EMPTY_FIELDS = tuple(f"customfield_{n}" for n in range(10100, 10140))
-"""Fields of other projects: Jira sends them as null with every issue."""
+"""Fields of other projects; Jira sends them as null with every issue."""
 LINK_TYPE = {
     "id": "10000",
     "name": "Blocks",
@@ -76,7 +76,7 @@ Object = dict[str, Any]
 
 @dataclass
 class Catalogue:
-    """The lists, each in the order in which Jira sends it."""
+    """Lists in Jira's order."""
 
     users: list[Object] = field(default_factory=list)
     projects: list[Object] = field(default_factory=list)
@@ -91,16 +91,16 @@ class Catalogue:
     fields: list[Object] = field(default_factory=list)
 
     def project_board(self, project_id: str) -> Object:
-        """The board of a project."""
-        return next(each for each in self.boards if str(each["location"]["projectId"]) == project_id)
+        """Return the board of a project."""
+        return next(board for board in self.boards if str(board["location"]["projectId"]) == project_id)
 
 
-def make(chance: Random, people: int = 240) -> Catalogue:
-    """The catalogue that belongs to a seed: eight projects, five of them with sprints."""
-    made = Catalogue(users=[_user(chance, number) for number in range(people)])
-    made.statuses = [_status(*each) for each in _STATUSES]
-    made.issue_types = [_issue_type(*each) for each in _TYPES]
-    made.priorities = [
+def make_catalogue(chance: Random, people: int = 240) -> Catalogue:
+    """Return a catalogue of eight projects, five of them with sprints."""
+    catalogue = Catalogue(users=[_user(chance, number) for number in range(people)])
+    catalogue.statuses = [_status(*row) for row in _STATUSES]
+    catalogue.issue_types = [_issue_type(*row) for row in _TYPES]
+    catalogue.priorities = [
         {
             "self": f"{ORIGIN}/rest/api/3/priority/{n}",
             "iconUrl": f"{ORIGIN}/images/icons/priorities/{n}.svg",
@@ -109,7 +109,7 @@ def make(chance: Random, people: int = 240) -> Catalogue:
         }
         for n, name in enumerate(("Highest", "High", "Medium", "Low", "Lowest"), 1)
     ]
-    made.resolutions = [
+    catalogue.resolutions = [
         {
             "self": f"{ORIGIN}/rest/api/3/resolution/{n}",
             "id": str(n),
@@ -118,25 +118,25 @@ def make(chance: Random, people: int = 240) -> Catalogue:
         }
         for n, name in ((10000, "Done"), (10001, "Won't Do"))
     ]
-    made.fields = [
+    catalogue.fields = [
         *(_system_field(name) for name in _SYSTEM_FIELDS),
-        *(_custom_field(*each) for each in _CUSTOM_FIELDS),
+        *(_custom_field(*row) for row in _CUSTOM_FIELDS),
     ]
     for number, (key, _) in enumerate(PROJECTS):
-        _add_project(made, chance, number, key)
-    return made
+        _add_project(catalogue, chance, number, key)
+    return catalogue
 
 
-def _add_project(made: Catalogue, chance: Random, number: int, key: str) -> None:
-    known = str(10000 + number)
+def _add_project(catalogue: Catalogue, chance: Random, number: int, key: str) -> None:
+    project_id = str(10000 + number)
     project = {
         "expand": "description,lead,issueTypes,url,projectKeys,permissions,insight",
-        "self": f"{ORIGIN}/rest/api/3/project/{known}",
-        "id": known,
+        "self": f"{ORIGIN}/rest/api/3/project/{project_id}",
+        "id": project_id,
         "key": key,
         "name": f"{key.title()} platform",
         "description": f"What the {key.title()} team builds",
-        "lead": chance.choice(made.users),
+        "lead": chance.choice(catalogue.users),
         "avatarUrls": {"48x48": f"{ORIGIN}/rest/api/3/universal_avatar/view/type/project/avatar/{10400 + number}"},
         "projectTypeKey": "software",
         "simplified": False,
@@ -144,43 +144,43 @@ def _add_project(made: Catalogue, chance: Random, number: int, key: str) -> None
         "isPrivate": False,
         "properties": {},
         "projectKeys": [key],
-        "issueTypes": made.issue_types,
+        "issueTypes": catalogue.issue_types,
     }
-    made.projects.append(project)
-    made.components[known] = [
+    catalogue.projects.append(project)
+    catalogue.components[project_id] = [
         {
             "self": f"{ORIGIN}/rest/api/3/component/{10000 + 10 * number + n}",
             "id": str(10000 + 10 * number + n),
             "name": name,
-            "lead": chance.choice(made.users),
+            "lead": chance.choice(catalogue.users),
             "project": key,
-            "projectId": int(known),
+            "projectId": int(project_id),
         }
         for n, name in enumerate(("api", "web", "mobile", "data"))
     ]
-    made.versions[known] = [
+    catalogue.versions[project_id] = [
         {
             "self": f"{ORIGIN}/rest/api/3/version/{10000 + 10 * number + n}",
             "id": str(10000 + 10 * number + n),
             "name": f"1.{n}",
             "description": f"Release {n}",
             "archived": False,
-            "released": n < 4,  # noqa: PLR2004 - the last two are to come
+            "released": n < 4,  # noqa: PLR2004 - the last two are unreleased
             "releaseDate": f"2025-{n + 1:02d}-15",
-            "projectId": int(known),
+            "projectId": int(project_id),
         }
         for n in range(6)
     ]
     board = number + 1
     is_scrum = number < 5  # noqa: PLR2004 - a share
-    made.boards.append(
+    catalogue.boards.append(
         {
             "id": board,
             "self": f"{ORIGIN}/rest/agile/1.0/board/{board}",
             "name": f"{key} board",
             "type": "scrum" if is_scrum else "kanban",
             "location": {
-                "projectId": int(known),
+                "projectId": int(project_id),
                 "projectKey": key,
                 "projectName": project["name"],
                 "projectTypeKey": "software",
@@ -189,15 +189,15 @@ def _add_project(made: Catalogue, chance: Random, number: int, key: str) -> None
         }
     )
     if is_scrum:
-        made.sprints[board] = [_sprint(board, n) for n in range(24)]
+        catalogue.sprints[board] = [_sprint(board, n) for n in range(24)]
 
 
 def _user(chance: Random, number: int) -> Object:
-    known = f"557058:{chance.getrandbits(64):016x}-{number:04d}"
+    account_id = f"557058:{chance.getrandbits(64):016x}-{number:04d}"
     picture = f"https://secure.gravatar.com/avatar/{chance.getrandbits(64):016x}"
     return {
-        "self": f"{ORIGIN}/rest/api/3/user?accountId={known}",
-        "accountId": known,
+        "self": f"{ORIGIN}/rest/api/3/user?accountId={account_id}",
+        "accountId": account_id,
         "avatarUrls": {size: f"{picture}/{size[:2]}" for size in ("48x48", "24x24", "16x16", "32x32")},
         "displayName": f"{chance.choice(_FIRST_NAMES)} {chance.choice(_LAST_NAMES)}",
         "active": chance.random() > 0.1,  # noqa: PLR2004 - a share
@@ -206,17 +206,17 @@ def _user(chance: Random, number: int) -> Object:
     }
 
 
-def _status(known: str, name: str, category: int) -> Object:
+def _status(status_id: str, name: str, category: int) -> Object:
     key, color, label = _CATEGORIES[category]
-    where = f"{ORIGIN}/rest/api/3"
+    url = f"{ORIGIN}/rest/api/3"
     return {
-        "self": f"{where}/status/{known}",
+        "self": f"{url}/status/{status_id}",
         "description": "",
         "iconUrl": f"{ORIGIN}/images/icons/statuses/generic.png",
         "name": name,
-        "id": known,
+        "id": status_id,
         "statusCategory": {
-            "self": f"{where}/statuscategory/{category}",
+            "self": f"{url}/statuscategory/{category}",
             "id": category,
             "key": key,
             "colorName": color,
@@ -225,10 +225,10 @@ def _status(known: str, name: str, category: int) -> Object:
     }
 
 
-def _issue_type(known: str, name: str, level: int) -> Object:
+def _issue_type(type_id: str, name: str, level: int) -> Object:
     return {
-        "self": f"{ORIGIN}/rest/api/3/issuetype/{known}",
-        "id": known,
+        "self": f"{ORIGIN}/rest/api/3/issuetype/{type_id}",
+        "id": type_id,
         "description": f"A {name.lower()} of the team",
         "iconUrl": f"{ORIGIN}/rest/api/2/universal_avatar/view/type/issuetype/avatar/10315?size=medium",
         "name": name,
@@ -252,11 +252,11 @@ def _system_field(name: str) -> Object:
     }
 
 
-def _custom_field(known: str, name: str, kind: str, custom: str) -> Object:
-    number = int(known.rpartition("_")[2])
+def _custom_field(field_id: str, name: str, kind: str, custom: str) -> Object:
+    number = int(field_id.rpartition("_")[2])
     return {
-        "id": known,
-        "key": known,
+        "id": field_id,
+        "key": field_id,
         "name": name,
         "untranslatedName": name,
         "custom": True,
@@ -269,10 +269,10 @@ def _custom_field(known: str, name: str, kind: str, custom: str) -> Object:
 
 
 def _sprint(board: int, number: int) -> Object:
-    known, month = board * 100 + number, number // 2 + 1
+    sprint_id, month = board * 100 + number, number // 2 + 1
     sprint = {
-        "id": known,
-        "self": f"{ORIGIN}/rest/agile/1.0/sprint/{known}",
+        "id": sprint_id,
+        "self": f"{ORIGIN}/rest/agile/1.0/sprint/{sprint_id}",
         "state": "closed" if number < 22 else "active" if number == 22 else "future",  # noqa: PLR2004 - the last but one runs
         "name": f"Sprint {number + 1}",
         "createdDate": f"2025-{month:02d}-01T08:00:00.000Z",
