@@ -13,11 +13,8 @@ demo: $(BIN)/.runtime ## the main job end to end on this machine; KEEP=1 leaves 
 run: $(BIN)/.runtime ## web, workers and clock against the configured services
 	$(BIN)/python -m app run
 
-test: lint browser ## lint, types, import contracts and every test, a real browser included; the stories run beside the rest
-	@apart=$$(mktemp -d); chmod 755 $$apart; \
-	$(BIN)/python -m pytest -q --basetemp=$$apart/stories tests/story >.stories.log 2>&1 & stories=$$!; \
-	$(BIN)/python -m pytest -q --ignore=tests/story; rest=$$?; \
-	wait $$stories; told=$$?; cat .stories.log; exit $$((rest + told))
+test: $(BIN)/.development browser ## lint, types, import contracts and every test, a real browser included, side by side
+	$(BIN)/python -m tests
 
 lint: $(BIN)/.development ## ruff, mypy, import contracts
 	$(BIN)/ruff format --check .

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import base64
-import secrets
 import tempfile
-import time
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 import structlog
 
 from app import embedded, runtime
 from app.config import Settings
-from app.store.migrations import runner
 from sandbox import SiteKey
 from sandbox.datasets import DEFAULT_RECORDINGS
+from tests import databases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +29,7 @@ KEY = base64.b64encode(b"k" * 32).decode()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--at-scale", action="store_true", help="the long form of tests that have one, as in `make soak`")
+    parser.addoption("--postgres", help="the folder of an embedded PostgreSQL to share with other runs")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,10 +54,16 @@ def is_at_scale(pytestconfig: pytest.Config) -> bool:
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """A real PostgreSQL and a real Valkey for this run."""
-    with embedded.running(tmp_path_factory.mktemp("servers"), postgres=True, valkey=True) as servers:
-        yield servers
+def servers(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """A real Valkey for this run, and a real PostgreSQL: the one in `--postgres`, shared with other runs, or its own."""
+    own = tmp_path_factory.mktemp("servers")
+    shared = Path(pytestconfig.getoption("--postgres") or own)
+    with (
+        embedded.running(own, postgres=False, valkey=True) as valkey,
+        embedded.running(shared, postgres=True, valkey=False) as postgres,
+    ):
+        databases.prepare(str(postgres.database_url))
+        yield replace(postgres, redis_url=valkey.redis_url)
 
 
 @pytest.fixture(scope="session")
@@ -68,29 +72,31 @@ def redis_url(servers: Servers) -> str:
 
 
 @pytest.fixture(scope="session")
-def database_url(servers: Servers) -> str:
+def server_url(servers: Servers) -> str:
+    """Where databases are made and dropped from."""
+    return str(servers.database_url)
+
+
+@pytest.fixture(scope="session")
+def database_url(server_url: str) -> str:
     """A database with the newest schema. All tests share it, with tenants of their own."""
-    url = str(servers.database_url)
-    runner.upgrade(url)
-    return url
+    return databases.create(server_url, "tests")
 
 
 @pytest.fixture
-def empty_database_url(servers: Servers) -> Iterator[str]:
+def own_database_url(server_url: str) -> Iterator[str]:
+    """A database with the newest schema, dropped after the test."""
+    url = databases.create(server_url, "own")
+    yield url
+    databases.drop(server_url, url)
+
+
+@pytest.fixture
+def empty_database_url(server_url: str) -> Iterator[str]:
     """An empty database, dropped after the test."""
-    url = str(servers.database_url)
-    name = f"empty_{secrets.token_hex(6)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    yield url.replace("/sei_connect?", f"/{name}?")
-    with psycopg.connect(url, autocommit=True) as connection:
-        # Autovacuum may be busy in it; only the server's owner may end that.
-        for _ in range(50):
-            with suppress(psycopg.errors.InsufficientPrivilege):
-                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-                return
-            time.sleep(0.2)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    url = databases.create_empty(server_url, "empty")
+    yield url
+    databases.drop(server_url, url)
 
 
 def a_settings(**overrides: object) -> Settings:

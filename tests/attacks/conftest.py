@@ -5,13 +5,13 @@ A test names its case by `@case(32)`, a row of a parametrized test by `row(32, â
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
+from tests import databases
 from tests.attacks.scene import BASE_PATH, SITE_HOSTS, Scene, Tables
 from tests.fakes.atlassian import Atlassian
 from tests.fakes.key_host import HttpKeyHost
@@ -20,7 +20,6 @@ from tests.story.processes import running_app
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from app.embedded import Servers
     from tests.story.processes import RunningApp
 
 _LABEL = "attack"
@@ -76,13 +75,9 @@ def key_host(atlassian: Atlassian) -> Iterator[HttpKeyHost]:
 
 
 @pytest.fixture(scope="session")
-def attacks_database_url(servers: Servers) -> str:
+def attacks_database_url(server_url: str) -> str:
     """A separate database, since the attacks account for every row."""
-    url = str(servers.database_url)
-    name = f"attacks_{secrets.token_hex(6)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return url.replace("/sei_connect?", f"/{name}?")
+    return databases.create(server_url, "attacks")
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import base64
 import re
-import secrets
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -18,6 +17,7 @@ import requests
 from redis import Redis
 
 from app.vault import Vault
+from tests import databases
 from tests.attacks import life as life_module
 from tests.attacks.cases import case, row
 from tests.attacks.grounds import API, JSON, a_ground, send
@@ -52,16 +52,13 @@ def shared_life(warm_scene: Scene, attacks_redis_url: str, attacks_database_url:
 
 @pytest.fixture(scope="module")
 def own_life(
-    servers: Any,
+    server_url: str,
     redis_url: str,
     atlassian: Atlassian,
     key_host: HttpKeyHost,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Life]:
-    url, name = str(servers.database_url), f"leaks_{secrets.token_hex(6)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    database_url, own_redis = url.replace("/sei_connect?", f"/{name}?"), redis_url.replace("?db=0", "?db=6")
+    database_url, own_redis = databases.create(server_url, "leaks"), redis_url.replace("?db=0", "?db=6")
     with (
         running_app(
             database_url=database_url,

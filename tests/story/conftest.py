@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 from playwright.sync_api import expect
 
 from sandbox import Site, SiteKey, serve
+from tests import databases
 from tests.story.browser import a_browser
 from tests.story.processes import RunningApp, running_app
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, ConsoleMessage, Page
-
-    from app.embedded import Servers
 
 
 expect.set_options(timeout=45_000)  # a busy machine is slow, not wrong
@@ -33,13 +30,9 @@ def key_host(install_key: SiteKey) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def story_database_url(servers: Servers) -> str:
+def story_database_url(server_url: str) -> str:
     """A separate database, since the product's workers must see no other test's tenants."""
-    url = str(servers.database_url)
-    name = f"story_{secrets.token_hex(6)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return url.replace("/sei_connect?", f"/{name}?")
+    return databases.create(server_url, "story")
 
 
 @pytest.fixture(scope="session")

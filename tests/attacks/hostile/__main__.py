@@ -10,7 +10,8 @@ from pathlib import Path
 from random import Random
 
 from app import embedded
-from tests.attacks.hostile.hail import FLAT, check_log, database_of_its_own, field_of_fire, hail
+from tests import databases
+from tests.attacks.hostile.hail import FLAT, check_log, field_of_fire, hail
 from tests.attacks.hostile.tokens import Forger
 
 
@@ -19,7 +20,8 @@ def main(count: int, seed: int) -> int:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers = stack.enter_context(embedded.running(folder / "servers", postgres=True, valkey=True))
-        url = database_of_its_own(str(servers.database_url))
+        databases.prepare(str(servers.database_url))
+        url = databases.create(str(servers.database_url), "hostile")
         ground = stack.enter_context(field_of_fire(url, str(servers.redis_url), folder / "app.log"))
         before = set(ground.workers())
         outcome = hail(ground, seed, count)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import secrets
 import socket
 import time
 from collections import Counter, defaultdict
@@ -18,7 +17,6 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-import psycopg
 import requests
 
 from sandbox import Site, SiteKey, serve
@@ -215,11 +213,3 @@ def _sign_in_form(app: RunningApp) -> tuple[str, str]:
 def _resident(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0])
-
-
-def database_of_its_own(url: str) -> str:
-    """A database for this test alone."""
-    name = f"hostile_{secrets.token_hex(6)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return url.replace("/sei_connect?", f"/{name}?")

@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.attacks.hostile.hail import FLAT, Field, Outcome, check_log, database_of_its_own, field_of_fire, hail
+from tests import databases
+from tests.attacks.hostile.hail import FLAT, Field, Outcome, check_log, field_of_fire, hail
 from tests.attacks.hostile.tokens import Forger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from app.embedded import Servers
 
 SEED = 20261124
 SHOTS = 2000
 
 
 @pytest.fixture(scope="module")
-def ground(servers: Servers, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    url = database_of_its_own(str(servers.database_url))
+def ground(server_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+    url = databases.create(server_url, "hostile")
     log = tmp_path_factory.mktemp("hostile") / "app.log"
     with field_of_fire(url, redis_url.replace("?db=0", "?db=5"), log) as new_field:
         yield new_field

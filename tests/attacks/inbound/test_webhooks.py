@@ -21,6 +21,7 @@ from app import clock
 from app.ingest.live.drain import Drain
 from app.jira.client import Answer
 from app.sources.cloud.source import CloudSource
+from tests import databases
 from tests.attacks.cases import case, row
 from tests.attacks.grounds import JSON, Workers, a_ground, a_runtime, check_headers, check_refused, next_second, wire_to
 from tests.attacks.scene import Scene, Tables
@@ -524,13 +525,9 @@ def test_52_hooks_are_posted(ground: Ground, method: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def own_database(attacks_database_url: str, servers: Any) -> str:
+def own_database(server_url: str) -> str:
     """A database that tests may close."""
-    name = f"closed_{secrets.token_hex(6)}"
-    url = str(servers.database_url)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return url.replace("/sei_connect?", f"/{name}?")
+    return databases.create(server_url, "closed")
 
 
 @pytest.fixture(scope="module")
@@ -578,7 +575,7 @@ def fragile(
 @contextlib.contextmanager
 def closed(url: str) -> Iterator[None]:
     """Refuse new connections and end the existing ones."""
-    name = urlsplit(url).path.removeprefix("/")
+    name = databases.name_of(url)
     with psycopg.connect(url.replace(f"/{name}?", "/sei_connect?"), autocommit=True) as admin:
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))

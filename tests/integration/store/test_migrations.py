@@ -18,8 +18,6 @@ from app.store.tables import entity_tables
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from app.embedded import Servers
-
 
 def test_migrations_make_exactly_the_declared_tables(empty_database_url: str) -> None:
     runner.upgrade(empty_database_url)
@@ -55,9 +53,9 @@ def test_a_second_upgrade_changes_nothing(empty_database_url: str) -> None:
 
 
 @pytest.fixture
-def plain_owner(servers: Servers) -> Iterator[str]:
+def plain_owner(server_url: str) -> Iterator[str]:
     """A database whose owner may not make roles, and was given the app's without the right to pass it on."""
-    admin_url = str(servers.database_url).replace("//sei_connect@/sei_connect", "//postgres@/postgres")
+    admin_url = server_url.replace("//sei_connect@/sei_connect", "//postgres@/postgres")
     name = f"plain_{secrets.token_hex(6)}"
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(f"CREATE ROLE {name} LOGIN")

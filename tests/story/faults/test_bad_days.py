@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import requests
 
+from tests import databases
 from tests.story.processes import API_KEY, ROOT, running_app, wait_for
 
 if TYPE_CHECKING:
@@ -125,30 +126,29 @@ def test_an_unknown_integration_and_another_accounts_are_one_answer(app: Running
 
 @pytest.fixture
 def fragile_app(
-    empty_database_url: str, redis_url: str, key_host: str, tmp_path: Path
+    own_database_url: str, redis_url: str, key_host: str, tmp_path: Path
 ) -> Iterator[tuple[RunningApp, str]]:
     """A web process on a database that the test may close."""
     with running_app(
-        database_url=empty_database_url,
+        database_url=own_database_url,
         redis_url=redis_url.replace("?db=0", "?db=3"),
         install_keys_url=key_host,
         log=tmp_path / "app.log",
         roles=("web",),
     ) as product:
-        yield product, empty_database_url
+        yield product, own_database_url
 
 
 def test_with_the_database_down_callers_are_told_to_come_back_and_nothing_is_lost(
-    fragile_app: tuple[RunningApp, str], a_site: Callable[..., Site], servers: object
+    fragile_app: tuple[RunningApp, str], a_site: Callable[..., Site], server_url: str
 ) -> None:
     app, database_url = fragile_app
     site = a_site(issues=3, projects=1, app_url=app.url)
     site.install()
     integration = app.an_integration()
     otp = app.an_otp(integration)
-    name = database_url.split("/sei_connect@/")[-1].split("?")[0].rsplit("/", 1)[-1]
-    admin_url = database_url.replace(f"/{name}?", "/sei_connect?")
-    with psycopg.connect(admin_url, autocommit=True) as admin:
+    name = databases.name_of(database_url)
+    with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
         try:

@@ -20,10 +20,10 @@ SEED, ISSUES = 11, 900
 
 
 @pytest.fixture
-def own_app(empty_database_url: str, redis_url: str, key_host: str, tmp_path: Path) -> Iterator[RunningApp]:
+def own_app(own_database_url: str, redis_url: str, key_host: str, tmp_path: Path) -> Iterator[RunningApp]:
     """The app on a database of its own, with a worker that the test may kill."""
     with running_app(
-        database_url=empty_database_url,
+        database_url=own_database_url,
         redis_url=redis_url.replace("?db=0", "?db=2"),
         install_keys_url=key_host,
         log=tmp_path / "app.log",
@@ -50,7 +50,7 @@ _BOOK_KEEPING = {"tenant_id", "read_at", "version"}
 
 
 def test_killed_workers_leave_the_rows_of_an_undisturbed_run(
-    own_app: RunningApp, empty_database_url: str, install_key: SiteKey
+    own_app: RunningApp, own_database_url: str, install_key: SiteKey
 ) -> None:
     slow = Options(latency_ms=30)
     calm = Site(dataset="seeded", seed=SEED, issues=ISSUES, app_url=own_app.url, key=install_key, options=slow)
@@ -69,7 +69,7 @@ def test_killed_workers_leave_the_rows_of_an_undisturbed_run(
             own_app.start("worker")
         own_app.wait_until_verified(integration)
 
-        rows_of_calm, rows_after_kills = rows_of(empty_database_url, calm), rows_of(empty_database_url, hit)
+        rows_of_calm, rows_after_kills = rows_of(own_database_url, calm), rows_of(own_database_url, hit)
         assert len(rows_of_calm["issue"]) == ISSUES
         for name, rows in rows_of_calm.items():
             assert rows_after_kills[name] == rows, name

@@ -25,10 +25,10 @@ WORDS = "Somebody pastes the whole log of the second worker again, line by line,
 
 
 @pytest.fixture
-def own_app(empty_database_url: str, redis_url: str, key_host: str, tmp_path: Path) -> Iterator[RunningApp]:
+def own_app(own_database_url: str, redis_url: str, key_host: str, tmp_path: Path) -> Iterator[RunningApp]:
     """The app on a database of its own, with fresh workers."""
     with running_app(
-        database_url=empty_database_url,
+        database_url=own_database_url,
         redis_url=redis_url.replace("?db=0", "?db=4"),
         install_keys_url=key_host,
         log=tmp_path / "app.log",
@@ -49,7 +49,7 @@ def with_many_words(issue: Issue, template: dict[str, Any], new_id: int, comment
 
 
 def test_an_issue_of_any_size_fits_into_a_worker(
-    own_app: RunningApp, empty_database_url: str, install_key: SiteKey
+    own_app: RunningApp, own_database_url: str, install_key: SiteKey
 ) -> None:
     site = Site(dataset="seeded", seed=23, issues=40, projects=1, app_url=own_app.url, key=install_key)
     issues = list(site.world.searchable())
@@ -60,7 +60,7 @@ def test_an_issue_of_any_size_fits_into_a_worker(
     with serve(site):
         own_app.wait_until_verified(own_app.pair(site), patience=300)
     peaks = [usage.peak_mb(pid) for pid in usage.descendants(own_app.processes["worker"].pid)]
-    with psycopg.connect(empty_database_url) as connection:
+    with psycopg.connect(own_database_url) as connection:
         for entity, issue_id, count in (("changelog", eventful.id, HISTORIES), ("comment", talkative.id, COMMENTS)):
             query = f"SELECT count(*) FROM jira_{entity} WHERE issue_id = %s AND deleted_at IS NULL"
             assert connection.execute(query.encode(), [issue_id]).fetchone() == (count,)
@@ -68,7 +68,7 @@ def test_an_issue_of_any_size_fits_into_a_worker(
 
 
 def test_a_project_of_nothing_but_large_issues_fits_into_a_worker(
-    own_app: RunningApp, empty_database_url: str, install_key: SiteKey
+    own_app: RunningApp, own_database_url: str, install_key: SiteKey
 ) -> None:
     """As many projects as a process has backfill threads; a full page of 50 such issues would have 30 MB."""
     site = Site(
@@ -81,7 +81,7 @@ def test_a_project_of_nothing_but_large_issues_fits_into_a_worker(
     with serve(site):
         own_app.wait_until_verified(own_app.pair(site), patience=300)
     peaks = [usage.peak_mb(pid) for pid in usage.descendants(own_app.processes["worker"].pid)]
-    with psycopg.connect(empty_database_url) as connection:
+    with psycopg.connect(own_database_url) as connection:
         query = "SELECT count(*), min(length(body_text)) FROM jira_comment WHERE deleted_at IS NULL"
         assert connection.execute(query).fetchone() == (
             INLINE * len(issues),

@@ -35,18 +35,18 @@ def shared_redis_url(redis_url: str) -> str:
 
 
 @pytest.fixture
-def own_parts(empty_database_url: str, shared_redis_url: str) -> Iterator[Runtime]:
-    runtime_parts = runtime.assemble(a_settings(), database_url=empty_database_url, redis_url=shared_redis_url)
+def own_parts(own_database_url: str, shared_redis_url: str) -> Iterator[Runtime]:
+    runtime_parts = runtime.assemble(a_settings(), database_url=own_database_url, redis_url=shared_redis_url)
     yield runtime_parts
     runtime_parts.store.engine.dispose()
     runtime_parts.redis.close()
 
 
 @pytest.fixture
-def machines(empty_database_url: str, shared_redis_url: str, tmp_path: Path) -> Iterator[list[RunningApp]]:
+def machines(own_database_url: str, shared_redis_url: str, tmp_path: Path) -> Iterator[list[RunningApp]]:
     """Two pools of workers, the first with the clock, each with its own folder and environment."""
     with running_app(
-        database_url=empty_database_url,
+        database_url=own_database_url,
         redis_url=shared_redis_url,
         install_keys_url="http://127.0.0.1:9/unreachable",
         log=tmp_path / "first.log",

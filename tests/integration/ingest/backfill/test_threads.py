@@ -17,8 +17,8 @@ from app.errors import Unavailable
 from app.ingest.backfill.threads import retry_while_unavailable
 from app.ingest.backfill.worker import BackfillWorker, walk_limit
 from app.ingest.planning import plan
-from app.store.migrations import runner
 from app.store.tables import table_of
+from tests import databases
 from tests.conftest import a_settings
 from tests.factories import a_paired_site
 from tests.fakes.jira import FakeSite, FakeSites, FullPages
@@ -26,14 +26,12 @@ from tests.fakes.jira import FakeSite, FakeSites, FullPages
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from app.embedded import Servers
     from app.runtime import Runtime
 
 
 @pytest.fixture
-def own_parts(empty_database_url: str, redis_url: str) -> Iterator[Runtime]:
-    runner.upgrade(empty_database_url)
-    made = runtime.assemble(a_settings(), database_url=empty_database_url, redis_url=redis_url)
+def own_parts(own_database_url: str, redis_url: str) -> Iterator[Runtime]:
+    made = runtime.assemble(a_settings(), database_url=own_database_url, redis_url=redis_url)
     yield made
     made.store.engine.dispose()
     made.redis.close()
@@ -42,9 +40,9 @@ def own_parts(empty_database_url: str, redis_url: str) -> Iterator[Runtime]:
 class Switch:
     """Turns one database off and on again, as a restart of the server does to all of them."""
 
-    def __init__(self, servers: Servers, database_url: str) -> None:
-        self._admin_url = str(servers.database_url)
-        self._name = database_url.split("//sei_connect@/")[1].split("?", maxsplit=1)[0]
+    def __init__(self, server_url: str, database_url: str) -> None:
+        self._server_url = server_url
+        self._name = databases.name_of(database_url)
         self._timers: list[threading.Timer] = []
 
     def off(self, seconds: float) -> None:
@@ -53,7 +51,7 @@ class Switch:
         self._timers[-1].start()
 
     def _set(self, *, is_on: bool) -> None:
-        with psycopg.connect(self._admin_url, autocommit=True) as admin:
+        with psycopg.connect(self._server_url, autocommit=True) as admin:
             admin.execute(f"ALTER DATABASE {self._name} ALLOW_CONNECTIONS {is_on}".encode())
             if not is_on:
                 admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [self._name])
@@ -64,8 +62,8 @@ class Switch:
 
 
 @pytest.fixture
-def switch(servers: Servers, empty_database_url: str) -> Iterator[Switch]:
-    made = Switch(servers, empty_database_url)
+def switch(server_url: str, own_database_url: str) -> Iterator[Switch]:
+    made = Switch(server_url, own_database_url)
     yield made
     made.wait()
 
