@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from fakeredis import FakeRedis
 
 from app import clock
 from tests.fakes.atlassian import Atlassian
@@ -14,6 +15,8 @@ from tests.fakes.site import site_over
 from tests.fakes.wire import Wire
 
 if TYPE_CHECKING:
+    from redis import Redis
+
     from app.jira.client import Site
 
 
@@ -38,6 +41,12 @@ def frozen_clock(monkeypatch: pytest.MonkeyPatch) -> FrozenClock:
     time = FrozenClock(datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC))
     monkeypatch.setattr(clock, "now", lambda: time.at)
     return time
+
+
+@pytest.fixture
+def redis() -> Redis:
+    """Redis' commands in memory, without scripts: what needs those is tested on the real Valkey."""
+    return FakeRedis()
 
 
 @pytest.fixture
