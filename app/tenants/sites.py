@@ -27,7 +27,7 @@ _METHOD = "connect_app"
 
 
 class Sites:
-    """Creates a `Site` from a tenant's current record: after a rename or a rotation the next one is right."""
+    """Opens sources by the tenants' current records: after a rename or a rotation the next one is right."""
 
     def __init__(self, settings: Settings, store: Store, keyring: Keyring, limiter: Limiter) -> None:
         self._settings = settings
@@ -37,7 +37,7 @@ class Sites:
         self._connections = Connections(f"sei-connect-jira {settings.app_key}", settings.site_hosts)
 
     def open(self, tenant_id: UUID, purpose: Purpose = Purpose.READ_THROUGH) -> Source:
-        """The tenant's source, for a purpose. Raises JiraRefused when it has left, is disabled or has no secret."""
+        """The tenant's source for a purpose. Raises JiraRefused when the tenant has left, is disabled or has no secret."""
         tenant, site = self._open(tenant_id, purpose)
         return source_for(tenant.product, _METHOD, site)
 
