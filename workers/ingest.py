@@ -1,4 +1,4 @@
-"""Jobs that bring Jira's data in."""
+"""Jobs of the ingest: backfill, verification and the rereading of deliveries."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def catch_up(runtime: Runtime, tenant_id: str) -> Condition | None:
 @job
 def backfill(runtime: Runtime, tenant_id: str) -> Condition | None:
     """Work for the tenant for one time slice."""
-    hand = BackfillWorker(
+    worker = BackfillWorker(
         runtime.store,
         runtime.sites,
         UUID(tenant_id),
@@ -51,12 +51,12 @@ def backfill(runtime: Runtime, tenant_id: str) -> Condition | None:
         jobs.QueueView(runtime.redis),
         runtime.page_sizer,
     )
-    outcome = hand.work(until=clock.now() + FULL_SLICE)
-    return Condition(_SUMMARIES[outcome], parts=hand.walked_chunks) if hand.walked_chunks else None
+    outcome = worker.work(until=clock.now() + FULL_SLICE)
+    return Condition(_SUMMARIES[outcome], parts=worker.walked_chunks) if worker.walked_chunks else None
 
 
-_SOON = timedelta(seconds=10)
-"""Sooner than the next search for lost jobs."""
+_SHORT_WAIT = timedelta(seconds=10)
+"""Shorter waits are scheduled here; longer ones are left to the sweep."""
 _SUMMARIES = {"again": Code.WALKED_MORE_DUE, "later": Code.WALKED_REST_LATER, "done": Code.WALKED_ALL}
 
 
@@ -70,29 +70,29 @@ def verify(runtime: Runtime, tenant_id: str) -> Condition | None:
     try:
         findings = proof.verify(runtime.store, runtime.sites.open(tenant), tenant, count_cache)
     except JiraBusy as busy:
-        if busy.retry_at - clock.now() < _SOON:
-            # Its counts are kept: it goes on where it was. What has to wait for longer is brought back by the sweep.
+        if busy.retry_at - clock.now() < _SHORT_WAIT:
+            # Its counts are cached, so it resumes where it stopped. After longer waits the sweep brings it back.
             until = clock.whole_second(busy.retry_at)
             name = f"{tenant_id}-again-{until.timestamp():.0f}"
             jobs.park(runtime.redis, jobs.VERIFY, tenant_id, until=until, once_as=name)
         raise
-    short = [finding for finding in findings if not finding.is_complete]
-    return Condition(Code.COMPARED, counts=len(findings), differing=len(short)) if findings else None
+    differences = [finding for finding in findings if not finding.is_complete]
+    return Condition(Code.COMPARED, counts=len(findings), differing=len(differences)) if findings else None
 
 
 @job
 def webhooks(runtime: Runtime, tenant_id: str) -> Condition | None:
-    """Re-read the objects that waiting deliveries name."""
-    return _drained(runtime, tenant_id, is_ours=False)
+    """Read the objects of waiting deliveries again."""
+    return _drain(runtime, tenant_id, is_ours=False)
 
 
 @job
 def reread(runtime: Runtime, tenant_id: str) -> Condition | None:
-    """Re-read the differences that polls and sweeps found."""
-    return _drained(runtime, tenant_id, is_ours=True)
+    """Read the differences found by polls and sweeps again."""
+    return _drain(runtime, tenant_id, is_ours=True)
 
 
-def _drained(runtime: Runtime, tenant_id: str, *, is_ours: bool) -> Condition | None:
+def _drain(runtime: Runtime, tenant_id: str, *, is_ours: bool) -> Condition | None:
     tenant, until = UUID(tenant_id), clock.now() + DRAIN_SLICE
     source = runtime.sites.open(tenant, Purpose.POLL if is_ours else Purpose.READ_THROUGH)
     drain = Drain(runtime.store, source, tenant, is_ours=is_ours, queue_view=jobs.QueueView(runtime.redis))

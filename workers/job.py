@@ -1,4 +1,4 @@
-"""The one wrapper around every job: gives it the process's runtime, binds its name to the logs, tells failures apart."""
+"""The wrapper of every job: passes the process's runtime, binds the job's name to the logs, tells failures apart."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ P = ParamSpec("P")
 log = logs.get(__name__)
 
 _M_ARENA_MAX = -8
-"""glibc's number for how many heaps there may be (malloc.h)."""
+"""glibc's option for the maximum of heaps (malloc.h)."""
 _addresses: tuple[str, str] | None = None
 
 
 def use_servers(database_url: str, redis_url: str) -> None:
-    """Say where the servers are, before workers are forked: each makes connections of its own."""
+    """Set the servers' addresses before workers are forked: each opens connections of its own."""
     global _addresses  # noqa: PLW0603 - set once by the parent, read by each worker after its fork
     _addresses = (database_url, redis_url)
     _runtime.cache_clear()
@@ -42,12 +42,12 @@ def use_servers(database_url: str, redis_url: str) -> None:
 
 @functools.cache
 def _runtime() -> Runtime:
-    # Pages become millions of small objects that die one after the other: collecting at every 700 costs more than it finds.
+    # Pages become millions of short-lived small objects: a collection at every 700 of them costs more than it frees.
     gc.set_threshold(25_000, 20, 50)
-    # Every thread would otherwise have memory of its own that it does not give back: a fifth of what a worker needs.
+    # By default each thread has a heap of its own and never returns it: a fifth of a worker's memory.
     if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
         mallopt(_M_ARENA_MAX, 2)
-    # A writer holds the tenant's lock while it waits for its turn at the interpreter, ten times a page: 5 ms each is too long.
+    # A writer holds the tenant's lock while it waits for the interpreter, ten times a page: 5 ms each time is too long.
     sys.setswitchinterval(0.001)
     if _addresses is None:
         raise RuntimeError("use_servers() was not called")
@@ -57,10 +57,10 @@ def _runtime() -> Runtime:
 
 
 def job(work: Callable[Concatenate[Runtime, P], Condition | None]) -> Callable[P, Condition | None]:
-    """Make a job function of one that takes the runtime first; RQ passes the rest, JSON ids all.
+    """Turn a function of the runtime and JSON ids into a job function; RQ passes the ids.
 
-    One whose first argument is a tenant's id leaves a line in the tenant's activity with the result that it returns;
-    None means that there was nothing to do, and leaves no line.
+    A job with a tenant's id as first argument leaves a line with its result in the tenant's activity. The result None
+    means no work, and leaves no line.
     """
     is_tenants = list(inspect.signature(work).parameters)[1:2] == ["tenant_id"]
 
@@ -74,25 +74,25 @@ def job(work: Callable[Concatenate[Runtime, P], Condition | None]) -> Callable[P
             except (JiraFailure, Unavailable) as failure:
                 if is_tenants and isinstance(failure, JiraRefused) and failure.is_credential:
                     parking.confirm(_runtime().store, _runtime().sites, UUID(str(args[0])))
-                # The work stands in PostgreSQL; the sweep brings it back. Nothing to gain from a stack trace.
+                # The work is recorded in PostgreSQL, and the sweep brings it back. A stack trace would add nothing.
                 log.warning("job gave way", reason=str(failure))
                 return None
 
-    # functools.wraps hides the extra argument from RQ's own check only by name.
+    # RQ checks the signature of the wrapped function, which has one argument more.
     del run.__wrapped__
     return run
 
 
 @dataclass
 class _Line:
-    """Traces of a run."""
+    """The result of a run, for its line of activity."""
 
     result: Condition | None = None
 
 
 @contextmanager
 def _line(name: str, tenant_id: UUID) -> Iterator[_Line]:
-    """A line in the tenant's activity around a run."""
+    """Record a run as a line in the tenant's activity."""
     store, line = _runtime().store, _Line()
     with store.bound_to(tenant_id) as session:
         run_id = activity.begin(session, name)

@@ -1,4 +1,4 @@
-"""A column that holds a condition: JSON in text, so that processes of two versions can share it during a deployment.
+"""The column type of a condition: JSON in text, shared by processes of two versions during a deployment.
 
 A sentence that an older version has written is read as `Code.OTHER`.
 """
@@ -29,5 +29,5 @@ class ConditionJson(TypeDecorator[Condition]):
         return None if value is None else value.to_json()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Condition | None:  # noqa: ARG002 - likewise
-        """The condition that was stored."""
+        """The stored condition."""
         return None if value is None else Condition.from_json(value)

@@ -1,4 +1,4 @@
-"""Errors as callers see them: problem+json (RFC 9457) for programs, a page for people; never a stack trace.
+"""Errors in the form for callers: problem+json (RFC 9457) for programs, a page for people; never a stack trace.
 
 The class of an error decides its status, here and nowhere else; its condition becomes sentences in `web.words`.
 """
@@ -44,16 +44,16 @@ _STATUS: dict[type[Refused], tuple[int, str]] = {
     TooMany: (429, "Too many requests"),
 }
 _CODES = {404: Code.NO_PAGE, 405: Code.NO_PAGE, 413: Code.BODY_TOO_LARGE}
-"""Of errors that werkzeug raises, by status."""
+"""Codes of werkzeug's errors, by status."""
 JSON = "application/problem+json"
 PEOPLE = frozenset({"jira_pages", "console", "console_sign_in"})
 """Blueprints for people in a browser."""
 _SCRIPTS = frozenset({"jira_pairing", "console", "console_sign_in"})
-"""Blueprints that the scripts of our pages call: they show the answer as it is."""
+"""Blueprints for the scripts of our pages, which show the answer as it is."""
 
 
 def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - handlers side by side
-    """Answer every error of the app."""
+    """Register handlers for every error of the app."""
 
     def refused(error: Refused) -> Response:
         status, title = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
@@ -110,13 +110,13 @@ def _condition_of(error: HTTPException) -> Condition:
 
 
 def respond(status: int, title: str, condition: Condition) -> Response:
-    """An error in the form that this caller reads."""
+    """The answer to an error, in the form for this caller."""
     explanation = sentences.explain(condition)
     if request.blueprint in PEOPLE and not _is_a_scripts_call():
         is_in_jira = request.blueprint == "jira_pages"
         page = render_template("error.html", explanation=explanation, status=status, is_in_jira=is_in_jira)
         return Response(page, status, mimetype="text/html")
-    if status == 401:  # noqa: PLR2004 - one bare answer for all who prove nothing, the same for every reason
+    if status == 401:  # noqa: PLR2004 - one bare answer for every failed authentication
         return problem(status, title, sentences.english(condition))
     if request.blueprint in _SCRIPTS:
         return problem(status, title, explanation.notice, remedy=explanation.remedy, code=condition.code)
@@ -125,18 +125,18 @@ def respond(status: int, title: str, condition: Condition) -> Response:
 
 
 def _is_a_scripts_call() -> bool:
-    accepted = request.accept_mimetypes
-    return accepted["application/json"] > accepted["text/html"]
+    preferences = request.accept_mimetypes
+    return preferences["application/json"] > preferences["text/html"]
 
 
-def problem(status: int, title: str, detail: str, **more: object) -> Response:
-    """A problem document."""
-    return Response(document(status, title, detail, **more), status, mimetype=JSON)
+def problem(status: int, title: str, detail: str, **members: object) -> Response:
+    """The response with a problem document."""
+    return Response(document(status, title, detail, **members), status, mimetype=JSON)
 
 
-def document(status: int, title: str, detail: str, **more: object) -> bytes:
-    """Its body."""
-    return orjson.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail, **more})
+def document(status: int, title: str, detail: str, **members: object) -> bytes:
+    """The body of a problem document."""
+    return orjson.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail, **members})
 
 
 def _is_connect() -> bool:

@@ -1,9 +1,9 @@
 """Stored sentences become conditions: a code with parameters, as JSON in the same text columns.
 
-The columns stay text, so that processes of the version before can go on writing until they are replaced: a sentence of
-theirs is read as the code `other`. Sentences of which no rule knows the code become `other` as well and keep their text.
+The columns stay text: processes of the previous version may go on writing until they are replaced, and their sentences
+are read as the code `other`. Sentences without a rule become `other` as well and keep their text.
 
-The rules below hold for the sentences of version 0007 and are no one else's.
+The rules below hold for the sentences of version 0007 only.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Rule(NamedTuple):
 
     code: str
     sentence: str
-    more: dict[str, Any] = {}  # noqa: RUF012 - read only
-    """Parameters that the sentence does not have."""
+    extras: dict[str, Any] = {}  # noqa: RUF012 - read only
+    """Parameters without a place in the sentence."""
 
 
 _NO_ENDPOINT = {"endpoint": ""}
@@ -114,7 +114,7 @@ REASONS = [
     Rule("poll_late", "The last poll that ended was {@age} ago."),
     Rule("change_late", "A change that Jira told of {@age} ago is not applied yet."),
 ]
-FROZEN = [Rule("project_out_of_sight", "The app can no longer see {project}.")]
+FROZEN_PROJECT = [Rule("project_out_of_sight", "The app can no longer see {project}.")]
 LEFT_OUT = [
     Rule("not_an_object", "{entity}: expected an object, got {type}"),
     Rule("no_id", "{entity}: no id"),
@@ -135,7 +135,7 @@ EVIDENCE = [
     Rule("project_deleted", "its project is deleted"),
     Rule("no_evidence", "nothing says that it was deleted"),
 ]
-SETTLED = [
+SETTLED_EVIDENCE = [
     Rule("child_deleted", "{event}_deleted"),
     Rule("security_changed", "its security level was changed"),
     Rule("moved_to", "to project {project}"),
@@ -173,7 +173,7 @@ CRASHES = [
 ]
 COLUMNS: list[tuple[str, str, list[Rule], str | None, str]] = [
     ("integrations", "state_reason", REASONS, None, "a condition (`app.conditions`)"),
-    ("frozen_projects", "reason", FROZEN, None, "a condition (`app.conditions`)"),
+    ("frozen_projects", "reason", FROZEN_PROJECT, None, "a condition (`app.conditions`)"),
     (
         "chunks",
         "problem",
@@ -182,7 +182,7 @@ COLUMNS: list[tuple[str, str, list[Rule], str | None, str]] = [
         "a condition: why it waits or failed",
     ),
     ("poison", "reason", LEFT_OUT, None, "a condition (`app.conditions`)"),
-    ("absences", "evidence", [*SETTLED, *EVIDENCE], "what says so", "a condition: the source that says so"),
+    ("absences", "evidence", [*SETTLED_EVIDENCE, *EVIDENCE], "what says so", "a condition: the source that says so"),
     ("inbox", "problem", CRASHES, "why the last attempt did not end well", "a condition: why the last attempt failed"),
     ("activity", "detail", RUNS, None, "a condition: the result of the run"),
     ("activity", "error", CRASHES, None, "a condition: why it failed or was put off"),
@@ -208,7 +208,7 @@ _NARROW = {
     "event": r"\w+",
     "reason": r"[^()]+",
 }
-"""Text parameters of which the sentence alone does not say where they end."""
+"""Forms of text parameters, where the sentence alone does not mark their end."""
 _HOLE = re.compile(r"\{([#?+*@$]?)(\w+)\}")
 
 
@@ -225,14 +225,14 @@ def pattern_of(sentence: str) -> re.Pattern[str]:
 
 
 def condition_of(text: str, rules: list[Rule]) -> dict[str, Any]:
-    """The condition that a sentence stands for."""
+    """The condition of a sentence."""
     for rule in rules:
         match = pattern_of(rule.sentence).fullmatch(text)
         if match is not None:
             params: dict[str, Any] = {}
             for mark, name in _HOLE.findall(rule.sentence):
                 params |= _READERS[mark](name, match[name])
-            return {"code": rule.code, **params, **rule.more}
+            return {"code": rule.code, **params, **rule.extras}
     return {"code": "other", "text": text}
 
 
@@ -244,8 +244,8 @@ def _text(name: str, text: str) -> dict[str, Any]:
 def _rows(_name: str, text: str) -> dict[str, Any]:
     rows = re.findall(r"(\d+) of (\d+) (\w+) rows", text)
     return {
-        "missing": {entity: int(missing) for missing, _, entity in rows},
-        "expected": {entity: int(expected) for _, expected, entity in rows},
+        "missing": {entity: int(count) for count, _, entity in rows},
+        "expected": {entity: int(total) for _, total, entity in rows},
     }
 
 
@@ -270,7 +270,7 @@ _READERS: dict[str, Callable[[str, str], dict[str, Any]]] = {
 
 
 def sentence_of(condition: dict[str, Any], rules: list[Rule]) -> str:
-    """The sentence of a condition; its text, or its code, where no rule has one."""
+    """The sentence of a condition; without a rule, its text or its code."""
     for rule in rules:
         if rule.code == condition["code"]:
             return _HOLE.sub(lambda hole: _written(hole[1], hole[2], condition), rule.sentence)
@@ -279,9 +279,9 @@ def sentence_of(condition: dict[str, Any], rules: list[Rule]) -> str:
 
 def _written(mark: str, name: str, condition: dict[str, Any]) -> str:
     if mark == "+":
-        expected = condition["expected"]
-        named = [f"{count} of {expected[entity]} {entity} rows" for entity, count in condition["missing"].items()]
-        return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
+        totals = condition["expected"]
+        parts = [f"{count} of {totals[entity]} {entity} rows" for entity, count in condition["missing"].items()]
+        return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
     value = condition[name]
     if mark == "?":
         return sentence_of(value, FAILURES)
@@ -317,7 +317,7 @@ def _forth(text: str, rules: list[Rule]) -> str:
 
 
 def _back(text: str, rules: list[Rule]) -> str:
-    """The sentence of a stored condition; a sentence that a process of the version before has written stays."""
+    """The sentence of a stored condition; a sentence written by the previous version stays."""
     try:
         return sentence_of(json.loads(text), rules)
     except (KeyError, TypeError, ValueError):
@@ -331,7 +331,7 @@ def _rewrite(name: str, column: str, convert: Callable[[str], str]) -> None:
     if not texts:
         return
     op.execute("CREATE TEMPORARY TABLE rewritten (text text NOT NULL, new text NOT NULL) ON COMMIT DROP")
-    rewritten = sa.table("rewritten", sa.column("text"), sa.column("new"))
-    bind.execute(sa.insert(rewritten), [{"text": text, "new": convert(text)} for text in texts])
-    bind.execute(sa.update(table).where(table.c[column] == rewritten.c.text).values({column: rewritten.c.new}))
+    replacements = sa.table("rewritten", sa.column("text"), sa.column("new"))
+    bind.execute(sa.insert(replacements), [{"text": text, "new": convert(text)} for text in texts])
+    bind.execute(sa.update(table).where(table.c[column] == replacements.c.text).values({column: replacements.c.new}))
     op.execute("DROP TABLE rewritten")
