@@ -39,12 +39,12 @@ class Condition:
         return orjson.dumps(_plain(self)).decode()
 
     @classmethod
-    def from_json(cls, stored: str) -> Condition:
-        """A stored condition; `OTHER` with the stored text where that holds no code with its parameters."""
+    def from_json(cls, text: str) -> Condition:
+        """A stored condition; `OTHER` with the text itself, if that holds no code with its parameters."""
         try:
-            return _condition(orjson.loads(stored))
+            return _condition(orjson.loads(text))
         except (KeyError, TypeError, ValueError):
-            return cls(Code.OTHER, text=stored)
+            return cls(Code.OTHER, text=text)
 
 
 def _storable(value: Value) -> Value:
@@ -58,8 +58,8 @@ def _plain(value: Value) -> Any:  # noqa: ANN401 - JSON
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def _condition(stored: Any) -> Condition:  # noqa: ANN401 - JSON
-    """Raises KeyError, TypeError or ValueError."""
-    params = {name: value for name, value in dict(stored).items() if name != "code"}
-    nested = {name: _condition(value) for name, value in params.items() if isinstance(value, dict) and "code" in value}
-    return Condition(Code(stored["code"]), **{**params, **nested})
+def _condition(document: Any) -> Condition:  # noqa: ANN401 - JSON
+    """The condition of a document. Raises KeyError, TypeError or ValueError."""
+    params = {name: value for name, value in dict(document).items() if name != "code"}
+    causes = {name: _condition(value) for name, value in params.items() if isinstance(value, dict) and "code" in value}
+    return Condition(Code(document["code"]), **{**params, **causes})

@@ -81,9 +81,11 @@ def _filled(words: str, condition: Condition, translate: Translate) -> str:
 def _texts(condition: Condition, translate: Translate) -> dict[str, str]:
     """The parameters as text, by name."""
     texts = {name: _text(name, value, translate) for name, value in condition.params.items()}
-    missing, expected = condition.params.get("missing"), condition.params.get("expected")
-    if isinstance(missing, Mapping) and isinstance(expected, Mapping):
-        texts["rows"] = _listed([f"{count} of {expected[name]} {name} rows" for name, count in missing.items()])
+    missing_rows, expected_rows = condition.params.get("missing"), condition.params.get("expected")
+    if isinstance(missing_rows, Mapping) and isinstance(expected_rows, Mapping):
+        texts["rows"] = _listed(
+            [f"{count} of {expected_rows[name]} {name} rows" for name, count in missing_rows.items()]
+        )
     return texts
 
 

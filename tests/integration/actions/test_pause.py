@@ -31,9 +31,9 @@ def test_a_connected_integration_can_be_paused(premises: Premises, state: State)
 def test_one_that_is_not_connected_can_be_neither_paused_nor_resumed(premises: Premises, state: State) -> None:
     premises.move_to(state)
     with premises.parts.store.bound_to_account(premises.account_id) as session:
-        with pytest.raises(Conflicting, match="can be paused"):
+        with pytest.raises(Conflicting, match="cannot_pause"):
             actions.pause(session, premises.integration_id)
-        with pytest.raises(Conflicting, match="can be resumed"):
+        with pytest.raises(Conflicting, match="cannot_resume"):
             actions.resume(session, premises.integration_id)
     assert premises.integration.state is state
     assert premises.jobs_in_queues() == set()

@@ -131,7 +131,7 @@ def test_an_unpaired_integration_is_refused_alike(premises: Premises, sync: Call
 def test_a_site_that_was_paired_with_another_integration_meanwhile_is_refused(premises: Premises) -> None:
     stale = premises.integration
     premises.unpair()
-    with pytest.raises(Conflicting, match="not connected"):
+    with pytest.raises(Conflicting, match="not_working"):
         actions.sync(premises.parts.store, stale)
     assert premises.due_jobs() == set()
 
