@@ -1,1 +1,4 @@
-"""Chapter 4: plan, backfill, webhook, completeness: how rows get here and how we know that all are."""
+"""Ingest: how rows arrive, and how the product knows that none is missing.
+
+Its wings import only from later ones in this list: status and proof; live; backfill and drift; writing; planning.
+"""

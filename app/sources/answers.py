@@ -64,7 +64,7 @@ class IssueRead:
     unsearchable: set[str] = field(default_factory=set)
     """Ids that only a direct read answers: archived, or not indexed yet."""
     gone_ids: set[str] = field(default_factory=set)
-    """Ids that a direct read refuses: deleted, hidden, or in a project out of sight."""
+    """Ids for which a direct read returned a finding, a 403 included: wider than the finding Gone."""
 
 
 @dataclass(frozen=True)

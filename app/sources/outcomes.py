@@ -13,8 +13,9 @@ The other two outcomes end the work at the site and are therefore raised (`app.e
     down          JiraDown, JiraBusy: the site fails, or asks for a pause
     unauthorised  JiraRefused with `is_credential`: the site doesn't know the credential
 
-An unreadable answer is raised as JiraNonsense, since another try may mend it; `Source.diagnose` turns one that stays into
-Broken. Findings are part of the return type: mypy rejects a caller that forgets one (`exhaustive-match`).
+An unreadable answer is no outcome yet: it is raised as JiraNonsense, and the caller may ask again. If it stays
+unreadable, `Source.diagnose` returns Broken. Findings are part of the return type: mypy rejects a caller that forgets one
+(`exhaustive-match`).
 """
 
 from __future__ import annotations

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 _EMPTY_LIMIT = 3
 """Consecutive empty pages that still pass."""
 _PAGE_LIMIT = 20_000
-"""Pages of one list: a hundred million issue ids."""
+"""Most pages of one list: at 5,000 ids a page, a hundred million issues."""
 ISSUE_PAGE = 100
 """Whole issues that Jira Cloud sends in one page at most, however many are asked for."""
 READ_BATCH = 50
-"""Issues of one read by ids: Jira reads back its own writes for at most 50 named ones."""
+"""Issues of one read by ids: `reconcileIssues`, which makes a search see the latest writes, takes 50 ids at most."""
 SURPLUS = 1000
 """Objects beyond twice the expected count that still pass: a site grows while it is walked."""
 
@@ -57,7 +57,7 @@ class Page:
     """The site's clock, to the second; None where the answer carries no date."""
 
     def drained(self) -> Iterator[Json | Raw]:
-        """The items; each is released when the next one is taken: a page isn't held twice."""
+        """The items, once only: each is replaced by None in `items` as it is yielded, to free memory."""
         for position, item in enumerate(self.items):
             self.items[position] = None
             yield item

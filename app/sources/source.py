@@ -76,10 +76,10 @@ class Source(Protocol):
     def issues(self, scope: Scope, place: Place, size: int) -> Page | Finding:
         """A page of whole issues, oldest first, with their inline lists."""
 
-    def by_ids(self, issue_ids: Sequence[str], policy: FieldPolicy, *, doubtful_ids: Collection[str] = ()) -> IssueRead:
+    def by_ids(self, issue_ids: Sequence[str], policy: FieldPolicy, *, deletion_ids: Collection[str] = ()) -> IssueRead:
         """Whole issues by id, read-your-writes where the site can.
 
-        `doubtful_ids` are reported deleted by somebody: they are read directly, since a search that names them may be
+        `deletion_ids` are reported deleted by somebody: they are read directly, since a search that names them may be
         refused as a whole. An id that is refused alone is in `gone_ids`.
         """
 

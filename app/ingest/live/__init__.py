@@ -2,7 +2,7 @@
 
 Enters: inbox rows, Jira's list of failed webhooks. Leaves: pages for `writing`, absences with their evidence.
 Invariants: a body is a hint and never a source of values; a delivery is marked done in the transaction of its rows; one
-worker drains a tenant's inbox at a time; a delivery that keeps failing is given up alone, with its reason.
+worker drains a tenant's inbox at a time, while its lease lasts; a delivery that keeps failing is given up alone, with its reason.
 """
 
 from app.ingest.live.drain import SLICE as DRAIN_SLICE

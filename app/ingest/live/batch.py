@@ -72,8 +72,8 @@ class Batch:
         return read_ids
 
     def _read_issues(self) -> list[str]:
-        doubtful_ids = evidence.deleted(self.deliveries)
-        self.issue_read = self.source.by_ids(self.issue_ids, self.policy, doubtful_ids=doubtful_ids)
+        deletion_ids = evidence.deleted(self.deliveries)
+        self.issue_read = self.source.by_ids(self.issue_ids, self.policy, deletion_ids=deletion_ids)
         archived_ids = self._archived_ids(self.issue_read)
         bodies = [body for body in self.issue_read.bodies if str(find(body, "id")) not in archived_ids]
         self.parsed_page = parse_page(entity("issue"), bodies, self.policy, None)
@@ -110,7 +110,7 @@ class Batch:
                 raise Unwanted
 
     def _settle_absent(self, session: Session, issue_read: IssueRead, parsed_page: ParsedPage) -> None:
-        """Settle or record the absence of issues that the search did not return."""
+        """Settle absences of issues that were read, bury archived and deleted ones, and record the other refused ones as absent."""
         absences.seen_again(session, [row.id for row in parsed_page.rows if row.entity is parsed_page.entity])
         deleted_ids = evidence.deleted(self.deliveries) & issue_read.gone_ids
         settlements = (

@@ -34,8 +34,8 @@ SLICE = timedelta(seconds=20)
 """Time slice of one job before it queues again behind others."""
 GAP = timedelta(seconds=0.6)
 """Interval between two reads of a site: one read then answers many deliveries of a busy site."""
-_ALONE = timedelta(seconds=10)
-"""Lease of the inbox: where Jira takes longer, two workers may read, each its own deliveries."""
+_INBOX_LEASE = timedelta(seconds=10)
+"""Lease of the inbox: if one batch takes longer, a second worker may start; claims keep their deliveries apart."""
 _MEMBERS = timedelta(seconds=10)
 """Interval between two updates of board memberships while more issues keep coming."""
 _SOON, _LATER = timedelta(seconds=5), timedelta(minutes=1)
@@ -52,7 +52,7 @@ class Drain:
     is_ours: bool = False
     gap: timedelta = GAP
     queue_view: jobs.QueueView | None = None
-    """Waiting jobs of other tenants; None: never yield."""
+    """Tells whether a live job of another tenant waits, which ends a pause; None: always wait for the whole interval."""
     unmatched_issues: dict[str, None] = field(default_factory=dict, init=False)
     """Issues with board memberships that are still to be updated."""
 
@@ -64,7 +64,7 @@ class Drain:
             if cursor is None:
                 return delivery_count
             delivery_count += self._drain(cursor, until)
-            # Whatever was kept before the cursor was given back, and whose job found it taken, is seen here.
+            # A delivery may have arrived while this worker held the cursor; its own job found the cursor taken and ended.
             if not self._waiting():
                 return delivery_count
         return delivery_count
@@ -134,7 +134,7 @@ class Drain:
             if integration is None or not integration.is_served:
                 return None
             name = "reread" if self.is_ours else "inbox"
-            return cursors.take(session, name, lease_for=_ALONE)
+            return cursors.take(session, name, lease_for=_INBOX_LEASE)
 
     def _waiting(self) -> int:
         with self.store.bound_to(self.tenant_id) as session:
@@ -191,7 +191,7 @@ class Drain:
                 return None
             deliveries = inbox.take(session, is_ours=self.is_ours, doubtful=doubtful)
             moment = {"ended_at": clock.now()} if deliveries else {}
-            cursors.move(session, cursor, lease_for=_ALONE, **moment)
+            cursors.move(session, cursor, lease_for=_INBOX_LEASE, **moment)
             return batch_of(session, self.store, self.source, integration, deliveries) if deliveries else None
 
 

@@ -27,10 +27,10 @@ def issues(session: Session, deliveries: Sequence[Delivery]) -> list[str]:
 
     A stored deletion is final, since Jira reuses no id: a repeated report of it isn't read again.
     """
-    live_issues = _issues_of(session, [delivery for delivery in deliveries if delivery.event not in _ENDS])
-    end_issues = _issues_of(session, [delivery for delivery in deliveries if delivery.event in _ENDS])
-    gone_ids = _deleted(session, end_issues.keys() - live_issues.keys())
-    return [delivery for delivery in live_issues | end_issues if delivery not in gone_ids]
+    touched_ids = _issues_of(session, [delivery for delivery in deliveries if delivery.event not in _ENDS])
+    ended_ids = _issues_of(session, [delivery for delivery in deliveries if delivery.event in _ENDS])
+    buried_ids = _deleted(session, ended_ids.keys() - touched_ids.keys())
+    return [issue_id for issue_id in touched_ids | ended_ids if issue_id not in buried_ids]
 
 
 def named(deliveries: Iterable[Delivery], name: str, *, whole: bool = False) -> list[str]:
@@ -65,7 +65,7 @@ def evidence(deliveries: Iterable[Delivery]) -> dict[str, Condition]:
 
 
 def _issues_of(session: Session, deliveries: Sequence[Delivery]) -> dict[str, None]:
-    """The issues, with those of comments, worklogs and attachments that arrived without them: the stored rows know."""
+    """The issues that deliveries name; a comment, worklog or attachment without its issue is looked up in the stored rows."""
     issue_ids = dict.fromkeys(issue_id for delivery in deliveries for issue_id in delivery.issues)
     for name in ORPHAN_AT:
         table = table_of(entity(name))

@@ -1,4 +1,4 @@
-"""Ids and time of a webhook's body; nothing else of it is kept. Bodies aren't signed."""
+"""Ids, time and two flags of a webhook's body; nothing else of it is kept. Bodies aren't signed."""
 
 from __future__ import annotations
 

@@ -41,11 +41,11 @@ class SearchedIssues:
     absent: list[str] = field(default_factory=list)
 
 
-def read(site: Site, issue_ids: Sequence[str], policy: FieldPolicy, doubtful_ids: Collection[str]) -> IssueRead:
-    """Read issues, 50 a search; `doubtful_ids` and absent ones directly. Raises a JiraFailure."""
+def read(site: Site, issue_ids: Sequence[str], policy: FieldPolicy, deletion_ids: Collection[str]) -> IssueRead:
+    """Read issues, 50 a search; `deletion_ids` and absent ones directly. Raises a JiraFailure."""
     issue_read = IssueRead(clock.now())
-    absent = [issue_id for issue_id in issue_ids if issue_id in doubtful_ids]
-    searchable = [issue_id for issue_id in issue_ids if issue_id not in doubtful_ids]
+    absent = [issue_id for issue_id in issue_ids if issue_id in deletion_ids]
+    searchable = [issue_id for issue_id in issue_ids if issue_id not in deletion_ids]
     for start in range(0, len(searchable), READ_BATCH):
         result = search(site, searchable[start : start + READ_BATCH], policy)
         issue_read.bodies += result.bodies

@@ -110,9 +110,9 @@ class CloudSource:
         """`GET search/jql` with the policy's fields."""
         return issues.page(self.site, scope, place, size)
 
-    def by_ids(self, issue_ids: Sequence[str], policy: FieldPolicy, *, doubtful_ids: Collection[str] = ()) -> IssueRead:
+    def by_ids(self, issue_ids: Sequence[str], policy: FieldPolicy, *, deletion_ids: Collection[str] = ()) -> IssueRead:
         """`POST search/jql` with `reconcileIssues`, then `GET issue/{id}` for absent ones."""
-        return by_ids.read(self.site, issue_ids, policy, doubtful_ids)
+        return by_ids.read(self.site, issue_ids, policy, deletion_ids)
 
     def changed_since(self, moment: int, token: str | None = None) -> Iterator[IdPage]:
         """`GET search/jql` for id and `updated`."""

@@ -41,5 +41,5 @@ def test_an_excluded_field_is_not_requested_by_a_read_of_ids(site: Site, wire: W
 
 def test_an_excluded_field_is_not_requested_by_a_direct_read(site: Site, wire: Wire) -> None:
     wire.answers({"id": "7"})
-    CloudSource(site).by_ids(["7"], POLICY, doubtful_ids=["7"])
+    CloudSource(site).by_ids(["7"], POLICY, deletion_ids=["7"])
     assert query_of(wire)["fields"] == [EXCLUDED]

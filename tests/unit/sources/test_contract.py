@@ -143,7 +143,7 @@ def check_by_ids(subject: Subject) -> None:
     assert len(issue_read.bodies) == len(issue_ids)
     assert (issue_read.gone_ids, issue_read.unsearchable) == ({UNKNOWN_ID}, set())
     doubtful_id = str(subject.site.example("GET", "issue/10002")["id"])
-    issue_read = subject.source.by_ids([doubtful_id, UNKNOWN_ID], FieldPolicy(), doubtful_ids=[doubtful_id, UNKNOWN_ID])
+    issue_read = subject.source.by_ids([doubtful_id, UNKNOWN_ID], FieldPolicy(), deletion_ids=[doubtful_id, UNKNOWN_ID])
     assert [find(body, "id") for body in issue_read.bodies] == [doubtful_id]
     assert (issue_read.gone_ids, issue_read.unsearchable) == ({UNKNOWN_ID}, {doubtful_id})
 

@@ -60,7 +60,7 @@ QUESTIONS: dict[str, Callable[[Source], object]] = {
     "first_created": lambda source: source.first_created(SCOPE),
     "issues": lambda source: source.issues(SCOPE, Place(), 25),
     "by_ids": lambda source: source.by_ids(ISSUES, FieldPolicy()),
-    "by_ids directly": lambda source: source.by_ids(ISSUES, FieldPolicy(), doubtful_ids=ISSUES),
+    "by_ids directly": lambda source: source.by_ids(ISSUES, FieldPolicy(), deletion_ids=ISSUES),
     "changed_since": lambda source: [*source.changed_since(1)],
     "ids": lambda source: [*source.ids(SCOPE)],
     "children": lambda source: source.children(entity("comment"), "10063", Place()),

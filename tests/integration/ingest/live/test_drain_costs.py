@@ -164,7 +164,7 @@ def test_where_jira_takes_long_another_worker_reads_on(
     parts: Runtime, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that was killed is not told from one that waits: neither holds up what it has not taken."""
-    monkeypatch.setattr(draining, "_ALONE", timedelta(seconds=0.2))
+    monkeypatch.setattr(draining, "_INBOX_LEASE", timedelta(seconds=0.2))
     has_begun, may_end, handled = threading.Event(), threading.Event(), list[int]()
 
     def hang(path: str, _page: object) -> None:
