@@ -76,7 +76,7 @@ def own_life(
         yield new_life
 
 
-@pytest.fixture(params=[row(48, "shared", name="of-all-attacks"), row(48, "own", name="of-its-own")])
+@pytest.fixture(params=[row(48, "shared_life", name="of-all-attacks"), row(48, "own_life", name="of-its-own")])
 def life(request: pytest.FixtureRequest) -> Life:
     fixture: Life = request.getfixturevalue(request.param)
     return fixture
