@@ -96,7 +96,7 @@ def test_deleted_is_told_by_the_webhooks_of_what_hung_on_it(deaf: Town) -> None:
     deaf.drain()
     assert issue in deaf.live("issue"), "a second look comes first"
     assert deaf.check_absences() == "1 deleted"
-    assert deaf.absences()[issue] == ("deleted", "attachment_deleted")
+    assert deaf.absences()[issue] == ("deleted", "a webhook: attachment_deleted")
 
 
 def test_deleted_is_told_by_jiras_list_of_deleted_worklogs(deaf: Town) -> None:
