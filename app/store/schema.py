@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.store.condition_column import ConditionJson
+from app.conditions.column import ConditionJson
 
 APP_ROLE = "sei_connect_app"
 """The role of bound sessions: owns nothing, sees one tenant."""

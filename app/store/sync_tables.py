@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.store.condition_column import ConditionJson
+from app.conditions.column import ConditionJson
 from app.store.schema import METADATA
 
 

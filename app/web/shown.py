@@ -16,7 +16,7 @@ from flask_babel import format_decimal
 
 from app import clock
 from app.conditions import Code
-from app.ingest.status.progress import Progress
+from app.ingest.status import Progress
 from app.integrations.model import State
 from app.web.words.language import gettext
 from app.web.words.sentences import explain

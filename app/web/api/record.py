@@ -21,7 +21,7 @@ from app.web.words.sentences import english
 if TYPE_CHECKING:
     from flask_openapi3 import APIBlueprint
 
-    from app.ingest.status.progress import Kept
+    from app.ingest.status import Kept
     from app.integrations.model import Integration
     from app.runtime import Runtime
 

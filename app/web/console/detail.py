@@ -27,7 +27,7 @@ from app.web.words.terms import CAUSES, ENTITIES, JOBS, RESULTS
 if TYPE_CHECKING:
     from flask import Blueprint
 
-    from app.ingest.status.diagnostics import Trouble
+    from app.ingest.status import Trouble
     from app.integrations.model import Integration
     from app.runtime import Runtime
     from app.web.words.sentences import Explanation

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from xml.etree.ElementTree import Element
 
-    from app.ingest.status.diagnostics import Hour
+    from app.ingest.status import Hour
     from app.store.session import Session
 
 # Pygal leaves a finder of its maps behind, in a form that Python warns of at every later import. We draw no maps.

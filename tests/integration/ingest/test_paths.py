@@ -31,7 +31,15 @@ MOST_MODULES = 30
 LOOKUPS = {
     *("clock", "ids", "logs", "errors", "conditions"),
     *("catalog.language", "catalog.registry", "catalog.json_value", "catalog.field_policy", "integrations.model"),
-    *("store.tables", "store.poison", "store.denormalised", "store.condition_column", "planning.plan"),
+    *(
+        "store.tables",
+        "store.poison",
+        "store.denormalised",
+        "conditions.column",
+        "conditions.condition",
+        "conditions.codes",
+        "planning.plan",
+    ),
 }
 """Modules that answer a lookup, or add nothing to an ordinary page: the drawing leaves them out and names most of them."""
 

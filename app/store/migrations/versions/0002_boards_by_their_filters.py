@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from app.store import isolation
+from app.store.migrations import isolation
 
 revision = "0002"
 down_revision = "0001"

@@ -6,7 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from app.store import isolation, validity
+from app.store import validity
+from app.store.migrations import isolation
 
 revision = "0004"
 down_revision = "0003"
