@@ -48,8 +48,8 @@ class Speed:
         return self.issues / self.seconds if self.seconds else 0.0
 
 
-def bare_loop(site: Simulator, targets: list[tuple[str, str]], threads: int) -> Speed:
-    """Repeat the product's requests with `threads` in flight, without parsing, storing or waiting for page tokens."""
+def bare_loop(site: Simulator, targets: list[tuple[str, str]], thread_count: int) -> Speed:
+    """Repeat the product's requests with `thread_count` in flight, without parsing, storing or waiting for page tokens."""
     queue = deque(target for _, target in targets)
     problems: list[Exception] = []
 
@@ -68,7 +68,7 @@ def bare_loop(site: Simulator, targets: list[tuple[str, str]], threads: int) -> 
                         problems.append(problem)
 
     site.reset()
-    threads = [threading.Thread(target=work) for _ in range(threads)]
+    threads = [threading.Thread(target=work) for _ in range(thread_count)]
     start = time.monotonic()
     for thread in threads:
         thread.start()
