@@ -1,4 +1,4 @@
-"""Makes tenants, accounts and integrations by the product's own use cases."""
+"""Tenants, accounts and integrations, made through the product's use cases."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InstalledSite:
-    """A site that installed the app."""
+    """A site with the app installed."""
 
     tenant_id: UUID
     client_key: str
@@ -31,7 +31,7 @@ class InstalledSite:
     base_url: str
 
 
-def an_install(**given: object) -> Install:
+def an_install(**overrides: object) -> Install:
     values: dict[str, object] = {
         "client_key": str(ids.new()),
         "shared_secret": secrets.token_urlsafe(48),
@@ -41,18 +41,18 @@ def an_install(**given: object) -> Install:
         "account_id": "admin-1",
         "issued_at": clock.epoch(),
     }
-    return Install(**(values | given))  # type: ignore[arg-type]  # the test names real fields
+    return Install(**(values | overrides))  # type: ignore[arg-type]  # the test names real fields
 
 
-def an_installed_site(parts: Runtime, **given: object) -> InstalledSite:
-    install = an_install(**given)
+def an_installed_site(parts: Runtime, **overrides: object) -> InstalledSite:
+    install = an_install(**overrides)
     with parts.store.unrestricted_unsafe() as session:
         tenant_id = arrive.arrive(session, parts.keyring, install)
     return InstalledSite(tenant_id, install.client_key, install.shared_secret, install.base_url)
 
 
 def an_account(parts: Runtime) -> tuple[Account, str]:
-    """An SEI account and its API key."""
+    """Return an SEI account and its API key."""
     with parts.store.unrestricted_unsafe() as session:
         key = accounts.create(session, f"account-{secrets.token_hex(6)}")
     return accounts.authenticate(parts.store, key), key
@@ -64,9 +64,9 @@ def an_integration(parts: Runtime, account: Account, name: str = "Acme Jira") ->
         return ledger.create(session, account.id, draft)
 
 
-def a_paired_site(parts: Runtime, **given: object) -> tuple[InstalledSite, Integration]:
-    """A site paired without going through Redis."""
-    site = an_installed_site(parts, **given)
+def a_paired_site(parts: Runtime, **overrides: object) -> tuple[InstalledSite, Integration]:
+    """Return a paired site and its integration, without the way through Redis."""
+    site = an_installed_site(parts, **overrides)
     account, _ = an_account(parts)
     integration = an_integration(parts, account)
     with parts.store.unrestricted_unsafe() as session:

@@ -1,4 +1,4 @@
-"""A cable to a server: passes bytes on between a TCP port and a unix socket until it is cut, and again once mended."""
+"""A connection between a TCP port and a unix socket, for tests that cut and restore it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Cable:
-    """Ends at a port of this machine; begins at a server's unix socket."""
+    """Forwards bytes from a local TCP port to a server's unix socket."""
 
     def __init__(self, to: str | Path) -> None:
         self._to = str(to)
@@ -24,8 +24,8 @@ class Cable:
         self._serve()
 
     def cut(self) -> None:
-        """Nobody listens any more, and what was connected is closed."""
-        # Closing alone would leave the thread in accept(), and the port taking calls.
+        """Stop listening and close all connections."""
+        # close() alone leaves the thread in accept() and the port open.
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -35,7 +35,7 @@ class Cable:
             _shut(end)
 
     def mend(self) -> None:
-        """Listen again, at the same port."""
+        """Listen again on the same port."""
         self._listener = _listener(self.port)
         self._serve()
 
@@ -48,15 +48,15 @@ class Cable:
                 near, _ = listener.accept()
             except OSError:
                 return
-            far = socket.socket(socket.AF_UNIX)
+            server = socket.socket(socket.AF_UNIX)
             try:
-                far.connect(self._to)
+                server.connect(self._to)
             except OSError:
                 near.close()
                 continue
             with self._lock:
-                self._open |= {near, far}
-            for source, sink in ((near, far), (far, near)):
+                self._open |= {near, server}
+            for source, sink in ((near, server), (server, near)):
                 threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
 
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
@@ -70,7 +70,7 @@ class Cable:
 
 
 def cable_to_postgres(database_url: str) -> tuple[Cable, str]:
-    """A cable to the server of an address like `postgresql://user@/name?host=/folder&port=5432`, and the address by cable."""
+    """Return a cable to the server of `postgresql://user@/name?host=/folder&port=5432`, and the cable's address."""
     parts = urlsplit(database_url)
     query = parse_qs(parts.query)
     cable = Cable(f"{query['host'][0]}/.s.PGSQL.{query['port'][0]}")

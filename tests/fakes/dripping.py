@@ -1,4 +1,4 @@
-"""A site that never comes to an end: it takes every request and answers an octet at a time."""
+"""A site with endless answers: it accepts every request and answers one byte at a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GAP = 0.3
 
 @contextlib.contextmanager
 def dripping(kind: str) -> Iterator[str]:
-    """The address of a site that drips from the status, the headers, or the body on."""
+    """Yield the address of a site that drips from the status, the headers or the body on."""
     over = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
 

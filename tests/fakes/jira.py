@@ -1,4 +1,4 @@
-"""A Jira site in memory that misbehaves on request: for the engine's guards, where the sandbox is too well-behaved."""
+"""A Jira site in memory that misbehaves on request, for guards that the well-behaved sandbox cannot trigger."""
 
 from __future__ import annotations
 
@@ -27,43 +27,43 @@ if TYPE_CHECKING:
 FIRST = 1_700_000_000_000
 FIRST_ID = 100_000
 STEP = 3_600_000
-"""One issue an hour."""
+"""One issue per hour."""
 
 
-_NOTHING: dict[str, Any] = {"values": [], "total": 0, "isLast": True}
-_FIXED: dict[str, Any] = {
+_EMPTY_PAGE: dict[str, Any] = {"values": [], "total": 0, "isLast": True}
+_CONSTANT_BODIES: dict[str, Any] = {
     "field": [{"id": "summary", "name": "Summary", "custom": False, "schema": {"type": "string"}}],
     "search": {"values": [{"id": "10000", "key": "EE", "name": "EE"}], "total": 1, "isLast": True},
-    **dict.fromkeys(("version", "component"), _NOTHING),
+    **dict.fromkeys(("version", "component"), _EMPTY_PAGE),
     **{name: [] for name in ("status", "priority", "resolution", "issuetype")},
     "serverInfo": {"deploymentType": "Cloud"},
 }
-"""What the rest of the site answers, by the last part of the path."""
+"""Bodies of all other endpoints, by the last part of the path."""
 
 
 @dataclass
 class FakeSite:
-    """`count` issues of project 10000. `misbehave(path, page)` may raise, or change a search page before it is sent."""
+    """`count` issues of project 10000. `misbehave(path, page)` may raise, or change a search page."""
 
     count: int
     misbehave: Callable[[str, dict[str, Any]], None] = lambda _path, _page: None
     delay: float = 0.0
-    """Seconds an answer takes."""
+    """Seconds per answer."""
     boards: dict[int, Callable[[int], bool]] = field(default_factory=dict)
-    """Board ids, and which issue ids their filters (numbered like them) hold."""
+    """Board ids, each with a test for the issue ids of its filter; filter and board have the same id."""
     is_strict: bool = False
-    """Whether a search for ids is refused as a whole where one of them is not there."""
+    """Whether an unknown id refuses the whole search for ids."""
     step: int = STEP
-    """Milliseconds from one issue to the next."""
+    """Milliseconds between issues."""
     base_url: str = "https://fake.atlassian.net"
-    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     in_flight: int = 0
     most_in_flight: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def source(self) -> CloudSource:
-        """The source that ingest works with, over this wire."""
+        """The source for ingest over this wire."""
         return CloudSource(self)  # type: ignore[arg-type]  # a fake wire
 
     def get(self, path: str, params: dict[str, Any] | None = None, *, is_page: bool = False) -> Answer:  # noqa: ARG002 - Site's own
@@ -73,16 +73,20 @@ class FakeSite:
         return self._answer(path, dict(body))
 
     def searches(self) -> list[dict[str, Any]]:
-        return [asked for path, asked in self.asked if path.endswith("/search/jql") and asked.get("fields") == "*all"]
+        return [
+            parameters
+            for path, parameters in self.calls
+            if path.endswith("/search/jql") and parameters.get("fields") == "*all"
+        ]
 
-    def _answer(self, path: str, asked: dict[str, Any]) -> Answer:
+    def _answer(self, path: str, parameters: dict[str, Any]) -> Answer:
         with self._lock:
-            self.asked.append((path, asked))
+            self.calls.append((path, parameters))
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             time.sleep(self.delay)
-            body = self._body(path, asked)
+            body = self._body(path, parameters)
             if isinstance(body, dict):
                 self.misbehave(path, body)
             return Answer(body, clock.now(), size=len(orjson.dumps(body)))
@@ -90,69 +94,72 @@ class FakeSite:
             with self._lock:
                 self.in_flight -= 1
 
-    def _body(self, path: str, asked: dict[str, Any]) -> Any:
+    def _body(self, path: str, parameters: dict[str, Any]) -> Any:
         if path.endswith("/approximate-count"):
-            return {"count": len(self._matching(asked["jql"]))}
+            return {"count": len(self._matching(parameters["jql"]))}
         if path.endswith("/search/jql"):
-            return self._page(asked)
+            return self._page(parameters)
         last = path.rsplit("/", 1)[1]
         if last == "match":
             return {
-                "matches": [self._match(int(jql.removeprefix("filter = ")), asked["issueIds"]) for jql in asked["jqls"]]
+                "matches": [
+                    self._match(int(jql.removeprefix("filter = ")), parameters["issueIds"])
+                    for jql in parameters["jqls"]
+                ]
             }
         if last == "configuration":
             return {"id": int(path.split("/")[-2]), "filter": {"id": path.split("/")[-2]}}
         if last == "board":
-            values = [{"id": each, "name": f"Board {each}", "type": "kanban"} for each in self.boards]
+            values = [{"id": board_id, "name": f"Board {board_id}", "type": "kanban"} for board_id in self.boards]
             return {"values": values, "total": len(values), "isLast": True}
-        if last not in _FIXED:
+        if last not in _CONSTANT_BODIES:
             raise JiraGone(Code.ANSWERED, status=404, endpoint=path)
-        return copy.deepcopy(_FIXED[last])
+        return copy.deepcopy(_CONSTANT_BODIES[last])
 
     def _match(self, filter_id: int, issue_ids: list[int]) -> dict[str, Any]:
         if filter_id not in self.boards:
             return {"matchedIssues": [], "errors": [f"A value with ID '{filter_id}' does not exist."]}
-        return {"matchedIssues": [each for each in issue_ids if self.boards[filter_id](each)], "errors": []}
+        return {"matchedIssues": [issue_id for issue_id in issue_ids if self.boards[filter_id](issue_id)], "errors": []}
 
-    def _page(self, asked: dict[str, Any]) -> dict[str, Any]:
-        found = self._matching(asked["jql"])
-        token = asked.get("nextPageToken")
+    def _page(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        numbers = self._matching(parameters["jql"])
+        token = parameters.get("nextPageToken")
         if token is not None and not str(token).isdigit():
             raise TokenExpired(Code.TOKEN_EXPIRED)
-        start, size = int(token or 0), min(int(asked.get("maxResults", 50)), 100)
-        page: dict[str, Any] = {"issues": [self._issue(number) for number in found[start : start + size]]}
-        page["isLast"] = start + size >= len(found)
+        start, size = int(token or 0), min(int(parameters.get("maxResults", 50)), 100)
+        page: dict[str, Any] = {"issues": [self._issue(number) for number in numbers[start : start + size]]}
+        page["isLast"] = start + size >= len(numbers)
         if not page["isLast"]:
             page["nextPageToken"] = str(start + size)
         return page
 
     def _matching(self, jql: str) -> list[int]:
-        lower = int(found.group(1)) if (found := re.search(r"created >= (\d+)", jql)) else 0
-        upper = int(found.group(1)) if (found := re.search(r"created < (\d+)", jql)) else 2**62
-        every = [number for number in range(self.count) if lower <= FIRST + number * self.step < upper]
+        lower = int(match.group(1)) if (match := re.search(r"created >= (\d+)", jql)) else 0
+        upper = int(match.group(1)) if (match := re.search(r"created < (\d+)", jql)) else 2**62
+        numbers = [number for number in range(self.count) if lower <= FIRST + number * self.step < upper]
         if "id in" not in jql:
-            return every
-        named = {int(each) - FIRST_ID for each in re.findall(r"\d+", jql.partition("id in")[2])}
-        if self.is_strict and not named <= set(range(self.count)):
+            return numbers
+        members = {int(text) - FIRST_ID for text in re.findall(r"\d+", jql.partition("id in")[2])}
+        if self.is_strict and not members <= set(range(self.count)):
             raise JiraRejected(Code.ANSWERED, status=400, endpoint="")
-        return [number for number in every if number in named]
+        return [number for number in numbers if number in members]
 
     def _issue(self, number: int) -> dict[str, Any]:
-        created = datetime.fromtimestamp((FIRST + number * self.step) / 1000, UTC).isoformat(timespec="milliseconds")
-        fields = {"summary": f"Issue {number}", "created": created, "updated": created, "project": {"id": "10000"}}
+        timestamp = datetime.fromtimestamp((FIRST + number * self.step) / 1000, UTC).isoformat(timespec="milliseconds")
+        fields = {"summary": f"Issue {number}", "created": timestamp, "updated": timestamp, "project": {"id": "10000"}}
         return {"id": str(FIRST_ID + number), "key": f"EE-{number}", "fields": fields}
 
 
 class FullPages(PageSizer):
-    """Knows of every project that its issues are small."""
+    """A page sizer that expects small issues everywhere."""
 
-    def size_for(self, *_asked: object) -> int:
+    def size_for(self, *_context: object) -> int:
         return ISSUE_PAGE
 
 
 @dataclass
 class FakeSites:
-    """Opens the fake site for whatever tenant."""
+    """Opens the fake site for every tenant."""
 
     site: FakeSite
 

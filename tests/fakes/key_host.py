@@ -1,4 +1,4 @@
-"""The host of the install keys as a server of its own, well or in trouble: what it is told to be, for one kid or for all."""
+"""The host of the install keys as a server of its own, healthy or faulty, for one key or for all."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     Trouble = Callable[["_Handler"], None]
 
 HANGS_FOR = 25
-"""Longer than anybody may wait."""
+"""Longer than any timeout."""
 
 
 class HttpKeyHost:
-    """Serves `/<kid>` until it is stopped, and counts what it is asked by path."""
+    """Serves `/<kid>` until it is stopped, and counts requests by path."""
 
     def __init__(self) -> None:
         self.keys: dict[str, bytes] = {}
         self.troubles: dict[str, Trouble] = {}
-        self.asked: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         self.over = threading.Event()
         self._server = _Server(("127.0.0.1", 0), self)
         self.port = int(self._server.server_address[1])
@@ -35,22 +35,22 @@ class HttpKeyHost:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Begin to answer, at the same port as before."""
+        """Serve on the same port as before."""
         if self._server.is_closed:
             self._server = _Server(("127.0.0.1", self.port), self)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:
-        """Be gone: nobody listens at the port, and connections that were open are closed."""
+        """Stop listening and close all open connections."""
         self._server.shutdown()
         self._server.close()
 
     def count(self, kid: str) -> int:
-        return self.asked[f"/{kid}"]
+        return self.counts[f"/{kid}"]
 
     @property
     def total(self) -> int:
-        return sum(self.asked.values())
+        return sum(self.counts.values())
 
 
 class _Server(ThreadingHTTPServer):
@@ -75,12 +75,12 @@ class _Server(ThreadingHTTPServer):
     def close(self) -> None:
         self.is_closed = True
         self.server_close()
-        for each in list(self._open):
+        for connection in list(self._open):
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that gave up is what some of these answers are for."""
+        """Ignore clients that give up; some of these answers exist for them."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -89,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         host = self.server.host
-        host.asked[self.path] += 1
+        host.counts[self.path] += 1
         kid = self.path.removeprefix("/")
         trouble = host.troubles.get(kid)
         if trouble is not None:
@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def drip(self, piece: bytes) -> None:
-        """A piece a second, for longer than anybody may wait."""
+        """Send one piece per second, for longer than any timeout."""
         until = time.monotonic() + HANGS_FOR
         while time.monotonic() < until and not self.server.host.over.is_set():
             self.wfile.write(piece)
@@ -117,11 +117,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.host.over.wait(1)
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 def answers(status: int, body: bytes = b"", kind: str = "text/plain") -> Trouble:
-    """One answer, whatever key it is."""
+    """Return one answer for any key."""
     return lambda handler: handler.say(status, body, kind)
 
 
@@ -130,18 +130,18 @@ def redirects_to_itself(handler: _Handler) -> None:
 
 
 def is_endless(handler: _Handler) -> None:
-    """Ten megabytes that begin like a key."""
+    """Send ten megabytes that begin like a key."""
     handler.say(200, b"-----BEGIN PUBLIC KEY-----\n" + b"A" * 10_000_000, "text/plain")
 
 
 def hangs(handler: _Handler) -> None:
-    """Takes the request and says nothing."""
+    """Accept the request and never answer."""
     handler.close_connection = True
     handler.server.host.over.wait(HANGS_FOR)
 
 
 def hangs_in_body(handler: _Handler) -> None:
-    """Promises a key and sends its beginning."""
+    """Announce a key and send only its beginning."""
     handler.close_connection = True
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 451\r\n\r\n-----BEGIN")
     handler.wfile.flush()
@@ -149,20 +149,20 @@ def hangs_in_body(handler: _Handler) -> None:
 
 
 def drips_body(handler: _Handler) -> None:
-    """Sends a byte a second: each read gets something in time, and nothing ever ends."""
+    """Send one byte per second: every read succeeds in time, and the body never ends."""
     handler.close_connection = True
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 451\r\n\r\n")
     handler.drip(b"-")
 
 
 def drips_headers(handler: _Handler) -> None:
-    """The same, before the body even begins."""
+    """Send headers one by one and never reach the body."""
     handler.close_connection = True
     handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
     handler.drip(b"X-A: b\r\n")
 
 
 def breaks_off(handler: _Handler) -> None:
-    """Promises a key, sends half and closes."""
+    """Announce a key, send half of it and close."""
     handler.close_connection = True
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 451\r\n\r\n-----BEGIN")

@@ -1,4 +1,4 @@
-"""A limiter that lets everything through and keeps what it was told: for tests of what stands behind it."""
+"""A limiter that admits everything and records its calls."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 class OpenLimiter:
     """Admits at once."""
 
-    admitted: list[str] = field(default_factory=list)
-    settled: list[int] = field(default_factory=list)
+    admissions: list[str] = field(default_factory=list)
+    settlements: list[int] = field(default_factory=list)
 
     @contextmanager
-    def admit(self, _site: str, endpoint: object, **_asked: object) -> Iterator[OpenLimiter]:
-        self.admitted.append(str(endpoint))
+    def admit(self, _site: str, endpoint: object, **_options: object) -> Iterator[OpenLimiter]:
+        self.admissions.append(str(endpoint))
         yield self
 
     def settle(self, status: int, _headers: object, _body: Any = None) -> None:
-        self.settled.append(status)
+        self.settlements.append(status)
 
 
 def open_gate(limiter: OpenLimiter | None = None) -> Gate:

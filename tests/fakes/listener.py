@@ -1,4 +1,4 @@
-"""A site that says what it is told to say and keeps what it was asked: for cases the sandbox is too well-bred for."""
+"""A site with scripted answers that records its requests, for cases beyond the sandbox."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ HANGS_FOR = 30
 PERMISSIONS = "/rest/api/3/permissions/check"
 
 
-class Asked(NamedTuple):
+class HttpRequest(NamedTuple):
     method: str
     target: str
     headers: Message
     body: bytes
 
 
-class Says(NamedTuple):
-    """One answer; `hangs` says nothing instead, until the listener ends."""
+class CannedAnswer(NamedTuple):
+    """One answer; with `hangs` there is none until the listener ends."""
 
     status: int = 200
     body: bytes = b"{}"
@@ -34,12 +34,12 @@ class Says(NamedTuple):
 
 
 class Listener:
-    """A Jira site on this machine. By default whoever is in `admins` administers it, and all else is 404."""
+    """A Jira site on this machine. By default it knows the administrators in `admins` and answers 404 to all else."""
 
     def __init__(self) -> None:
         self.admins = {"admin-1"}
-        self.asked: list[Asked] = []
-        self.says: Callable[[Asked], Says] = self.answer
+        self.requests: list[HttpRequest] = []
+        self.says: Callable[[HttpRequest], CannedAnswer] = self.answer
         self.over = threading.Event()
         listener = self
 
@@ -48,9 +48,9 @@ class Listener:
 
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                asked = Asked(self.command, self.path, self.headers, body)
-                listener.asked.append(asked)
-                says = listener.says(asked)
+                http_request = HttpRequest(self.command, self.path, self.headers, body)
+                listener.requests.append(http_request)
+                says = listener.says(http_request)
                 if says.hangs:
                     self.close_connection = True
                     listener.over.wait(HANGS_FOR)
@@ -70,22 +70,22 @@ class Listener:
                 self.do_GET()
 
             def log_message(self, *_: object) -> None:
-                """Quiet."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def answer(self, asked: Asked) -> Says:
-        """Who administers the site, as Jira says it."""
-        if asked.target != PERMISSIONS:
-            return Says(404)
-        wanted = json.loads(asked.body)
-        held = wanted["globalPermissions"] if wanted["accountId"] in self.admins else []
-        return Says(body=json.dumps({"globalPermissions": held, "projectPermissions": []}).encode())
+    def answer(self, http_request: HttpRequest) -> CannedAnswer:
+        """Answer permission checks; everything else is 404."""
+        if http_request.target != PERMISSIONS:
+            return CannedAnswer(404)
+        body = json.loads(http_request.body)
+        permissions = body["globalPermissions"] if body["accountId"] in self.admins else []
+        return CannedAnswer(body=json.dumps({"globalPermissions": permissions, "projectPermissions": []}).encode())
 
     def count(self, path: str = PERMISSIONS) -> int:
-        return sum(each.target == path for each in self.asked)
+        return sum(http_request.target == path for http_request in self.requests)
 
 
 @contextlib.contextmanager

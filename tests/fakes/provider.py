@@ -1,6 +1,6 @@
-"""An OpenID Connect provider on this machine, made of Authlib's server side: authorize, token, keys, discovery.
+"""An OpenID Connect provider on this machine, with Authlib's server side: authorize, token, keys, discovery.
 
-It asks who is signing in by a page with a button for each person. `spoil` changes the identity token on its way out.
+The sign-in page has a button for each person. `spoil` changes the identity token before it is sent.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from werkzeug.serving import make_server
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-os.environ.setdefault("AUTHLIB_INSECURE_TRANSPORT", "1")  # http on this machine; read by the server side only
+os.environ.setdefault("AUTHLIB_INSECURE_TRANSPORT", "1")  # plain http on this machine; only the server side reads it
 CLIENT_ID, CLIENT_SECRET = "sei-connect", "a secret of the provider's"
 
 
 class Client(ClientMixin):
-    """Us, as the provider knows us."""
+    """The product as a client of the provider."""
 
     client_id = CLIENT_ID
     id_token_signed_response_alg = "RS256"
@@ -64,7 +64,7 @@ class Client(ClientMixin):
 
 @dataclass
 class Code:
-    """What was granted, until it is fetched."""
+    """An authorization code and its grant."""
 
     code: str
     user: str
@@ -91,7 +91,7 @@ class Code:
 
 @dataclass
 class Provider:
-    """The provider's people (claims by subject), and what is wrong with it."""
+    """The provider's people (claims by subject) and its faults."""
 
     people: dict[str, dict[str, Any]]
     back: str
@@ -109,16 +109,16 @@ def _grant(provider: Provider) -> type[grants.AuthorizationCodeGrant]:
     class Grant(grants.AuthorizationCodeGrant):
         TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic",)
 
-        def save_authorization_code(self, code: str, asked: Any) -> None:
-            sent = asked.payload.data
+        def save_authorization_code(self, code: str, oauth_request: Any) -> None:
+            data = oauth_request.payload.data
             provider.codes[code] = Code(
                 code=code,
-                user=asked.user,
-                redirect_uri=asked.payload.redirect_uri,
-                scope=asked.payload.scope,
-                nonce=sent["nonce"],
-                code_challenge=sent["code_challenge"],
-                code_challenge_method=sent["code_challenge_method"],
+                user=oauth_request.user,
+                redirect_uri=oauth_request.payload.redirect_uri,
+                scope=oauth_request.payload.scope,
+                nonce=data["nonce"],
+                code_challenge=data["code_challenge"],
+                code_challenge_method=data["code_challenge_method"],
             )
 
         def query_authorization_code(self, code: str, client: Client) -> Code | None:
@@ -135,7 +135,7 @@ def _grant(provider: Provider) -> type[grants.AuthorizationCodeGrant]:
 
 def _identity(provider: Provider) -> Identity:
     class Ours(Identity):
-        def exists_nonce(self, nonce: str, asked: Any) -> bool:
+        def exists_nonce(self, nonce: str, oauth_request: Any) -> bool:
             return False
 
         def resolve_client_private_key(self, client: Client) -> RSAKey:
@@ -150,12 +150,14 @@ def _identity(provider: Provider) -> Identity:
         def generate_user_info(self, user: str, scope: str) -> UserInfo:
             return UserInfo(sub=user, **provider.people[user])
 
-        def encode_id_token(self, token: dict[str, Any], asked: Any) -> str:
-            made: str = super().encode_id_token(token, asked)
+        def encode_id_token(self, token: dict[str, Any], oauth_request: Any) -> str:
+            id_token: str = super().encode_id_token(token, oauth_request)
             if provider.spoil is None:
-                return made
-            decoded = jwt.decode(made, provider.key)
-            return provider.spoil(decoded.header, decoded.claims) or provider.sign(decoded.header, decoded.claims)
+                return id_token
+            token_parts = jwt.decode(id_token, provider.key)
+            return provider.spoil(token_parts.header, token_parts.claims) or provider.sign(
+                token_parts.header, token_parts.claims
+            )
 
     return Ours(require_nonce=True)
 
@@ -164,7 +166,7 @@ def _app(provider: Provider) -> Flask:
     app = Flask(__name__)
     client = Client(provider.back)
     server = AuthorizationServer(
-        app, query_client=lambda known: client if known == CLIENT_ID else None, save_token=lambda *_: None
+        app, query_client=lambda client_id: client if client_id == CLIENT_ID else None, save_token=lambda *_: None
     )
     server.register_grant(_grant(provider), [_identity(provider), CodeChallenge(required=True)])
 
@@ -187,7 +189,7 @@ def _app(provider: Provider) -> Flask:
 
     @app.get("/authorize")
     def who() -> str:
-        buttons = "".join(f'<button name="user" value="{each}">{each}</button>' for each in provider.people)
+        buttons = "".join(f'<button name="user" value="{person}">{person}</button>' for person in provider.people)
         return f'<!doctype html><html lang="en"><title>Provider</title><form method="post"><h1>Who are you?</h1>{buttons}</form>'
 
     @app.post("/authorize")
@@ -207,7 +209,7 @@ def _app(provider: Provider) -> Flask:
 
 @contextlib.contextmanager
 def serving(provider: Provider) -> Iterator[Provider]:
-    """Serve it under a name of its own, so that coming back from it is coming from another site."""
+    """Serve the provider under another host name, which makes a return from it a cross-site navigation."""
     server = make_server("127.0.0.1", 0, _app(provider), threaded=True)
     provider.issuer = f"http://localhost:{server.port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)

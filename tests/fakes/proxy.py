@@ -1,4 +1,4 @@
-"""A forward proxy on this machine: passes plain requests on to wherever it is told, notes all, tunnels nothing."""
+"""A forward proxy on this machine: forwards plain requests to `to`, records all, tunnels nothing."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _ONE_HOP = frozenset({"connection", "proxy-connection", "proxy-authorization", "keep-alive", "transfer-encoding"})
 
 
-class Passed(NamedTuple):
-    """A request as it came: plain ones with a whole address, CONNECT with host and port."""
+class ProxyRequest(NamedTuple):
+    """A request as received: a plain one with an absolute address, CONNECT with host and port."""
 
     method: str
     target: str
@@ -24,44 +24,46 @@ class Passed(NamedTuple):
 
 
 class Proxy:
-    """Whatever host is asked for, the answer comes from where `to` says."""
+    """Forwards requests for any host to the address in `to`."""
 
     def __init__(self) -> None:
         self.to = ""
-        self.passed: list[Passed] = []
+        self.requests: list[ProxyRequest] = []
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_CONNECT(self) -> None:
-                proxy.passed.append(Passed(self.command, self.path, dict(self.headers)))
+                proxy.requests.append(ProxyRequest(self.command, self.path, dict(self.headers)))
                 self.close_connection = True
                 self.send_error(502)
 
             def do_GET(self) -> None:
-                proxy.passed.append(Passed(self.command, self.path, dict(self.headers)))
+                proxy.requests.append(ProxyRequest(self.command, self.path, dict(self.headers)))
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                parts, there = urlsplit(self.path), urlsplit(proxy.to)
+                parts, destination = urlsplit(self.path), urlsplit(proxy.to)
                 target = parts.path + (f"?{parts.query}" if parts.query else "")
-                kept = {name: value for name, value in self.headers.items() if name.lower() not in _ONE_HOP}
-                with contextlib.closing(HTTPConnection(there.hostname or "", there.port, timeout=10)) as onward:
-                    onward.request(self.command, target, body or None, kept)
+                headers = {name: value for name, value in self.headers.items() if name.lower() not in _ONE_HOP}
+                with contextlib.closing(
+                    HTTPConnection(destination.hostname or "", destination.port, timeout=10)
+                ) as onward:
+                    onward.request(self.command, target, body or None, headers)
                     answer = onward.getresponse()
-                    said = answer.read()
+                    body_of_answer = answer.read()
                 self.send_response(answer.status)
                 for name, value in answer.getheaders():
                     if name.lower() not in {*_ONE_HOP, "content-length", "date", "server"}:
                         self.send_header(name, value)
-                self.send_header("Content-Length", str(len(said)))
+                self.send_header("Content-Length", str(len(body_of_answer)))
                 self.end_headers()
-                self.wfile.write(said)
+                self.wfile.write(body_of_answer)
 
             def do_POST(self) -> None:
                 self.do_GET()
 
             def log_message(self, *_: object) -> None:
-                """Quiet."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
@@ -70,7 +72,7 @@ class Proxy:
 
 @contextlib.contextmanager
 def proxying() -> Iterator[Proxy]:
-    """A proxy while the block runs."""
+    """Run a proxy during the block."""
     proxy = Proxy()
     threading.Thread(target=proxy.server.serve_forever, args=(0.05,), daemon=True).start()
     yield proxy

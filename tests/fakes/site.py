@@ -1,4 +1,4 @@
-"""A site with a wire that the test controls."""
+"""A site over a wire under the test's control."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wire to a Jira site: takes what the client really sends, byte for byte, and answers what it was told to.
+"""The wire to a Jira site: records the client's requests byte for byte and gives scripted answers.
 
 Mount it where the site is: `connections.to(url).mount(url, wire)`.
 """
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class Body:
-    """An answer's raw side as urllib3 shows it to requests: pieces, perhaps without end or broken off by an error."""
+    """The raw side of an answer in urllib3's form: pieces, possibly endless or broken off by an error."""
 
     def __init__(self, pieces: Iterable[bytes], headers: Mapping[str, str]) -> None:
         self._pieces = iter(pieces)
-        self.given = 0
+        self.size = 0
         self.is_closed = False
         message = Message()
         for name, value in headers.items():
@@ -32,37 +32,37 @@ class Body:
 
     def read1(self, _size: int = -1, **_options: object) -> bytes:
         piece = next((piece for piece in self._pieces if piece), b"")
-        self.given += len(piece)
+        self.size += len(piece)
         return piece
 
     def close(self) -> None:
         self.is_closed = True
 
     def release_conn(self) -> None:
-        """Nothing to give back."""
+        """Do nothing."""
 
 
 class Wire(BaseAdapter):
-    """Keeps what was sent; answers in the order it was told, and fails a test that asks for more."""
+    """Records requests, gives answers in the scripted order, and fails a test that requests more."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.sent: list[requests.PreparedRequest] = []
+        self.requests: list[requests.PreparedRequest] = []
         self.bodies: list[Body] = []
         self.timeouts: list[object] = []
         self._plans: deque[Callable[[requests.PreparedRequest], requests.Response]] = deque()
 
     def answers(self, body: Any = None, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        """The next answer: JSON of a value, or bytes as they are."""
+        """Script the next answer: a value as JSON, or raw bytes."""
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         self.streams([raw], status=status, headers=headers)
 
     def streams(self, pieces: Iterable[bytes], *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        """The next answer, in pieces; an iterator may raise, or never end."""
+        """Script the next answer in pieces; the iterator may raise or never end."""
         self._plans.append(lambda request: self._response(request, status, headers or {}, pieces))
 
     def fails(self, error: requests.RequestException) -> None:
-        """Instead of the next answer, an error."""
+        """Raise `error` instead of the next answer."""
 
         def refuse(_: requests.PreparedRequest) -> requests.Response:
             raise error
@@ -82,11 +82,11 @@ class Wire(BaseAdapter):
         return response
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        self.sent.append(request)
+        self.requests.append(request)
         self.timeouts.append(options.get("timeout"))
         if not self._plans:
             raise AssertionError(f"nobody expected {request.method} {request.url}")
         return self._plans.popleft()(request)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""Reads one answer off a socket, and leaves what comes behind it."""
+"""Reads one answer off a socket without the bytes after it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class _Same(io.RawIOBase):
-    """A socket's reader that takes one octet at a time, so that nothing of the next answer is taken along."""
+    """A socket reader that reads one byte at a time, which leaves the next answer untouched."""
 
     def __init__(self, wire: socket.socket) -> None:
         self._wire = wire
@@ -34,8 +34,8 @@ class _Wire:
         return io.BufferedReader(_Same(self._wire), 1)
 
 
-def read_reply(wire: socket.socket, began: float) -> Reply:
-    """The next answer. Raises http.client's errors where there is none."""
+def read_reply(wire: socket.socket, start: float) -> Reply:
+    """Return the next answer. Raises http.client's errors if there is none."""
     answer = http.client.HTTPResponse(_Wire(wire))  # type: ignore[arg-type]  # as much of a socket as it needs
     answer.begin()
-    return Reply(answer.status, answer.headers, answer.read(), time.monotonic() - began)
+    return Reply(answer.status, answer.headers, answer.read(), time.monotonic() - start)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class AppClient:
-    """Calls a site's REST API as the app would: a fresh token for every request."""
+    """Calls a site's REST API as an app does, with a fresh token for every request."""
 
     def __init__(self, site: Site) -> None:
         """Call `site`."""
@@ -34,8 +34,8 @@ class AppClient:
             "qsh": query_hash(method, path, query),
             "aud": [self.site.client_key],
         }
-        kept = {name: value for name, value in {**claims, **changes}.items() if value is not None}
-        return jwt.encode(kept, self.site.shared_secret, algorithm="HS256")
+        present_claims = {name: value for name, value in {**claims, **changes}.items() if value is not None}
+        return jwt.encode(present_claims, self.site.shared_secret, algorithm="HS256")
 
     def get(self, path: str, **params: object) -> requests.Response:
         """GET with a signed URL."""
@@ -46,7 +46,7 @@ class AppClient:
         return self.call("POST", path, json=body)
 
     def call(self, method: str, path: str, **kwargs: object) -> requests.Response:
-        """Send a request whose token covers exactly what goes on the wire."""
+        """Send a request with a token over exactly the target as sent."""
         request = requests.Request(method, self.site.base_url + path, **kwargs).prepare()  # type: ignore[arg-type]
         raw, _, query = request.path_url.partition("?")
         request.headers["Authorization"] = "JWT " + self.token(method, raw, query)

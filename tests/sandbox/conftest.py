@@ -1,4 +1,4 @@
-"""Sites to test, and a tiny app that verifies whatever a site sends it."""
+"""Sites under test, and an app that verifies everything a site sends."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def app() -> Iterator[FakeApp]:
-    """An app that is running."""
-    with FakeApp() as running:
-        yield running
+    """A running app."""
+    with FakeApp() as fake_app:
+        yield fake_app
 
 
 @pytest.fixture
 def site(app: FakeApp, install_key: SiteKey) -> Iterator[Site]:
-    """A small seeded site, served, with the app installed."""
-    made = Site(
+    """A small seeded site with the app installed."""
+    small_site = Site(
         dataset="seeded",
         seed=3,
         issues=150,
@@ -34,10 +34,10 @@ def site(app: FakeApp, install_key: SiteKey) -> Iterator[Site]:
         key=install_key,
         options=Options(webhook_retry_delays=(0.05, 0.05)),
     )
-    with serve(made):
-        app.trust(made)
-        made.install()
-        yield made
+    with serve(small_site):
+        app.trust(small_site)
+        small_site.install()
+        yield small_site
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def client(site: Site) -> AppClient:
 @pytest.fixture
 def acme(app: FakeApp, install_key: SiteKey, recordings: Path) -> Iterator[AppClient]:
     """The app's client of the recorded site."""
-    made = Site(dataset="recordings", recordings=recordings, app_url=app.base_url, key=install_key)
-    with serve(made):
-        app.trust(made)
-        made.install()
-        yield AppClient(made)
+    recorded_site = Site(dataset="recordings", recordings=recordings, app_url=app.base_url, key=install_key)
+    with serve(recorded_site):
+        app.trust(recorded_site)
+        recorded_site.install()
+        yield AppClient(recorded_site)

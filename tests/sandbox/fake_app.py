@@ -1,4 +1,4 @@
-"""A tiny Connect app: serves a descriptor, verifies every signature, remembers what it was sent."""
+"""A small Connect app: serves a descriptor, verifies every signature, records hooks and webhooks."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ APP_KEY = "test.app"
 
 
 @dataclass(slots=True)
-class Received:
-    """One hook or webhook that arrived."""
+class HookRequest:
+    """One hook or webhook."""
 
     path: str
     headers: dict[str, str]
@@ -31,9 +31,9 @@ class Received:
 
 @dataclass(slots=True)
 class FakeApp:
-    """Use as a context manager; `answers` scripts statuses by path (last one repeats)."""
+    """A context manager; `answers` scripts statuses by path, the last one repeatedly."""
 
-    received: list[Received] = field(default_factory=list)
+    requests: list[HookRequest] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     answers: dict[str, list[int]] = field(default_factory=dict)
     changes: dict[str, Any] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class FakeApp:
         handler.wfile.write(body)
 
     def trust(self, site: Site) -> None:
-        """Accept install hooks signed by the site's key."""
+        """Accept install hooks with the site's signature."""
         self._keys_url = site.install_keys_url
 
     def descriptor(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class FakeApp:
             "lifecycle": {name: f"/hooks/{name}" for name in ("installed", "uninstalled", "enabled", "disabled")},
             "scopes": ["READ", "ACCESS_EMAIL_ADDRESSES"],
             "modules": {
-                "webhooks": [{"event": each, "url": "/webhooks?issue=${issue.key}&z=1"} for each in events],
+                "webhooks": [{"event": event, "url": "/webhooks?issue=${issue.key}&z=1"} for event in events],
                 "generalPages": [
                     {
                         "key": "config",
@@ -116,25 +116,25 @@ class FakeApp:
         }
 
     def take(self, target: str, headers: dict[str, str], raw: bytes) -> int:
-        """Verify and remember one POST; return the status to answer."""
+        """Verify and record one POST; return the status of the answer."""
         path, _, query = target.partition("?")
         token = headers["Authorization"].removeprefix("JWT ")
         body = json.loads(raw) if raw else {}
         try:
-            claims = self._verified(path, token, body)
+            claims = self._verify(path, token, body)
             if claims["qsh"] != query_hash("POST", path, query, "/base"):
                 self.problems.append(f"{target}: wrong qsh")
         except (jwt.PyJWTError, KeyError) as failure:
             self.problems.append(f"{target}: {failure!r}")
             return 401
-        scripted = self.answers.get(path.removeprefix("/base"), [204])
-        status = scripted.pop(0) if len(scripted) > 1 else scripted[0]
-        self.received.append(Received(target.removeprefix("/base"), headers, body, claims))
+        statuses = self.answers.get(path.removeprefix("/base"), [204])
+        status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
+        self.requests.append(HookRequest(target.removeprefix("/base"), headers, body, claims))
         if path.endswith("/installed") and status in {200, 204}:
             self.secrets[claims["iss"]] = body["sharedSecret"]
         return status
 
-    def _verified(self, path: str, token: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _verify(self, path: str, token: str, body: dict[str, Any]) -> dict[str, Any]:
         if path.endswith(("/installed", "/uninstalled")):
             kid = jwt.get_unverified_header(token)["kid"]
             pem = requests.get(f"{self._keys_url}/{kid}", timeout=5).text
@@ -155,6 +155,6 @@ class FakeApp:
             options={"require": ["exp", "iat", "qsh"], "verify_aud": False},
         )
 
-    def of(self, path: str) -> list[Received]:
-        """Return what arrived at a path."""
-        return [each for each in self.received if each.path.split("?")[0] == path]
+    def of(self, path: str) -> list[HookRequest]:
+        """Return the requests to a path."""
+        return [request for request in self.requests if request.path.split("?")[0] == path]

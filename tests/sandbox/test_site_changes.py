@@ -1,4 +1,4 @@
-"""Changes keep the truth consistent, and datasets hold what they promise."""
+"""Changes keep the world consistent, and datasets have the promised contents."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def expected(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(line.replace("\0", "") for line in file))
 
 
-UNDONE = {
+INVERSE_KINDS = {
     "restore_issue": "archive_issue",
     "reveal_issue": "hide_issue",
     "restore_project": "archive_project",
     "untrash_project": "trash_project",
 }
-"""What must have happened before."""
+"""Kinds with a precondition, each with the kind that establishes it."""
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def small() -> Site:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_works_unasked(small: Site, kind: str) -> None:
-    if kind in UNDONE:
-        small.mutate(UNDONE[kind])
+    if kind in INVERSE_KINDS:
+        small.mutate(INVERSE_KINDS[kind])
     before = small.world.revision
     assert small.mutate(kind)["kind"] == kind
     assert small.world.revision > before
@@ -51,12 +51,12 @@ def test_histories_end_in_the_present_status(small: Site) -> None:
     for _ in range(60):
         small.mutate("random")
     for issue in small.world.issues.values():
-        moves = [item for each in issue.histories for item in each["items"] if item["field"] == "status"]
+        moves = [item for history in issue.histories for item in history["items"] if item["field"] == "status"]
         for before, after in itertools.pairwise(moves):
             assert before["to"] == after["from"]
         if moves:
             assert moves[-1]["to"] == issue.fields["status"]["id"]
-        moments = [parse_ms(each["created"]) for each in issue.histories]
+        moments = [parse_ms(history["created"]) for history in issue.histories]
         assert moments == sorted(moments)
         assert not moments or issue.updated_ms >= moments[-1]
 
@@ -65,14 +65,14 @@ def test_ids_never_collide(small: Site) -> None:
     for _ in range(60):
         small.mutate("random")
     for name in ("histories", "comments", "worklogs", "remote_links"):
-        seen = Counter(entry["id"] for each in small.world.issues.values() for entry in getattr(each, name))
-        assert max(seen.values(), default=1) == 1
+        id_counts = Counter(entry["id"] for issue in small.world.issues.values() for entry in getattr(issue, name))
+        assert max(id_counts.values(), default=1) == 1
 
 
 def test_same_seed_same_site() -> None:
-    one, other = (Site(dataset="seeded", seed=9, issues=60) for _ in range(2))
-    assert json.dumps(one.truth(), sort_keys=True) == json.dumps(other.truth(), sort_keys=True)
-    assert one.truth() != Site(dataset="seeded", seed=8, issues=60).truth()
+    first, second = (Site(dataset="seeded", seed=9, issues=60) for _ in range(2))
+    assert json.dumps(first.truth(), sort_keys=True) == json.dumps(second.truth(), sort_keys=True)
+    assert first.truth() != Site(dataset="seeded", seed=8, issues=60).truth()
 
 
 def test_every_user_is_on_some_issue(small: Site) -> None:
@@ -95,8 +95,8 @@ def test_gone_has_many_meanings(client: AppClient, site: Site) -> None:
     assert (is_found("APOL-2"), get("APOL-2")) == (False, 404)
     site.mutate("delete_issue", issue="APOL-3")
     assert (is_found("APOL-3"), get("APOL-3")) == (False, 404)
-    moved = site.mutate("move_issue", issue="APOL-4", to="CITA")
-    assert client.get("/rest/api/3/issue/APOL-4").json()["key"] == moved["key"]
+    move = site.mutate("move_issue", issue="APOL-4", to="CITA")
+    assert client.get("/rest/api/3/issue/APOL-4").json()["key"] == move["key"]
     site.mutate("lose_project", project="BORE")
     assert client.get(jql, jql="project = BORE").json() == {"issues": [], "isLast": True}
     assert client.get("/rest/api/3/project/BORE").status_code == 404
@@ -104,15 +104,15 @@ def test_gone_has_many_meanings(client: AppClient, site: Site) -> None:
 
 
 def test_deleting_removes_links_from_the_other_side(small: Site) -> None:
-    made = small.mutate("link_issues", issue="APOL-1", target="APOL-2")
+    link = small.mutate("link_issues", issue="APOL-1", target="APOL-2")
     small.mutate("delete_issue", issue="APOL-1")
-    assert made["id"] not in small.truth()["entities"]["issue_link"]["ids"]
+    assert link["id"] not in small.truth()["entities"]["issue_link"]["ids"]
 
 
 def test_closing_a_sprint_does_not_touch_updated(small: Site) -> None:
-    before = {each.id: each.updated_ms for each in small.world.issues.values()}
+    before = {issue.id: issue.updated_ms for issue in small.world.issues.values()}
     small.mutate("close_sprint")
-    assert before == {each.id: each.updated_ms for each in small.world.issues.values()}
+    assert before == {issue.id: issue.updated_ms for issue in small.world.issues.values()}
 
 
 @pytest.mark.usefixtures("recordings")
@@ -127,17 +127,19 @@ def test_acme_holds_what_is_expected() -> None:
         assert str(facts["comments"]) == row["comment_total"]
     assert truth["entities"]["issue"]["count"] == 102
     worklogs = {
-        entry["id"]: (each.id, entry["timeSpentSeconds"]) for each in world.issues.values() for entry in each.worklogs
+        entry["id"]: (issue.id, entry["timeSpentSeconds"])
+        for issue in world.issues.values()
+        for entry in issue.worklogs
     }
     assert worklogs == {
         row["worklog_id"]: (row["issue_id"], int(row["time_spent_seconds"])) for row in expected("worklogs.csv")
     }
-    links = {(str(entry["id"]), each.id) for each in world.issues.values() for entry in each.remote_links}
+    links = {(str(entry["id"]), issue.id) for issue in world.issues.values() for entry in issue.remote_links}
     assert links == {(row["remote_link_id"], row["issue_id"]) for row in expected("remote_links.csv")}
     items = {
-        (h["id"], each.id, item["field"])
-        for each in world.issues.values()
-        for h in each.histories
+        (h["id"], issue.id, item["field"])
+        for issue in world.issues.values()
+        for h in issue.histories
         for item in h["items"]
     }
     for name in ("changelog_items.issues.csv", "changelog_items.changelog_endpoint.csv"):
@@ -150,8 +152,8 @@ def test_acme_holds_what_is_expected() -> None:
 
 
 def test_acme_boards(acme: AppClient) -> None:
-    found = acme.get("/rest/agile/1.0/board/8/issue", maxResults=100, fields="summary").json()["issues"]
-    assert {each["id"] for each in found} == {row["issue_id"] for row in expected("board_issues.csv")}
+    issues = acme.get("/rest/agile/1.0/board/8/issue", maxResults=100, fields="summary").json()["issues"]
+    assert {issue["id"] for issue in issues} == {row["issue_id"] for row in expected("board_issues.csv")}
     assert len(acme.get("/rest/agile/1.0/board/8/sprint").json()["values"]) == 30
     inline = acme.get("/rest/api/3/search/jql", jql="id = 13383", expand="changelog", fields="summary").json()[
         "issues"
@@ -162,8 +164,8 @@ def test_acme_boards(acme: AppClient) -> None:
 @pytest.mark.usefixtures("recordings")
 def test_data_center_links() -> None:
     site = Site(dataset="recordings-dc")
-    found = {
-        (each.id, link["type"]["name"]) for each in site.world.issues.values() for link in each.fields["issuelinks"]
+    links = {
+        (issue.id, link["type"]["name"]) for issue in site.world.issues.values() for link in issue.fields["issuelinks"]
     }
-    assert found == {(row["issue_id"], row["type_name"]) for row in expected("issue_links.dc.csv")}
+    assert links == {(row["issue_id"], row["type_name"]) for row in expected("issue_links.dc.csv")}
     assert site.counts()["issue"] == 22

@@ -1,4 +1,4 @@
-"""What each kind of change leaves behind: names that issues copy, `updated` that stays, events in Jira's shapes."""
+"""Effects of each kind of change: names copied to issues, an unchanged `updated`, events in Jira's shapes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def small() -> Site:
     return Site(dataset="seeded", seed=5, issues=160, projects=4)
 
 
-def everyday_and_not(site: Site) -> None:
-    """Every kind, three times over, in an order that the seed decides; what cannot be done now is left."""
+def apply_every_kind(site: Site) -> None:
+    """Apply every kind three times, in an order from the seed; skip kinds that are impossible at the time."""
     kinds = sorted(KINDS) * 3
     site.chance.shuffle(kinds)
     for kind in kinds:
@@ -26,7 +26,7 @@ def everyday_and_not(site: Site) -> None:
 
 
 def test_copies_on_issues_are_what_the_catalogue_says(small: Site) -> None:
-    everyday_and_not(small)
+    apply_every_kind(small)
     catalogue = small.world.catalogue
     for issue in small.world.issues.values():
         fields = issue.fields
@@ -48,8 +48,8 @@ def test_copies_on_issues_are_what_the_catalogue_says(small: Site) -> None:
         for sprint in fields["customfield_10020"] or ():
             assert sprint["state"] == catalogue.sprints[sprint["id"]]["state"]
         for link in fields["issuelinks"]:
-            other = link.get("inwardIssue") or link["outwardIssue"]
-            assert other["key"] == small.world.issues[other["id"]].key
+            target = link.get("inwardIssue") or link["outwardIssue"]
+            assert target["key"] == small.world.issues[target["id"]].key
         if fields.get("parent"):
             assert fields["parent"]["key"] == small.world.issues[fields["parent"]["id"]].key
 
@@ -79,79 +79,81 @@ def test_copies_on_issues_are_what_the_catalogue_says(small: Site) -> None:
     ],
 )
 def test_a_new_name_touches_no_issue(small: Site, kind: str) -> None:
-    before = {each.id: each.updated_ms for each in small.world.issues.values()}
+    before = {issue.id: issue.updated_ms for issue in small.world.issues.values()}
     small.mutate(kind)
-    assert before == {each.id: each.updated_ms for each in small.world.issues.values()}
+    assert before == {issue.id: issue.updated_ms for issue in small.world.issues.values()}
 
 
 def test_a_new_project_key_gives_new_keys_and_the_old_ones_go_on_resolving(small: Site) -> None:
-    old = {each.id: each.key for each in small.world.searchable(["10000"])}
+    old = {issue.id: issue.key for issue in small.world.searchable(["10000"])}
     small.mutate("rename_project", project="APOL", key="ZEUS")
-    for known, key in old.items():
-        issue = small.world.issues[known]
+    for issue_id, key in old.items():
+        issue = small.world.issues[issue_id]
         assert issue.key == key.replace("APOL", "ZEUS")
         assert small.world.find(key) is issue
     assert small.world.project("APOL") is small.world.project("ZEUS")
 
 
 def test_sub_tasks_go_along_with_a_move_and_references_follow(small: Site) -> None:
-    parent = next(each for each in small.world.searchable() if each.fields["subtasks"])
+    parent = next(issue for issue in small.world.searchable() if issue.fields["subtasks"])
     child = small.world.issues[parent.fields["subtasks"][0]["id"]]
     target = next(p for p in small.world.catalogue.projects.values() if p["id"] != parent.project_id)
-    made = small.mutate("move_issue", issue=parent.id, to=target["key"])
-    moved = small.world.issues[child.id]
-    assert moved.project_id == target["id"]
-    assert moved.fields["parent"]["key"] == made["key"]
-    assert made["events"].count("jira:issue_updated") == 1 + len(parent.fields["subtasks"])
+    move = small.mutate("move_issue", issue=parent.id, to=target["key"])
+    moved_child = small.world.issues[child.id]
+    assert moved_child.project_id == target["id"]
+    assert moved_child.fields["parent"]["key"] == move["key"]
+    assert move["events"].count("jira:issue_updated") == 1 + len(parent.fields["subtasks"])
 
 
 def test_a_deleted_version_leaves_a_history_and_a_merged_one_its_heir(small: Site) -> None:
-    holder = next(each for each in small.world.searchable() if each.fields["fixVersions"])
-    gone = holder.fields["fixVersions"][0]["id"]
-    project_id = small.world.catalogue.versions[gone]["projectId"]
+    holder = next(issue for issue in small.world.searchable() if issue.fields["fixVersions"])
+    version_id = holder.fields["fixVersions"][0]["id"]
+    project_id = small.world.catalogue.versions[version_id]["projectId"]
     heir = next(
-        k for k, each in small.world.catalogue.versions.items() if each["projectId"] == project_id and k != gone
+        k
+        for k, version in small.world.catalogue.versions.items()
+        if version["projectId"] == project_id and k != version_id
     )
-    assert small.mutate("merge_version", version=gone, to=heir)["events"] == ["jira:version_deleted"]
+    assert small.mutate("merge_version", version=version_id, to=heir)["events"] == ["jira:version_deleted"]
     after = small.world.issues[holder.id]
-    assert [each["id"] for each in after.fields["fixVersions"]] == [heir]
+    assert [fixVersion["id"] for fixVersion in after.fields["fixVersions"]] == [heir]
     assert after.updated_ms > holder.updated_ms
     assert len(after.histories) == len(holder.histories) + 1
 
 
 def test_issues_of_an_archived_or_trashed_project_leave_the_search_and_come_back(small: Site) -> None:
-    members = {each.id for each in small.world.searchable(["10000"])}
-    for there, back in (("archive_project", "restore_project"), ("trash_project", "untrash_project")):
-        small.mutate(there, project="APOL")
+    members = {issue.id for issue in small.world.searchable(["10000"])}
+    for kind, back in (("archive_project", "restore_project"), ("trash_project", "untrash_project")):
+        small.mutate(kind, project="APOL")
         assert not list(small.world.searchable(["10000"]))
         small.mutate(back, project="APOL")
-        assert {each.id for each in small.world.searchable(["10000"])} == members
+        assert {issue.id for issue in small.world.searchable(["10000"])} == members
 
 
 def test_a_deleted_project_takes_everything_along(small: Site) -> None:
     small.mutate("delete_project", project="APOL")
     catalogue = small.world.catalogue
     assert "10000" not in catalogue.projects
-    assert not [each for each in small.world.issues.values() if each.project_id == "10000"]
-    assert not [each for each in catalogue.versions.values() if each["projectId"] == 10_000]
-    assert not [each for each in catalogue.boards.values() if each.json["location"]["projectId"] == 10_000]
+    assert not [issue for issue in small.world.issues.values() if issue.project_id == "10000"]
+    assert not [version for version in catalogue.versions.values() if version["projectId"] == 10_000]
+    assert not [board for board in catalogue.boards.values() if board.json["location"]["projectId"] == 10_000]
 
 
 def test_attachments_come_with_both_signals_and_the_event_names_no_issue(small: Site) -> None:
-    desk_events = []
-    small.webhooks.send = lambda name, body, *_, **__: desk_events.append((name, body)) or []  # type: ignore[method-assign, func-returns-value]
-    made = small.mutate("add_attachment", issue="APOL-1", filename="a.txt")
-    assert made["events"] == ["attachment_created", "jira:issue_updated"]
-    assert set(desk_events[0][1]) == {"attachment"}
-    assert small.mutate("delete_attachment", issue="APOL-1", attachment=made["id"])["id"] == made["id"]
+    events = []
+    small.webhooks.send = lambda name, body, *_, **__: events.append((name, body)) or []  # type: ignore[method-assign, func-returns-value]
+    change = small.mutate("add_attachment", issue="APOL-1", filename="a.txt")
+    assert change["events"] == ["attachment_created", "jira:issue_updated"]
+    assert set(events[0][1]) == {"attachment"}
+    assert small.mutate("delete_attachment", issue="APOL-1", attachment=change["id"])["id"] == change["id"]
 
 
 def test_an_issue_taken_out_of_its_sprint_is_known_by_its_changelog_only(small: Site) -> None:
-    planned = small.mutate("plan_issue")
-    small.mutate("unplan_issue", issue=planned["issue_id"])
-    issue = small.world.issues[planned["issue_id"]]
-    assert all(each["state"] == "closed" for each in issue.fields["customfield_10020"] or ())
+    plan = small.mutate("plan_issue")
+    small.mutate("unplan_issue", issue=plan["issue_id"])
+    issue = small.world.issues[plan["issue_id"]]
+    assert all(sprint["state"] == "closed" for sprint in issue.fields["customfield_10020"] or ())
     last = issue.histories[-1]["items"][0]
     assert last["field"] == "Sprint"
-    assert planned["sprint_id"] in last["from"].split(", ")
-    assert planned["sprint_id"] not in (last["to"] or "").split(", ")
+    assert plan["sprint_id"] in last["from"].split(", ")
+    assert plan["sprint_id"] not in (last["to"] or "").split(", ")

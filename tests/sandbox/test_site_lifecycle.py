@@ -16,19 +16,19 @@ from tests.sandbox.fake_app import APP_KEY, FakeApp
 
 def test_install_then_enabled(app: FakeApp, site: Site) -> None:
     assert app.problems == []
-    assert [each.path for each in app.received] == ["/hooks/installed", "/hooks/enabled"]
-    body = app.received[0].body
+    assert [hook.path for hook in app.requests] == ["/hooks/installed", "/hooks/enabled"]
+    body = app.requests[0].body
     assert body["clientKey"] == site.client_key
     assert body["baseUrl"] == site.base_url
     assert len(body["sharedSecret"]) >= 32
     assert not {"serverVersion", "pluginsVersion"} & set(body)
-    assert "sharedSecret" not in app.received[1].body
+    assert "sharedSecret" not in app.requests[1].body
 
 
 def test_uninstall_and_again(app: FakeApp, site: Site) -> None:
     before = (site.client_key, site.shared_secret)
     site.uninstall()
-    assert {each.path for each in app.received[-2:]} == {"/hooks/disabled", "/hooks/uninstalled"}
+    assert {hook.path for hook in app.requests[-2:]} == {"/hooks/disabled", "/hooks/uninstalled"}
     assert not site.is_installed
     site.install()
     assert site.client_key == before[0]
@@ -65,13 +65,13 @@ def test_descriptor_is_checked(app: FakeApp, changes: dict[str, object]) -> None
 
 
 def test_webhooks_are_signed_over_their_exact_url(app: FakeApp, site: Site) -> None:
-    made = site.mutate("create_issue", project="APOL", summary="Ünïcode")
-    sent = app.of("/webhooks")[-1]
-    assert sent.path == f"/webhooks?issue={made['key']}&z=1"
-    assert sent.body["issue"]["fields"]["summary"] == "Ünïcode"
-    assert sent.body["issue"]["self"].startswith(site.base_url)
-    assert sent.headers["X-Atlassian-Webhook-Flow"] == "Primary"
-    assert sent.headers["User-Agent"] == "Atlassian Webhook HTTP Client"
+    change = site.mutate("create_issue", project="APOL", summary="Ünïcode")
+    webhook = app.of("/webhooks")[-1]
+    assert webhook.path == f"/webhooks?issue={change['key']}&z=1"
+    assert webhook.body["issue"]["fields"]["summary"] == "Ünïcode"
+    assert webhook.body["issue"]["self"].startswith(site.base_url)
+    assert webhook.headers["X-Atlassian-Webhook-Flow"] == "Primary"
+    assert webhook.headers["User-Agent"] == "Atlassian Webhook HTTP Client"
     assert app.problems == []
 
 
@@ -81,23 +81,23 @@ def test_webhooks_are_repeated_with_one_identifier(app: FakeApp, site: Site) -> 
     deadline = time.monotonic() + 5
     while len(app.of("/webhooks")) < 3 and time.monotonic() < deadline:
         time.sleep(0.02)
-    arrived = app.of("/webhooks")
-    assert [each.headers.get("X-Atlassian-Webhook-Retry") for each in arrived] == [None, "1", "2"]
-    assert len({each.headers["X-Atlassian-Webhook-Identifier"] for each in arrived}) == 1
+    webhooks = app.of("/webhooks")
+    assert [webhook.headers.get("X-Atlassian-Webhook-Retry") for webhook in webhooks] == [None, "1", "2"]
+    assert len({webhook.headers["X-Atlassian-Webhook-Identifier"] for webhook in webhooks}) == 1
 
 
 def test_comment_raises_two_events_and_worklog_knows_no_issue(app: FakeApp, site: Site) -> None:
     site.mutate("add_comment", issue="APOL-1", body="hello")
-    comment, update = (each.body for each in app.of("/webhooks"))
+    comment, update = (webhook.body for webhook in app.of("/webhooks"))
     assert comment["webhookEvent"] == "comment_created"
     assert "user" not in comment
     assert set(comment["issue"]["fields"]) == {"summary", "issuetype", "project", "assignee", "priority", "status"}
     assert update["issue_event_type_name"] == "issue_commented"
     site.mutate("add_worklog", issue="APOL-1")
-    worklog = next(each.body for each in app.of("/webhooks") if each.body["webhookEvent"] == "worklog_created")
+    worklog = next(webhook.body for webhook in app.of("/webhooks") if webhook.body["webhookEvent"] == "worklog_created")
     assert not {"issue", "user"} & set(worklog)
     site.mutate("link_issues", issue="APOL-1", target="APOL-2")
-    link = next(each.body for each in app.of("/webhooks") if each.body["webhookEvent"] == "issuelink_created")[
+    link = next(webhook.body for webhook in app.of("/webhooks") if webhook.body["webhookEvent"] == "issuelink_created")[
         "issueLink"
     ]
     assert isinstance(link["sourceIssueId"], int)
@@ -116,10 +116,10 @@ def test_page_url_is_signed(site: Site) -> None:
 
 
 def test_conditions_only_hide_menu_entries(site: Site) -> None:
-    for account_id, sees_it in ((site.admin, True), (site.non_admin, False)):
+    for account_id, has_entry in ((site.admin, True), (site.non_admin, False)):
         browser = requests.Session()
         home = browser.get(site.base_url, params={"as": account_id}, timeout=5).text
-        assert ("Test page" in home) is sees_it
+        assert ("Test page" in home) is has_entry
         assert "Open page" in home
         page = browser.get(f"{site.base_url}/plugins/servlet/ac/{APP_KEY}/config", timeout=5)
         assert page.status_code == 200
@@ -136,22 +136,22 @@ def test_conditions_only_hide_menu_entries(site: Site) -> None:
 
 
 def test_controls(app: FakeApp, site: Site) -> None:
-    where = site.base_url + "/sandbox"
-    assert requests.get(f"{where}/state", timeout=5).json()["installed"] is True
-    truth = requests.get(f"{where}/truth", timeout=5).json()
+    url = site.base_url + "/sandbox"
+    assert requests.get(f"{url}/state", timeout=5).json()["installed"] is True
+    truth = requests.get(f"{url}/truth", timeout=5).json()
     assert truth["entities"]["issue"]["count"] == 150
     assert len(truth["issues"]) == 150
-    assert requests.get(f"{where}/counts", timeout=5).json()["issue"] == 150
-    made = requests.post(f"{where}/mutate", json={"kind": "delete_issue", "issue": "APOL-3"}, timeout=5).json()
-    assert made["events"][0] == "jira:issue_deleted"
-    assert requests.get(f"{where}/counts", timeout=5).json()["issue"] == 149
-    assert requests.post(f"{where}/mutate", json={"kind": "nonsense"}, timeout=5).status_code == 400
-    assert requests.post(f"{where}/options", json={"latency_ms": 1}, timeout=5).json()["latency_ms"] == 1
-    assert requests.post(f"{where}/options", json={"nonsense": 1}, timeout=5).status_code == 400
+    assert requests.get(f"{url}/counts", timeout=5).json()["issue"] == 150
+    change = requests.post(f"{url}/mutate", json={"kind": "delete_issue", "issue": "APOL-3"}, timeout=5).json()
+    assert change["events"][0] == "jira:issue_deleted"
+    assert requests.get(f"{url}/counts", timeout=5).json()["issue"] == 149
+    assert requests.post(f"{url}/mutate", json={"kind": "nonsense"}, timeout=5).status_code == 400
+    assert requests.post(f"{url}/options", json={"latency_ms": 1}, timeout=5).json()["latency_ms"] == 1
+    assert requests.post(f"{url}/options", json={"nonsense": 1}, timeout=5).status_code == 400
     app.answers["/hooks/installed"] = [500]
-    assert requests.post(f"{where}/rotate", timeout=5).status_code == 502
-    assert requests.post(f"{where}/uninstall", timeout=5).json()["installed"] is False
-    assert requests.delete(f"{where}/requests", timeout=5).status_code == 204
+    assert requests.post(f"{url}/rotate", timeout=5).status_code == 502
+    assert requests.post(f"{url}/uninstall", timeout=5).json()["installed"] is False
+    assert requests.delete(f"{url}/requests", timeout=5).status_code == 204
 
 
 def test_sites_may_share_a_key(app: FakeApp) -> None:

@@ -1,4 +1,4 @@
-"""The site's bad days: webhooks lost, doubled, late and overtaking each other; searches behind the truth."""
+"""Network faults: webhooks lost, repeated, late and out of order; searches behind the world."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ JQL = "/rest/api/3/search/jql"
 
 
 def edit_and_wait(site: Site, times: int) -> list[str]:
-    """Edit so many issues; return their ids once all deliveries have come or gone."""
-    made = [site.mutate("assign_issue")["issue_id"] for _ in range(times)]
+    """Make so many edits; return the issue ids after all deliveries have arrived or vanished."""
+    issue_ids = [site.mutate("assign_issue")["issue_id"] for _ in range(times)]
     assert site.webhooks.queue.wait_until_idle(20)
-    return made
+    return issue_ids
 
 
 def test_a_share_is_lost_without_a_trace(app: FakeApp, site: Site, client: AppClient) -> None:
     site.options.change({"webhook_loss": 0.3})
     edit_and_wait(site, 60)
-    sent = site.webhooks.deliveries
-    lost = [each for each in sent if each.is_lost]
-    assert 5 < len(lost) < 35
-    assert all(not each.statuses for each in lost)
-    assert len(app.of("/webhooks")) == len(sent) - len(lost)
+    deliveries = site.webhooks.deliveries
+    losses = [delivery for delivery in deliveries if delivery.is_lost]
+    assert 5 < len(losses) < 35
+    assert all(not delivery.statuses for delivery in losses)
+    assert len(app.of("/webhooks")) == len(deliveries) - len(losses)
     assert client.get("/rest/api/3/webhook/failed").json()["values"] == []
 
 
 def test_doubled_deliveries_share_their_identifier(app: FakeApp, site: Site) -> None:
     site.options.change({"webhook_duplicates": 1.0})
     edit_and_wait(site, 10)
-    identifiers = [each.headers["X-Atlassian-Webhook-Identifier"] for each in app.of("/webhooks")]
+    identifiers = [webhook.headers["X-Atlassian-Webhook-Identifier"] for webhook in app.of("/webhooks")]
     assert len(identifiers) == 20
     assert len(set(identifiers)) == 10
-    assert not any("X-Atlassian-Webhook-Retry" in each.headers for each in app.of("/webhooks"))
+    assert not any("X-Atlassian-Webhook-Retry" in webhook.headers for webhook in app.of("/webhooks"))
 
 
 def test_delayed_deliveries_overtake_each_other(app: FakeApp, site: Site) -> None:
     site.options.change({"webhook_delay_s": 0.6})
-    began = time.monotonic()
+    start = time.monotonic()
     for _ in range(30):
         site.mutate("assign_issue")
-    assert time.monotonic() - began < 0.5, "a change must not wait for its webhook"
+    assert time.monotonic() - start < 0.5, "a change must not wait for its webhook"
     assert site.webhooks.queue.wait_until_idle(20)
-    order = [each.headers["X-Atlassian-Webhook-Identifier"] for each in app.of("/webhooks")]
-    made = [each.identifier for each in site.webhooks.deliveries]
-    assert sorted(order) == sorted(made)
-    assert order != made
+    order = [webhook.headers["X-Atlassian-Webhook-Identifier"] for webhook in app.of("/webhooks")]
+    identifiers = [delivery.identifier for delivery in site.webhooks.deliveries]
+    assert sorted(order) == sorted(identifiers)
+    assert order != identifiers
 
 
 def test_one_seed_one_fate() -> None:
@@ -71,61 +71,61 @@ def test_what_was_given_up_is_listed_as_failed(app: FakeApp, site: Site, client:
     app.answers["/webhooks"] = [503]
     site.mutate("assign_issue")
     assert site.webhooks.queue.wait_until_idle(10)
-    (failed,) = client.get("/rest/api/3/webhook/failed").json()["values"]
-    assert failed["id"] == site.webhooks.deliveries[0].identifier
+    (failure,) = client.get("/rest/api/3/webhook/failed").json()["values"]
+    assert failure["id"] == site.webhooks.deliveries[0].identifier
     assert site.webhooks.deliveries[0].statuses == [503, 503, 503]
 
 
-def test_a_postman_carries_what_is_due_and_nothing_before() -> None:
-    queue, carried = DelayQueue(max_threads=2), []
+def test_a_delay_queue_runs_due_tasks_and_no_earlier_ones() -> None:
+    queue, delays = DelayQueue(max_threads=2), []
     for delay in (0.3, 0.1, 0.2, 0.0):
-        queue.put(lambda delay=delay: carried.append(delay), after=delay)  # type: ignore[misc]  # mypy sees a parameter
+        queue.put(lambda delay=delay: delays.append(delay), after=delay)  # type: ignore[misc]  # mypy sees a parameter
     assert not queue.wait_until_idle(0.05)
     assert queue.wait_until_idle(5)
-    assert carried == [0.0, 0.1, 0.2, 0.3]
+    assert delays == [0.0, 0.1, 0.2, 0.3]
     assert queue.pending == 0
 
 
-def hits(client: AppClient, jql: str, **more: object) -> set[str]:
-    return {each["id"] for each in client.get(JQL, jql=jql, maxResults=100, **more).json()["issues"]}
+def hits(client: AppClient, jql: str, **parameters: object) -> set[str]:
+    return {issue["id"] for issue in client.get(JQL, jql=jql, maxResults=100, **parameters).json()["issues"]}
 
 
 def test_a_lagging_index_finds_then_loses_then_finds_and_comes_to_rest(site: Site, client: AppClient) -> None:
     site.options.change({"index_lag_s": 1.0})
-    made = [site.mutate("create_issue", project="APOL")["id"] for _ in range(8)]
-    seen: dict[str, list[bool]] = {each: [] for each in made}
+    issue_ids = [site.mutate("create_issue", project="APOL")["id"] for _ in range(8)]
+    histories: dict[str, list[bool]] = {issue_id: [] for issue_id in issue_ids}
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and not all(each[-30:] == [True] * 30 for each in seen.values()):
-        found = hits(client, "project = APOL ORDER BY created DESC")
-        for known, history in seen.items():
-            history.append(known in found)
-    for history in seen.values():
+    while time.monotonic() < deadline and not all(history[-30:] == [True] * 30 for history in histories.values()):
+        matches = hits(client, "project = APOL ORDER BY created DESC")
+        for issue_id, history in histories.items():
+            history.append(issue_id in matches)
+    for history in histories.values():
         assert history[-30:] == [True] * 30, "an issue never came to rest"
-    flickers = [history for history in seen.values() if "101" in "".join("01"[each] for each in history)]
+    flickers = [history for history in histories.values() if "101" in "".join("01"[is_match] for is_match in history)]
     assert flickers, "no issue was found, lost and found again"
 
 
 def test_reconciled_issues_are_seen_at_once_and_no_other(site: Site, client: AppClient) -> None:
     site.options.change({"index_lag_s": 3600.0})
-    one, other = (site.mutate("create_issue", project="APOL", summary="fresh")["id"] for _ in range(2))
-    assert hits(client, f"id in ({one}, {other})") == set()
-    assert hits(client, f"id in ({one}, {other})", reconcileIssues=one) == {one}
+    first, second = (site.mutate("create_issue", project="APOL", summary="fresh")["id"] for _ in range(2))
+    assert hits(client, f"id in ({first}, {second})") == set()
+    assert hits(client, f"id in ({first}, {second})", reconcileIssues=first) == {first}
     site.mutate("delete_issue", issue="APOL-2")
     site.mutate("update_issue", issue="APOL-1", fields={"summary": "later"})
-    got = client.get(JQL, jql="key = APOL-1", fields="summary").json()["issues"][0]["fields"]["summary"]
-    assert got != "later"
-    known = site.world.find("APOL-1").id  # type: ignore[union-attr]  # it is there
-    got = client.get(JQL, jql="key = APOL-1", fields="summary", reconcileIssues=known).json()["issues"][0]
-    assert got["fields"]["summary"] == "later"
+    answer = client.get(JQL, jql="key = APOL-1", fields="summary").json()["issues"][0]["fields"]["summary"]
+    assert answer != "later"
+    issue_id = site.world.find("APOL-1").id  # type: ignore[union-attr]  # it is there
+    answer = client.get(JQL, jql="key = APOL-1", fields="summary", reconcileIssues=issue_id).json()["issues"][0]
+    assert answer["fields"]["summary"] == "later"
 
 
 def test_a_deleted_issue_haunts_a_lagging_index(site: Site, client: AppClient) -> None:
-    gone = site.world.find("APOL-2").id  # type: ignore[union-attr]  # it is there
+    issue_id = site.world.find("APOL-2").id  # type: ignore[union-attr]  # it is there
     site.options.change({"index_lag_s": 3600.0})
     site.mutate("delete_issue", issue="APOL-2")
-    assert gone in hits(client, "project = APOL")
-    assert client.get(f"/rest/api/3/issue/{gone}").status_code == 404
-    assert gone not in hits(client, "project = APOL", reconcileIssues=gone)
+    assert issue_id in hits(client, "project = APOL")
+    assert client.get(f"/rest/api/3/issue/{issue_id}").status_code == 404
+    assert issue_id not in hits(client, "project = APOL", reconcileIssues=issue_id)
 
 
 def test_a_hot_issue_is_late_but_not_starved() -> None:
@@ -135,8 +135,8 @@ def test_a_hot_issue_is_late_but_not_starved() -> None:
     for _ in range(60):
         now += 1000
         site.mutate("update_issue", issue="APOL-1")
-        found = next(iter(site.search_view().lookup(["APOL-1"])))
-        versions.append(now - found.updated_ms)
+        record = next(iter(site.search_view().lookup(["APOL-1"])))
+        versions.append(now - record.updated_ms)
     assert max(versions[12:]) <= 11_000, "each write postponed the earlier ones"
 
 
@@ -156,7 +156,7 @@ def test_a_query_that_names_an_unknown_issue_is_refused_whole(site: Site, client
 
 
 def test_an_issue_out_of_sight_is_as_unknown_as_one_that_is_not_there(site: Site, client: AppClient) -> None:
-    known = site.mutate("hide_issue", issue="APOL-2")["id"]
-    assert client.get(JQL, jql=f"id = {known}").status_code == 400
-    known = site.mutate("archive_issue", issue="APOL-3")["id"]
-    assert client.get(JQL, jql=f"id = {known}").json() == {"issues": [], "isLast": True}
+    issue_id = site.mutate("hide_issue", issue="APOL-2")["id"]
+    assert client.get(JQL, jql=f"id = {issue_id}").status_code == 400
+    issue_id = site.mutate("archive_issue", issue="APOL-3")["id"]
+    assert client.get(JQL, jql=f"id = {issue_id}").json() == {"issues": [], "isLast": True}

@@ -14,7 +14,7 @@ def test_all_published_vectors_are_here() -> None:
     assert len(VECTORS) == 39
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda each: each["id"])
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["id"])
 def test_vector(vector: dict[str, str]) -> None:
     path, _, query = vector["target"].partition("?")
     request = (vector["method"], path, query, vector["base"])

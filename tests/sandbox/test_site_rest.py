@@ -1,4 +1,4 @@
-"""The rest of REST: who gets in, paging, what Connect keeps closed, limits and faults."""
+"""REST besides search: authentication, paging, endpoints closed to Connect, limits and faults."""
 
 from __future__ import annotations
 
@@ -82,17 +82,17 @@ def test_state_matters(client: AppClient, site: Site) -> None:
 
 def test_people_with_tokens(site: Site) -> None:
     site.options.change({"api_tokens": {"a@b.example": "t"}, "personal_tokens": ["pat"]})
-    where = site.base_url + "/rest/api/3/users/search"
-    assert requests.get(where, auth=("a@b.example", "t"), timeout=5).status_code == 200
-    assert requests.get(where, auth=("a@b.example", "u"), timeout=5).status_code == 401
-    assert requests.get(where, headers={"Authorization": "Bearer pat"}, timeout=5).status_code == 200
-    fetched = requests.post(
+    url = site.base_url + "/rest/api/3/users/search"
+    assert requests.get(url, auth=("a@b.example", "t"), timeout=5).status_code == 200
+    assert requests.get(url, auth=("a@b.example", "u"), timeout=5).status_code == 401
+    assert requests.get(url, headers={"Authorization": "Bearer pat"}, timeout=5).status_code == 200
+    answer = requests.post(
         site.base_url + "/rest/api/3/issue/bulkfetch",
         json={"issueIdsOrKeys": ["APOL-2", "APOL-1", "X-1"]},
         auth=("a@b.example", "t"),
         timeout=5,
     )
-    assert [each["key"] for each in fetched.json()["issues"]] == ["APOL-1", "APOL-2"]
+    assert [issue["key"] for issue in answer.json()["issues"]] == ["APOL-1", "APOL-2"]
 
 
 @pytest.mark.parametrize("path", ["users", "users/search", "statuses", "statuses/search", "field/search"])
@@ -118,70 +118,70 @@ def test_unknown_things(client: AppClient) -> None:
 
 
 def test_changelog_pages(client: AppClient, site: Site) -> None:
-    issue = max(site.world.issues.values(), key=lambda each: len(each.histories))
-    where = f"/rest/api/3/issue/{issue.id}/changelog"
-    found, start = [], 0
+    issue = max(site.world.issues.values(), key=lambda issue: len(issue.histories))
+    url = f"/rest/api/3/issue/{issue.id}/changelog"
+    histories, start = [], 0
     while True:
-        body = client.get(where, startAt=start, maxResults=1000).json()
+        body = client.get(url, startAt=start, maxResults=1000).json()
         assert body["maxResults"] == 100
-        found += body["values"]
+        histories += body["values"]
         start += len(body["values"])
         if body["isLast"]:
             break
         assert body["nextPage"].startswith(site.base_url)
-    assert [each["id"] for each in found] == [each["id"] for each in issue.histories]
-    assert body["total"] == len(found)
+    assert [history["id"] for history in histories] == [history["id"] for history in issue.histories]
+    assert body["total"] == len(histories)
 
 
 def test_comments_and_worklogs_have_their_own_names(client: AppClient, site: Site) -> None:
-    issue = max(site.world.issues.values(), key=lambda each: len(each.comments))
+    issue = max(site.world.issues.values(), key=lambda issue: len(issue.comments))
     assert len(client.get(f"/rest/api/2/issue/{issue.key}/comment").json()["comments"]) == len(issue.comments)
-    issue = max(site.world.issues.values(), key=lambda each: len(each.worklogs))
+    issue = max(site.world.issues.values(), key=lambda issue: len(issue.worklogs))
     body = client.get(f"/rest/api/2/issue/{issue.key}/worklog").json()
     assert (len(body["worklogs"]), body["total"], body["maxResults"]) == (
         len(issue.worklogs),
         len(issue.worklogs),
         5000,
     )
-    ids = [int(each["id"]) for each in issue.worklogs][:3]
+    ids = [int(worklog["id"]) for worklog in issue.worklogs][:3]
     assert len(client.post("/rest/api/3/worklog/list", {"ids": ids}).json()) == 3
 
 
 def test_worklog_feed_is_complete_and_leaves_out_the_last_minute(client: AppClient, site: Site) -> None:
     fresh = site.mutate("add_worklog")["id"]
-    gone = site.mutate("delete_worklog", issue=max(site.world.issues.values(), key=lambda each: len(each.worklogs)).id)[
-        "id"
-    ]
-    truth = {str(entry["id"]) for each in site.world.issues.values() for entry in each.worklogs}
+    deletion = site.mutate(
+        "delete_worklog", issue=max(site.world.issues.values(), key=lambda issue: len(issue.worklogs)).id
+    )["id"]
+    truth = {str(entry["id"]) for issue in site.world.issues.values() for entry in issue.worklogs}
 
     def feed(kind: str) -> set[str]:
-        found, since = set(), 0
+        ids, since = set(), 0
         while True:
             body = client.get(f"/rest/api/3/worklog/{kind}", since=since).json()
-            found |= {str(each["worklogId"]) for each in body["values"]}
+            ids |= {str(entry["worklogId"]) for entry in body["values"]}
             if body["lastPage"]:
-                return found
+                return ids
             since = body["until"]
 
     assert feed("updated") == truth - {fresh}
     assert feed("deleted") == set()
     site.options.worklog_feed_delay_s = -1
     assert feed("updated") == truth
-    assert feed("deleted") == {gone}
+    assert feed("deleted") == {deletion}
 
 
 def test_boards_and_sprints(client: AppClient, site: Site) -> None:
     boards = client.get("/rest/agile/1.0/board").json()["values"]
     assert len(boards) == 4
-    for each in boards:
-        sprints = client.get(f"/rest/agile/1.0/board/{each['id']}/sprint")
-        assert sprints.status_code == (200 if each["type"] == "scrum" else 400)
-        configuration = client.get(f"/rest/agile/1.0/board/{each['id']}/configuration").json()
-        assert ("subQuery" in configuration) == (each["type"] == "kanban")
-        issues = client.get(f"/rest/agile/1.0/board/{each['id']}/issue", maxResults=10000, fields="summary").json()
+    for board in boards:
+        sprints = client.get(f"/rest/agile/1.0/board/{board['id']}/sprint")
+        assert sprints.status_code == (200 if board["type"] == "scrum" else 400)
+        configuration = client.get(f"/rest/agile/1.0/board/{board['id']}/configuration").json()
+        assert ("subQuery" in configuration) == (board["type"] == "kanban")
+        issues = client.get(f"/rest/agile/1.0/board/{board['id']}/issue", maxResults=10000, fields="summary").json()
         assert issues["maxResults"] == 5000
-        assert issues["total"] == len(site.world.by_project[str(each["location"]["projectId"])])
-    states = {each["state"] for each in client.get("/rest/agile/1.0/board/1/sprint").json()["values"]}
+        assert issues["total"] == len(site.world.by_project[str(board["location"]["projectId"])])
+    states = {value["state"] for value in client.get("/rest/agile/1.0/board/1/sprint").json()["values"]}
     assert states == {"future", "active", "closed"}
 
 
@@ -190,7 +190,7 @@ def test_users(client: AppClient, site: Site) -> None:
     body = client.get("/rest/api/3/user/bulk", accountId=ids).json()
     assert (len(body["values"]), body["total"], body["isLast"]) == (10, len(ids), False)
     assert client.get("/rest/api/3/user/search").status_code == 400
-    assert all(each["active"] for each in client.get("/rest/api/3/user/search", query="a").json())
+    assert all(user["active"] for user in client.get("/rest/api/3/user/search", query="a").json())
     assert client.get("/rest/api/3/user/email/bulk", accountId=ids[:2]).status_code == 400
     site.options.change({"email_approved": True})
     assert len(client.get("/rest/api/3/user/email/bulk", accountId=ids[:2]).json()) == 2
@@ -215,7 +215,7 @@ def test_permissions(client: AppClient, site: Site) -> None:
 def test_burst_limit(client: AppClient, site: Site) -> None:
     site.options.burst_per_second = 2
     answers = [client.get(PROJECTS) for _ in range(3)]
-    assert [each.status_code for each in answers] == [200, 200, 429]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[2].headers["RateLimit-Reason"] == "jira-burst-based"
     assert answers[2].headers["Retry-After"] == "1"
     assert client.get("/rest/api/3/field").status_code == 200
@@ -231,9 +231,9 @@ def test_points(client: AppClient, site: Site) -> None:
     client.get("/rest/api/3/issue/APOL-1/changelog")
     assert site.traffic.points == 2 + 11 + 1
     site.options.points_per_hour = 1
-    refused = client.get(PROJECTS)
-    assert (refused.status_code, refused.headers["RateLimit-Reason"]) == (429, "jira-quota-global-based")
-    assert 0 < int(refused.headers["Retry-After"]) <= 3600
+    refusal = client.get(PROJECTS)
+    assert (refusal.status_code, refusal.headers["RateLimit-Reason"]) == (429, "jira-quota-global-based")
+    assert 0 < int(refusal.headers["Retry-After"]) <= 3600
 
 
 def test_faults(client: AppClient, site: Site) -> None:

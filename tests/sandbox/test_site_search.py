@@ -1,4 +1,4 @@
-"""search/jql: bounded queries, tokens, shrinking pages, truncation, JQL."""
+"""search/jql: bounded queries, tokens, smaller pages with fields, truncation, JQL."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ SEARCH = "/rest/api/3/search/jql"
 
 def walk(client: AppClient, **params: object) -> list[dict]:
     """Walk a query to its end and return the issues."""
-    found: list[dict] = []
-    seen = set()
+    issues: list[dict] = []
+    tokens = set()
     while True:
         body = client.get(SEARCH, **params).json()
         assert set(body) <= {"issues", "isLast", "nextPageToken"}
-        found += body["issues"]
+        issues += body["issues"]
         if body["isLast"]:
             assert "nextPageToken" not in body
-            return found
-        assert body["nextPageToken"] not in seen
-        seen.add(body["nextPageToken"])
+            return issues
+        assert body["nextPageToken"] not in tokens
+        tokens.add(body["nextPageToken"])
         params["nextPageToken"] = body["nextPageToken"]
 
 
 def test_walk_returns_each_issue_once(client: AppClient, site: Site) -> None:
-    found = walk(client, jql="created > -3650d ORDER BY created ASC, key ASC", maxResults=37)
-    assert [each["id"] for each in found] == sorted((each.id for each in site.world.searchable()), key=int)
+    issues = walk(client, jql="created > -3650d ORDER BY created ASC, key ASC", maxResults=37)
+    assert [issue["id"] for issue in issues] == sorted((issue.id for issue in site.world.searchable()), key=int)
 
 
 def test_default_is_id_only(client: AppClient) -> None:
@@ -55,9 +55,9 @@ def test_token_is_bound_to_query_and_fields_but_not_to_size(client: AppClient) -
     token = client.get(SEARCH, jql="id > 1", maxResults=5).json()["nextPageToken"]
     assert client.get(SEARCH, jql="id > 1", maxResults=9, nextPageToken=token).status_code == 200
     for wrong in ({"jql": "id > 2"}, {"jql": "id > 1", "fields": "summary"}, {"jql": "id > 1", "expand": "changelog"}):
-        refused = client.get(SEARCH, maxResults=5, nextPageToken=token, **wrong)
-        assert refused.status_code == 400
-        assert refused.json() == {
+        refusal = client.get(SEARCH, maxResults=5, nextPageToken=token, **wrong)
+        assert refusal.status_code == 400
+        assert refusal.json() == {
             "errorMessages": ["The provided nextPageToken is invalid or has expired."],
             "errors": {},
         }
@@ -80,10 +80,10 @@ def test_walk_survives_changes(client: AppClient, site: Site) -> None:
     first = client.get(SEARCH, **params).json()
     site.mutate("delete_issue", issue=first["issues"][-1]["id"])
     site.mutate("create_issue", project="APOL")
-    rest = walk(client, **params, nextPageToken=first["nextPageToken"])
-    ids = [each["id"] for each in first["issues"] + rest]
+    remaining_issues = walk(client, **params, nextPageToken=first["nextPageToken"])
+    ids = [issue["id"] for issue in first["issues"] + remaining_issues]
     assert len(ids) == len(set(ids))
-    assert {each.id for each in site.world.searchable([site.world.project("APOL")["id"]])} <= set(ids)
+    assert {issue.id for issue in site.world.searchable([site.world.project("APOL")["id"]])} <= set(ids)
 
 
 def test_inline_children_are_cut_and_say_so(client: AppClient, site: Site) -> None:
@@ -96,18 +96,20 @@ def test_inline_children_are_cut_and_say_so(client: AppClient, site: Site) -> No
             len(truth.worklogs),
         )
         assert len(changelog["histories"]) == min(40, changelog["total"])
-        assert [each["id"] for each in changelog["histories"]] == [each["id"] for each in truth.histories[::-1][:40]]
+        assert [history["id"] for history in changelog["histories"]] == [
+            history["id"] for history in truth.histories[::-1][:40]
+        ]
         assert (len(comments["comments"]), len(worklogs["worklogs"])) == (
             min(20, comments["total"]),
             min(20, worklogs["total"]),
         )
-    assert max(len(each.histories) for each in site.world.issues.values()) > 40
-    assert max(len(each.comments) for each in site.world.issues.values()) > 20
-    assert max(len(each.worklogs) for each in site.world.issues.values()) > 20
+    assert max(len(issue.histories) for issue in site.world.issues.values()) > 40
+    assert max(len(issue.comments) for issue in site.world.issues.values()) > 20
+    assert max(len(issue.worklogs) for issue in site.world.issues.values()) > 20
 
 
 def test_version_3_has_documents_and_version_2_text(client: AppClient, site: Site) -> None:
-    issue = next(each for each in site.world.issues.values() if each.comments and each.fields["description"])
+    issue = next(issue for issue in site.world.issues.values() if issue.comments and issue.fields["description"])
     path = f"/rest/api/{{}}/issue/{issue.key}"
     old, new = client.get(path.format(2)).json()["fields"], client.get(path.format(3)).json()["fields"]
     assert isinstance(old["description"], str)
@@ -152,16 +154,16 @@ def test_unknown_project_is_an_empty_page(client: AppClient) -> None:
 
 def test_post_is_strict(client: AppClient) -> None:
     assert client.post(SEARCH, {"jql": "id > 1", "fields": ["summary"]}).status_code == 200
-    refused = client.post(SEARCH, {"jql": "id > 1", "startAt": 0})
-    assert (refused.status_code, refused.json()["errorMessages"][0]) == (
+    refusal = client.post(SEARCH, {"jql": "id > 1", "startAt": 0})
+    assert (refusal.status_code, refusal.json()["errorMessages"][0]) == (
         400,
         "Invalid request payload. Refer to the REST API documentation and try again.",
     )
     assert client.post(SEARCH, {"jql": "id > 1", "maxResults": None}).status_code == 400
     wrong = client.call("POST", SEARCH, data="jql", headers={"Content-Type": "text/plain"})
     assert (wrong.status_code, wrong.headers["Content-Type"]) == (415, "application/problem+json")
-    put = client.call("PUT", SEARCH, json={})
-    assert (put.status_code, put.headers["Allow"]) == (405, "POST, GET")
+    put_answer = client.call("PUT", SEARCH, json={})
+    assert (put_answer.status_code, put_answer.headers["Allow"]) == (405, "POST, GET")
 
 
 def test_reconcile_takes_fifty(client: AppClient) -> None:
@@ -190,22 +192,28 @@ def test_a_site_may_lie_at_the_date_line() -> None:
 
 
 def test_operators_agree_with_the_truth(site: Site) -> None:
-    every = list(site.world.searchable())
-    assigned = [each for each in every if each.fields["assignee"]]
-    someone = assigned[0].fields["assignee"]["accountId"]
-    expected = {
-        "assignee IS EMPTY": len(every) - len(assigned),
-        f'assignee = "{someone}"': sum(each.fields["assignee"]["accountId"] == someone for each in assigned),
-        f'assignee != "{someone}"': sum(each.fields["assignee"]["accountId"] != someone for each in assigned),
-        'status in (Done, "In Progress") OR labels = perf': sum(
-            each.fields["status"]["name"] in {"Done", "In Progress"} or "perf" in each.fields["labels"]
-            for each in every
+    issues = list(site.world.searchable())
+    assigned_issues = [issue for issue in issues if issue.fields["assignee"]]
+    assignee = assigned_issues[0].fields["assignee"]["accountId"]
+    expected_counts = {
+        "assignee IS EMPTY": len(issues) - len(assigned_issues),
+        f'assignee = "{assignee}"': sum(issue.fields["assignee"]["accountId"] == assignee for issue in assigned_issues),
+        f'assignee != "{assignee}"': sum(
+            issue.fields["assignee"]["accountId"] != assignee for issue in assigned_issues
         ),
-        "NOT (statusCategory = Done)": sum(each.fields["status"]["statusCategory"]["key"] != "done" for each in every),
-        "issuetype not in (Bug, 10000)": sum(each.fields["issuetype"]["name"] not in {"Bug", "Epic"} for each in every),
+        'status in (Done, "In Progress") OR labels = perf': sum(
+            issue.fields["status"]["name"] in {"Done", "In Progress"} or "perf" in issue.fields["labels"]
+            for issue in issues
+        ),
+        "NOT (statusCategory = Done)": sum(
+            issue.fields["status"]["statusCategory"]["key"] != "done" for issue in issues
+        ),
+        "issuetype not in (Bug, 10000)": sum(
+            issue.fields["issuetype"]["name"] not in {"Bug", "Epic"} for issue in issues
+        ),
         "key in (APOL-1, APOL-2)": 2,
     }
-    assert {jql: site.search.count(jql) for jql in expected} == expected
+    assert {jql: site.search.count(jql) for jql in expected_counts} == expected_counts
 
 
 def test_count(client: AppClient) -> None:

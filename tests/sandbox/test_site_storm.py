@@ -1,4 +1,4 @@
-"""The site changes by itself, goes away, comes back, and is killed."""
+"""Random changes, downtime, restarts, and a killed process."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 JQL = "/rest/api/3/search/jql"
 
 
-def a_site(seed: int = 5, **given: object) -> Site:
-    return Site(dataset="seeded", seed=seed, issues=200, projects=4, **given)  # type: ignore[arg-type]  # the test names real options
+def a_site(seed: int = 5, **options: object) -> Site:
+    return Site(dataset="seeded", seed=seed, issues=200, projects=4, **options)  # type: ignore[arg-type]  # the test names real options
 
 
 def test_every_kind_of_storm_is_a_kind_of_change() -> None:
@@ -38,27 +38,27 @@ def test_every_kind_of_storm_is_a_kind_of_change() -> None:
 
 def test_a_storm_keeps_its_rate_and_changes_each_issue_once() -> None:
     site = a_site()
-    began = time.monotonic()
+    start = time.monotonic()
     storm = site.storm(changes=150, rate=100.0, others=0.1, seed=2)
     with pytest.raises(NotNowError):
         site.storm()
     assert storm.wait(30)
-    assert time.monotonic() - began == pytest.approx(1.5, abs=0.4)
-    shown = storm.progress()
-    assert (shown["isOver"], shown["problems"]) == (True, [])
-    of_issues = [each for each in storm.notes if each.kind in ISSUE_KINDS]
+    assert time.monotonic() - start == pytest.approx(1.5, abs=0.4)
+    progress = storm.progress()
+    assert (progress["isOver"], progress["problems"]) == (True, [])
+    of_issues = [note for note in storm.notes if note.kind in ISSUE_KINDS]
     assert len(of_issues) == 150
     assert len(storm.notes) - len(of_issues) in range(10, 16)
-    targets = Counter(each.issue_id for each in of_issues if each.kind not in {"create_issue", "unlink_issues"})
+    targets = Counter(note.issue_id for note in of_issues if note.kind not in {"create_issue", "unlink_issues"})
     assert max(targets.values()) == 1
-    assert len({each.kind for each in of_issues}) > 12
+    assert len({note.kind for note in of_issues}) > 12
 
 
 def test_one_seed_one_storm() -> None:
     def kinds(seed: int) -> list[tuple[str, str]]:
         storm = a_site().storm(changes=60, rate=1000.0, others=0.2, seed=seed)
         assert storm.wait(30)
-        return [(each.kind, each.id) for each in storm.notes]
+        return [(note.kind, note.id) for note in storm.notes]
 
     assert kinds(3) == kinds(3)
     assert kinds(3) != kinds(4)
@@ -77,9 +77,9 @@ def test_a_storm_by_its_control_route(app: FakeApp, site: Site) -> None:
     assert requests.post(url, json={"changes": 30, "rate": 200, "seed": 4}, timeout=5).json()["wanted"] == 30
     assert site.last_storm is not None
     assert site.last_storm.wait(10)
-    shown = requests.get(url, params={"since": 10}, timeout=5).json()
-    assert (shown["isOver"], len(shown["notes"])) == (True, shown["made"] - 10)
-    assert {"at", "kind", "entity", "id", "issue_id", "updated", "events"} == set(shown["notes"][0])
+    progress = requests.get(url, params={"since": 10}, timeout=5).json()
+    assert (progress["isOver"], len(progress["notes"])) == (True, progress["made"] - 10)
+    assert {"at", "kind", "entity", "id", "issue_id", "updated", "events"} == set(progress["notes"][0])
     assert site.webhooks.queue.wait_until_idle(20)
     assert app.problems == []
     assert len(app.of("/webhooks")) == len(site.webhooks.deliveries)
@@ -93,8 +93,8 @@ def test_a_restart_closes_connections_and_forgets_page_tokens(site: Site, client
         client.get(JQL, jql="project = APOL")
     assert requests.get(f"{site.base_url}/sandbox/counts", timeout=5).status_code == 200
     time.sleep(0.4)
-    again = client.get(JQL, jql="project = APOL", maxResults=10, nextPageToken=first["nextPageToken"])
-    assert again.status_code == 400
+    late_answer = client.get(JQL, jql="project = APOL", maxResults=10, nextPageToken=first["nextPageToken"])
+    assert late_answer.status_code == 400
     assert client.get(JQL, jql="project = APOL", maxResults=10).json()["issues"] == first["issues"]
 
 
@@ -139,24 +139,24 @@ def test_a_killed_process_comes_back_installed_and_with_every_change(app: FakeAp
     def started(port: str) -> tuple[subprocess.Popen[str], str]:
         process = subprocess.Popen([*command, port], stdout=subprocess.PIPE, text=True, env=dict(os.environ))
         assert process.stdout is not None
-        with process.stdout as said:
-            return process, said.readline().strip().rsplit(" ", 1)[1]
+        with process.stdout as output:
+            return process, output.readline().strip().rsplit(" ", 1)[1]
 
     first, url = started("0")
     app._keys_url = f"{url}/install-keys"
     try:
         requests.post(f"{url}/sandbox/install", timeout=10).raise_for_status()
         client_key = requests.get(f"{url}/sandbox/state", timeout=5).json()["clientKey"]
-        made = requests.post(f"{url}/sandbox/mutate", json={"kind": "create_issue"}, timeout=5).json()
+        change = requests.post(f"{url}/sandbox/mutate", json={"kind": "create_issue"}, timeout=5).json()
     finally:
         first.send_signal(signal.SIGKILL)
         first.wait()
-    second, again = started(url.rsplit(":", 1)[1])
+    second, second_url = started(url.rsplit(":", 1)[1])
     try:
-        assert again == url
+        assert second_url == url
         state = requests.get(f"{url}/sandbox/state", timeout=5).json()
         assert (state["clientKey"], state["installed"]) == (client_key, True)
-        assert made["id"] in requests.get(f"{url}/sandbox/truth", timeout=5).json()["entities"]["issue"]["ids"]
+        assert change["id"] in requests.get(f"{url}/sandbox/truth", timeout=5).json()["entities"]["issue"]["ids"]
         requests.post(f"{url}/sandbox/mutate", json={"kind": "assign_issue"}, timeout=5).raise_for_status()
         assert len(app.of("/webhooks")) == 2
         assert app.problems == []

@@ -37,7 +37,7 @@ from tests.attacks.grounds import (
 )
 from tests.attacks.routes import CREDENTIALS, guarded
 from tests.fakes.atlassian import raw_token
-from tests.fakes.listener import Listener, Says, listening
+from tests.fakes.listener import CannedAnswer, Listener, listening
 from tests.unit.doors.test_query_hash import vectors
 
 if TYPE_CHECKING:
@@ -555,8 +555,8 @@ def test_40_a_person_named_in_the_context_claim_is_nobody(ground: Ground) -> Non
     assert ground.checks() == []
 
 
-def _json(body: Any) -> Says:
-    return Says(200, json.dumps(body).encode())
+def _json(body: Any) -> CannedAnswer:
+    return CannedAnswer(200, json.dumps(body).encode())
 
 
 ANSWERS = {
@@ -570,28 +570,28 @@ ANSWERS = {
     "object": (_json({"globalPermissions": {"ADMINISTER": True}}), 403),
     "lower-case": (_json({"globalPermissions": ["administer"]}), 403),
     "in-the-wrong-place": (_json({"projectPermissions": ["ADMINISTER"]}), 403),
-    "201-and-right": (Says(201, b'{"globalPermissions": ["ADMINISTER"]}'), 403),
-    "206-and-right": (Says(206, b'{"globalPermissions": ["ADMINISTER"]}'), 403),
-    "204": (Says(204, b""), 403),
-    "unauthorized": (Says(401), 403),
-    "forbidden": (Says(403), 403),
-    "gone": (Says(404), 503),
-    "bad-request": (Says(400), 403),
-    "too-many": (Says(429, headers=(("Retry-After", "30"),)), 503),
-    "too-many-unsaid": (Says(429), 503),
-    "broken": (Says(500), 503),
-    "gateway": (Says(502, b"<html>", "text/html"), 503),
-    "unavailable": (Says(503), 503),
-    "a-page": (Says(200, b"<html>Log in to Jira</html>", "text/html"), 503),
-    "cut": (Says(200, b'{"globalPermissions": ["ADMIN'), 503),
-    "not-modified": (Says(304, b""), 503),
-    "redirect": (Says(302, headers=(("Location", "/login"),)), 503),
-    "permanent": (Says(308, headers=(("Location", CHECK),)), 503),
+    "201-and-right": (CannedAnswer(201, b'{"globalPermissions": ["ADMINISTER"]}'), 403),
+    "206-and-right": (CannedAnswer(206, b'{"globalPermissions": ["ADMINISTER"]}'), 403),
+    "204": (CannedAnswer(204, b""), 403),
+    "unauthorized": (CannedAnswer(401), 403),
+    "forbidden": (CannedAnswer(403), 403),
+    "gone": (CannedAnswer(404), 503),
+    "bad-request": (CannedAnswer(400), 403),
+    "too-many": (CannedAnswer(429, headers=(("Retry-After", "30"),)), 503),
+    "too-many-unsaid": (CannedAnswer(429), 503),
+    "broken": (CannedAnswer(500), 503),
+    "gateway": (CannedAnswer(502, b"<html>", "text/html"), 503),
+    "unavailable": (CannedAnswer(503), 503),
+    "a-page": (CannedAnswer(200, b"<html>Log in to Jira</html>", "text/html"), 503),
+    "cut": (CannedAnswer(200, b'{"globalPermissions": ["ADMIN'), 503),
+    "not-modified": (CannedAnswer(304, b""), 503),
+    "redirect": (CannedAnswer(302, headers=(("Location", "/login"),)), 503),
+    "permanent": (CannedAnswer(308, headers=(("Location", CHECK),)), 503),
 }
 
 
 @pytest.mark.parametrize(("says", "status"), [row(41, *values, name=name) for name, values in ANSWERS.items()])
-def test_41_jira_does_not_say_yes(scene: Scene, says: Says, status: int) -> None:
+def test_41_jira_does_not_say_yes(scene: Scene, says: CannedAnswer, status: int) -> None:
     """Neither the page nor the key is accepted; the same request succeeds once Jira answers."""
     with listening() as jira, a_ground(scene) as ground:
         _move_to(ground, jira)
@@ -602,7 +602,7 @@ def test_41_jira_does_not_say_yes(scene: Scene, says: Says, status: int) -> None
         with ground.unmoved():
             check_refused(ground.paste(otp), status, "api", "", otp)
         assert 1 <= jira.count() <= 2
-        assert jira.count() == len(jira.asked)
+        assert jira.count() == len(jira.requests)
         assert ground.state_of(integration) == "pending"
 
 
@@ -637,10 +637,10 @@ def test_41_a_redirect_is_not_followed(scene: Scene) -> None:
         other_server.admins.add(ground.site.admin)
         for status in (301, 302, 303, 307, 308):
             to = (("Location", f"{other_server.url}{CHECK}"),)
-            jira.says = lambda _, status=status, to=to: Says(status, headers=to)  # type: ignore[misc]  # bound at once
+            jira.says = lambda _, status=status, to=to: CannedAnswer(status, headers=to)  # type: ignore[misc]  # bound at once
             check_refused(ground.load(), 503, "page", jira.url)
         assert jira.count() == 5
-        assert other_server.asked == []
+        assert other_server.requests == []
 
 
 @case(42)

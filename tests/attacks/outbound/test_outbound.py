@@ -33,7 +33,7 @@ from tests.attacks.cases import case, row
 from tests.attacks.grounds import API, CHECK, Workers, a_ground, a_runtime, next_second, wire_to
 from tests.factories import an_installed_site
 from tests.fakes.dripping import BEGINNINGS, dripping
-from tests.fakes.listener import Asked, Listener, Says, listening
+from tests.fakes.listener import CannedAnswer, HttpRequest, Listener, listening
 from tests.fakes.proxy import Proxy, proxying
 from tests.soak.truth import differences
 
@@ -68,7 +68,7 @@ def ground(scene: Scene) -> Iterator[Ground]:
 def jira() -> Iterator[Listener]:
     """A site that answers every request with an empty success."""
     with listening() as listener:
-        listener.says = lambda _: Says()
+        listener.says = lambda _: CannedAnswer()
         yield listener
 
 
@@ -148,11 +148,11 @@ def test_55_odd_parameters_are_hashed_as_they_are_sent(ground: Ground, parts: Ru
 
 @case(55)
 def test_55_nothing_is_kept_of_cookies(parts: Runtime, jira: Listener) -> None:
-    jira.says = lambda _: Says(headers=(("Set-Cookie", "session=1; Path=/"), ("Set-Cookie", "xsrf=2")))
+    jira.says = lambda _: CannedAnswer(headers=(("Set-Cookie", "session=1; Path=/"), ("Set-Cookie", "xsrf=2")))
     site = site_at(parts, jira.url)
     for _ in range(3):
         site.get(SERVER_INFO)
-    assert [request.headers["Cookie"] for request in jira.asked] == [None] * 3
+    assert [request.headers["Cookie"] for request in jira.requests] == [None] * 3
 
 
 @case(55)
@@ -169,7 +169,7 @@ def test_55_a_token_is_for_its_own_site(parts: Runtime, jira: Listener) -> None:
     connections = parts.sites._connections
     with pytest.raises(JiraDown, match="InvalidURL"):
         Site(jira.url, credential, connections, HOSTS, gate).get(SERVER_INFO)
-    assert jira.asked == []
+    assert jira.requests == []
 
 
 # 54: Jira's answers
@@ -280,9 +280,9 @@ REDIRECTS = [
 def test_54_no_redirect_is_followed(parts: Runtime, jira: Listener, status: int, to: str) -> None:
     with listening() as other_server:
 
-        def away(request: Asked) -> Says:
+        def away(request: HttpRequest) -> CannedAnswer:
             location = to.format(elsewhere=other_server.url, path=request.target)
-            return Says(status, headers=(("Location", location), ("Refresh", f"0; url={location}")))
+            return CannedAnswer(status, headers=(("Location", location), ("Refresh", f"0; url={location}")))
 
         jira.says = away
         site = site_at(parts, jira.url)
@@ -290,8 +290,8 @@ def test_54_no_redirect_is_followed(parts: Runtime, jira: Listener, status: int,
             site.get(SERVER_INFO)
         with pytest.raises(JiraNonsense):
             site.post("/rest/api/3/search/jql", {"jql": "x"})
-        assert [request.method for request in jira.asked] == ["GET", "POST"]
-        assert other_server.asked == []
+        assert [request.method for request in jira.requests] == ["GET", "POST"]
+        assert other_server.requests == []
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,7 @@ def test_54_a_name_that_leads_home_the_second_time(
     port = int(jira.url.rsplit(":", 1)[1])
     named_site = site_at(parts, jira.url)
     named_site.get(SERVER_INFO)
-    assert len(jira.asked) == 1
+    assert len(jira.requests) == 1
     monkeypatch.setattr(
         socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
     )
@@ -416,7 +416,7 @@ def test_54_a_name_that_leads_home_the_second_time(
     for _ in range(3):
         with pytest.raises(JiraDown, match="ConnectionError"):
             site.get(SERVER_INFO)
-    assert len(jira.asked) == 1
+    assert len(jira.requests) == 1
 
 
 # Proxies, as operators set them
@@ -440,7 +440,7 @@ def test_54_through_a_proxy(parts: Runtime, proxy: Proxy, monkeypatch: pytest.Mo
     site = an_installed_site(parts, base_url=NAMED_URL, shared_secret=secret)
     monkeypatch.setattr(socket, "gethostbyname", lambda *_: pytest.fail("we resolved"))
     assert wire_to(parts, site.tenant_id).get(SERVER_INFO, {"x": "a b"}).body
-    [request] = proxy.passed
+    [request] = proxy.requests
     assert (request.method, request.target) == ("GET", f"{NAMED_URL}{SERVER_INFO}?x=a%20b")
     assert request.headers["Host"] == "acme.jira.example"
     assert "Proxy-Authorization" not in request.headers
@@ -457,15 +457,15 @@ def test_54_a_proxy_does_not_lengthen_the_list(parts: Runtime, proxy: Proxy) -> 
     ):
         with pytest.raises(JiraRefused):
             site_at(parts, base_url).get(SERVER_INFO)
-    assert proxy.passed == []
+    assert proxy.requests == []
 
 
 @case(54)
 def test_54_a_proxy_sees_no_token_of_an_encrypted_site(parts: Runtime, proxy: Proxy) -> None:
     with pytest.raises(JiraDown):
         site_at(parts, "https://acme.atlassian.net").get(SERVER_INFO)
-    assert {(request.method, request.target) for request in proxy.passed} == {("CONNECT", "acme.atlassian.net:443")}
-    for request in proxy.passed:
+    assert {(request.method, request.target) for request in proxy.requests} == {("CONNECT", "acme.atlassian.net:443")}
+    for request in proxy.requests:
         assert "Authorization" not in request.headers
         assert "eyJ" not in str(request)
 
@@ -482,8 +482,8 @@ def test_54_no_proxy_is_respected(
 ) -> None:
     monkeypatch.setenv("NO_PROXY", value)
     site_at(parts, jira.url).get(SERVER_INFO)
-    assert len(jira.asked) == 1
-    assert proxy.passed == []
+    assert len(jira.requests) == 1
+    assert proxy.requests == []
 
 
 @case(54)
@@ -498,8 +498,8 @@ def test_54_past_the_proxy_the_address_is_looked_at(
     )
     with pytest.raises(JiraDown):
         site_at(parts, f"{NAMED_URL}:{port}").get(SERVER_INFO)
-    assert jira.asked == []
-    assert proxy.passed == []
+    assert jira.requests == []
+    assert proxy.requests == []
 
 
 @case(54)
@@ -512,31 +512,31 @@ def test_54_a_netrc_says_nothing(
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     site_at(parts, jira.url).get(SERVER_INFO)
-    assert jira.asked[0].headers["Authorization"].startswith("JWT ")
+    assert jira.requests[0].headers["Authorization"].startswith("JWT ")
 
 
 # Answers of a site
 
 
 ANSWERS = {
-    "html": (Says(200, b"<html>", "text/html"), JiraNonsense),
-    "cut": (Says(200, b'{"a": '), JiraNonsense),
-    "deep": (Says(200, b'{"a":' * 100_000), JiraNonsense),
-    "500": (Says(500, b"Traceback"), JiraDown),
-    "408": (Says(408), JiraDown),
-    "not-packed": (Says(200, b"{}", headers=(("Content-Encoding", "gzip"),)), JiraDown),
+    "html": (CannedAnswer(200, b"<html>", "text/html"), JiraNonsense),
+    "cut": (CannedAnswer(200, b'{"a": '), JiraNonsense),
+    "deep": (CannedAnswer(200, b'{"a":' * 100_000), JiraNonsense),
+    "500": (CannedAnswer(500, b"Traceback"), JiraDown),
+    "408": (CannedAnswer(408), JiraDown),
+    "not-packed": (CannedAnswer(200, b"{}", headers=(("Content-Encoding", "gzip"),)), JiraDown),
 }
 
 
 @pytest.mark.parametrize(("says", "failure"), [row(54, *values, name=name) for name, values in ANSWERS.items()])
 def test_54_nonsense_is_a_failure_with_a_name(
-    parts: Runtime, jira: Listener, says: Says, failure: type[JiraFailure]
+    parts: Runtime, jira: Listener, says: CannedAnswer, failure: type[JiraFailure]
 ) -> None:
     jira.says = lambda _: says
     with pytest.raises(failure) as failure_info:
         site_at(parts, jira.url).get(SERVER_INFO)
     assert "Traceback" not in str(failure_info.value)
-    assert len(jira.asked) == 1
+    assert len(jira.requests) == 1
 
 
 @case(54)
@@ -565,8 +565,8 @@ def test_54_a_renamed_site_is_called_at_its_new_address_only(ground: Ground, par
         before = ground.site.traffic.requests
         assert ground.load().status == 200
         assert ground.site.traffic.requests == before
-        assert len(new.asked) == 1
-        assert f"127.0.0.1:{new.url.rsplit(':', 1)[1]}" == new.asked[0].headers["Host"]
+        assert len(new.requests) == 1
+        assert f"127.0.0.1:{new.url.rsplit(':', 1)[1]}" == new.requests[0].headers["Host"]
 
 
 def test_the_sandbox_would_notice_a_bad_signature(parts: Runtime) -> None:

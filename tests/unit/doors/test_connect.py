@@ -304,7 +304,7 @@ def test_an_install_for_somebody_else_is_refused_before_any_key_is_fetched(
 ) -> None:
     with pytest.raises(Unproven):
         door.lifecycle(lifecycle_request(atlassian, aud=audience))
-    assert host.asked == []
+    assert host.urls == []
 
 
 @pytest.mark.parametrize("audience", ["https://other.test", ["acme"], 7, None], ids=repr)
@@ -340,7 +340,7 @@ def test_an_install_under_another_algorithm_is_refused_before_any_key_is_fetched
     token = raw_token({"alg": algorithm, "kid": atlassian.kid}, good, atlassian.private_key)
     with pytest.raises(Unproven):
         door.lifecycle(posted(HOOK, token))
-    assert host.asked == []
+    assert host.urls == []
 
 
 def test_an_install_while_the_key_host_is_down_is_our_trouble(

@@ -34,7 +34,7 @@ def test_a_key_is_fetched_from_the_pinned_host_by_its_kid(
     keys: InstallKeys, host: KeyHost, atlassian: Atlassian
 ) -> None:
     assert keys.key(atlassian.kid) == atlassian.private_key.public_key()
-    assert host.asked == [f"{HOST}/{atlassian.kid}"]
+    assert host.urls == [f"{HOST}/{atlassian.kid}"]
 
 
 def test_redirects_are_not_followed_and_waiting_is_bounded(
@@ -53,7 +53,7 @@ def test_a_known_key_is_not_fetched_again_even_when_the_host_is_down(
     host.fails(requests.ConnectionError())
     frozen_clock.move(30 * 24 * 3600)
     assert keys.key(atlassian.kid) is first
-    assert len(host.asked) == 1
+    assert len(host.urls) == 1
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_known_key_is_not_fetched_again_even_when_the_host_is_down(
 def test_a_kid_that_is_no_uuid_is_refused_without_asking(keys: InstallKeys, host: KeyHost, kid: str | None) -> None:
     with pytest.raises(Unproven):
         keys.key(kid)
-    assert host.asked == []
+    assert host.urls == []
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
@@ -90,11 +90,11 @@ def test_an_unknown_kid_is_refused_and_remembered_for_a_minute(
     for _ in range(1000):
         with pytest.raises(Unproven):
             keys.key(STRANGER)
-    assert len(host.asked) == 1
+    assert len(host.urls) == 1
     frozen_clock.move(61)
     with pytest.raises(Unproven):
         keys.key(STRANGER)
-    assert len(host.asked) == 2
+    assert len(host.urls) == 2
 
 
 def test_a_kid_that_becomes_known_is_good_after_the_minute(
@@ -115,11 +115,11 @@ def test_a_flood_of_kids_asks_thirty_times_a_minute(
     for _ in range(1000):
         with pytest.raises(Unproven):
             keys.key(str(uuid.uuid4()))
-    assert len(host.asked) == 30
+    assert len(host.urls) == 30
     frozen_clock.move(61)
     with pytest.raises(Unproven):
         keys.key(str(uuid.uuid4()))
-    assert len(host.asked) == 31
+    assert len(host.urls) == 31
 
 
 @pytest.mark.usefixtures("frozen_clock")
@@ -138,7 +138,7 @@ def test_any_other_answer_is_trouble_of_the_host(
     host.says(status, atlassian.pem, {"Location": f"https://evil.test/{atlassian.kid}"})
     with pytest.raises(Unavailable):
         keys.key(atlassian.kid)
-    assert len(host.asked) == 1
+    assert len(host.urls) == 1
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_kept_keys_are_bounded(frozen_clock: FrozenClock, atlassian: Atlassian) 
         frozen_clock.move(3)
         keys.key(kid)
     keys.key(kids[-1])
-    assert len(host.asked) == 300, "the newest is kept"
+    assert len(host.urls) == 300, "the newest is kept"
     frozen_clock.move(61)
     keys.key(kids[0])
-    assert len(host.asked) == 301, "the oldest made room"
+    assert len(host.urls) == 301, "the oldest made room"

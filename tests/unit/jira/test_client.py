@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def test_get_sends_the_address_as_written_and_no_body(site: Site, wire: Wire) -> None:
     wire.answers({"ok": True})
     assert site.get("/rest/api/3/search/jql", {"jql": "project = A&B", "fields": ["a", "b"]}).body == {"ok": True}
-    (request,) = wire.sent
+    (request,) = wire.requests
     assert request.method == "GET"
     assert request.url == f"{URL}/rest/api/3/search/jql?jql=project%20%3D%20A%26B&fields=a&fields=b"
     assert request.body is None
@@ -38,7 +38,7 @@ def test_get_sends_the_address_as_written_and_no_body(site: Site, wire: Wire) ->
 def test_post_sends_json(site: Site, wire: Wire) -> None:
     wire.answers({})
     site.post("/rest/api/3/permissions/check", {"accountId": "ü", "globalPermissions": ["ADMINISTER"]})
-    (request,) = wire.sent
+    (request,) = wire.requests
     assert request.method == "POST"
     assert request.body == '{"accountId":"ü","globalPermissions":["ADMINISTER"]}'.encode()
     assert request.headers["Content-Type"] == "application/json"
@@ -47,8 +47,8 @@ def test_post_sends_json(site: Site, wire: Wire) -> None:
 def test_every_request_says_who_asks_and_waits_for_less_than_a_lease(site: Site, wire: Wire) -> None:
     wire.answers({})
     site.get("/x")
-    assert wire.sent[0].headers["User-Agent"] == "sei-connect-jira test"
-    assert wire.sent[0].headers["Accept"] == "application/json"
+    assert wire.requests[0].headers["User-Agent"] == "sei-connect-jira test"
+    assert wire.requests[0].headers["Accept"] == "application/json"
     assert wire.timeouts == [(5.0, 25.0)]
 
 
@@ -61,7 +61,7 @@ def test_what_is_signed_is_what_is_sent(wire: Wire) -> None:
     wire.answers({})
     site.get("/x", {"a": "b c"})
     site.post("/x", {})
-    tokens = [request.headers["Authorization"] for request in wire.sent]
+    tokens = [request.headers["Authorization"] for request in wire.requests]
     assert all(token.startswith("JWT ") for token in tokens)
     assert tokens[0] != tokens[1], "one token a request"
 
@@ -82,7 +82,7 @@ def test_a_redirect_is_not_followed(site: Site, wire: Wire, status: int) -> None
     wire.answers(status=status, headers={"Location": "https://evil.test/"})
     with pytest.raises(JiraNonsense):
         site.get("/x")
-    assert len(wire.sent) == 1
+    assert len(wire.requests) == 1
 
 
 def test_no_cookie_is_kept(site: Site, wire: Wire) -> None:
@@ -90,7 +90,7 @@ def test_no_cookie_is_kept(site: Site, wire: Wire) -> None:
     wire.answers({})
     site.get("/x")
     site.get("/x")
-    assert "Cookie" not in wire.sent[1].headers
+    assert "Cookie" not in wire.requests[1].headers
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_an_endless_answer_is_given_up_on(site: Site, wire: Wire) -> None:
     wire.streams(endless())
     with pytest.raises(JiraNonsense):
         site.get("/x")
-    assert wire.bodies[0].given <= (128 + 1) << 20
+    assert wire.bodies[0].size <= (128 + 1) << 20
     assert wire.bodies[0].is_closed
 
 
@@ -217,7 +217,7 @@ def test_nothing_leaves_for_an_address_off_the_list(wire: Wire, url: str) -> Non
     connections.to(url).mount(url, wire)
     with pytest.raises(JiraRefused):
         Site(url, Unsigned(), connections, SITE_HOSTS, open_gate()).get("/x")
-    assert wire.sent == []
+    assert wire.requests == []
 
 
 def test_connections_are_kept_a_site() -> None:
@@ -235,8 +235,8 @@ def test_every_answer_is_told_to_the_limiter_success_or_not(wire: Wire) -> None:
     wire.answers({}, status=429, headers={"Retry-After": "7"})
     with pytest.raises(JiraBusy):
         site.get("/rest/api/3/issue/10064")
-    assert limiter.admitted == ["GET /rest/api/3/issue/{}"] * 2
-    assert limiter.settled == [200, 429]
+    assert limiter.admissions == ["GET /rest/api/3/issue/{}"] * 2
+    assert limiter.settlements == [200, 429]
 
 
 def test_a_refusal_holds_even_where_its_body_breaks_off(wire: Wire) -> None:
@@ -250,7 +250,7 @@ def test_a_refusal_holds_even_where_its_body_breaks_off(wire: Wire) -> None:
     wire.streams(broken(), status=429, headers={"Retry-After": "7"})
     with pytest.raises(JiraDown):
         site.get("/rest/api/3/issue/10064")
-    assert limiter.settled == [429]
+    assert limiter.settlements == [429]
 
 
 def test_a_page_is_cut_and_what_is_in_it_read_one_by_one() -> None:

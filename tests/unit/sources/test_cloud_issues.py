@@ -20,7 +20,7 @@ EXCLUDED = "*all,-summary,-comment"
 
 
 def query_of(wire: Wire) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(wire.sent[-1].url or "").query)
+    return parse_qs(urlsplit(wire.requests[-1].url or "").query)
 
 
 def test_an_excluded_field_is_not_requested_by_a_walk(site: Site, wire: Wire) -> None:
@@ -35,7 +35,7 @@ def test_an_excluded_field_is_not_requested_by_a_walk(site: Site, wire: Wire) ->
 def test_an_excluded_field_is_not_requested_by_a_read_of_ids(site: Site, wire: Wire) -> None:
     wire.answers({"issues": [{"id": "7"}], "isLast": True})
     CloudSource(site).by_ids(["7"], POLICY)
-    body = orjson.loads(wire.sent[-1].body or b"")
+    body = orjson.loads(wire.requests[-1].body or b"")
     assert body["fields"] == ["*all", "-summary", "-comment"]
 
 

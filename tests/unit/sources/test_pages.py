@@ -28,7 +28,7 @@ def page(site: Site, walk: Walk, place: Place = Place(), **params: Any) -> Page:
 
 def last_parameters(wire: Wire) -> list[tuple[str, str]]:
     """The parameters of the last request."""
-    return parse_qsl(urlsplit(wire.sent[-1].url or "").query)
+    return parse_qsl(urlsplit(wire.requests[-1].url or "").query)
 
 
 def test_a_token_walk_asks_with_its_parameters_and_then_with_the_token(site: Site, wire: Wire) -> None:

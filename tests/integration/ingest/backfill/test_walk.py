@@ -346,7 +346,7 @@ def test_a_chunk_whose_workers_die_each_time_is_given_up(parts: Runtime, tenant_
     hand = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 1, page_sizer=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
     hand.work(until=clock.now() + timedelta(seconds=20))
     (chunk,) = chunks(parts, tenant_id, "field")
-    assert (chunk.state, site.asked) == ("failed", [])
+    assert (chunk.state, site.calls) == ("failed", [])
     assert "died" in english(chunk.problem)
 
 

@@ -106,7 +106,7 @@ def test_a_poll_that_does_not_end_moves_nothing(parts: Runtime) -> None:
         assert cursors.reached(session, poll.CURSOR) == began
         asked = session.execute(select(INBOX.c.body)).scalars().all()
     assert sum(len(each["issues"]) for each in asked) == 250
-    assert [each["nextPageToken"] for _, each in site.asked if "nextPageToken" in each] == ["100", "100", "200"]
+    assert [each["nextPageToken"] for _, each in site.calls if "nextPageToken" in each] == ["100", "100", "200"]
 
 
 def test_a_page_token_that_jira_no_longer_takes_begins_the_walk_again(parts: Runtime) -> None:

@@ -50,7 +50,7 @@ def test_many_events_of_few_issues_are_one_read(parts: Runtime, tenant_id: UUID)
     site = FakeSite(40)
     deliver(parts, tenant_id, *[100_000 + number for number in range(40)] * 5)
     assert drain(parts, tenant_id, site) == 200
-    searches = [asked for path, asked in site.asked if path.endswith("/search/jql")]
+    searches = [asked for path, asked in site.calls if path.endswith("/search/jql")]
     assert len(searches) == 1
     assert len(searches[0]["reconcileIssues"]) == 40
     assert outcomes(parts, tenant_id) == {"read again": 200}
@@ -60,7 +60,7 @@ def test_no_search_names_more_issues_than_jira_reads_back(parts: Runtime, tenant
     site = FakeSite(130)
     deliver(parts, tenant_id, *range(100_000, 100_130))
     drain(parts, tenant_id, site)
-    sizes = [len(asked["reconcileIssues"]) for path, asked in site.asked if path.endswith("/search/jql")]
+    sizes = [len(asked["reconcileIssues"]) for path, asked in site.calls if path.endswith("/search/jql")]
     assert sizes == [50, 50, 30]
 
 
@@ -128,9 +128,9 @@ def test_a_busy_site_costs_no_attempt_and_is_left_alone(parts: Runtime, tenant_i
     site = FakeSite(20, busy)
     with pytest.raises(JiraBusy):
         drain(parts, tenant_id, site)
-    asked = len(site.asked)
+    asked = len(site.calls)
     assert drain(parts, tenant_id, site) == 0
-    assert len(site.asked) == asked, "asked again before the time that Jira named"
+    assert len(site.calls) == asked, "asked again before the time that Jira named"
     with parts.store.bound_to(tenant_id) as session:
         assert session.execute(select(INBOX.c.attempts)).scalar_one() == 0
 
@@ -190,7 +190,7 @@ def test_an_event_that_is_let_pass_is_kept_and_changes_nothing(parts: Runtime, t
     with parts.store.bound_to(tenant_id) as session:
         inbox.keep(session, "d-1", event, {"timestamp": 1, "filter": {"id": 7}})
     assert drain(parts, tenant_id, site) == 1
-    assert site.asked == []
+    assert site.calls == []
     assert outcomes(parts, tenant_id) == {"read again": 1}
 
 

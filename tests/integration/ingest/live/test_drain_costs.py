@@ -136,7 +136,7 @@ def trickle(parts: Runtime, tenant_id: UUID, queue_view: QueueView) -> tuple[int
     took = time.monotonic() - began
     with parts.store.bound_to(tenant_id) as session:
         assert inbox.waiting(session, is_ours=False) == 0
-    return sum(path.endswith("/search/jql") for path, _ in site.asked), took
+    return sum(path.endswith("/search/jql") for path, _ in site.calls), took
 
 
 def test_a_site_that_keeps_changing_is_read_at_a_measured_pace(parts: Runtime, tenant_id: UUID) -> None:
@@ -197,5 +197,5 @@ def test_deliveries_of_an_integration_that_is_paused_wait_and_keep_no_worker(par
         session.execute(update(INTEGRATIONS).where(its).values(state="paused"))
     site, until = FakeSite(5), clock.now() + timedelta(seconds=15)
     assert Drain(parts.store, site.source, tenant_id).run(until=until) == 0  # type: ignore[arg-type]  # a fake wire
-    assert site.asked == []
+    assert site.calls == []
     assert clock.now() < until, "it went round and round until its time was up"

@@ -126,9 +126,9 @@ def test_a_verification_that_is_over_leaves_no_count_to_the_next(parts: Runtime,
     site = FakeSite(50)
     backfill(parts, tenant_id, site)
     for _ in range(2):
-        before = len(site.asked)
+        before = len(site.calls)
         verification.verify(parts.store, site.source, tenant_id, CountCache(parts.redis, tenant_id))  # type: ignore[arg-type]
-        assert [path for path, _ in site.asked[before:]] == ["/rest/api/3/search/approximate-count"]
+        assert [path for path, _ in site.calls[before:]] == ["/rest/api/3/search/approximate-count"]
 
 
 def test_without_redis_every_attempt_counts_anew(tenant_id: UUID) -> None:

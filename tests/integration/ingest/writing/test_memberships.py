@@ -34,7 +34,7 @@ def stored_memberships(parts: Runtime, tenant_id: UUID) -> set[str]:
 
 
 def questions(site: FakeSite) -> list[dict[str, Any]]:
-    return [asked for path, asked in site.asked if path.endswith("/jql/match")]
+    return [asked for path, asked in site.calls if path.endswith("/jql/match")]
 
 
 def test_every_board_is_asked_about_every_issue_in_few_questions(parts: Runtime, tenant_id: UUID) -> None:
