@@ -386,9 +386,9 @@ class Workers:
     def work(self, rounds: int = 20) -> None:
         """Run backfill workers until no chunk waits."""
         for _ in range(rounds):
-            hand = BackfillWorker(self.parts.store, self.parts.sites, self.tenant_id, 4, 4)
+            worker = BackfillWorker(self.parts.store, self.parts.sites, self.tenant_id, 4, 4)
             try:
-                if hand.work(until=clock.now() + timedelta(seconds=20)) == "done":
+                if worker.work(until=clock.now() + timedelta(seconds=20)) == "done":
                     return
             except JiraRefused:
                 # Like the wrapper of every job.

@@ -95,7 +95,7 @@ def test_it_was_a_life_of_all_kinds(own_life: Life) -> None:
 
 
 @case(48)
-def test_addresses_of_people_went_through_our_hands(own_life: Life) -> None:
+def test_addresses_of_people_went_through_the_app(own_life: Life) -> None:
     """They are in the people's rows, from where they could leak."""
     with psycopg.connect(own_life.database_url) as connection:
         row = connection.execute("SELECT count(*) FROM jira_user WHERE email LIKE %s", (f"%{EMAIL}",)).fetchone()

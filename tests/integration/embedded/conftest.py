@@ -1,4 +1,4 @@
-"""A folder that nobody else may enter, real processes in it, and nothing left behind."""
+"""A private folder with real processes, cleaned up afterwards."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def room() -> Iterator[Path]:
-    """A folder with mode 700, like root's home. Not pytest's: that one is passed by root's tests for good."""
+    """A folder with mode 700, like root's home. Pytest's folder won't do: root's tests open it permanently."""
     folder = Path(tempfile.mkdtemp(prefix="embedded-test-"))
     yield folder
     for lock in folder.rglob("embedded.lock"):
         with running(lock.parent, postgres=False, valkey=False):
-            pass  # the last to leave stops what a killed member left running
+            pass  # the last member stops the servers of killed ones
         assert not is_alive(lock.parent, "postgres")
         assert not is_alive(lock.parent, "valkey")
     shutil.rmtree(folder)
@@ -31,17 +31,17 @@ def room() -> Iterator[Path]:
 
 @pytest.fixture
 def var(room: Path) -> Path:
-    """The data folder, not there yet."""
+    """The data folder, which doesn't exist yet."""
     return room / "checkout" / "var"
 
 
 @pytest.fixture
 def enter(var: Path) -> Iterator[Callable[..., Member]]:
-    """Start members; those still there at the end are killed."""
+    """Starts members and kills the remaining ones at the end."""
     members: list[Member] = []
 
-    def start(*, at: Path = var, wanted: str = "postgres,valkey", user: str = "") -> Member:
-        members.append(Member(at, wanted, user))
+    def start(*, at: Path = var, services: str = "postgres,valkey", user: str = "") -> Member:
+        members.append(Member(at, services, user))
         return members[-1]
 
     yield start

@@ -1,7 +1,7 @@
-"""One process inside `running`, for the tests: says what it got as a line of JSON, leaves when its input ends.
+"""One process inside `running`: prints the addresses as a line of JSON and leaves at the end of its input.
 
-With a user id it becomes that user first. Only then, since an interpreter below root's home, as pyenv's is, cannot be
-started by anyone else.
+With a user id it becomes that user after its start, since other users can't run an interpreter below root's home, such
+as pyenv's.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from app.embedded import EmbeddedError, running
 
 
 def become(uid: int) -> None:
-    """Give up being root for good."""
-    # What the clients import at their first use must be there by then.
+    """Drop root's rights permanently."""
+    # Lazy imports of the clients must happen before.
     with suppress(redis.ConnectionError):
         redis.Redis(unix_socket_path="/nowhere", retry=Retry(NoBackoff(), 0)).ping()
     with suppress(psycopg.OperationalError):
@@ -34,12 +34,12 @@ def become(uid: int) -> None:
 
 
 def main() -> None:
-    """Enter, tell, wait, leave."""
-    var, user, wanted = sys.argv[1:]
+    """Enter, print the addresses, wait, leave."""
+    var, user, services = sys.argv[1:]
     if user:
         become(int(user))
     try:
-        with running(Path(var), postgres="postgres" in wanted, valkey="valkey" in wanted) as servers:
+        with running(Path(var), postgres="postgres" in services, valkey="valkey" in services) as servers:
             if servers.database_url:
                 psycopg.connect(servers.database_url).close()
             if servers.redis_url:

@@ -1,4 +1,4 @@
-"""As root and as an ordinary user, in deep and in closed folders."""
+"""Servers started by root and by ordinary users, in deep and in private folders."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ USER = "sei-embedded-test"
 
 @pytest.fixture
 def person() -> Iterator[str]:
-    """An ordinary user's id: a fresh one's for root, or empty for ourselves."""
+    """An ordinary user's id: a new user for root, empty for the current user."""
     if not IS_ROOT:
         yield ""
         return
@@ -43,7 +43,7 @@ def person() -> Iterator[str]:
 
 @pytest.fixture
 def home(person: str) -> Iterator[Path]:
-    """That user's private folder with a data folder to be."""
+    """That user's private folder for a data folder."""
     folder = Path(tempfile.mkdtemp(prefix="embedded-home-"))
     if person:
         os.chown(folder, int(person), int(person))
@@ -55,27 +55,27 @@ def home(person: str) -> Iterator[Path]:
 
 def test_works_for_an_ordinary_user(home: Path, person: str, enter: Callable[..., Member]) -> None:
     member = enter(at=home / "var", user=person)
-    told = member.told()
-    assert told.get("database_url"), told
+    addresses = member.addresses()
+    assert addresses.get("database_url"), addresses
     for server in ("postgres", "valkey"):
         assert _owner(Path("/proc") / str(pid_of(home / "var", server))) == _owner(home)
-    assert _mode(home) == 0o700, "nothing had to be opened"
+    assert _mode(home) == 0o700, "the mode must not change"
     member.leave()
     assert not is_alive(home / "var", "postgres")
 
 
 def test_root_and_the_owner_of_the_checkout_share(home: Path, person: str, enter: Callable[..., Member]) -> None:
     first = enter(at=home / "var")  # root, if we are
-    told = first.told()
+    addresses = first.addresses()
     second = enter(at=home / "var", user=person)
-    assert second.told() == told
+    assert second.addresses() == addresses
     first.leave()
     assert is_alive(home / "var", "postgres")
     second.leave()
     assert not is_alive(home / "var", "postgres")
-    again = enter(at=home / "var", user=person)
-    assert again.told() == told
-    again.leave()
+    third = enter(at=home / "var", user=person)
+    assert third.addresses() == addresses
+    third.leave()
     assert all(_owner(path) == _owner(home) for path in (home / "var").rglob("*"))
 
 
@@ -83,15 +83,15 @@ def test_the_folders_above_are_opened_for_passing_only(var: Path) -> None:
     (var.parent / "secret").mkdir(parents=True, mode=0o700)
     var.parent.chmod(0o700)
     with running(var, postgres=True, valkey=True):
-        expected = 0o701 if IS_ROOT else 0o700
-        assert (_mode(var.parent), _mode(var.parent.parent)) == (expected, expected)
+        mode = 0o701 if IS_ROOT else 0o700
+        assert (_mode(var.parent), _mode(var.parent.parent)) == (mode, mode)
         assert _mode(var.parent / "secret") == 0o700
         for folder in ("postgres", "valkey", "run"):
             assert _mode(var / folder) == 0o700
         assert _mode(var / "run" / LONGEST_SOCKET) == 0o700
         assert _mode(var / "run" / "valkey.sock") == 0o700
-        who = pwd.getpwuid(_owner(Path("/proc") / str(pid_of(var, "postgres")))).pw_name
-        assert who == (SERVICE_USER if IS_ROOT else pwd.getpwuid(os.geteuid()).pw_name)
+        account = pwd.getpwuid(_owner(Path("/proc") / str(pid_of(var, "postgres")))).pw_name
+        assert account == (SERVICE_USER if IS_ROOT else pwd.getpwuid(os.geteuid()).pw_name)
 
 
 def test_root_s_groups_do_not_go_to_the_server(var: Path) -> None:
@@ -106,9 +106,9 @@ def test_data_of_another_numbering_is_taken_over(var: Path) -> None:
     with running(var, postgres=True, valkey=True):
         pass
     owner = _owner(var / "postgres")
-    other = 54321 if IS_ROOT else owner  # an ordinary user has one number only, which then stays
+    other_uid = 54321 if IS_ROOT else owner  # an ordinary user can't change the owner
     for path in [var / "postgres", *(var / "postgres").rglob("*")]:
-        os.chown(path, other, -1)
+        os.chown(path, other_uid, -1)
     with running(var, postgres=True, valkey=True):
         assert _owner(var / "postgres" / "PG_VERSION") == owner
 
@@ -135,16 +135,16 @@ def test_programs_hidden_by_an_umask_are_made_readable(room: Path, var: Path, mo
 
 @pytest.mark.parametrize("name", ["long-" * 30, "with space, 'quote' and ünïcode"])
 def test_a_long_or_odd_path_works(room: Path, name: str) -> None:
-    far = room / name / "var"
-    with running(far, postgres=True, valkey=True) as servers:
+    deep_folder = room / name / "var"
+    with running(deep_folder, postgres=True, valkey=True) as servers:
         assert servers.database_url
         assert servers.redis_url
         psycopg.connect(servers.database_url).close()
         assert redis.Redis.from_url(servers.redis_url).ping()
-        folder = (far / "run").readlink()
+        folder = (deep_folder / "run").readlink()
         assert len(str(folder / LONGEST_SOCKET)) <= LIMIT
         assert _mode(folder) == 0o700
-    assert not folder.exists(), "nothing is left in /tmp"
+    assert not folder.exists(), "no folder is left in /tmp"
 
 
 def test_a_path_that_pg_ctl_would_give_to_a_shell_is_refused(room: Path) -> None:

@@ -1,4 +1,4 @@
-"""After a kill, a stale file, a half-made cluster or a swept /tmp, the next to come has its servers and its data."""
+"""The next start recovers servers and data after a kill, a stale file, a partial cluster or a cleaned /tmp."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 def test_the_next_attaches_after_the_last_was_killed(var: Path, enter: Callable[..., Member]) -> None:
     member = enter()
-    told = member.told()
+    addresses = member.addresses()
     pids = pid_of(var, "postgres"), pid_of(var, "valkey")
     member.kill()
     assert is_alive(var, "postgres")
     with running(var, postgres=True, valkey=True) as servers:
-        assert servers.database_url == told["database_url"]
+        assert servers.database_url == addresses["database_url"]
         assert (pid_of(var, "postgres"), pid_of(var, "valkey")) == pids
     assert not is_alive(var, "postgres")
     assert not is_alive(var, "valkey")
@@ -39,10 +39,10 @@ def test_the_next_attaches_after_the_last_was_killed(var: Path, enter: Callable[
 
 def test_killed_servers_come_back_with_what_was_committed(var: Path, enter: Callable[..., Member]) -> None:
     member = enter()
-    told = member.told()
-    with psycopg.connect(told["database_url"]) as connection:
+    addresses = member.addresses()
+    with psycopg.connect(addresses["database_url"]) as connection:
         connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
-    with redis.Redis.from_url(told["redis_url"]) as client:
+    with redis.Redis.from_url(addresses["redis_url"]) as client:
         client.set("kept", "yes")
     for server in ("postgres", "valkey"):
         os.kill(pid_of(var, server), signal.SIGKILL)
@@ -50,7 +50,7 @@ def test_killed_servers_come_back_with_what_was_committed(var: Path, enter: Call
         assert servers.database_url
         with psycopg.connect(servers.database_url) as connection:
             assert connection.execute("SELECT count(*) FROM kept").fetchone() == (1000,)
-        with redis.Redis.from_url(told["redis_url"]) as client:
+        with redis.Redis.from_url(addresses["redis_url"]) as client:
             assert client.get("kept") == b"yes"
     member.leave()
     assert not is_alive(var, "postgres")
@@ -88,18 +88,18 @@ def test_a_member_killed_while_starting_leaves_a_startable_folder(var: Path, ent
 
 
 def test_a_swept_socket_folder_is_made_anew(room: Path, enter: Callable[..., Member]) -> None:
-    far = room / ("long-" * 30) / "var"
-    member = enter(at=far)
-    told = member.told()
-    shutil.rmtree((far / "run").readlink())
-    with running(far, postgres=True, valkey=True) as servers:
-        assert servers.database_url != told["database_url"]
+    deep_folder = room / ("long-" * 30) / "var"
+    member = enter(at=deep_folder)
+    addresses = member.addresses()
+    shutil.rmtree((deep_folder / "run").readlink())
+    with running(deep_folder, postgres=True, valkey=True) as servers:
+        assert servers.database_url != addresses["database_url"]
         assert servers.database_url
         psycopg.connect(servers.database_url).close()
         assert servers.redis_url
         assert redis.Redis.from_url(servers.redis_url).ping()
     member.leave()
-    assert not is_alive(far, "postgres")
+    assert not is_alive(deep_folder, "postgres")
 
 
 def test_a_failed_start_says_what_to_do_and_why(var: Path) -> None:
@@ -128,16 +128,16 @@ def test_a_missing_wheel_and_other_versions_are_named(var: Path, monkeypatch: py
 
 @pytest.fixture
 def bystander(var: Path) -> Iterator[Callable[[], int]]:
-    """Someone else's process of the servers' account."""
-    started: list[subprocess.Popen[bytes]] = []
+    """A foreign process of the servers' account."""
+    processes: list[subprocess.Popen[bytes]] = []
 
     def start() -> int:
         account = account_for(var)
         user = account.uid if account.is_other else None
-        started.append(subprocess.Popen(["sleep", "600"], user=user))
-        return started[-1].pid
+        processes.append(subprocess.Popen(["sleep", "600"], user=user))
+        return processes[-1].pid
 
     yield start
-    for process in started:
+    for process in processes:
         process.kill()
         process.wait()

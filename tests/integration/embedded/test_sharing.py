@@ -1,4 +1,4 @@
-"""Started once, shared, stopped by the last, data kept."""
+"""Servers are started once, shared, and stopped by the last member; the data stays."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def test_starts_only_what_is_asked_for(var: Path) -> None:
         assert not is_alive(var, "postgres")
         with running(var, postgres=True, valkey=False) as inner:
             assert inner.redis_url is None
-        assert is_alive(var, "postgres"), "the outer one is still here, and cannot know who else is"
+        assert is_alive(var, "postgres"), "the outer member is still inside"
     assert not is_alive(var, "postgres")
 
 
 def test_every_client_takes_the_addresses(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PGPORT", "PGHOST", "PGUSER", "PGDATABASE", "PGDATA"):
-        monkeypatch.setenv(name, "1")  # someone's own server, set for the whole login
+        monkeypatch.setenv(name, "1")  # another server, configured for the whole login
     with running(var, postgres=True, valkey=True) as servers:
         assert servers.database_url
         assert servers.redis_url
@@ -76,14 +76,14 @@ _SETTINGS = {"max_connections": "200", "synchronous_commit": "on", "shared_buffe
 
 def test_eight_at_once_share_one(var: Path, enter: Callable[..., Member]) -> None:
     members = [enter() for _ in range(8)]
-    told = [member.told() for member in members]
-    assert all(each == told[0] for each in told)
-    assert told[0].keys() == {"database_url", "redis_url"}
+    addresses = [member.addresses() for member in members]
+    assert all(result == addresses[0] for result in addresses)
+    assert addresses[0].keys() == {"database_url", "redis_url"}
     pids = pid_of(var, "postgres"), pid_of(var, "valkey")
     for member in members[:-1]:
         member.leave()
     assert (pid_of(var, "postgres"), pid_of(var, "valkey")) == pids
-    with psycopg.connect(told[0]["database_url"]) as connection:
+    with psycopg.connect(addresses[0]["database_url"]) as connection:
         connection.execute("SELECT 1")
     members[-1].leave()
     assert not is_alive(var, "postgres")
@@ -94,29 +94,29 @@ def test_coming_and_going_never_meets_a_stopped_server(enter: Callable[..., Memb
     for _ in range(5):
         members = [enter() for _ in range(4)]
         for member in members:
-            assert "error" not in member.told()
+            assert "error" not in member.addresses()
             member.leave()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_the_starter_and_its_group_may_die(var: Path, enter: Callable[..., Member], number: int) -> None:
     starter = enter()
-    told = starter.told()
-    other = enter()
-    other.told()
+    addresses = starter.addresses()
+    second = enter()
+    second.addresses()
     pids = pid_of(var, "postgres"), pid_of(var, "valkey")
     assert all(os.getsid(pid) != os.getsid(starter.process.pid) for pid in pids)
     starter.kill(number)
     assert (pid_of(var, "postgres"), pid_of(var, "valkey")) == pids
-    with psycopg.connect(told["database_url"]) as connection:
+    with psycopg.connect(addresses["database_url"]) as connection:
         connection.execute("SELECT 1")
-    assert redis.Redis.from_url(told["redis_url"]).ping()
-    other.leave()
+    assert redis.Redis.from_url(addresses["redis_url"]).ping()
+    second.leave()
     assert not is_alive(var, "postgres")
 
 
 def test_a_fork_that_unwinds_stops_nothing_and_one_that_stays_counts(var: Path) -> None:
-    ready, done = os.pipe()
+    ready, write_end = os.pipe()
     try:
         with running(var, postgres=False, valkey=True):
             fork = os.fork()
@@ -131,11 +131,11 @@ def test_a_fork_that_unwinds_stops_nothing_and_one_that_stays_counts(var: Path) 
         assert is_alive(var, "valkey")
         stayer = os.fork()
         if stayer == 0:
-            os.close(done)
+            os.close(write_end)
             os.read(ready, 1)
             os._exit(0)
     assert is_alive(var, "valkey"), "the fork still uses it"
-    os.close(done)
+    os.close(write_end)
     os.close(ready)
     os.waitpid(stayer, 0)
 

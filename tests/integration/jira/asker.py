@@ -1,10 +1,10 @@
-"""A process of its own that asks one site through the limiter, as workers on several machines do.
+"""A process that sends requests to one site through the limiter, like workers on several machines.
 
-Arguments: redis URL, site, site concurrency, threads, seconds. Prints `ready`, starts when a line arrives; then asks two
-endpoints until the time is up and prints how many requests it made. With 0 seconds it takes one permit, prints `in` and
-holds it until it is killed.
+Arguments: redis URL, site, site concurrency, threads, requests. It prints `ready` and starts on a line of input; then it
+calls two endpoints until all processes together made that many requests to each, and prints its own count. With 0
+requests it takes one permit, prints `in` and keeps it until it is killed.
 
-The site is a few commands in Redis: it counts who is in flight and keeps when each request arrived, by one clock.
+The site is a few Redis commands that count requests in flight and record arrivals by one clock.
 """
 
 from __future__ import annotations
@@ -33,19 +33,20 @@ return flying
 
 
 def main() -> None:
-    url, site, concurrency, threads, wanted = sys.argv[1:]
+    url, site, concurrency, threads, request_count = sys.argv[1:]
     redis = Redis.from_url(url)
     limiter = Limiter(redis, site_concurrency=int(concurrency))
     say("ready")
     sys.stdin.readline()
-    if int(wanted) == 0:
+    if int(request_count) == 0:
         with limiter.admit(site, ENDPOINTS[0], purpose=Purpose.BACKFILL, expected_points=101):
             say("in")
             sys.stdin.readline()
         return
     with ThreadPoolExecutor(int(threads)) as pool:
         turns = [
-            pool.submit(ask, redis, limiter, site, ENDPOINTS[number % 2], int(wanted)) for number in range(int(threads))
+            pool.submit(ask, redis, limiter, site, ENDPOINTS[number % 2], int(request_count))
+            for number in range(int(threads))
         ]
         say(sum(turn.result() for turn in turns))
 
@@ -55,20 +56,20 @@ def say(word: object) -> None:
     sys.stdout.flush()
 
 
-def ask(redis: Redis, limiter: Limiter, site: str, endpoint: Endpoint, wanted: int) -> int:
-    """Ask until all processes together have been let in as often as wanted, however busy the machine is."""
-    arrive, made = redis.register_script(_ARRIVE), 0
-    while redis.llen(f"arrived {endpoint}") < wanted:
+def ask(redis: Redis, limiter: Limiter, site: str, endpoint: Endpoint, request_count: int) -> int:
+    """Make requests until all processes together made `request_count`. Returns the own count."""
+    arrive, count = redis.register_script(_ARRIVE), 0
+    while redis.llen(f"arrived {endpoint}") < request_count:
         try:
             with limiter.admit(site, endpoint, purpose=Purpose.READ_THROUGH, expected_points=2) as permit:
                 arrive(keys=[], args=[str(endpoint), permit.admission_ms])
                 time.sleep(0.03)
                 redis.decr("flying")
                 permit.settle(200, {}, {})
-            made += 1
+            count += 1
         except JiraBusy:
             time.sleep(0.05)
-    return made
+    return count
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A limiter on a real Valkey, in a database of its own, whose time moves when somebody waits."""
+"""A limiter on a real Valkey, in a separate database, with a clock that moves during waits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def redis(limits_url: str) -> Iterator[Redis]:
 
 
 class Patient(Limiter):
-    """Waiting moves its clock, so that no test waits. Redis's real time passes as well, a few ms a call."""
+    """A limiter with waits that move its clock instead of sleeping. Redis's real time adds a few ms per call."""
 
     def __init__(self, redis: Redis, *, site_concurrency: int = 8, app_points_per_hour: int = 65_000) -> None:
         super().__init__(
@@ -43,7 +43,7 @@ class Patient(Limiter):
         self.waits: list[float] = []
         self.set(NOON)
 
-    def _rest(self, wait: float, _why: str, _freed: int) -> float:
+    def _rest(self, wait: float, _reason: str, _count: int) -> float:
         self._pause(wait)
         return wait
 

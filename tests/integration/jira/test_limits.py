@@ -1,4 +1,4 @@
-"""One limiter for all processes, on a real Valkey: what Jira would see, and what is remembered."""
+"""One limiter for all processes, on a real Valkey: the requests that Jira sees, and the limiter's memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[3]
-SITE, OTHER = "https://acme.atlassian.net", "https://other.atlassian.net"
+SITE, OTHER_SITE = "https://acme.atlassian.net", "https://other.atlassian.net"
 SEARCH, ISSUE = ENDPOINTS
 COUNT = endpoint_of("POST", "/rest/api/3/search/approximate-count")
 GLOBAL = {"RateLimit-Reason": "jira-quota-global-based", "Retry-After": "1800"}
@@ -37,8 +37,8 @@ TENANT = {"RateLimit-Reason": "jira-quota-tenant-based", "Retry-After": "1800"}
 BURST = {"RateLimit-Reason": "jira-burst-based", "Retry-After": "30"}
 NEAR = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "3", "X-RateLimit-NearLimit": "true"}
 JITTER = timedelta(seconds=60)
-WANTED = 30
-"""Requests to an endpoint: three seconds of them at the pace a limiter begins with."""
+REQUEST_COUNT = 30
+"""Requests to an endpoint, enough for three seconds at the initial rate."""
 
 
 def ask(
@@ -51,17 +51,17 @@ def ask(
     answer: tuple[int, dict[str, str]] = (200, {}),
     is_metered: bool = True,
 ) -> int:
-    """One request and its answer; a search brings as many issues as were expected."""
+    """Make one request and settle it; a search returns as many issues as expected."""
     with limiter.admit(site, endpoint, purpose=purpose, expected_points=points, is_metered=is_metered) as permit:
         permit.settle(*answer, {"issues": [{}] * (points - 1)} if endpoint == SEARCH else {})
         return permit.admission_ms
 
 
-def refusal(limiter: Limiter, endpoint: Endpoint = ISSUE, **given: Any) -> timedelta:
-    """How long a request is told to stay away."""
-    with pytest.raises(JiraBusy) as refused:
-        ask(limiter, endpoint, **given)
-    return refused.value.retry_at - clock.now()
+def refusal(limiter: Limiter, endpoint: Endpoint = ISSUE, **arguments: Any) -> timedelta:
+    """The wait that the limiter demands of a request."""
+    with pytest.raises(JiraBusy) as refusal_info:
+        ask(limiter, endpoint, **arguments)
+    return refusal_info.value.retry_at - clock.now()
 
 
 def rate(limiter: Limiter, endpoint: Endpoint = ISSUE, site: str = SITE) -> float:
@@ -73,16 +73,16 @@ def nowhere() -> Redis:
 
 
 def spend(limiter: Limiter, points: int, *, site: str = SITE, purpose: Purpose = Purpose.BACKFILL) -> None:
-    """Use up points of the hour in one go."""
+    """Use up points of the hour at once."""
     ask(limiter, SEARCH, site=site, purpose=purpose, points=points)
 
 
-# -- many processes
+# Many processes
 
 
-def start(url: str, *, concurrency: int, threads: int, wanted: int) -> subprocess.Popen[str]:
+def start(url: str, *, concurrency: int, threads: int, request_count: int) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.jira.asker", url, SITE, str(concurrency), str(threads), str(wanted)],
+        [sys.executable, "-m", "tests.integration.jira.asker", url, SITE, str(concurrency), str(threads), str(request_count)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
     assert process.stdout is not None
@@ -98,53 +98,53 @@ def go(process: subprocess.Popen[str]) -> None:
 
 @pytest.fixture
 def askers(limits_url: str, redis: Redis) -> Iterator[list[subprocess.Popen[str]]]:
-    started: list[subprocess.Popen[str]] = []
-    yield started
-    for each in started:
-        each.kill()
-        each.communicate()
+    processes: list[subprocess.Popen[str]] = []
+    yield processes
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
 def most_in_a_second(redis: Redis, name: str) -> int:
-    moments = sorted(int(each) for each in redis.lrange(name, 0, -1))
-    assert len(moments) >= WANTED, name
-    return max(sum(1 for other in moments if each <= other < each + 1000) for each in moments)
+    moments = sorted(int(moment) for moment in redis.lrange(name, 0, -1))
+    assert len(moments) >= REQUEST_COUNT, name
+    return max(sum(1 for moment in moments if start_ms <= moment < start_ms + 1000) for start_ms in moments)
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 8])
 def test_eight_processes_together_are_as_polite_as_one(
     limits_url: str, redis: Redis, askers: list[subprocess.Popen[str]], concurrency: int
 ) -> None:
-    """At 10 requests a second a turn lies every 100 ms and may be taken 100 ms late: at most 12 are admitted in a second.
+    """At 10 requests a second there is a turn every 100 ms, which may be taken 100 ms late: at most 12 in a second.
 
-    On the way to the site a busy machine may hold some up; 8 more are allowed for that. Concurrency has no tolerance.
+    8 more are allowed for requests that a busy machine delays on their way. Concurrency has no tolerance.
     """
-    for endpoint in ENDPOINTS:  # Jira has pushed back before: the pace does not climb while this runs
+    for endpoint in ENDPOINTS:  # after a push-back by Jira the rate doesn't rise during the test
         redis.hset(f"jira:site:{SITE}", mapping={f"{endpoint} rate": 10, f"{endpoint} cut": 1})
-    askers += [start(limits_url, concurrency=concurrency, threads=8, wanted=WANTED) for _ in range(8)]
-    for each in askers:
-        go(each)
-    made = [int(each.communicate(timeout=60)[0]) for each in askers]
-    assert sum(made) >= 2 * WANTED
+    askers += [start(limits_url, concurrency=concurrency, threads=8, request_count=REQUEST_COUNT) for _ in range(8)]
+    for process in askers:
+        go(process)
+    counts = [int(process.communicate(timeout=60)[0]) for process in askers]
+    assert sum(counts) >= 2 * REQUEST_COUNT
     assert int(redis.get("most") or 0) <= concurrency
     for endpoint in ENDPOINTS:
         assert most_in_a_second(redis, f"admitted {endpoint}") <= 12
         assert most_in_a_second(redis, f"arrived {endpoint}") <= 20
-    standing = Limiter(redis, site_concurrency=1).accounts.standing(SITE)
-    assert standing["in_flight"] == 0
-    assert standing["points_this_hour"] == sum(made) + redis.llen(f"admitted {ISSUE}")
+    status = Limiter(redis, site_concurrency=1).accounts.standing(SITE)
+    assert status["in_flight"] == 0
+    assert status["points_this_hour"] == sum(counts) + redis.llen(f"admitted {ISSUE}")
 
 
 def test_eight_processes_that_climb_together_stay_below_the_ceiling(
     limits_url: str, redis: Redis, askers: list[subprocess.Popen[str]]
 ) -> None:
-    """A turn may be taken 100 ms late, so a tenth more than the ceiling can fall into one second."""
-    wanted = 5 * WANTED
-    askers += [start(limits_url, concurrency=8, threads=4, wanted=wanted) for _ in range(8)]
-    for each in askers:
-        go(each)
-    for each in askers:
-        each.communicate(timeout=60)
+    """A turn may be taken 100 ms late: one second may have a tenth more than the ceiling."""
+    request_count = 5 * REQUEST_COUNT
+    askers += [start(limits_url, concurrency=8, threads=4, request_count=request_count) for _ in range(8)]
+    for process in askers:
+        go(process)
+    for process in askers:
+        process.communicate(timeout=60)
     assert int(redis.get("most") or 0) <= 8
     for endpoint in ENDPOINTS:
         assert most_in_a_second(redis, f"admitted {endpoint}") <= endpoint.ceiling * 1.1 + 1
@@ -153,13 +153,13 @@ def test_eight_processes_that_climb_together_stay_below_the_ceiling(
 def test_the_leases_of_a_killed_process_run_out(
     limits_url: str, redis: Redis, askers: list[subprocess.Popen[str]]
 ) -> None:
-    askers += [start(limits_url, concurrency=2, threads=1, wanted=0) for _ in range(2)]
-    for each in askers:
-        go(each)
-        assert each.stdout is not None
-        assert each.stdout.readline() == "in\n"
-        each.kill()
-        each.wait()
+    askers += [start(limits_url, concurrency=2, threads=1, request_count=0) for _ in range(2)]
+    for process in askers:
+        go(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "in\n"
+        process.kill()
+        process.wait()
     limiter = Patient(redis, site_concurrency=2)
     limiter.offset_ms = 0
     assert refusal(limiter) < timedelta(seconds=3)
@@ -171,22 +171,22 @@ def test_the_leases_of_a_killed_process_run_out(
     assert limiter.accounts.standing(SITE)["in_flight"] == 0
 
 
-# -- in flight
+# In flight
 
 
 def test_never_more_in_flight_than_allowed_at_a_site_whatever_the_endpoint(redis: Redis) -> None:
     limiter = Patient(redis, site_concurrency=2)
-    with ExitStack() as both:
+    with ExitStack() as permits:
         for endpoint in (SEARCH, ISSUE):
-            both.enter_context(limiter.admit(SITE, endpoint, purpose=Purpose.BACKFILL, expected_points=2))
+            permits.enter_context(limiter.admit(SITE, endpoint, purpose=Purpose.BACKFILL, expected_points=2))
         assert limiter.accounts.standing(SITE)["in_flight"] == 2
         assert refusal(limiter, COUNT) < timedelta(seconds=3)
-        ask(limiter, COUNT, site=OTHER)
+        ask(limiter, COUNT, site=OTHER_SITE)
     ask(limiter, COUNT)
 
 
 def test_room_that_somebody_waits_for_goes_to_nobody_else(redis: Redis) -> None:
-    """A backfill that takes all room again at once would turn away whoever pastes a key."""
+    """A backfill that takes all permits again at once would turn away people at the pairing page."""
     limiter = Limiter(redis, site_concurrency=2, patience=0.2)
     with limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=2):
         with limiter.admit(SITE, ISSUE, purpose=Purpose.BACKFILL, expected_points=2):
@@ -209,8 +209,8 @@ def test_who_waited_for_room_and_went_away_keeps_it_for_a_second_only(redis: Red
 def test_leaving_without_an_answer_gives_the_lease_back_and_books_what_was_expected(limiter: Patient) -> None:
     with pytest.raises(ZeroDivisionError), limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101):
         raise ZeroDivisionError
-    standing = limiter.accounts.standing(SITE)
-    assert (standing["in_flight"], standing["points_this_hour"]) == (0, 101)
+    status = limiter.accounts.standing(SITE)
+    assert (status["in_flight"], status["points_this_hour"]) == (0, 101)
 
 
 def test_settling_twice_counts_once(limiter: Patient) -> None:
@@ -245,40 +245,38 @@ def test_the_thread_that_renews_ends_when_nothing_is_under_way(redis: Redis) -> 
     limiter._leases = Leases(limiter._renew, interval=0.02)
 
     def renewing() -> list[threading.Thread]:
-        return [each for each in threading.enumerate() if each.name == "leases" and each not in before]
+        return [thread for thread in threading.enumerate() if thread.name == "leases" and thread not in before]
 
     before = threading.enumerate()
     for _ in range(3):
-        with ExitStack() as both:
+        with ExitStack() as permits:
             for endpoint in (SEARCH, ISSUE):
-                both.enter_context(limiter.admit(SITE, endpoint, purpose=Purpose.BACKFILL, expected_points=2))
+                permits.enter_context(limiter.admit(SITE, endpoint, purpose=Purpose.BACKFILL, expected_points=2))
             (thread,) = renewing()
         thread.join(5)
         assert renewing() == []
 
 
-# -- the pace
+# The rate
 
 
 def pushed_back(redis: Redis, endpoint: Endpoint = ISSUE, pace: float = 10) -> None:
-    """Jira has once said that this pace was too fast by half."""
+    """Jira has once refused this rate as too fast."""
     redis.hset(f"jira:site:{SITE}", mapping={f"{endpoint} rate": pace, f"{endpoint} cut": 1})
 
 
 def test_turns_lie_a_tenth_of_a_second_apart_at_first(limiter: Patient, redis: Redis) -> None:
-    with ExitStack() as unanswered:
+    with ExitStack() as permits:
         turns = [
-            unanswered.enter_context(
-                limiter.admit(SITE, ISSUE, purpose=Purpose.BACKFILL, expected_points=2)
-            ).admission_ms
+            permits.enter_context(limiter.admit(SITE, ISSUE, purpose=Purpose.BACKFILL, expected_points=2)).admission_ms
             for _ in range(8)
         ]
-    assert turns[-1] - turns[0] >= 600, "a turn may be taken up to 100 ms late, the next is not put off by it"
+    assert turns[-1] - turns[0] >= 600, "a turn may be taken up to 100 ms late without delaying the next"
     assert sum(limiter.waits) <= 0.75
 
 
 def test_endpoints_and_sites_have_turns_of_their_own(limiter: Patient) -> None:
-    for site in (SITE, OTHER):
+    for site in (SITE, OTHER_SITE):
         for endpoint in (SEARCH, ISSUE, COUNT):
             ask(limiter, endpoint, site=site)
     assert limiter.waits == []
@@ -298,27 +296,27 @@ def test_a_turn_taken_too_late_is_forfeited(limiter: Patient, redis: Redis) -> N
     ask(limiter)
     late = iter([0.5])
     limiter._pause = lambda wait: limiter.move(wait + next(late, 0.0))
-    taken = ask(limiter)
-    assert ask(limiter) - taken >= 100 - 1, "the next turn lies behind the one really taken"
+    turn = ask(limiter)
+    assert ask(limiter) - turn >= 100 - 1, "the next turn follows the one really taken"
 
 
 def test_a_turn_is_kept_while_there_is_no_room_at_the_site(redis: Redis) -> None:
-    """Somebody else's request took the room while this one waited for its turn."""
-    limiter, other = Patient(redis, site_concurrency=1), Patient(redis, site_concurrency=1)
+    """Another request took the permit while this one waited for its turn."""
+    limiter, second_limiter = Patient(redis, site_concurrency=1), Patient(redis, site_concurrency=1)
     pushed_back(redis)
     ask(limiter)
-    with ExitStack() as elsewhere:
+    with ExitStack() as permits:
 
         def pause(wait: float) -> None:
             if not limiter.waits:
-                elsewhere.enter_context(other.admit(SITE, COUNT, purpose=Purpose.POLL, expected_points=1))
+                permits.enter_context(second_limiter.admit(SITE, COUNT, purpose=Purpose.POLL, expected_points=1))
             else:
-                elsewhere.close()
+                permits.close()
             limiter.move(wait if not limiter.waits else 0.05)
 
         limiter._pause = pause
         ask(limiter)
-    assert len(limiter.waits) == 2, "one for the turn, one for room"
+    assert len(limiter.waits) == 2, "one for the turn, one for a permit"
 
 
 def test_the_pace_rises_by_one_for_two_clean_answers_until_jira_pushes_back(limiter: Patient) -> None:
@@ -343,12 +341,12 @@ def test_after_a_cut_the_pace_rises_by_one_for_fifty_clean_answers(limiter: Pati
 
 
 def test_a_cut_revokes_the_turns_that_were_given_before_it(limiter: Patient, redis: Redis) -> None:
-    """Eight threads hold turns a 60th of a second apart when Jira says that this is too fast."""
+    """Eight threads have turns a 60th of a second apart when Jira refuses this rate."""
     pushed_back(redis, SEARCH, 60)
-    other = Patient(redis)
-    with ExitStack() as all_of_them:
+    second_limiter = Patient(redis)
+    with ExitStack() as permits:
         permit, *_ = (
-            all_of_them.enter_context(other.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101))
+            permits.enter_context(second_limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101))
             for _ in range(2)
         )
 
@@ -359,16 +357,16 @@ def test_a_cut_revokes_the_turns_that_were_given_before_it(limiter: Patient, red
 
         limiter._pause = pause
         ask(limiter, SEARCH)
-    assert len(limiter.waits) == 2, "it came at its turn and was given another one"
+    assert len(limiter.waits) == 2, "the request came at its turn and got a later one"
     assert sum(limiter.waits) >= 1 / 30
 
 
 @pytest.mark.parametrize("capacity", [15, 20, 35, 50])
 def test_the_first_climb_ends_before_the_site_has_to_refuse(limiter: Patient, capacity: int) -> None:
-    """The site answers in 80 ms to eight at once, and has less than the published 100 requests a second left for us."""
+    """The site answers eight requests at once in 80 ms, with a lower limit than the published 100 requests a second."""
     tokens, last, levels = float(capacity), 0, []
     with ExitStack() as in_flight:
-        flying: list[tuple[int, Any, float]] = []
+        requests_in_flight: list[tuple[int, Any, float]] = []
         for _ in range(600):
             permit = in_flight.enter_context(
                 limiter.admit(SITE, SEARCH, purpose=Purpose.READ_THROUGH, expected_points=101)
@@ -376,11 +374,13 @@ def test_the_first_climb_ends_before_the_site_has_to_refuse(limiter: Patient, ca
             tokens = min(capacity, tokens + (permit.admission_ms - last) * capacity / 1000) - 1
             last = permit.admission_ms
             levels.append(tokens)
-            flying.append((permit.admission_ms + 80, permit, tokens))
-            while flying and (flying[0][0] <= permit.admission_ms or len(flying) == 8):
-                due, earlier, left = flying.pop(0)
+            requests_in_flight.append((permit.admission_ms + 80, permit, tokens))
+            while requests_in_flight and (
+                requests_in_flight[0][0] <= permit.admission_ms or len(requests_in_flight) == 8
+            ):
+                due, earlier, tokens_at_answer = requests_in_flight.pop(0)
                 limiter.move(max(0, due - permit.admission_ms) / 1000)
-                is_near = left < 0.2 * capacity
+                is_near = tokens_at_answer < 0.2 * capacity
                 earlier.settle(200, {"X-RateLimit-NearLimit": str(is_near).lower()}, {"issues": [{}] * 100})
     assert min(levels) >= 0, "a refusal"
     assert min(levels) < 0.2 * capacity, "the site never came near its limit"
@@ -389,23 +389,23 @@ def test_the_first_climb_ends_before_the_site_has_to_refuse(limiter: Patient, ca
 def test_who_waits_for_room_is_woken_by_the_next_answer_of_its_own_process(redis: Redis) -> None:
     limiter = Limiter(redis, site_concurrency=1, patience=60.0)
     limiter._admit = Refusing(limiter._admit)
-    with ThreadPoolExecutor(1) as other:
-        with limiter.admit(SITE, COUNT, purpose=Purpose.READ_THROUGH, expected_points=1) as held:
-            waiting = other.submit(ask, limiter, COUNT)
-            limiter._admit.refused.wait(30)
-        assert waiting.result() - held.admission_ms < 10_000, "not after the 20 seconds that it was told to wait"
+    with ThreadPoolExecutor(1) as executor:
+        with limiter.admit(SITE, COUNT, purpose=Purpose.READ_THROUGH, expected_points=1) as permit:
+            future = executor.submit(ask, limiter, COUNT)
+            limiter._admit.has_refused.wait(30)
+        assert future.result() - permit.admission_ms < 10_000, "not after the 20 seconds of the answer"
 
 
 class Refusing:
-    """Redis's answer, but that whoever finds no room is told to wait for 20 seconds."""
+    """Redis's answer, with a wait of 20 seconds if no permit is free."""
 
     def __init__(self, script: Any) -> None:
-        self._script, self.refused = script, threading.Event()
+        self._script, self.has_refused = script, threading.Event()
 
-    def __call__(self, **given: Any) -> Any:
-        answer = self._script(**given)
+    def __call__(self, **arguments: Any) -> Any:
+        answer = self._script(**arguments)
         if answer[1] == b"concurrency":
-            self.refused.set()
+            self.has_refused.set()
             answer[2] = 20_000
         return answer
 
@@ -423,21 +423,21 @@ def test_the_pace_never_passes_sixty_percent_of_the_published_burst(
 
 @pytest.mark.parametrize("answer", [(200, NEAR), (429, BURST)], ids=["near the limit", "429"])
 def test_the_pace_is_halved_down_to_a_floor(limiter: Patient, answer: tuple[int, dict[str, str]]) -> None:
-    seen = []
+    rates = []
     for _ in range(6):
         ask(limiter, answer=answer)
-        seen.append(rate(limiter))
+        rates.append(rate(limiter))
         limiter._pauses.clear()
         limiter.move(31)
-    assert seen == [5, 2.5, 1.25, 0.625, 0.5, 0.5]
+    assert rates == [5, 2.5, 1.25, 0.625, 0.5, 0.5]
     ask(limiter, COUNT)
     assert rate(limiter, COUNT) == 10, "another endpoint"
 
 
 def test_what_was_under_way_together_halves_the_pace_once(limiter: Patient) -> None:
-    with ExitStack() as all_of_them:
+    with ExitStack() as stack:
         permits = [
-            all_of_them.enter_context(limiter.admit(SITE, ISSUE, purpose=Purpose.BACKFILL, expected_points=2))
+            stack.enter_context(limiter.admit(SITE, ISSUE, purpose=Purpose.BACKFILL, expected_points=2))
             for _ in range(8)
         ]
         limiter.move(0.1)
@@ -462,7 +462,7 @@ def test_a_halved_pace_counts_anew(limiter: Patient, redis: Redis) -> None:
 def test_a_slow_pace_rises_with_the_clean_answers_of_five_seconds(
     limiter: Patient, redis: Redis, pace: float, answers: int
 ) -> None:
-    """At half a request a second, fifty would take one and a half minutes."""
+    """At half a request a second, fifty requests would take one and a half minutes."""
     pushed_back(redis, ISSUE, pace)
     for _ in range(answers - 1):
         ask(limiter)
@@ -478,35 +478,35 @@ def test_a_broken_site_neither_raises_nor_lowers_the_pace(limiter: Patient, stat
     assert rate(limiter) == 10
 
 
-# -- pauses
+# Pauses
 
 
 def test_the_apps_quota_parks_every_site_but_those_that_cost_no_points(limiter: Patient) -> None:
     ask(limiter, answer=(429, GLOBAL))
-    for site in (SITE, OTHER):
+    for site in (SITE, OTHER_SITE):
         for endpoint in (SEARCH, ISSUE, COUNT):
             assert timedelta(seconds=1799) < refusal(limiter, endpoint, site=site) < timedelta(seconds=1800) + JITTER
-    ask(limiter, site=OTHER, is_metered=False)
-    assert rate(limiter) == 10, "a quota says nothing about the pace"
+    ask(limiter, site=OTHER_SITE, is_metered=False)
+    assert rate(limiter) == 10, "a quota doesn't change the rate"
     limiter.move(1795)
-    refusal(limiter, site=OTHER)
+    refusal(limiter, site=OTHER_SITE)
     limiter.move(6)
     ask(limiter)
-    ask(limiter, site=OTHER)
+    ask(limiter, site=OTHER_SITE)
 
 
 def test_a_tenants_quota_parks_the_site(limiter: Patient) -> None:
     ask(limiter, answer=(429, TENANT))
     for endpoint in (SEARCH, ISSUE, COUNT):
         assert refusal(limiter, endpoint) > timedelta(seconds=1799)
-    ask(limiter, site=OTHER)
+    ask(limiter, site=OTHER_SITE)
 
 
 def test_a_burst_parks_one_endpoint(limiter: Patient) -> None:
     ask(limiter, answer=(429, BURST))
     assert timedelta(seconds=29) < refusal(limiter) < timedelta(seconds=32)
     ask(limiter, COUNT)
-    ask(limiter, ISSUE, site=OTHER)
+    ask(limiter, ISSUE, site=OTHER_SITE)
     limiter.move(31)
     ask(limiter)
 
@@ -525,7 +525,7 @@ def test_an_unknown_reason_slows_and_parks_the_whole_site(limiter: Patient, head
     ask(limiter, answer=(429, headers))
     assert refusal(limiter, COUNT) > timedelta(seconds=19)
     assert (rate(limiter), rate(limiter, COUNT)) == (5, 5)
-    ask(limiter, site=OTHER)
+    ask(limiter, site=OTHER_SITE)
 
 
 def test_maintenance_parks_the_site_and_leaves_the_pace(limiter: Patient) -> None:
@@ -541,35 +541,35 @@ def test_a_short_pause_is_waited_out(limiter: Patient) -> None:
 
 
 def test_a_later_answer_does_not_shorten_a_pause(limiter: Patient) -> None:
-    with ExitStack() as both:
+    with ExitStack() as permits:
         first, second = (
-            both.enter_context(limiter.admit(SITE, ISSUE, purpose=Purpose.BACKFILL, expected_points=2))
+            permits.enter_context(limiter.admit(SITE, ISSUE, purpose=Purpose.BACKFILL, expected_points=2))
             for _ in range(2)
         )
         first.settle(429, TENANT)
         second.settle(429, {**TENANT, "Retry-After": "1"})
     fresh = Patient(limiter._redis)
     fresh.offset_ms = limiter.offset_ms
-    assert refusal(fresh) > timedelta(seconds=1799), "what the other processes see"
-    assert refusal(limiter) > timedelta(seconds=1799), "what this process remembers"
+    assert refusal(fresh) > timedelta(seconds=1799), "as seen by other processes"
+    assert refusal(limiter) > timedelta(seconds=1799), "as remembered by this process"
 
 
 def test_a_site_without_points_cannot_stop_the_app(limiter: Patient) -> None:
     headers = {**GLOBAL, "RateLimit-Policy": '"global-app-quota";q=5;w=3600'}
     ask(limiter, answer=(429, headers), is_metered=False)
     refusal(limiter, is_metered=False)
-    ask(limiter, site=OTHER)
-    assert limiter.accounts.standing(OTHER)["app_quota"] is None
+    ask(limiter, site=OTHER_SITE)
+    assert limiter.accounts.standing(OTHER_SITE)["app_quota"] is None
 
 
-# -- points
+# Points
 
 
 def test_points_are_booked_and_corrected_by_what_it_really_cost(limiter: Patient) -> None:
     with limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101) as permit:
         assert limiter.accounts.spent(SITE, NOON) == 101
         permit.settle(200, {}, {"issues": [{}] * 40})
-    ask(limiter, site=OTHER, purpose=Purpose.POLL)
+    ask(limiter, site=OTHER_SITE, purpose=Purpose.POLL)
     ask(limiter, answer=(404, {}))
     ask(limiter, is_metered=False)
     assert limiter.accounts.spent(SITE, NOON) == 41 + 1
@@ -609,19 +609,19 @@ def test_a_backfill_alone_may_have_all_that_backfills_may_have(redis: Redis) -> 
 
 def test_backfills_at_the_same_time_share_evenly(redis: Redis) -> None:
     limiter = Patient(redis, app_points_per_hour=1000)
-    spend(limiter, 10, site=OTHER)
+    spend(limiter, 10, site=OTHER_SITE)
     for _ in range(3):
         spend(limiter, 100)
     wait = refusal(limiter, SEARCH, purpose=Purpose.BACKFILL, points=100)
-    assert timedelta(seconds=59) < wait < timedelta(seconds=63), "300 is half of 600; ask again in a minute"
-    spend(limiter, 290, site=OTHER)
-    refusal(limiter, SEARCH, site=OTHER, purpose=Purpose.BACKFILL, points=100)
+    assert timedelta(seconds=59) < wait < timedelta(seconds=63), "300 is half of 600: the next attempt is in a minute"
+    spend(limiter, 290, site=OTHER_SITE)
+    refusal(limiter, SEARCH, site=OTHER_SITE, purpose=Purpose.BACKFILL, points=100)
     ask(limiter, purpose=Purpose.POLL)
 
 
 def test_a_share_is_lent_once_its_site_wants_no_more(redis: Redis) -> None:
     limiter = Patient(redis, app_points_per_hour=1000)
-    spend(limiter, 10, site=OTHER)
+    spend(limiter, 10, site=OTHER_SITE)
     spend(limiter, 300)
     refusal(limiter, SEARCH, purpose=Purpose.BACKFILL, points=100)
     limiter.move(91)
@@ -633,10 +633,10 @@ def test_a_share_is_lent_once_its_site_wants_no_more(redis: Redis) -> None:
 def test_in_the_last_quarter_what_is_left_goes_to_whoever_asks(redis: Redis) -> None:
     limiter = Patient(redis, app_points_per_hour=1000)
     limiter.set(NOON + timedelta(minutes=44, seconds=30))
-    spend(limiter, 10, site=OTHER)
+    spend(limiter, 10, site=OTHER_SITE)
     spend(limiter, 300)
     wait = refusal(limiter, SEARCH, purpose=Purpose.BACKFILL, points=100)
-    assert wait < timedelta(seconds=32), "no later than the quarter begins"
+    assert wait < timedelta(seconds=32), "not later than the start of the quarter"
     limiter.set(NOON + timedelta(minutes=45, seconds=1))
     spend(limiter, 100)
     spend(limiter, 190)
@@ -644,17 +644,17 @@ def test_in_the_last_quarter_what_is_left_goes_to_whoever_asks(redis: Redis) -> 
 
 
 def test_a_small_share_still_lets_a_page_through(redis: Redis) -> None:
-    """A hundred sites share 600 points; a page costs 101."""
+    """A hundred sites share 600 points, and a page costs 101."""
     limiter = Patient(redis, app_points_per_hour=1000)
     for number in range(100):
         redis.zadd("jira:waiting", {f"site {number}": (NOON + timedelta(minutes=5)).timestamp() * 1000})
     spend(limiter, 101)
     refusal(limiter, SEARCH, purpose=Purpose.BACKFILL, points=101)
-    spend(limiter, 101, site=OTHER)
+    spend(limiter, 101, site=OTHER_SITE)
 
 
 def test_where_there_are_more_sites_than_pages_those_go_first_that_have_had_least(redis: Redis) -> None:
-    """Twelve sites, six pages an hour: whoever had one waits until everybody had one, however often it asks."""
+    """Twelve sites, six pages an hour: a site that had one waits until all had one, regardless of its attempts."""
     limiter, sites = (
         Patient(redis, app_points_per_hour=1000),
         [f"https://{number}.atlassian.net" for number in range(12)],
@@ -668,7 +668,7 @@ def test_where_there_are_more_sites_than_pages_those_go_first_that_have_had_leas
                 had[site] += 1
             except JiraBusy:
                 pass
-        assert sum(had.values()) == 6 * (hour + 1), "and nothing is wasted"
+        assert sum(had.values()) == 6 * (hour + 1), "no points are wasted"
         assert max(had.values()) - min(had.values()) <= 1
     assert set(had.values()) == {2}
 
@@ -690,20 +690,20 @@ def test_a_new_site_comes_before_those_that_have_had_a_page_but_only_with_one(re
 
 
 def test_who_waited_for_the_full_hour_finds_its_share(redis: Redis) -> None:
-    """Whoever comes first in the new hour must not take it all: the others are known to be on their way."""
+    """The first site of the new hour must not take all points: the limiter knows that others are waiting."""
     limiter = Patient(redis, app_points_per_hour=1000)
     spend(limiter, 550, site="https://done.atlassian.net")
-    for site in (OTHER, SITE):
+    for site in (OTHER_SITE, SITE):
         refusal(limiter, SEARCH, site=site, purpose=Purpose.BACKFILL, points=100)
         limiter.move(92)
-        ask(limiter, site=site, purpose=Purpose.BACKFILL)  # a small one, for which there still is room
+        ask(limiter, site=site, purpose=Purpose.BACKFILL)  # small enough for the remaining points
     limiter.set(NOON + timedelta(hours=1, seconds=1))
     for _ in range(3):
         spend(limiter, 100)
     refusal(limiter, SEARCH, purpose=Purpose.BACKFILL, points=100)
     limiter.move(50)
     for _ in range(3):
-        spend(limiter, 100, site=OTHER)
+        spend(limiter, 100, site=OTHER_SITE)
 
 
 def test_a_request_across_the_full_hour_counts_in_both(limiter: Patient) -> None:
@@ -724,7 +724,7 @@ def test_at_the_end_of_the_hour_the_next_is_a_moment_away(redis: Redis) -> None:
     assert timedelta(seconds=10) < refusal(limiter, purpose=Purpose.BACKFILL) < timedelta(seconds=22)
     limiter.set(NOON - timedelta(seconds=1))
     ask(limiter, purpose=Purpose.BACKFILL)
-    assert sum(limiter.waits) < 1.2, "so short a wait is waited out"
+    assert sum(limiter.waits) < 1.2, "such a short wait happens inside"
     assert limiter.accounts.spent(SITE, NOON) == 2
 
 
@@ -741,7 +741,7 @@ def test_where_jira_counted_more_jira_is_right(limiter: Patient) -> None:
     refusal(limiter, purpose=Purpose.BACKFILL)
     ask(limiter, purpose=Purpose.POLL)
     ask(limiter, answer=(200, {"RateLimit": '"global-app-quota";r=60000;t=3000'}))
-    assert limiter.accounts.spent_by_app(NOON)["total"] == 50_004, "it is never lowered"
+    assert limiter.accounts.spent_by_app(NOON)["total"] == 50_004, "the total never falls"
 
 
 def test_a_site_with_a_quota_of_its_own_leaves_the_apps_pool(redis: Redis) -> None:
@@ -749,11 +749,11 @@ def test_a_site_with_a_quota_of_its_own_leaves_the_apps_pool(redis: Redis) -> No
     ask(limiter, answer=(200, {"RateLimit-Policy": '"tenant-app-quota";q=2000;w=3600'}))
     spend(limiter, 1100)
     refusal(limiter, SEARCH, purpose=Purpose.BACKFILL, points=100)
-    assert limiter.accounts.spent_by_app(NOON)["total"] == 2, "what was booked before the site was known to have left"
-    spend(limiter, 500, site=OTHER)
+    assert limiter.accounts.spent_by_app(NOON)["total"] == 2, "booked before the site's departure was known"
+    spend(limiter, 500, site=OTHER_SITE)
 
 
-# -- Redis
+# Redis
 
 
 def test_after_a_loss_of_redis_the_pace_starts_anew_and_what_jira_said_still_holds(
@@ -808,10 +808,10 @@ def test_a_sites_standing_is_told(limiter: Patient) -> None:
     ask(limiter, COUNT)
     ask(limiter, answer=(429, BURST))
     with limiter.admit(SITE, SEARCH, purpose=Purpose.BACKFILL, expected_points=101):
-        standing = limiter.accounts.standing(SITE)
-    until = datetime.fromisoformat(standing["endpoints"][str(ISSUE)].pop("blocked_until"))
+        status = limiter.accounts.standing(SITE)
+    until = datetime.fromisoformat(status["endpoints"][str(ISSUE)].pop("blocked_until"))
     assert NOON.astimezone(UTC) + timedelta(seconds=29) < until < NOON + timedelta(seconds=40)
-    assert standing == {
+    assert status == {
         "points_this_hour": 1 + 1 + 101,
         "app_points_this_hour": 1 + 1 + 101,
         "app_quota": None,

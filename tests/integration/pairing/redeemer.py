@@ -1,7 +1,7 @@
-"""A process of its own that redeems a password, for tests that need real parallelism or a real death.
+"""A process that redeems a password, for tests that need real parallelism or a real crash.
 
-Arguments: database URL, redis URL, tenant id, password, how many tries, where to die (`-`: nowhere).
-Prints one word a try.
+Arguments: database URL, redis URL, tenant id, password, number of attempts, place of the crash (`-`: none).
+It prints one word per attempt.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.conftest import a_settings
 
 
 class _Unlimited:
-    """Counts nothing: these tests are about the password, not about the limit."""
+    """No limit: these tests concern the password."""
 
     def count_redemption(self, *_: object) -> None:
         pass

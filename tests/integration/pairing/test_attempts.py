@@ -1,4 +1,4 @@
-"""Tries are counted for whom they should be, and Redis is not told who that is."""
+"""Attempts are counted by the right keys, and Redis learns no identities."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url.replace("?db=0", "?db=9")) as made:
-        made.flushdb()
-        yield made
+    with Redis.from_url(redis_url.replace("?db=0", "?db=9")) as client:
+        client.flushdb()
+        yield client
 
 
 def tries_until_refused(attempts: Attempts, address: str, prefixes: Iterator[str]) -> int:
     for number, prefix in enumerate(prefixes):
         try:
             attempts.count_login(address, prefix)
-        except TooMany as refused:
-            return number if 0 < refused.retry_after <= 300 else -1
+        except TooMany as refusal:
+            return number if 0 < refusal.retry_after <= 300 else -1
     raise AssertionError("nobody was refused")
 
 
@@ -38,8 +38,8 @@ def test_one_key_from_one_address(redis: Redis) -> None:
 
 def test_many_keys_from_one_address(redis: Redis) -> None:
     attempts = Attempts(redis)
-    many = (f"sei_{secrets.token_hex(4)}" for _ in range(300))
-    assert tries_until_refused(attempts, "192.0.2.1", many) == 200
+    prefixes = (f"sei_{secrets.token_hex(4)}" for _ in range(300))
+    assert tries_until_refused(attempts, "192.0.2.1", prefixes) == 200
     attempts.count_login("192.0.2.2", "sei_abcdefgh")
 
 

@@ -1,4 +1,4 @@
-"""The one-time password: once, for one site, whatever dies in between."""
+"""The one-time password: valid once, for one site, even after crashes."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def redemptions_of(parts: Runtime, integration: Integration) -> int:
 def test_a_pasted_password_pairs_the_site_with_its_integration(
     parts: Runtime, site: InstalledSite, otp: str, integration: Integration
 ) -> None:
-    paired = redeem(parts, site, otp)
-    assert (paired.id, paired.tenant_id, paired.state, paired.paired_by) == (
+    pairing = redeem(parts, site, otp)
+    assert (pairing.id, pairing.tenant_id, pairing.state, pairing.paired_by) == (
         integration.id,
         site.tenant_id,
         State.BACKFILLING,
@@ -109,16 +109,16 @@ def test_wrong_used_and_expired_are_one_answer(
     parts: Runtime, site: InstalledSite, account: Account, integration: Integration, otp: str
 ) -> None:
     answers = set()
-    expired = parts.mint.mint(account.id, integration.id)
+    expired_otp = parts.mint.mint(account.id, integration.id)
     for key in parts.redis.scan_iter("otp:*"):
         parts.redis.pexpire(key, 1)
     time.sleep(0.01)
-    redeemed = parts.mint.mint(account.id, integration.id).otp
-    redeem(parts, site, redeemed)
-    for worthless in (expired.otp, redeemed, "0000-0000-0000-0000", "not a key at all", "x" * 90):
-        with pytest.raises(Gone) as caught:
+    used_otp = parts.mint.mint(account.id, integration.id).otp
+    redeem(parts, site, used_otp)
+    for worthless in (expired_otp.otp, used_otp, "0000-0000-0000-0000", "not a key at all", "x" * 90):
+        with pytest.raises(Gone) as failure:
             redeem(parts, site, worthless, by=f"admin-{len(answers)}-{worthless[:4]}")
-        answers.add(str(caught.value))
+        answers.add(str(failure.value))
     assert len(answers) == 1
 
 
@@ -140,9 +140,9 @@ def test_the_sixth_try_of_a_user_waits(parts: Runtime, site: InstalledSite, otp:
     for _ in range(5):
         with pytest.raises(Gone):
             redeem(parts, site, "0000-0000-0000-0000", by="guesser")
-    with pytest.raises(TooMany) as caught:
+    with pytest.raises(TooMany) as failure:
         redeem(parts, site, otp, by="guesser")
-    assert 1 <= caught.value.retry_after <= 15 * 60
+    assert 1 <= failure.value.retry_after <= 15 * 60
     assert redeem(parts, site, otp, by="colleague").tenant_id == site.tenant_id
 
 
@@ -166,14 +166,14 @@ def test_a_site_that_is_paired_elsewhere_needs_a_confirmation(
     parts: Runtime, site: InstalledSite, account: Account, integration: Integration, otp: str
 ) -> None:
     redeem(parts, site, otp)
-    other = an_integration(parts, account, "Other")
-    fresh = parts.mint.mint(account.id, other.id).otp
+    other_integration = an_integration(parts, account, "Other")
+    fresh = parts.mint.mint(account.id, other_integration.id).otp
     with pytest.raises(Conflicting):
         redeem(parts, site, fresh)
-    assert redeem(parts, site, fresh, replace=True).id == other.id  # the refusal did not spend it
+    assert redeem(parts, site, fresh, replace=True).id == other_integration.id  # the refusal didn't use it up
     with parts.store.bound_to_account(account.id) as session:
-        left = ledger.get(session, integration.id)
-    assert (left.state, left.tenant_id) == (State.DISCONNECTED, None)
+        disconnected_integration = ledger.get(session, integration.id)
+    assert (disconnected_integration.state, disconnected_integration.tenant_id) == (State.DISCONNECTED, None)
 
 
 def test_a_disconnected_site_can_be_paired_again(
@@ -211,11 +211,11 @@ def test_of_200_parallel_redemptions_from_8_processes_exactly_one_wins(
     assert set(answers) == {"paired", "Gone"}
     assert redemptions_of(parts, integration) == 1
     with parts.store.unrestricted_unsafe() as session:
-        held = ledger.get(session, integration.id)
-        paired = session.execute(
+        record = ledger.get(session, integration.id)
+        pairing_count = session.execute(
             select(func.count()).where(INTEGRATIONS.c.tenant_id.in_([site.tenant_id for site in sites]))
         ).scalar_one()
-    assert (paired, held.tenant_id in {site.tenant_id for site in sites}) == (1, True)
+    assert (pairing_count, record.tenant_id in {site.tenant_id for site in sites}) == (1, True)
 
 
 def test_killed_before_the_commit_the_password_is_good_again(

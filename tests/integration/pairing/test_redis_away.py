@@ -1,4 +1,4 @@
-"""While Redis is away nobody pairs and nobody signs in: what cannot be counted is not let through."""
+"""Without Redis there is no pairing and no sign-in, since attempts can't be counted."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from tests.factories import an_account, an_installed_site, an_integration
 if TYPE_CHECKING:
     from app.runtime import Runtime
 
-AWAY = Redis.from_url("redis://127.0.0.1:1/0")
-SOMEBODY = UUID(int=1)
+UNREACHABLE_REDIS = Redis.from_url("redis://127.0.0.1:1/0")
+TENANT_ID = UUID(int=1)
 
 
 def test_a_try_that_cannot_be_counted_is_refused() -> None:
-    attempts = Attempts(AWAY)
+    attempts = Attempts(UNREACHABLE_REDIS)
     with pytest.raises(Unavailable):
-        attempts.count_redemption(SOMEBODY, "admin-1")
+        attempts.count_redemption(TENANT_ID, "admin-1")
     with pytest.raises(Unavailable):
-        attempts.count_mint(SOMEBODY)
+        attempts.count_mint(TENANT_ID)
     with pytest.raises(Unavailable):
         attempts.count_login("192.0.2.1", "sei_abcdefgh")
 
 
 def test_no_password_is_made_or_taken(parts: Runtime) -> None:
-    vault, otp_store, attempts = Vault([b"k" * 32]), OtpStore(AWAY), Attempts(AWAY)
+    vault, otp_store, attempts = Vault([b"k" * 32]), OtpStore(UNREACHABLE_REDIS), Attempts(UNREACHABLE_REDIS)
     account, _ = an_account(parts)
     integration = an_integration(parts, account)
     site = an_installed_site(parts)
@@ -50,6 +50,6 @@ def test_no_password_is_made_or_taken(parts: Runtime) -> None:
 
 def test_no_console_session_is_good() -> None:
     with pytest.raises(Unavailable):
-        sessions.is_good(AWAY, "some-session")
+        sessions.is_good(UNREACHABLE_REDIS, "some-session")
     with pytest.raises(Unavailable):
-        sessions.begin(AWAY)
+        sessions.begin(UNREACHABLE_REDIS)

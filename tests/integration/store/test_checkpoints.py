@@ -1,4 +1,4 @@
-"""Chunks: claimed by one, renewed by its pages, anybody's again when the holder dies."""
+"""Chunks are claimed by one worker, renewed by its pages, and released when it dies."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def tenant_id(parts: Runtime) -> UUID:
     return an_installed_site(parts).tenant_id
 
 
-def plan(parts: Runtime, tenant_id: UUID, *wanted: Wanted, again: bool = False) -> int:
+def plan(parts: Runtime, tenant_id: UUID, *chunks: Wanted, is_repeat: bool = False) -> int:
     with parts.store.bound_to(tenant_id) as session:
-        return checkpoints.plan(session, wanted, again=again)
+        return checkpoints.plan(session, chunks, again=is_repeat)
 
 
 def claim(parts: Runtime, tenant_id: UUID, at_once: int = 8) -> Chunk | None:
@@ -49,7 +49,7 @@ def expire_leases(parts: Runtime, tenant_id: UUID) -> None:
 
 def test_the_most_urgent_chunk_goes_first(parts: Runtime, tenant_id: UUID) -> None:
     plan(parts, tenant_id, Wanted("issue", "1", 30), Wanted("field", "", 0), Wanted("sprint", "8", 40))
-    assert [found.entity for _ in range(3) if (found := claim(parts, tenant_id))] == ["field", "issue", "sprint"]
+    assert [chunk.entity for _ in range(3) if (chunk := claim(parts, tenant_id))] == ["field", "issue", "sprint"]
     assert claim(parts, tenant_id) is None
 
 
@@ -61,18 +61,18 @@ def test_a_chunk_that_is_planned_twice_is_one(parts: Runtime, tenant_id: UUID) -
 def test_many_claimers_at_once_share_without_doubles_and_within_the_limit(parts: Runtime, tenant_id: UUID) -> None:
     plan(parts, tenant_id, *(Wanted("issue", str(number)) for number in range(40)))
     with ThreadPoolExecutor(16) as pool:
-        found = [each for each in pool.map(lambda _: claim(parts, tenant_id, at_once=5), range(40)) if each]
-    assert len(found) == len({each.id for each in found}) == 5
+        claimed_chunks = [chunk for chunk in pool.map(lambda _: claim(parts, tenant_id, at_once=5), range(40)) if chunk]
+    assert len(claimed_chunks) == len({chunk.id for chunk in claimed_chunks}) == 5
 
 
-def test_half_a_crew_takes_what_can_wait_first_and_the_rest_when_there_is_no_such(
+def test_half_of_the_threads_take_what_can_wait_first_and_other_chunks_when_there_is_no_such(
     parts: Runtime, tenant_id: UUID
 ) -> None:
-    plan(parts, tenant_id, Wanted("issue", "1", priority=30), *(Wanted("comment", known) for known in "23"))
+    plan(parts, tenant_id, Wanted("issue", "1", priority=30), *(Wanted("comment", scope_id) for scope_id in "23"))
     with parts.store.bound_to(tenant_id) as session:
-        found = [claims.claim(session, at_once=5, least=45, most=8) for _ in range(3)]
-    assert [[each.entity for each in chunks] for chunks in found] == [["comment", "comment"], ["issue"], []]
-    assert found[0][0].lease == found[0][1].lease, "what is taken together is held as one"
+        rounds = [claims.claim(session, at_once=5, least=45, most=8) for _ in range(3)]
+    assert [[chunk.entity for chunk in chunks] for chunks in rounds] == [["comment", "comment"], ["issue"], []]
+    assert rounds[0][0].lease == rounds[0][1].lease, "chunks that are claimed together share a lease"
 
 
 def test_a_dead_holders_chunk_goes_on_at_its_last_page(parts: Runtime, tenant_id: UUID) -> None:
@@ -110,11 +110,11 @@ def test_a_page_of_a_lost_lease_is_rolled_back_whole(parts: Runtime, tenant_id: 
 
 def test_a_postponed_chunk_waits_and_says_why(parts: Runtime, tenant_id: UUID) -> None:
     plan(parts, tenant_id, Wanted("issue", "1"))
-    held = claim(parts, tenant_id)
-    assert held is not None
+    chunk = claim(parts, tenant_id)
+    assert chunk is not None
     due = clock.now() + timedelta(minutes=7)
     with parts.store.bound_to(tenant_id) as session:
-        checkpoints.postpone(session, held, until=due, problem=Condition(Code.FIELDS_AWAITED), counts=False)
+        checkpoints.postpone(session, chunk, until=due, problem=Condition(Code.FIELDS_AWAITED), counts=False)
     assert claim(parts, tenant_id) is None
     with parts.store.bound_to(tenant_id) as session:
         assert claims.standing(session).next_due == due
@@ -122,12 +122,12 @@ def test_a_postponed_chunk_waits_and_says_why(parts: Runtime, tenant_id: UUID) -
 
 def test_what_is_done_is_walked_again_only_when_asked(parts: Runtime, tenant_id: UUID) -> None:
     plan(parts, tenant_id, Wanted("status"))
-    held = claim(parts, tenant_id)
-    assert held is not None
+    chunk = claim(parts, tenant_id)
+    assert chunk is not None
     with parts.store.bound_to(tenant_id) as session:
-        checkpoints.finish(session, held)
+        checkpoints.finish(session, chunk)
     assert plan(parts, tenant_id, Wanted("status")) == 0
-    assert plan(parts, tenant_id, Wanted("status"), again=True) == 1
-    again = claim(parts, tenant_id)
-    assert again is not None
-    assert (again.page_token, again.seen, again.attempts) == (None, 0, 0)
+    assert plan(parts, tenant_id, Wanted("status"), is_repeat=True) == 1
+    fresh_chunk = claim(parts, tenant_id)
+    assert fresh_chunk is not None
+    assert (fresh_chunk.page_token, fresh_chunk.seen, fresh_chunk.attempts) == (None, 0, 0)

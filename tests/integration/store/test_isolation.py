@@ -1,4 +1,4 @@
-"""Every tenant is an island, in the database itself."""
+"""Tenants are isolated by the database itself."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ BY_NAME = {table.name: table for table in tenant_owned()}
 @pytest.fixture(scope="module")
 def two_tenants(parts: Runtime) -> tuple[UUID, UUID]:
     """Two tenants, each with a row in every table."""
-    ours, theirs = (a_paired_site(parts)[0].tenant_id for _ in range(2))
-    for tenant_id in (ours, theirs):
+    own_id, other_id = (a_paired_site(parts)[0].tenant_id for _ in range(2))
+    for tenant_id in (own_id, other_id):
         with parts.store.bound_to(tenant_id) as session:
             for table in tenant_owned():
-                if table not in (INSTALLATIONS, CREDENTIALS):  # an installed site has one of each
+                if table not in (INSTALLATIONS, CREDENTIALS):  # an installed site has a row in each
                     session.execute(table.insert().values(**_some_row(table, tenant_id)))
-    return ours, theirs
+    return own_id, other_id
 
 
 _WORDS = {"state": "done", "result": "done", "cause": "unknown"}
-"""Columns that take one of a few words."""
+"""Columns with a fixed set of words."""
 
 
 def _some_row(table: Table, tenant_id: UUID) -> dict[str, object]:
@@ -50,7 +50,7 @@ def _some_row(table: Table, tenant_id: UUID) -> dict[str, object]:
         elif column.name in _WORDS:
             values[column.name] = _WORDS[column.name]
         elif not column.nullable and column.server_default is None:
-            made = {
+            examples = {
                 "Condition": Condition(Code.WEBHOOK),
                 "UUID": ids.new(),
                 "str": str(ids.new()),
@@ -58,19 +58,19 @@ def _some_row(table: Table, tenant_id: UUID) -> dict[str, object]:
                 "bool": True,
                 "dict": {},
             }
-            values[column.name] = made.get(kind.__name__, clock.now())
+            values[column.name] = examples.get(kind.__name__, clock.now())
     return values
 
 
 def test_the_list_holds_every_table_with_a_tenant(parts: Runtime) -> None:
     with parts.store.unrestricted_unsafe() as session:
-        found = session.execute(
+        names = session.execute(
             text(
                 "SELECT table_name FROM information_schema.columns"
                 " WHERE column_name = 'tenant_id' AND table_schema = 'public'"
             )
         ).scalars()
-        assert set(found) == {*BY_NAME, "integrations"}
+        assert set(names) == {*BY_NAME, "integrations"}
 
 
 @pytest.mark.parametrize("name", [*BY_NAME, "integrations"])
@@ -87,27 +87,27 @@ def test_row_security_is_forced(parts: Runtime, name: str) -> None:
 def test_a_bound_session_sees_its_own_rows_and_none_of_others(
     parts: Runtime, two_tenants: tuple[UUID, UUID], name: str
 ) -> None:
-    ours, theirs = two_tenants
-    with parts.store.bound_to(ours) as session:
-        seen = set(session.execute(text(f"SELECT tenant_id FROM {name}")).scalars())
-        assert seen == {ours}
-        asked = session.execute(text(f"SELECT count(*) FROM {name} WHERE tenant_id = :them"), {"them": theirs})
-        assert asked.scalar_one() == 0
+    own_id, other_id = two_tenants
+    with parts.store.bound_to(own_id) as session:
+        tenant_ids = set(session.execute(text(f"SELECT tenant_id FROM {name}")).scalars())
+        assert tenant_ids == {own_id}
+        result = session.execute(text(f"SELECT count(*) FROM {name} WHERE tenant_id = :them"), {"them": other_id})
+        assert result.scalar_one() == 0
 
 
 @pytest.mark.parametrize("name", list(BY_NAME))
 def test_a_bound_session_cannot_change_remove_or_add_rows_of_others(
     parts: Runtime, two_tenants: tuple[UUID, UUID], name: str
 ) -> None:
-    ours, theirs = two_tenants
-    with parts.store.bound_to(ours) as session:
-        removed = session.execute(text(f"DELETE FROM {name} WHERE tenant_id = :them"), {"them": theirs}).rowcount
-        changed = session.execute(
-            text(f"UPDATE {name} SET tenant_id = tenant_id WHERE tenant_id = :them"), {"them": theirs}
+    own_id, other_id = two_tenants
+    with parts.store.bound_to(own_id) as session:
+        deletions = session.execute(text(f"DELETE FROM {name} WHERE tenant_id = :them"), {"them": other_id}).rowcount
+        updates = session.execute(
+            text(f"UPDATE {name} SET tenant_id = tenant_id WHERE tenant_id = :them"), {"them": other_id}
         ).rowcount
-        assert (removed, changed) == (0, 0)
-    with pytest.raises(DBAPIError, match="row-level security"), parts.store.bound_to(ours) as session:
-        session.execute(BY_NAME[name].insert().values(**_some_row(BY_NAME[name], theirs)))
+        assert (deletions, updates) == (0, 0)
+    with pytest.raises(DBAPIError, match="row-level security"), parts.store.bound_to(own_id) as session:
+        session.execute(BY_NAME[name].insert().values(**_some_row(BY_NAME[name], other_id)))
 
 
 def test_a_session_bound_to_nobody_sees_nothing(parts: Runtime, two_tenants: tuple[UUID, UUID]) -> None:
@@ -125,8 +125,10 @@ def test_a_pooled_connection_carries_no_binding_over(
         pid = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
     with store.unrestricted_unsafe() as session:
         assert session.execute(text("SELECT pg_backend_pid()")).scalar_one() == pid
-        left = session.execute(text("SELECT current_setting('app.tenant_id', true), current_user = session_user")).one()
-        assert tuple(left) in {("", True), (None, True)}
+        leftovers = session.execute(
+            text("SELECT current_setting('app.tenant_id', true), current_user = session_user")
+        ).one()
+        assert tuple(leftovers) in {("", True), (None, True)}
     store.engine.dispose()
 
 
@@ -140,14 +142,14 @@ def test_a_bound_session_has_no_business_with_shared_tables(
 
 def test_the_app_role_owns_nothing(parts: Runtime) -> None:
     with parts.store.unrestricted_unsafe() as session:
-        owned = session.execute(
+        owned_count = session.execute(
             text(
-                # Its temporary tables, which each session makes for itself, apart.
+                # Without temporary tables, which belong to the session's role.
                 "SELECT count(*) FROM pg_class WHERE relowner = CAST('sei_connect_app' AS regrole)"
                 " AND relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%')"
             )
         ).scalar_one()
-        assert owned == 0
+        assert owned_count == 0
 
 
 def test_every_entity_has_a_table() -> None:

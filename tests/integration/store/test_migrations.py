@@ -1,4 +1,4 @@
-"""Migrations equal the tables, and go up and down."""
+"""Migrations match the tables and work in both directions."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def test_migrations_make_exactly_the_declared_tables(empty_database_url: str) ->
     engine = make_engine(empty_database_url)
     with engine.connect() as connection:
         command.check(runner.alembic_config(connection))
-        made = set(inspect(connection).get_table_names()) - {"alembic_version"}
+        names = set(inspect(connection).get_table_names()) - {"alembic_version"}
     engine.dispose()
-    assert made == set(METADATA.tables)
-    assert {table.name for table in entity_tables().values()} <= made
+    assert names == set(METADATA.tables)
+    assert {table.name for table in entity_tables().values()} <= names
 
 
 def test_every_migration_goes_down_and_up_again(empty_database_url: str) -> None:
@@ -54,7 +54,7 @@ def test_a_second_upgrade_changes_nothing(empty_database_url: str) -> None:
 
 @pytest.fixture
 def plain_owner(server_url: str) -> Iterator[str]:
-    """A database whose owner may not make roles, and was given the app's without the right to pass it on."""
+    """A database with an owner without the rights to create roles and to grant the app's role."""
     admin_url = server_url.replace("//sei_connect@/sei_connect", "//postgres@/postgres")
     name = f"plain_{secrets.token_hex(6)}"
     with psycopg.connect(admin_url, autocommit=True) as admin:

@@ -1,4 +1,4 @@
-"""Rows go in once, the newer version wins, and versions come out in the order in which they became visible."""
+"""Rows are stored once, the newer version wins, and versions are ordered by visibility."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def tenant_id(parts: Runtime) -> UUID:
     return an_installed_site(parts).tenant_id
 
 
-def an_issue(known: str, *, updated: datetime = NOON, **values: object) -> Row:
+def an_issue(issue_id: str, *, edit: datetime = NOON, **values: object) -> Row:
     blank: dict[str, object] = dict.fromkeys(column.name for column in ISSUE.columns)
-    return Row(ISSUE, known, {**blank, "key": f"EE-{known}", "updated": updated, **values})
+    return Row(ISSUE, issue_id, {**blank, "key": f"EE-{issue_id}", "updated": edit, **values})
 
 
-def a_comment(known: str, issue_id: str, **values: object) -> Row:
+def a_comment(comment_id: str, issue_id: str, **values: object) -> Row:
     blank: dict[str, object] = dict.fromkeys(column.name for column in COMMENT.columns)
-    return Row(COMMENT, known, {**blank, "issue_id": issue_id, "updated": NOON, **values})
+    return Row(COMMENT, comment_id, {**blank, "issue_id": issue_id, "updated": NOON, **values})
 
 
-def a_user(known: str, **values: object) -> Row:
-    return Row(USER, known, {**dict.fromkeys(column.name for column in USER.columns), **values})
+def a_user(account_id: str, **values: object) -> Row:
+    return Row(USER, account_id, {**dict.fromkeys(column.name for column in USER.columns), **values})
 
 
 def put(parts: Runtime, tenant_id: UUID, *rows: Row, at: datetime = NOON) -> dict[str, records.Applied]:
@@ -49,7 +49,7 @@ def put(parts: Runtime, tenant_id: UUID, *rows: Row, at: datetime = NOON) -> dic
         return records.apply(session, rows, read_at=at)
 
 
-def held(parts: Runtime, tenant_id: UUID, row: Row) -> Any:
+def stored_row(parts: Runtime, tenant_id: UUID, row: Row) -> Any:
     table = table_of(row.entity)
     with parts.store.bound_to(tenant_id) as session:
         return session.execute(select(table).where(table.c.id == row.id)).one()
@@ -58,35 +58,35 @@ def held(parts: Runtime, tenant_id: UUID, row: Row) -> Any:
 def test_a_row_that_is_read_again_unchanged_keeps_its_version(parts: Runtime, tenant_id: UUID) -> None:
     row = an_issue("1", summary="First", labels=["a", "b"], custom='{"customfield_1": [1, 2]}', story_points=3.5)
     assert put(parts, tenant_id, row)["issue"] == records.Applied(offered=1, changed=1, added=1)
-    version = held(parts, tenant_id, row).version
+    version = stored_row(parts, tenant_id, row).version
     assert put(parts, tenant_id, row, at=NOON + timedelta(hours=1))["issue"].changed == 0
-    assert held(parts, tenant_id, row).version == version
+    assert stored_row(parts, tenant_id, row).version == version
 
 
 def test_an_older_edit_never_overwrites_a_newer_one(parts: Runtime, tenant_id: UUID) -> None:
-    newer = an_issue("1", updated=NOON + timedelta(minutes=1), summary="Newer")
+    newer = an_issue("1", edit=NOON + timedelta(minutes=1), summary="Newer")
     put(parts, tenant_id, newer)
     put(parts, tenant_id, an_issue("1", summary="Older"), at=NOON + timedelta(hours=1))
-    assert held(parts, tenant_id, newer).summary == "Newer"
+    assert stored_row(parts, tenant_id, newer).summary == "Newer"
 
 
 def test_of_two_reads_of_one_edit_the_later_read_stands(parts: Runtime, tenant_id: UUID) -> None:
     put(parts, tenant_id, an_issue("1", status_name="Done"), at=NOON + timedelta(seconds=5))
     put(parts, tenant_id, an_issue("1", status_name="Renamed"), at=NOON + timedelta(seconds=9))
     put(parts, tenant_id, an_issue("1", status_name="Late"), at=NOON)
-    assert held(parts, tenant_id, an_issue("1")).status_name == "Renamed"
+    assert stored_row(parts, tenant_id, an_issue("1")).status_name == "Renamed"
 
 
 def test_one_page_may_name_an_object_twice(parts: Runtime, tenant_id: UUID) -> None:
-    older, newer = an_issue("1", summary="Old"), an_issue("1", updated=NOON + timedelta(seconds=1), summary="New")
+    older, newer = an_issue("1", summary="Old"), an_issue("1", edit=NOON + timedelta(seconds=1), summary="New")
     put(parts, tenant_id, newer, older)
-    assert held(parts, tenant_id, newer).summary == "New"
+    assert stored_row(parts, tenant_id, newer).summary == "New"
 
 
 def test_fragments_of_a_person_complete_each_other(parts: Runtime, tenant_id: UUID) -> None:
     put(parts, tenant_id, a_user("u1", display_name="Casey", time_zone="Asia/Shanghai"))
     put(parts, tenant_id, a_user("u1", email="c@acme.example"), a_user("u1", is_active=True), at=NOON)
-    row = held(parts, tenant_id, a_user("u1"))
+    row = stored_row(parts, tenant_id, a_user("u1"))
     assert (row.display_name, row.time_zone, row.email, row.is_active) == (
         "Casey",
         "Asia/Shanghai",
@@ -100,53 +100,53 @@ def test_a_buried_issue_takes_its_children_along_and_can_come_back(parts: Runtim
     put(parts, tenant_id, issue, comment)
     with parts.store.bound_to(tenant_id) as session:
         records.bury(session, ISSUE, ["1"], at=NOON + timedelta(minutes=1), because="deleted")
-    assert held(parts, tenant_id, comment).deleted_because == "deleted"
-    put(parts, tenant_id, issue, at=NOON)  # read before the burial: no resurrection
-    assert held(parts, tenant_id, issue).deleted_at is not None
+    assert stored_row(parts, tenant_id, comment).deleted_because == "deleted"
+    put(parts, tenant_id, issue, at=NOON)  # read before the deletion: the row stays deleted
+    assert stored_row(parts, tenant_id, issue).deleted_at is not None
     put(parts, tenant_id, issue, comment, at=NOON + timedelta(minutes=2))
-    assert held(parts, tenant_id, issue).deleted_at is None
-    assert held(parts, tenant_id, comment).deleted_at is None
+    assert stored_row(parts, tenant_id, issue).deleted_at is None
+    assert stored_row(parts, tenant_id, comment).deleted_at is None
 
 
 def test_a_child_that_a_complete_list_no_longer_holds_is_buried(parts: Runtime, tenant_id: UUID) -> None:
     put(parts, tenant_id, an_issue("1"), a_comment("c1", "1"), a_comment("c2", "1"))
-    later = NOON + timedelta(minutes=1)
-    put(parts, tenant_id, an_issue("1", updated=later), at=later)
+    edit = NOON + timedelta(minutes=1)
+    put(parts, tenant_id, an_issue("1", edit=edit), at=edit)
     with parts.store.bound_to(tenant_id) as session:
-        buried = records.bury_missing(session, COMMENT, {"1": ["c2"]}, parent=ISSUE, updated={"1": later}, at=later)
-    assert buried == 1
-    assert held(parts, tenant_id, a_comment("c1", "1")).deleted_at is not None
-    assert held(parts, tenant_id, a_comment("c2", "1")).deleted_at is None
+        count = records.bury_missing(session, COMMENT, {"1": ["c2"]}, parent=ISSUE, updated={"1": edit}, at=edit)
+    assert count == 1
+    assert stored_row(parts, tenant_id, a_comment("c1", "1")).deleted_at is not None
+    assert stored_row(parts, tenant_id, a_comment("c2", "1")).deleted_at is None
 
 
 def test_a_lagging_read_buries_nothing(parts: Runtime, tenant_id: UUID) -> None:
     fresh = NOON + timedelta(minutes=5)
-    put(parts, tenant_id, an_issue("1", updated=fresh), a_comment("c1", "1"))
+    put(parts, tenant_id, an_issue("1", edit=fresh), a_comment("c1", "1"))
     with parts.store.bound_to(tenant_id) as session:
-        buried = records.bury_missing(
+        count = records.bury_missing(
             session, COMMENT, {"1": []}, parent=ISSUE, updated={"1": NOON}, at=fresh + timedelta(minutes=1)
         )
-    assert buried == 0
+    assert count == 0
 
 
 def test_a_reader_never_misses_a_version_below_one_it_has_seen(parts: Runtime, tenant_id: UUID) -> None:
-    """Eight writers at once, and a reader that follows the feed meanwhile: it must end with every row."""
+    """Eight concurrent writers, and a reader that follows the feed and must end with every row."""
     stop = threading.Event()
-    seen: dict[str, int] = {}
+    versions: dict[str, int] = {}
 
     def write(number: int) -> None:
         for step in range(15):
-            put(parts, tenant_id, *(an_issue(f"{number}-{step}-{each}") for each in range(7)))
+            put(parts, tenant_id, *(an_issue(f"{number}-{step}-{part}") for part in range(7)))
 
     def read() -> None:
         cursor: str | None = None
         while True:
             is_last = stop.is_set()
             with parts.store.bound_to(tenant_id) as session:
-                found = feed.changes(session, cursor=cursor, limit=50, entity_names=["issue"])
-            seen.update((line["id"], line["version"]) for line in found.lines)
-            cursor = found.next_cursor
-            if is_last and not found.has_more:
+                page = feed.changes(session, cursor=cursor, limit=50, entity_names=["issue"])
+            versions.update((line["id"], line["version"]) for line in page.lines)
+            cursor = page.next_cursor
+            if is_last and not page.has_more:
                 return
 
     reader = threading.Thread(target=read)
@@ -157,4 +157,4 @@ def test_a_reader_never_misses_a_version_below_one_it_has_seen(parts: Runtime, t
         writer.join()
     stop.set()
     reader.join()
-    assert len(seen) == 8 * 15 * 7
+    assert len(versions) == 8 * 15 * 7

@@ -1,4 +1,4 @@
-"""What is kept of a site: secrets that change keys without a pause, data that goes when its grace period is over."""
+"""Stored secrets and data of a site: rotation of keys without a pause, erasure after the grace period."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ NEW_KEY = base64.b64encode(b"n" * 32).decode()
 
 @pytest.fixture
 def with_keys(database_url: str, redis_url: str) -> Iterator[Callable[..., Runtime]]:
-    """Runtimes as processes with these SECRET_KEYS would have."""
-    made = []
+    """Creates runtimes with these SECRET_KEYS."""
+    runtimes = []
 
     def make(*keys: str) -> Runtime:
         settings = a_settings(secret_keys=keys)
-        made.append(runtime.assemble(settings, database_url=database_url, redis_url=redis_url))
-        return made[-1]
+        runtimes.append(runtime.assemble(settings, database_url=database_url, redis_url=redis_url))
+        return runtimes[-1]
 
     yield make
-    for each in made:
-        each.store.engine.dispose()
-        each.redis.close()
+    for process in runtimes:
+        process.store.engine.dispose()
+        process.redis.close()
 
 
 def test_keys_rotate_while_everything_runs(parts: Runtime, with_keys: Callable[..., Runtime]) -> None:
     sites = [an_installed_site(parts) for _ in range(5)]
-    both = with_keys(NEW_KEY, KEY)
-    assert both.keyring.rotate() >= 5
-    assert both.keyring.rotate() == 0
+    rotation = with_keys(NEW_KEY, KEY)
+    assert rotation.keyring.rotate() >= 5
+    assert rotation.keyring.rotate() == 0
     only_new = with_keys(NEW_KEY)
     for site in sites:
-        for running in (both, only_new):
-            found = running.keyring.find(site.client_key)
-            assert found is not None
-            assert found[1].current == site.shared_secret
-    # Back to the first key, so that the other tests' runtime opens what it finds.
+        for process in (rotation, only_new):
+            entry = process.keyring.find(site.client_key)
+            assert entry is not None
+            assert entry[1].current == site.shared_secret
+    # Back to the first key, which the runtime of the other tests has.
     assert with_keys(KEY, NEW_KEY).keyring.rotate() >= 5
 
 
@@ -63,18 +63,18 @@ def test_a_rotated_secret_stays_good_for_the_overlap_and_is_gone_after(parts: Ru
     site = an_installed_site(parts)
     with parts.store.unrestricted_unsafe() as session:
         parts.keyring.keep(session, site.tenant_id, "n" * 40)
-    found = parts.keyring.find(site.client_key)
-    assert found is not None
-    assert tuple(found[1]) == ("n" * 40, site.shared_secret)
+    entry = parts.keyring.find(site.client_key)
+    assert entry is not None
+    assert tuple(entry[1]) == ("n" * 40, site.shared_secret)
     with parts.store.unrestricted_unsafe() as session:
         late = clock.now() - keyring.OVERLAP
         session.execute(
             update(CREDENTIALS).where(CREDENTIALS.c.tenant_id == site.tenant_id).values(previous_until=late)
         )
         lost_jobs.tidy(session)
-    found = parts.keyring.find(site.client_key)
-    assert found is not None
-    assert found[1].previous is None
+    entry = parts.keyring.find(site.client_key)
+    assert entry is not None
+    assert entry[1].previous is None
 
 
 @pytest.fixture
@@ -86,8 +86,8 @@ def site_with_data(parts: Runtime) -> tuple[UUID, str]:
 
 def rows_of(parts: Runtime, tenant_id: UUID) -> int:
     with parts.store.bound_to(tenant_id) as session:
-        kept = [table for table in tenant_owned() if table not in erase.INSTALL_RECORD_TABLES]
-        return sum(session.execute(select(func.count()).select_from(table)).scalar_one() for table in kept)
+        tables = [table for table in tenant_owned() if table not in erase.INSTALL_RECORD_TABLES]
+        return sum(session.execute(select(func.count()).select_from(table)).scalar_one() for table in tables)
 
 
 def test_an_uninstalled_site_is_purged_when_its_grace_is_over_and_not_before(
@@ -116,9 +116,9 @@ def test_a_reinstall_finds_its_data_under_the_same_client_key_only(
     tenant_id, client_key = site_with_data
     with parts.store.unrestricted_unsafe() as session:
         depart.uninstall(session, parts.keyring, client_key, issued_at=clock.epoch() + 1)
-    again = an_installed_site(parts, client_key=client_key, issued_at=clock.epoch() + 2)
-    assert again.tenant_id == tenant_id
-    stranger = an_installed_site(parts, base_url=again.base_url, client_key=an_install().client_key)
+    new_install = an_installed_site(parts, client_key=client_key, issued_at=clock.epoch() + 2)
+    assert new_install.tenant_id == tenant_id
+    stranger = an_installed_site(parts, base_url=new_install.base_url, client_key=an_install().client_key)
     assert stranger.tenant_id != tenant_id
     assert rows_of(parts, stranger.tenant_id) == 0
     assert rows_of(parts, tenant_id) > 0
@@ -136,7 +136,7 @@ def test_erasure_that_is_stopped_anywhere_goes_on(parts: Runtime, monkeypatch: p
         batches += 1
         if batches == 3:
             raise KeyboardInterrupt
-        return bound_to(tenant_id, **options)  # type: ignore[arg-type]  # handed on as it came
+        return bound_to(tenant_id, **options)  # type: ignore[arg-type]  # passed on unchanged
 
     monkeypatch.setattr(store, "bound_to", dies_in_the_third_batch)
     with pytest.raises(KeyboardInterrupt):

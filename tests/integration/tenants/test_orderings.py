@@ -1,4 +1,4 @@
-"""Lifecycle hooks in every order: the final state is what a model says that shares no line with the product."""
+"""Lifecycle hooks in every order: the final state equals that of an independent model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ I, E, D, U = Hook.INSTALLED, Hook.ENABLED, Hook.DISABLED, Hook.UNINSTALLED  # no
 
 @dataclass(frozen=True)
 class Call:
-    """A hook and when it was signed, in seconds after the beginning."""
+    """A hook and the time of its signature, in seconds after the start."""
 
     hook: Hook
     at: int
@@ -36,45 +36,45 @@ class Call:
 
 
 def model(calls: Iterable[Call]) -> str:
-    """The state that is left after calls in this order of arrival.
+    """The final state after calls in this order of arrival.
 
-    `installed` counts unless a later-signed call was applied. `uninstalled` ends the install before it: it counts unless
-    it was signed before the newest install. Others count on a site that has the app, unless a later-signed call was
-    applied; in one second disabled beats enabled beats installed.
+    `installed` counts unless a later-signed call was applied. `uninstalled` ends the preceding install: it counts unless
+    it was signed before the newest install. The others count on an installed site, unless a later-signed call was
+    applied; within one second disabled beats enabled, and enabled beats installed.
     """
-    state, applied, installed = "unknown", Call(I, -1), -1
+    state, last_call, install_at = "unknown", Call(I, -1), -1
     strength = [I, E, D, U]
     for call in calls:
         if call.hook is I:
-            if state == "unknown" or call.at >= applied.at:
-                state, applied, installed = "active", call, call.at
+            if state == "unknown" or call.at >= last_call.at:
+                state, last_call, install_at = "active", call, call.at
             continue
         if state in {"unknown", "uninstalled"}:
             continue
-        is_late = call.at < applied.at
-        is_weaker = call.at == applied.at and strength.index(call.hook) < strength.index(applied.hook)
-        if (call.at >= installed) if call.hook is U else not (is_late or is_weaker):
+        is_late = call.at < last_call.at
+        is_weaker = call.at == last_call.at and strength.index(call.hook) < strength.index(last_call.hook)
+        if (call.at >= install_at) if call.hook is U else not (is_late or is_weaker):
             state = {E: "active", D: "disabled", U: "uninstalled"}[call.hook]
-            applied = Call(call.hook, max(call.at, applied.at))
+            last_call = Call(call.hook, max(call.at, last_call.at))
     return state
 
 
 def play(parts: Runtime, calls: Iterable[Call]) -> str:
-    """The state that the product is left with."""
-    began = clock.epoch() - 1000
+    """The final state of the product."""
+    start = clock.epoch() - 1000
     install = an_install()
     tenant_id: UUID | None = None
     for number, call in enumerate(calls):
-        at = began + call.at
+        at = start + call.at
         with parts.store.unrestricted_unsafe() as session:
             if call.hook is I:
-                renewed = an_install(
+                new_install = an_install(
                     client_key=install.client_key,
                     base_url=install.base_url,
                     issued_at=at,
                     shared_secret=f"{number}" * 40,
                 )
-                tenant_id = arrive.arrive(session, parts.keyring, renewed)
+                tenant_id = arrive.arrive(session, parts.keyring, new_install)
             elif call.hook is U:
                 depart.uninstall(session, parts.keyring, install.client_key, issued_at=at)
             elif tenant_id is not None:
@@ -82,23 +82,23 @@ def play(parts: Runtime, calls: Iterable[Call]) -> str:
     if tenant_id is None:
         return "unknown"
     with parts.store.unrestricted_unsafe() as session:
-        found = tenant_by_id(session, tenant_id)
+        tenant = tenant_by_id(session, tenant_id)
         has_secret = parts.keyring.open_for(session, tenant_id) is not None
-    assert found is not None
-    assert has_secret is (found.state.value != "uninstalled"), (
+    assert tenant is not None
+    assert has_secret is (tenant.state.value != "uninstalled"), (
         "a secret is kept exactly as long as the app is installed"
     )
-    return found.state.value
+    return tenant.state.value
 
 
 def _exhaustive() -> list[tuple[Call, ...]]:
-    """Every pair of calls after an install, at moments that are earlier, a little later, and later."""
+    """Every pair of calls after an install: earlier, slightly later, and later."""
     calls = [Call(hook, at) for hook in Hook for at in (10, 13, 20)]
     return [(Call(I, 12), *pair) for pair in itertools.product(calls, repeat=2)]
 
 
 def _longer(count: int = 200) -> list[tuple[Call, ...]]:
-    """Longer ones, drawn from a seed."""
+    """Longer sequences, drawn from a seed."""
     chance = Random(27)
     moments = (0, 1, 4, 5, 6, 11, 20)
     return [
@@ -113,7 +113,7 @@ SEQUENCES = [*_exhaustive(), *_longer()]
 @pytest.mark.parametrize("share", range(4))
 def test_every_sequence_ends_as_the_model_says(parts: Runtime, share: int) -> None:
     wrong = [
-        (calls, found, model(calls)) for calls in SEQUENCES[share::4] if (found := play(parts, calls)) != model(calls)
+        (calls, state, model(calls)) for calls in SEQUENCES[share::4] if (state := play(parts, calls)) != model(calls)
     ]
     assert wrong == []
 
@@ -123,7 +123,7 @@ def test_sequences_are_enough_and_reach_every_state() -> None:
     assert {model(calls) for calls in SEQUENCES} == {"unknown", "active", "disabled", "uninstalled"}
 
 
-# What really happens on a site, a minute between two clicks. `installed` is awaited by Jira; all else may overtake.
+# Real histories of a site, with a minute between two clicks. Jira awaits `installed`; other calls may overtake each other.
 HISTORIES = {
     "installed": ([I, E], "active"),
     "disabled": ([I, E, D], "disabled"),
@@ -146,31 +146,31 @@ def _clicks(history: list[Hook | tuple[Hook, ...]]) -> list[list[Call]]:
 
 
 def _deliveries(clicks: list[list[Call]]) -> list[tuple[Call, ...]]:
-    """Every order in which the calls may arrive; late ones come after the next install."""
+    """Every possible order of arrival; late calls come after the next install."""
     calls = [call for click in clicks for call in click]
     installs = [call for call in calls if call.hook is I]
-    found = set()
+    orders = set()
     for order in itertools.permutations(calls):
         position = {call: at for at, call in enumerate(order)}
         keeps_installs = [call for call in order if call.hook is I] == installs
-        # Jira sends nothing that comes after an install before the install was answered.
+        # Jira sends no later call before the answer to an install.
         is_possible = all(
             position[install] < position[call] for install in installs for call in calls if call.at > install.at
         )
         if keeps_installs and is_possible:
-            found.add(order)
-    return sorted(found, key=repr)
+            orders.add(order)
+    return sorted(orders, key=repr)
 
 
 @pytest.mark.parametrize("name", HISTORIES)
 def test_a_history_ends_alike_in_whatever_order_it_arrives(parts: Runtime, name: str) -> None:
-    history, expected = HISTORIES[name]
+    history, final_state = HISTORIES[name]
     deliveries = _deliveries(_clicks(history))
     assert deliveries
     Random(name).shuffle(deliveries)
-    wrong = [(calls, found) for calls in deliveries[:40] if (found := play(parts, calls)) != expected]
+    wrong = [(calls, state) for calls in deliveries[:40] if (state := play(parts, calls)) != final_state]
     assert wrong == []
-    assert [calls for calls in deliveries if model(calls) != expected] == []
+    assert [calls for calls in deliveries if model(calls) != final_state] == []
 
 
 @pytest.mark.parametrize("late", [2, 11])

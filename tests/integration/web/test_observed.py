@@ -1,4 +1,4 @@
-"""What operators and SEI see of the work: how long it still takes, what it costs, what Jira was asked."""
+"""Progress for operators and SEI: remaining time, cost, and requests to Jira."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ ISSUE = endpoint_of("GET", "/rest/api/3/issue/10001")
 
 
 @pytest.mark.parametrize(
-    ("done", "expected", "left"),
+    ("done_count", "expected_count", "seconds_left"),
     [(500, 2000, 300), (99, 2000, None), (100, 2000, 1900), (500, None, None), (2000, 2000, 0)],
 )
 def test_the_time_left_is_told_where_enough_is_known(
-    parts: Runtime, done: int, expected: int | None, left: int | None
+    parts: Runtime, done_count: int, expected_count: int | None, remaining_s: int | None
 ) -> None:
     tenant, integration = a_paired_site(parts)
     now = clock.now()
     with parts.store.bound_to(tenant.tenant_id) as session:
         ledger.move_to(session, integration.id, State.BACKFILLING, started_at=now - timedelta(seconds=100))
-        records.tally(session, {"issue": done})
+        records.tally(session, {"issue": done_count})
         session.execute(
             insert(CHUNKS).values(
                 tenant_id=tenant.tenant_id, id=ids.new(), entity="issue", scope_id="1", lower=0, upper=1,
-                priority=30, state="waiting", due_at=now, expected=expected,
+                priority=30, state="waiting", due_at=now, expected=expected_count,
             )
         )  # fmt: skip
-        held = ledger.of_tenant(session)
-    assert held is not None
-    found = progress_of(parts, held).seconds_left
-    assert (found is None) == (left is None)
-    assert found is None or left is None or abs(found - left) <= max(2, left // 20)
+        record = ledger.of_tenant(session)
+    assert record is not None
+    estimate = progress_of(parts, record).seconds_left
+    assert (estimate is None) == (remaining_s is None)
+    assert estimate is None or remaining_s is None or abs(estimate - remaining_s) <= max(2, remaining_s // 20)
 
 
 def test_points_are_visible_per_site_and_requests_and_refusals_for_all(parts: Runtime) -> None:
@@ -60,10 +60,10 @@ def test_points_are_visible_per_site_and_requests_and_refusals_for_all(parts: Ru
     assert after["requests"] - before["requests"] == 2
     assert after["endpoint"] - before.get("endpoint", 0) == 1
     with parts.store.bound_to(tenant.tenant_id) as session:
-        held = ledger.of_tenant(session)
-    assert held is not None
-    assert held.id == integration.id
-    assert progress_of(parts, held).points_this_hour == 2 + 1
+        record = ledger.of_tenant(session)
+    assert record is not None
+    assert record.id == integration.id
+    assert progress_of(parts, record).points_this_hour == 2 + 1
     text = metrics.render(parts).decode()
     assert f"sei_jira_requests_this_hour {after['requests']}.0" in text
     assert 'sei_jira_points_this_hour{purpose="backfill"}' in text
@@ -78,28 +78,29 @@ def test_what_verifications_found_is_counted_over_all_sites(parts: Runtime) -> N
     before = counted()
     now = clock.now()
     yesterday = now - timedelta(days=1)
-    whole, short, paused = (a_paired_site(parts) for _ in range(3))
-    found = [
-        # An older one, of other figures, counts no more.
+    whole, short, paused_site = (a_paired_site(parts) for _ in range(3))
+    findings = [
+        # An older finding with other figures no longer counts.
         (whole, "issue", "1", 3, 10, 0, yesterday),
         (whole, "issue", "1", 10, 10, 0, now),
         (whole, "comment", "1", 5, 5, 0, now),
-        # One project short of seven, the other with two too many, of which one waits for a second look.
+        # One project lacks seven rows, the other has two extra ones, one of which waits for its check.
         (short, "issue", "1", 3, 10, 0, yesterday),
         (short, "issue", "2", 12, 10, 1, yesterday),
         (short, "comment", "1", 5, 5, 0, yesterday),
-        (paused, "issue", "1", 0, 1000, 0, yesterday - timedelta(days=30)),
+        (paused_site, "issue", "1", 0, 1000, 0, yesterday - timedelta(days=30)),
     ]
-    for (tenant, _), entity, scope, stored, expected, suspected, moment in found:
+    for (tenant, _), entity, scope, stored_count, expected_count, suspected_count, moment in findings:
         with parts.store.bound_to(tenant.tenant_id) as session:
             session.execute(
                 insert(COMPLETENESS).values(
-                    tenant_id=tenant.tenant_id, id=ids.new(), entity=entity, scope_id=scope, stored=stored,
-                    expected=expected, suspected=suspected, is_complete=stored - suspected == expected, method="test",
+                    tenant_id=tenant.tenant_id, id=ids.new(), entity=entity, scope_id=scope, stored=stored_count,
+                    expected=expected_count, suspected=suspected_count, method="test",
+                    is_complete=stored_count - suspected_count == expected_count,
                     verified_at=moment,
                 )
             )  # fmt: skip
-    for (tenant, integration), state in [(whole, "healthy"), (short, "needs attention"), (paused, "paused")]:
+    for (tenant, integration), state in [(whole, "healthy"), (short, "needs attention"), (paused_site, "paused")]:
         with parts.store.bound_to(tenant.tenant_id) as session:
             ledger.move_to(session, integration.id, State(state))
     after = counted()
@@ -113,4 +114,4 @@ def test_what_verifications_found_is_counted_over_all_sites(parts: Runtime) -> N
     assert more('sei_rows_surplus{entity="issue"}') == 1
     assert more('sei_rows_missing{entity="comment"}') == 0
     assert after["sei_oldest_verification_seconds"] >= max(86400, before["sei_oldest_verification_seconds"])
-    assert after["sei_oldest_verification_seconds"] < 29 * 86400, "a paused one counts"
+    assert after["sei_oldest_verification_seconds"] < 29 * 86400, "a paused integration counts"

@@ -1,4 +1,4 @@
-"""What the second reader of the trust boundary found, one test a finding: each failed before it was mended."""
+"""Regression tests for the findings of a second review of the trust boundary."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def atlassian() -> Atlassian:
 
 @pytest.fixture(scope="module")
 def door(parts: Runtime, atlassian: Atlassian) -> Runtime:
-    """The runtime, with Atlassian's key host within reach."""
+    """The runtime with a reachable key host."""
     keys = InstallKeys(("https://keys.test",), get=atlassian.key_host())
     return dataclasses.replace(parts, connect_door=ConnectDoor(parts.settings, parts.keyring, keys))
 
@@ -63,14 +63,14 @@ def client(door: Runtime) -> FlaskClient:
     return create_app(door).test_client()
 
 
-def an_installed_body(client_key: str, **given: object) -> dict[str, object]:
+def an_installed_body(client_key: str, **overrides: object) -> dict[str, object]:
     return {
         "key": "io.harness.sei.jira-connect",
         "clientKey": client_key,
         "sharedSecret": "s" * 40,
         "baseUrl": "https://acme.atlassian.net",
         "eventType": "installed",
-        **given,
+        **overrides,
     }
 
 
@@ -96,9 +96,9 @@ def test_a_token_has_one_spelling_and_is_good_once(
     assert install(client, token, an_installed_body(client_key)).status_code == 204
     evil = an_installed_body(client_key, sharedSecret="e" * 40)
     assert install(client, token + tail, evil).status_code == 401
-    found = door.keyring.find(client_key)
-    assert found is not None
-    assert found[1].current == "s" * 40
+    entry = door.keyring.find(client_key)
+    assert entry is not None
+    assert entry[1].current == "s" * 40
 
 
 @pytest.mark.parametrize(
@@ -131,12 +131,12 @@ def test_a_promised_erasure_outlives_upgrades_and_switches(
     site, _ = a_paired_site(door)
     with door.store.bound_to(site.tenant_id) as session:
         unpair(session, reason=Condition(Code.UNPAIRED))
-    promised = tenant_of(door, site.tenant_id).purge_after
-    assert promised is not None
+    purge_after = tenant_of(door, site.tenant_id).purge_after
+    assert purge_after is not None
     assert install(client, a_token(atlassian, site.client_key), an_installed_body(site.client_key)).status_code == 204
     with door.store.unrestricted_unsafe() as session:
         depart.switch(session, site.tenant_id, Hook.DISABLED, issued_at=clock.epoch() + 5)
-    assert tenant_of(door, site.tenant_id).purge_after == promised
+    assert tenant_of(door, site.tenant_id).purge_after == purge_after
 
 
 def test_data_that_nobody_is_paired_with_is_promised_to_go(door: Runtime) -> None:
@@ -157,8 +157,8 @@ def test_a_secret_that_no_key_opens_is_no_500_and_heals_by_reinstalling(
         session.execute(
             update(CREDENTIALS).where(CREDENTIALS.c.tenant_id == site.tenant_id).values(sealed="v1.00000000.AAAA")
         )
-    forged = atlassian.shared_secret_token("POST", "/connect/enabled", site.client_key, "f" * 40)
-    assert client.post("/connect/enabled", headers={"Authorization": f"JWT {forged}"}).status_code == 401
+    forgery = atlassian.shared_secret_token("POST", "/connect/enabled", site.client_key, "f" * 40)
+    assert client.post("/connect/enabled", headers={"Authorization": f"JWT {forgery}"}).status_code == 401
     assert install(client, a_token(atlassian, site.client_key), an_installed_body(site.client_key)).status_code == 204
     assert door.keyring.find(site.client_key) is not None
 
@@ -172,14 +172,14 @@ def test_an_uninstall_and_a_disconnect_at_one_moment_do_not_deadlock(door: Runti
             try:
                 with door.store.unrestricted_unsafe() as session:
                     actions.uninstalled(session, door.keyring, site.client_key, issued_at=clock.epoch() + 1)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            except Exception as error:  # noqa: BLE001 - every error is reported
                 errors.append(error)
 
         def disconnect(site: InstalledSite = site, errors: list[Exception] = errors) -> None:
             try:
                 with door.store.bound_to(site.tenant_id) as session:
                     unpair(session, reason=Condition(Code.UNPAIRED))
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            except Exception as error:  # noqa: BLE001 - every error is reported
                 errors.append(error)
 
         threads = [threading.Thread(target=leave), threading.Thread(target=disconnect)]
@@ -191,24 +191,26 @@ def test_an_uninstall_and_a_disconnect_at_one_moment_do_not_deadlock(door: Runti
         assert tenant_of(door, site.tenant_id).state == "uninstalled"
 
 
-@pytest.mark.parametrize("known", ["²", "1" * 20, "0", "٣", "-1", "1e3"])
-def test_an_id_that_is_none_does_not_block_a_tenants_deliveries(door: Runtime, known: str) -> None:
+@pytest.mark.parametrize("issue_id", ["²", "1" * 20, "0", "٣", "-1", "1e3"])
+def test_an_id_that_is_none_does_not_block_a_tenants_deliveries(door: Runtime, issue_id: str) -> None:
     site, _ = a_paired_site(door)
     with door.store.bound_to(site.tenant_id) as session:
-        inbox.keep(session, str(ids.new()), "jira:issue_updated", {"issue": {"id": known}})
+        inbox.keep(session, str(ids.new()), "jira:issue_updated", {"issue": {"id": issue_id}})
         body = session.execute(select(INBOX.c.body)).scalar_one()
     assert body == {"issues": []}
 
 
 def test_neither_side_of_a_pairing_can_write_the_other_ones(door: Runtime) -> None:
-    site, paired = a_paired_site(door)
+    site, pairing = a_paired_site(door)
     account, _ = an_account(door)
-    own = an_integration(door, account)
+    own_integration = an_integration(door, account)
     victim = an_installed_site(door)
     with pytest.raises(DBAPIError, match="session of its tenant"), door.store.bound_to_account(account.id) as session:
-        session.execute(update(INTEGRATIONS).where(INTEGRATIONS.c.id == own.id).values(tenant_id=victim.tenant_id))
+        session.execute(
+            update(INTEGRATIONS).where(INTEGRATIONS.c.id == own_integration.id).values(tenant_id=victim.tenant_id)
+        )
     with pytest.raises(DBAPIError, match="stays with its account"), door.store.bound_to(site.tenant_id) as session:
-        session.execute(update(INTEGRATIONS).where(INTEGRATIONS.c.id == paired.id).values(account_id=account.id))
+        session.execute(update(INTEGRATIONS).where(INTEGRATIONS.c.id == pairing.id).values(account_id=account.id))
 
 
 @pytest.mark.parametrize("url", ["https://*", "https://a;sandbox", "https://10.0.0.1", "https://localhost"])
@@ -218,19 +220,19 @@ def test_a_display_address_that_is_no_name_does_not_reach_the_policy(
     client_key = str(ids.new())
     body = an_installed_body(client_key, displayUrl=url)
     assert install(client, a_token(atlassian, client_key), body).status_code == 204
-    found = door.keyring.find(client_key)
-    assert found is not None
-    assert found[0].display_url is None
+    entry = door.keyring.find(client_key)
+    assert entry is not None
+    assert entry[0].display_url is None
 
 
 def test_a_flood_of_invented_kids_does_not_keep_a_known_one_out(door: Runtime, atlassian: Atlassian) -> None:
     host = atlassian.key_host()
     InstallKeys(("https://keys.test",), get=host, key_cache=InstallKeyCache(door.store)).key(atlassian.kid)
-    flooded = InstallKeys(("https://keys.test",), get=host, key_cache=InstallKeyCache(door.store))
+    flooded_keys = InstallKeys(("https://keys.test",), get=host, key_cache=InstallKeyCache(door.store))
     for _ in range(100):
         with pytest.raises(Exception, match="unproven"):
-            flooded.key(str(ids.new()))
-    assert flooded.key(atlassian.kid) == atlassian.private_key.public_key()
+            flooded_keys.key(str(ids.new()))
+    assert flooded_keys.key(atlassian.kid) == atlassian.private_key.public_key()
 
 
 def test_bodies_nested_beyond_reason_and_searches_for_nul_are_refused_cleanly(
@@ -250,10 +252,10 @@ def test_a_burnt_password_leaves_a_newer_one_revocable(door: Runtime) -> None:
     account, _ = an_account(door)
     integration, site = an_integration(door, account), an_installed_site(door)
     first = door.mint.mint(account.id, integration.id)
-    held = door.otp_store.claim(_digests(door, first.otp))
-    assert held is not None
+    claim = door.otp_store.claim(_digests(door, first.otp))
+    assert claim is not None
     second = door.mint.mint(account.id, integration.id)
-    door.otp_store.burn(held)
+    door.otp_store.burn(claim)
     third = door.mint.mint(account.id, integration.id)
     with pytest.raises(Gone):
         door.redemption.redeem(site.tenant_id, "admin", second.otp, replace=False)
@@ -278,10 +280,10 @@ def test_the_password_of_a_dropped_integration_is_gone(door: Runtime) -> None:
 
 
 def test_one_installation_id_claimed_by_many_is_no_500(client: FlaskClient, atlassian: Atlassian) -> None:
-    claimed = f"ari:cloud:ecosystem::installation/{ids.new()}"
+    installation_id = f"ari:cloud:ecosystem::installation/{ids.new()}"
     for _ in range(3):
         client_key = str(ids.new())
-        body = an_installed_body(client_key, installationId=claimed)
+        body = an_installed_body(client_key, installationId=installation_id)
         assert install(client, a_token(atlassian, client_key), body).status_code == 204
 
 
@@ -297,12 +299,12 @@ def test_signing_out_ends_a_copied_session(door: Runtime) -> None:
         session["csrf"] = "c"
     client.post("/console/sign-in", data={"csrf": "c", "key": key})
     with client.session_transaction("/console") as session:
-        copied = dict(session)
+        old_session = dict(session)
         session["csrf"] = "d"
     assert client.get("/console").status_code == 200
     client.post("/console/sign-out", data={"csrf": "d"})
     with client.session_transaction("/console") as session:
-        session.update(copied)
+        session.update(old_session)
     assert client.get("/console").status_code == 303
 
 
@@ -327,8 +329,8 @@ def test_private_addresses_in_other_clothes_are_private(address: str) -> None:
 def test_a_refused_install_spends_its_token(client: FlaskClient, atlassian: Atlassian) -> None:
     client_key = str(ids.new())
     token = a_token(atlassian, client_key)
-    refused = an_installed_body(client_key, baseUrl="https://evil.example")
-    assert install(client, token, refused).status_code == 400
+    bad_body = an_installed_body(client_key, baseUrl="https://evil.example")
+    assert install(client, token, bad_body).status_code == 400
     assert install(client, token, an_installed_body(client_key)).status_code == 401
 
 
@@ -356,7 +358,7 @@ def test_a_value_that_does_not_fit_is_not_quoted(door: Runtime) -> None:
         with door.store.bound_to(site.tenant_id) as session:
             records.apply(session, [row], read_at=clock.now())
 
-    with pytest.raises((StoreFault, psycopg.DataError)) as caught:
+    with pytest.raises((StoreFault, psycopg.DataError)) as failure:
         store()
-    assert "secret" not in str(caught.value)
-    assert caught.value.__cause__ is None
+    assert "secret" not in str(failure.value)
+    assert failure.value.__cause__ is None

@@ -1,4 +1,4 @@
-"""Job functions for tests of the queues: what is done goes into a list in Redis."""
+"""Job functions for tests of the queues; they record their runs in a list in Redis."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from app.jobs import Lane, queue
 if TYPE_CHECKING:
     from redis import Redis
 
-DONE = "done by the test's worker"
+LANES_KEY = "done by the test's worker"
 
 
 def again(lane: str) -> None:
-    """Take a note, and queue again as a backfill does."""
+    """Record the run and enqueue again, like a backfill."""
     _note(lane)
     queue(_redis(), Lane(lane)).enqueue("tests.integration.workers.endless.again", lane, result_ttl=0)
 
 
 def once(lane: str) -> None:
-    """Take a note."""
+    """Record the run."""
     _note(lane)
 
 
 def _note(lane: str) -> None:
-    _redis().rpush(DONE, lane)
+    _redis().rpush(LANES_KEY, lane)
 
 
 def _redis() -> Redis:
-    """The test's own Redis."""
+    """The test's Redis."""
     job = get_current_job()
     assert job is not None
     return job.connection

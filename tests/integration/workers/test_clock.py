@@ -1,4 +1,4 @@
-"""The clock lives on while Redis is away."""
+"""The clock survives an outage of Redis."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from workers.schedule import scheduler
 
 
 def test_the_clock_lives_on_while_redis_is_away() -> None:
-    made = scheduler(Redis(port=1, retry=Retry(NoBackoff(), 0)))
-    made.register_birth()
-    assert made.enqueue_jobs() == made.get_jobs()
-    assert made.calculate_sleep_interval() > 0, "it would try without a pause"
-    made.save()
-    made.heartbeat()
-    made.register_death()
+    clock = scheduler(Redis(port=1, retry=Retry(NoBackoff(), 0)))
+    clock.register_birth()
+    assert clock.enqueue_jobs() == clock.get_jobs()
+    assert clock.calculate_sleep_interval() > 0, "retries need a pause"
+    clock.save()
+    clock.heartbeat()
+    clock.register_death()

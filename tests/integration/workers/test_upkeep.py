@@ -1,4 +1,4 @@
-"""Jobs are hints: whichever comes twice, or late, does no harm."""
+"""Jobs are hints: repeated and late ones do no harm."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ERASE = inspect.getclosurevars(upkeep.erase).nonlocals["work"]
 VERIFY = inspect.getclosurevars(ingest.verify).nonlocals["work"]
 SWEEP = inspect.getclosurevars(upkeep.sweep).nonlocals["work"]
-"""The jobs as they are inside the wrapper that gives it the worker's own runtime."""
+"""The jobs without the wrapper that passes the worker's runtime."""
 
 
 @pytest.mark.parametrize("is_paired", [True, False])
@@ -43,23 +43,23 @@ def test_the_sweep_lends_no_more_hands_than_can_do_something(parts: Runtime) -> 
     tenant_id, queue_view = a_paired_site(parts)[0].tenant_id, jobs.QueueView(parts.redis)
     with parts.store.bound_to(tenant_id) as session:
         plan.begin_backfill(session, site_concurrency=0)
-    for lent in (0, 1):
-        for _ in range(lent):
+    for lent_count in (0, 1):
+        for _ in range(lent_count):
             jobs.enqueue(parts.redis, jobs.BACKFILL, str(tenant_id))
         for _ in range(3):
             SWEEP(parts)
-            assert queue_view.waiting(tenant_id) == worker.worker_count(parts.settings) + lent
+            assert queue_view.waiting(tenant_id) == worker.worker_count(parts.settings) + lent_count
 
 
-@pytest.mark.parametrize(("seconds", "parked"), [(2.0, 1), (30.0, 0)])
+@pytest.mark.parametrize(("seconds", "parked_count"), [(2.0, 1), (30.0, 0)])
 def test_a_verification_that_is_held_back_for_a_moment_goes_on_then(
-    parts: Runtime, monkeypatch: pytest.MonkeyPatch, seconds: float, parked: int
+    parts: Runtime, monkeypatch: pytest.MonkeyPatch, seconds: float, parked_count: int
 ) -> None:
-    """One that has to wait for longer is the sweep's: asked for every ten seconds, it must not park one each time."""
+    """Longer waits are left to the sweep: a job that is enqueued every ten seconds must not be parked each time."""
     tenant_id = a_paired_site(parts)[0].tenant_id
     retry_at = clock.now() + timedelta(seconds=seconds)
 
-    def held_back(*_given: object) -> None:
+    def held_back(*_args: object) -> None:
         raise JiraBusy(Code.SITE_BUSY, retry_at=retry_at)
 
     monkeypatch.setattr(proof, "verify", held_back)
@@ -67,6 +67,6 @@ def test_a_verification_that_is_held_back_for_a_moment_goes_on_then(
         with pytest.raises(JiraBusy):
             VERIFY(parts, str(tenant_id))
     registry = jobs.queue(parts.redis, jobs.VERIFY.lane).scheduled_job_registry
-    own = [each for each in registry.get_job_ids() if str(tenant_id) in each]
-    assert len(own) == parked
-    assert all(retry_at <= registry.get_scheduled_time(each) <= retry_at + timedelta(seconds=1) for each in own)
+    job_ids = [job_id for job_id in registry.get_job_ids() if str(tenant_id) in job_id]
+    assert len(job_ids) == parked_count
+    assert all(retry_at <= registry.get_scheduled_time(job_id) <= retry_at + timedelta(seconds=1) for job_id in job_ids)
