@@ -26,7 +26,7 @@ ISSUE = endpoint_of("GET", "/rest/api/3/issue/10001")
 
 
 @pytest.mark.parametrize(
-    ("done_count", "expected_count", "seconds_left"),
+    ("done_count", "expected_count", "remaining_s"),
     [(500, 2000, 300), (99, 2000, None), (100, 2000, 1900), (500, None, None), (2000, 2000, 0)],
 )
 def test_the_time_left_is_told_where_enough_is_known(
