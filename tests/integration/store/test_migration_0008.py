@@ -291,7 +291,7 @@ def a_row(table: str, *, tenant: object, account: object, key: str, is_open: boo
             "settled_at": None if is_open else "2026-01-01",
         },
         "inbox": {**own, "delivery_id": key, "event": "e", "body": "{}"},
-        "activity": {**own, "id": ids.new(), "job": "poll", "started_at": "2026-01-01", "result": "done"},
+        "activity": {**own, "id": ids.new(), "job": key, "started_at": "2026-01-01", "result": "done"},
     }  # fmt: skip
     return rows[table]
 
@@ -307,11 +307,10 @@ def migrate(database_url: str, revision: str, *, is_down: bool = False) -> None:
 def texts(connection: Connection) -> dict[tuple[str, str], list[str]]:
     """The texts of every column, in the order in which its rows were written."""
     keys = {"integrations": "name", "frozen_projects": "project_id", "chunks": "scope_id", "poison": "digest"}
-    keys |= {"absences": "issue_id", "inbox": "delivery_id", "activity": "id"}
+    keys |= {"absences": "issue_id", "inbox": "delivery_id", "activity": "job"}
     found = {}
     for table, column in COLUMNS:
-        order = keys[table] if table == "activity" else f"split_part({keys[table]}, ' ', 2)::int"
-        query = f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY {order}"
+        query = f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY split_part({keys[table]}, ' ', 2)::int"
         found[table, column] = [str(text) for (text,) in connection.execute(query)]
     return found
 

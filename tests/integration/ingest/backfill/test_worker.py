@@ -117,12 +117,12 @@ def test_hands_at_one_site_share_its_walks(parts: Runtime, tenant_id: UUID) -> N
         BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 8, UnhurriedLine(parts.redis))  # type: ignore[arg-type]  # a fake wire
         for _ in range(2)
     )
-    until = clock.now() + timedelta(seconds=10)
+    until = clock.now() + timedelta(seconds=20)
     with ThreadPoolExecutor() as pool:
         works = [pool.submit(first.work, until=until)]
         wait_for(lambda: held(parts, tenant_id) == 8, 5)
         works.append(pool.submit(second.work, until=until))
-        wait_for(lambda: second.walked_chunks >= 4, 3)
+        wait_for(lambda: second.walked_chunks >= 4, 10)
         assert [work.result() for work in works] == ["again", "again"]
     assert site.most_in_flight <= 8
 
