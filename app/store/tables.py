@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -47,10 +46,9 @@ _POINTERS = ("issue_id", "project_id", "board_id")
 """Indexed columns, for look-ups from a parent."""
 
 
-@cache
 def entity_tables() -> Mapping[str, Table]:
     """Every entity's table by the entity's name."""
-    return MappingProxyType({name: _table(entity) for name, entity in all_entities().items()})
+    return _TABLES
 
 
 def tenant_owned() -> tuple[Table, ...]:
@@ -80,3 +78,7 @@ def _table(entity: Entity) -> Table:
         *(Index(f"ix_jira_{entity.name}_{pointer}", "tenant_id", pointer) for pointer in pointers),
         comment=f"Jira's {entity.name}",
     )
+
+
+_TABLES: Mapping[str, Table] = MappingProxyType({name: _table(entity) for name, entity in all_entities().items()})
+"""Made with the import, which only one thread runs: METADATA refuses a table's second definition."""
