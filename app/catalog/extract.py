@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -190,7 +191,8 @@ def to_json(value: object) -> str:
 def _clean_json(value: Any, levels: int = _LEVELS) -> Any:  # noqa: ANN401 - JSON
     """JSON for PostgreSQL: strings cleaned; NaN, infinities and too deep values become None.
 
-    Whole numbers beyond 64 bits, which orjson refuses to write, become floats, as in orjson's parser.
+    Whole numbers beyond 64 bits, which orjson refuses to write, become floats, as in orjson's parser; those beyond a
+    float's range become None.
     """
     if isinstance(value, str):
         return clean(value)
@@ -200,9 +202,9 @@ def _clean_json(value: Any, levels: int = _LEVELS) -> Any:  # noqa: ANN401 - JSO
         return {clean(key): _clean_json(child, levels - 1) for key, child in value.items()}
     if isinstance(value, list):
         return [_clean_json(child, levels - 1) for child in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return float(value) if isinstance(value, int) and abs(value) >= _INT_LIMIT else value
+    if isinstance(value, int) and abs(value) >= _INT_LIMIT:
+        return float(value) if abs(value) <= sys.float_info.max else None
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def to_moment(value: Json) -> datetime:

@@ -8,11 +8,14 @@ The cursor is the last version sent; it is opaque to readers.
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import literal, select, union_all
+import orjson
+from sqlalchemy import Text, cast, literal, select, union_all
 
 from app import clock
+from app.catalog.language import Kind
 from app.catalog.registry import all_entities, entity
 from app.conditions import Code
 from app.errors import Malformed
@@ -21,7 +24,7 @@ from app.store.tables import table_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Row, RowMapping
+    from sqlalchemy import ColumnElement, Row, RowMapping
 
     from app.catalog.language import Entity
     from app.store.session import Session
@@ -82,31 +85,49 @@ def _heads(session: Session, names: list[str], after: int, limit: int) -> list[R
 
 
 def _lines(session: Session, heads: list[Row[Any]]) -> list[dict[str, Any]]:
+    """The rows of the heads, without those that were erased or written again meanwhile: these have a later version."""
     by_entity: dict[str, list[str]] = {}
     for head in heads:
         by_entity.setdefault(head.entity, []).append(head.id)
-    rows: dict[tuple[str, str], RowMapping] = {}
+    rows: dict[tuple[str, str, int], RowMapping] = {}
     for name, ids in by_entity.items():
-        table = table_of(entity(name))
-        for row in session.execute(select(table).where(table.c.id.in_(ids))).mappings():
-            rows[name, row["id"]] = row
-    return [_line(entity(head.entity), rows[head.entity, head.id], head.version) for head in heads]
+        declaration = entity(name)
+        query = select(*_columns(declaration)).where(table_of(declaration).c.id.in_(ids))
+        rows |= {(name, row["id"], row["version"]): row for row in session.execute(query).mappings()}
+    keys = [(head.entity, head.id, head.version) for head in heads]
+    return [_line(entity(key[0]), rows[key]) for key in keys if key in rows]
 
 
-def _line(declaration: Entity, row: RowMapping, version: int) -> dict[str, Any]:
+@cache
+def _columns(declaration: Entity) -> tuple[ColumnElement[Any], ...]:
+    """The columns of a line. JSON stays text: as Python's numbers, those beyond 64 bits could not be written again."""
+    columns = table_of(declaration).c
+    names = ("id", "version", "deleted_at", "deleted_because")
+    values = (
+        cast(columns[column.name], Text).label(column.name) if column.kind is Kind.JSON else columns[column.name]
+        for column in declaration.columns
+    )
+    return (*(columns[name] for name in names), *values)
+
+
+def _line(declaration: Entity, row: RowMapping) -> dict[str, Any]:
     is_deleted = row["deleted_at"] is not None
     data = (
         {"deleted_at": clock.rfc3339(row["deleted_at"]), "reason": row["deleted_because"]}
         if is_deleted
-        else {column.name: plain(row[column.name]) for column in declaration.columns}
+        else {column.name: _written(column.kind, row[column.name]) for column in declaration.columns}
     )
     return {
         "entity": declaration.name,
         "id": row["id"],
         "op": "delete" if is_deleted else "upsert",
-        "version": version,
+        "version": row["version"],
         "data": data,
     }
+
+
+def _written(kind: Kind, value: Any) -> object:  # noqa: ANN401 - a column's value
+    return orjson.Fragment(value) if kind is Kind.JSON and value is not None else plain(value)
 
 
 def plain(value: object) -> object:

@@ -89,7 +89,7 @@ def _row(name: str, **override: Any) -> dict[str, Any]:
 
 
 def test_a_row_is_an_upsert_with_its_entitys_columns_and_no_others() -> None:
-    line = feed._line(entity("issue"), _row("issue", created=MOMENT, key="A-1"), 9)  # type: ignore[arg-type]
+    line = feed._line(entity("issue"), _row("issue", created=MOMENT, key="A-1"))  # type: ignore[arg-type]
     assert {name: line[name] for name in ("entity", "id", "op", "version")} == {
         "entity": "issue",
         "id": "10001",
@@ -102,11 +102,11 @@ def test_a_row_is_an_upsert_with_its_entitys_columns_and_no_others() -> None:
 
 def test_a_tombstone_is_a_delete_without_the_rows_content() -> None:
     row = _row("comment", deleted_at=MOMENT, deleted_because="deleted", body_text="personal")
-    line = feed._line(entity("comment"), row, 9)  # type: ignore[arg-type]
+    line = feed._line(entity("comment"), row)  # type: ignore[arg-type]
     assert line["op"] == "delete"
     assert line["data"] == {"deleted_at": "2026-01-02T03:04:05.678Z", "reason": "deleted"}
 
 
 @pytest.mark.parametrize("name", all_entities())
 def test_every_entitys_row_can_be_written(name: str) -> None:
-    assert json.dumps(feed._line(entity(name), _row(name), 1))  # type: ignore[arg-type]
+    assert json.dumps(feed._line(entity(name), _row(name)))  # type: ignore[arg-type]
