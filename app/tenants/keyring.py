@@ -14,6 +14,7 @@ from app.tenants.model import State, Tenant
 from app.vault import SealBroken
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     from sqlalchemy import Row, Select
@@ -25,14 +26,21 @@ log = logs.get(__name__)
 
 SHARED_SECRET = "shared_secret"  # noqa: S105 - the purpose's name, not the secret
 OVERLAP = timedelta(minutes=15)
-"""Validity of the previous secret after a rotation: the life of a context token."""
+"""Validity of the previous secret after a rotation, for tokens issued before it: the life of a context token."""
 
 
 class Secrets(NamedTuple):
     """A tenant's secret and, shortly after a rotation, the previous one. Never log it."""
 
     current: str
-    previous: str | None
+    previous: str | None = None
+    rotated_at: datetime | None = None
+    """The moment when the previous secret was replaced."""
+
+    def previous_for(self, issued_at: int) -> str | None:
+        """The previous secret, for a token with this `iat` (seconds); None for a token issued after the rotation."""
+        is_before = self.rotated_at is not None and issued_at <= self.rotated_at.timestamp()
+        return self.previous if is_before else None
 
     def __repr__(self) -> str:
         return "Secrets(…)"
@@ -128,10 +136,10 @@ class Keyring:
     def _open(self, tenant_id: UUID, row: Row[tuple[object, ...]]) -> Secrets:
         owner = str(tenant_id)
         current = self._vault.open(row.sealed, owner=owner, purpose=SHARED_SECRET)
-        previous = None
-        if row.previous_sealed and row.previous_until and row.previous_until > clock.now():
-            previous = self._vault.open(row.previous_sealed, owner=owner, purpose=SHARED_SECRET)
-        return Secrets(current, previous)
+        if not row.previous_sealed or not row.previous_until or row.previous_until <= clock.now():
+            return Secrets(current)
+        previous = self._vault.open(row.previous_sealed, owner=owner, purpose=SHARED_SECRET)
+        return Secrets(current, previous, row.previous_until - OVERLAP)
 
 
 def tenant_by_id(session: Session, tenant_id: UUID) -> Tenant | None:

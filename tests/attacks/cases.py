@@ -42,7 +42,9 @@ CASES: dict[int | str, Case] = {
     20: Case("lifecycle", "the body of another app or hook", "400"),
     21: Case("lifecycle", "a body that is no install", "400"),
     22: Case("lifecycle", "no optional fields; fifty unknown and one huge", "204"),
-    23: Case("lifecycle", "a secret rotates while pages are open", "the old one opens for the overlap only"),
+    23: Case(
+        "lifecycle", "a secret rotates while pages are open", "the old one opens earlier tokens, for the overlap only"
+    ),
     24: Case("lifecycle", "site import: a new client key at an old address", "a new, empty tenant"),
     25: Case("lifecycle", "site rename: a new address", "204, calls go to the new address only"),
     26: Case("lifecycle", "the database is away", "503, and a retry succeeds"),

@@ -207,15 +207,17 @@ class Scene:
 
     # Pages
 
-    def page(self, site: Customer, secret: str | None = None) -> Reply:
+    def page(self, site: Customer, secret: str | None = None, **claims: Any) -> Reply:
         """Load the page in the frame as an administrator."""
         target = "/jira/configuration?xdm_e=x"
-        token = self.atlassian.shared_secret_token("GET", target, site.client_key, secret or site.secret, sub="admin-1")
+        token = self.atlassian.shared_secret_token(
+            "GET", target, site.client_key, secret or site.secret, sub="admin-1", **claims
+        )
         return self.send("GET", f"{target}&jwt={token}")
 
-    def pairing(self, site: Customer, method: str = "GET", payload: Any = None) -> Reply:
+    def pairing(self, site: Customer, method: str = "GET", payload: Any = None, **claims: Any) -> Reply:
         """Call the page's own endpoint."""
-        token = self.atlassian.context_token(site.client_key, site.secret, "admin-1")
+        token = self.atlassian.context_token(site.client_key, site.secret, "admin-1", **claims)
         headers = [("Authorization", f"JWT {token}"), ("Content-Type", "application/json")]
         return self.send(
             method, "/jira/pairing", headers=headers, body=json.dumps(payload).encode() if payload else b""

@@ -327,19 +327,36 @@ def test_case_17_the_same_call_twenty_times_at_once(scene: Scene) -> None:
 @case(23)
 def test_case_23_rotation_overlap(scene: Scene, jira: SmallJira) -> None:
     old = scene.installed_site(base_url=jira.url)
-    new = scene.rotated(old)
+    new, in_flight = scene.rotated(old), int(time.time())
     assert scene.page(old).status == 200
     scene.must("installed", new)
-    assert [scene.page(new).status, scene.page(old).status] == [200, 200]
-    assert scene.switch("enabled", old).status == 204
-    shift_overlap(scene, new, "previous_until = now() + interval '20 minutes'")
-    assert scene.page(old).status == 200
+    assert [scene.page(new).status, scene.page(old, iat=in_flight).status] == [200, 200]
+    assert scene.pairing(old, iat=in_flight).status == 200
+    assert scene.switch("enabled", old, iat=in_flight).status == 204
     shift_overlap(scene, new, "previous_until = now() - interval '1 second'")
     before = scene.tables.rows()
-    reply = scene.page(old)
+    reply = scene.page(old, iat=in_flight)
     assert reply.status == 401
     assert old.secret.encode() not in reply.body
-    assert scene.switch("disabled", old).status == 401
+    assert scene.switch("disabled", old, iat=in_flight).status == 401
+    assert scene.tables.rows() == before
+    assert scene.page(new).status == 200
+
+
+@case(23)
+def test_case_23_the_old_secret_signs_nothing_new(scene: Scene, jira: SmallJira) -> None:
+    old = scene.installed_site(base_url=jira.url)
+    new = scene.rotated(old)
+    scene.must("installed", new)
+    before = scene.tables.rows()
+    # The next second is the first that is certainly after the rotation.
+    for issued_at in (int(time.time()) + 1, int(time.time()) + 20):
+        replies = [
+            scene.page(old, iat=issued_at),
+            scene.pairing(old, iat=issued_at),
+            scene.switch("disabled", old, iat=issued_at),
+        ]
+        assert [reply.status for reply in replies] == [401, 401, 401]
     assert scene.tables.rows() == before
     assert scene.page(new).status == 200
 
@@ -361,8 +378,10 @@ def test_case_23_the_secret_before_the_previous_is_dead(scene: Scene) -> None:
     first = scene.installed_site()
     second, third = scene.rotated(first), scene.rotated(first)
     scene.must("installed", second)
+    in_flight = int(time.time())
     scene.must("installed", third)
-    assert [scene.switch("enabled", site).status for site in (first, second, third)] == [401, 204, 204]
+    statuses = [scene.switch("enabled", site, iat=in_flight).status for site in (first, second, third)]
+    assert statuses == [401, 204, 204]
 
 
 @case(23)

@@ -60,12 +60,15 @@ def test_keys_rotate_while_everything_runs(parts: Runtime, with_keys: Callable[.
 
 
 def test_a_rotated_secret_stays_good_for_the_overlap_and_is_gone_after(parts: Runtime) -> None:
-    site = an_installed_site(parts)
+    site, before_rotation = an_installed_site(parts), clock.now()
     with parts.store.unrestricted_unsafe() as session:
         parts.keyring.keep(session, site.tenant_id, "n" * 40)
     entry = parts.keyring.find(site.client_key)
     assert entry is not None
-    assert tuple(entry[1]) == ("n" * 40, site.shared_secret)
+    assert entry[1][:2] == ("n" * 40, site.shared_secret)
+    rotated_at = entry[1].rotated_at
+    assert rotated_at is not None
+    assert before_rotation <= rotated_at <= clock.now()
     with parts.store.unrestricted_unsafe() as session:
         late = clock.now() - keyring.OVERLAP
         session.execute(

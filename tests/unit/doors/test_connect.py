@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 import requests
 
+from app import clock
 from app.config import Settings
 from app.doors.connect import ConnectDoor, ConnectRequest
 from app.doors.install_keys import InstallKeys
@@ -383,17 +385,33 @@ def test_an_unknown_site_and_a_bad_signature_get_one_answer(door: ConnectDoor, a
     assert answers[0] == answers[1]
 
 
-def test_a_rotated_secret_is_good_while_the_keyring_keeps_it(
-    door: ConnectDoor, ring: StaticKeyring, atlassian: Atlassian
+@pytest.mark.parametrize("at", ["page", "context", "server"])
+def test_a_rotated_secret_opens_only_tokens_issued_before_the_rotation(
+    door: ConnectDoor, ring: StaticKeyring, atlassian: Atlassian, at: str
 ) -> None:
-    token = atlassian.context_token("acme", OLD_SECRET, "admin-1")
+    rotated_at = clock.now().replace(microsecond=400_000) - timedelta(seconds=20)
+    second = int(rotated_at.timestamp())
+
+    def connect_request(secret: str, issued_at: int) -> ConnectRequest:
+        if at == "page":
+            return loaded(PAGE, atlassian.shared_secret_token("GET", PAGE, "acme", secret, iat=issued_at))
+        if at == "context":
+            return posted(CALL, atlassian.context_token("acme", secret, "admin-1", iat=issued_at))
+        return posted(WEBHOOK, atlassian.shared_secret_token("POST", WEBHOOK, "acme", secret, iat=issued_at))
+
+    opens = getattr(door, at)
     with pytest.raises(Unproven):
-        door.context(posted(CALL, token))
-    ring.sites["acme"] = (ACME, Secrets(SECRET, OLD_SECRET))
-    assert door.context(posted(CALL, token)).tenant == ACME
-    assert door.context(posted(CALL, atlassian.context_token("acme", SECRET, "admin-1"))).tenant == ACME
-    with pytest.raises(Unproven):
-        door.context(posted(CALL, atlassian.context_token("acme", OTHER_SECRET, "admin-1")))
+        opens(connect_request(OLD_SECRET, second))
+    ring.sites["acme"] = (ACME, Secrets(SECRET, OLD_SECRET, rotated_at))
+    for issued_at in (second - 60, second):
+        assert opens(connect_request(OLD_SECRET, issued_at)).tenant == ACME
+        assert opens(connect_request(SECRET, issued_at)).tenant == ACME
+        with pytest.raises(Unproven):
+            opens(connect_request(OTHER_SECRET, issued_at))
+    for issued_at in (second + 1, second + 20):
+        assert opens(connect_request(SECRET, issued_at)).tenant == ACME
+        with pytest.raises(Unproven):
+            opens(connect_request(OLD_SECRET, issued_at))
 
 
 # In time, and from an existing site
