@@ -2,6 +2,7 @@
 
 AppError
 ├── UnsafeSettings            the process does not start; names every setting at fault
+├── ProgrammingFault          a caller broke a function's contract
 └── CodedError                has a condition; `web.words` has its sentences
     ├── Refused               the caller is at fault; `web.problems` maps the class to a status
     │   ├── Malformed         400  a body, parameter or value of another form
@@ -98,6 +99,10 @@ class UnsafeSettings(AppError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(["The settings are not safe to start with:", *(f"  - {line}" for line in problems)]))
         self.problems = problems
+
+
+class ProgrammingFault(AppError):
+    """A caller broke a function's contract: a defect of this app."""
 
 
 class PoisonRecord(CodedError):

@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app import jobs, logs
 from app.conditions import Code
-from app.errors import AppError, Unavailable
+from app.errors import AppError, ProgrammingFault, Unavailable
 from app.store.schema import APP_ROLE
 
 if TYPE_CHECKING:
@@ -36,24 +36,34 @@ class StoreFault(AppError):
     """The database refused our rows. Only the error's class is reported, since its message quotes values."""
 
 
-class UnboundSession(AppError):
-    """The tenant of an unbound session was requested: a programming error. It ends the transaction."""
+class UnboundSession(ProgrammingFault):
+    """The tenant of an unbound session was requested. It ends the transaction."""
+
+
+class BoundSession(ProgrammingFault):
+    """A bound session was to be narrowed. It ends the transaction."""
 
 
 _BIND = text(
     "SELECT set_config('role', :role, true), set_config('app.tenant_id', :tenant, true),"
     " set_config('app.account_id', :account, true)"
 )
-_BIND_ACCOUNT = text("SELECT set_config('app.account_id', :account, true)")
+_BINDING = text(
+    "SELECT current_setting('role'), coalesce(current_setting('app.tenant_id', true), ''),"
+    " coalesce(current_setting('app.account_id', true), '')"
+)
 
 
 class Session:
     """One transaction. `after_commit` and `enqueue` wait for its commit."""
 
-    def __init__(self, connection: Connection, redis: Redis, tenant_id: UUID | None = None) -> None:
+    def __init__(
+        self, connection: Connection, redis: Redis, tenant_id: UUID | None = None, *, is_unrestricted: bool = False
+    ) -> None:
         self.connection = connection
         self._redis = redis
         self._tenant_id = tenant_id
+        self._is_unrestricted = is_unrestricted
         self._after: list[Callable[[], object]] = []
 
     @property
@@ -73,23 +83,32 @@ class Session:
     def narrowed_to(self, tenant_id: UUID) -> Iterator[None]:
         """Bind an unrestricted session to one tenant within a block, once a lifecycle hook has proven its tenant.
 
-        Row-level security holds until the end of the block, as in `Store.bound_to`.
+        Row-level security holds until the end of the block, as in `Store.bound_to`. A block that fails leaves no changes
+        behind. Raises BoundSession for any other session, and within such a block.
         """
-        self.execute(_BIND, {"role": APP_ROLE, "tenant": str(tenant_id), "account": ""})
-        self._tenant_id = tenant_id
-        # No `finally`: an exception ends the transaction, and the binding with it.
-        yield
-        self._tenant_id = None
-        self.execute(_BIND, {"role": "none", "tenant": "", "account": ""})
+        if not self._is_unrestricted:
+            raise BoundSession("Only an unrestricted session can be narrowed, and only once at a time.")
+        with self._rebound(role=APP_ROLE, tenant=str(tenant_id), account=""):
+            self._tenant_id, self._is_unrestricted = tenant_id, False
+            try:
+                yield
+            finally:
+                self._tenant_id, self._is_unrestricted = None, True
 
     @contextmanager
     def with_account(self, account_id: UUID) -> Iterator[None]:
         """Bind an SEI account besides the tenant within a block: a disconnected integration stays with its account."""
-        before = self.execute(text("SELECT current_setting('app.account_id', true)")).scalar_one()
-        self.execute(_BIND_ACCOUNT, {"account": str(account_id)})
-        # No `finally`: an exception ends the transaction, and the binding with it.
-        yield
-        self.execute(_BIND_ACCOUNT, {"account": before or ""})
+        with self._rebound(account=str(account_id)):
+            yield
+
+    @contextmanager
+    def _rebound(self, **binding: str) -> Iterator[None]:
+        """Change the binding within a block. The savepoint restores it where the block fails."""
+        before = dict(zip(("role", "tenant", "account"), self.execute(_BINDING).one(), strict=True))
+        with self.connection.begin_nested():
+            self.execute(_BIND, {**before, **binding})
+            yield
+            self.execute(_BIND, before)
 
     def changed(self, statement: Executable) -> int:
         """Run one writing statement. Returns the number of rows, which SQLAlchemy does not preserve for an INSERT."""
@@ -156,7 +175,7 @@ class Store:
     @contextmanager
     def _transaction(self, binding: Mapping[str, str] | None, tenant_id: UUID | None = None) -> Iterator[Session]:
         with _available(), self.engine.begin() as connection:
-            session = Session(connection, self._redis, tenant_id)
+            session = Session(connection, self._redis, tenant_id, is_unrestricted=binding is None)
             if binding is not None:
                 connection.execute(_BIND, binding)
             yield session

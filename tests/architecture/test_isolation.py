@@ -26,6 +26,12 @@ EXEMPT_FILES = {
     "workers/upkeep.py": "the sweep looks for work of all tenants; erasure ends with the record itself",
 }
 """Files that may open an unrestricted session, each with its reason."""
+NARROWING_FILES = {
+    "app/actions/disabled.py": "the hook's token proves the tenant",
+    "app/actions/reconnect.py": "the tokens of `installed` and `enabled` prove the tenant",
+    "app/actions/uninstalled.py": "the hook's token proves the tenant",
+}
+"""Files that may narrow an unrestricted session to a tenant, each with its reason."""
 SHARED_TABLES = {
     "accounts": "SEI accounts are no tenant's",
     "api_keys": "belong to an SEI account",
@@ -48,6 +54,12 @@ def test_unrestricted_sessions_are_opened_only_where_listed() -> None:
     }
     assert files - set(EXEMPT_FILES) == set(), "bind the session to a tenant, or give a reason in this test"
     assert set(EXEMPT_FILES) - files == set(), "these need no exception any more"
+
+
+def test_sessions_are_narrowed_only_where_listed() -> None:
+    files = {str(path) for path in modules("app", "workers") for name, _ in calls(path) if name == "narrowed_to"}
+    assert files - set(NARROWING_FILES) == set(), "give a reason in this test"
+    assert set(NARROWING_FILES) - files == set(), "these need no exception any more"
 
 
 def test_nobody_goes_around_the_sessions() -> None:
