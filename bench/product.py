@@ -78,6 +78,8 @@ def pair(parts: Runtime, site_url: str) -> UUID:
     with parts.store.unrestricted_unsafe() as session:
         tenant_id = arrive.arrive(session, parts.keyring, install)
         key = accounts.create(session, "bench")
+    if tenant_id is None:
+        raise RuntimeError("a new client key was taken for a late one")
     account = accounts.authenticate(parts.store, key)
     with parts.store.bound_to_account(account.id) as session:
         integration = ledger.create(session, account.id, Draft("Bench", "", [], Product.CLOUD, Method.CONNECT_APP, {}))

@@ -14,5 +14,10 @@ if TYPE_CHECKING:
 
 
 def installed(session: Session, keyring: Keyring, install: Install) -> None:
-    """Create or refresh the tenant and take up its integration's work. Wants an unrestricted session."""
-    reconnect(session, arrive.arrive(session, keyring, install))
+    """Create or refresh the tenant and take up its integration's work.
+
+    Wants an unrestricted session. A hook that is late changes nothing.
+    """
+    tenant_id = arrive.arrive(session, keyring, install)
+    if tenant_id is not None:
+        reconnect(session, tenant_id)

@@ -29,15 +29,15 @@ log = logs.get(__name__)
 PRODUCT = "jira_cloud"
 
 
-def arrive(session: Session, keyring: Keyring, install: Install) -> UUID:
-    """Create or refresh the tenant of a proven `installed` call. Returns its id.
+def arrive(session: Session, keyring: Keyring, install: Install) -> UUID | None:
+    """Create or refresh the tenant of a proven `installed` call. Returns its id, or None for a late call.
 
     A call signed before the newest applied one changes nothing: Jira retries, and retries may arrive late.
     """
     tenant_id = _tenant_for(session, install)
     installation = lock_installation(session, tenant_id)
     if installation is None or install.issued_at < installation.lifecycle_at:
-        return tenant_id
+        return None
     session.execute(
         update(TENANTS)
         .where(TENANTS.c.id == tenant_id)

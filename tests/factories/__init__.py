@@ -48,6 +48,7 @@ def an_installed_site(parts: Runtime, **overrides: object) -> InstalledSite:
     install = an_install(**overrides)
     with parts.store.unrestricted_unsafe() as session:
         tenant_id = arrive.arrive(session, parts.keyring, install)
+    assert tenant_id is not None
     return InstalledSite(tenant_id, install.client_key, install.shared_secret, install.base_url)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from app.integrations.model import Integration
     from app.runtime import Runtime
+    from tests.factories import InstalledSite
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Premises:
     """The account's API key."""
     integration_id: UUID
     tenant_id: UUID
+    site: InstalledSite
 
     @property
     def integration(self) -> Integration:
@@ -76,4 +78,4 @@ def premises(parts: Runtime) -> Premises:
         )
     with parts.store.bound_to(site.tenant_id) as session:
         tenant_schedule.start(session, at=clock.now() + timedelta(days=1))
-    return Premises(parts, account.id, key, integration.id, site.tenant_id)
+    return Premises(parts, account.id, key, integration.id, site.tenant_id, site)

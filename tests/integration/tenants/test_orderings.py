@@ -74,7 +74,7 @@ def play(parts: Runtime, calls: Iterable[Call]) -> str:
                     issued_at=at,
                     shared_secret=f"{number}" * 40,
                 )
-                tenant_id = arrive.arrive(session, parts.keyring, new_install)
+                tenant_id = arrive.arrive(session, parts.keyring, new_install) or tenant_id
             elif call.hook is U:
                 depart.uninstall(session, parts.keyring, install.client_key, issued_at=at)
             elif tenant_id is not None:
