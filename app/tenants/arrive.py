@@ -30,33 +30,38 @@ PRODUCT = "jira_cloud"
 
 
 def arrive(session: Session, keyring: Keyring, install: Install) -> UUID | None:
-    """Create or refresh the tenant of a proven `installed` call. Returns its id, or None for a late call.
+    """Create or refresh the tenant of a proven `installed` call. Returns its id, or None where it is not active now.
 
-    A call signed before the newest applied one changes nothing: Jira retries, and retries may arrive late.
+    A call signed before the newest applied one changes nothing: Jira retries, and retries may arrive late. One of the same
+    second as an applied `disabled` brings its secret and addresses, and the site stays disabled.
     """
     tenant_id = _tenant_for(session, install)
     installation = lock_installation(session, tenant_id)
     if installation is None or install.issued_at < installation.lifecycle_at:
         return None
+    last_hook = (installation.lifecycle_at, installation.lifecycle_rank)
+    stays_disabled = last_hook == (install.issued_at, Hook.DISABLED.rank)
+    _refresh(session, tenant_id, install, is_activated=not stays_disabled)
+    keyring.keep(session, tenant_id, install.shared_secret)
+    return None if stays_disabled else tenant_id
+
+
+def _refresh(session: Session, tenant_id: UUID, install: Install, *, is_activated: bool) -> None:
+    """Store the addresses and origin of an install, and its state and order if it activates the tenant."""
+    state = {"state": State.ACTIVE.value} if is_activated else {}
     session.execute(
         update(TENANTS)
         .where(TENANTS.c.id == tenant_id)
-        .values(base_url=install.base_url, display_url=install.display_url, state=State.ACTIVE.value)
+        .values(base_url=install.base_url, display_url=install.display_url, **state)
     )
+    order = {"lifecycle_at": install.issued_at, "lifecycle_rank": Hook.INSTALLED.rank} if is_activated else {}
     session.execute(
         update(INSTALLATIONS)
         .where(INSTALLATIONS.c.tenant_id == tenant_id, INSTALLATIONS.c.protocol == Protocol.CONNECT.value)
-        .values(
-            account_id=install.account_id,
-            lifecycle_at=install.issued_at,
-            lifecycle_rank=Hook.INSTALLED.rank,
-            installed_at=install.issued_at,
-        )
+        .values(account_id=install.account_id, installed_at=install.issued_at, **order)
     )
     if install.installation_id is not None:
         _claim_installation_id(session, tenant_id, install.installation_id)
-    keyring.keep(session, tenant_id, install.shared_secret)
-    return tenant_id
 
 
 def lock_installation(session: Session, tenant_id: UUID) -> Row[tuple[object, ...]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,9 +34,9 @@ def an_hour_ago(premises: Premises) -> int:
     return at
 
 
-def install(premises: Premises, *, at: int) -> None:
+def install(premises: Premises, *, at: int, **overrides: str) -> None:
     site = premises.site
-    call = an_install(client_key=site.client_key, base_url=site.base_url, issued_at=at)
+    call = an_install(client_key=site.client_key, base_url=site.base_url, issued_at=at, **overrides)
     with premises.parts.store.unrestricted_unsafe() as session:
         actions.installed(session, premises.parts.keyring, call)
 
@@ -59,6 +60,24 @@ def test_a_late_install_leaves_a_disabled_sites_integration_alone(premises: Prem
     assert tenant_state(premises) is TenantState.DISABLED
     assert premises.integration.state is State.DISCONNECTED
     assert CATCH_UP not in premises.jobs_in_queues()
+
+
+@pytest.mark.parametrize("is_install_first", [True, False])
+def test_an_install_and_a_disabling_of_one_second_leave_the_site_disabled(
+    premises: Premises, an_hour_ago: int, *, is_install_first: bool
+) -> None:
+    secret = secrets.token_urlsafe(48)
+    if is_install_first:
+        install(premises, at=an_hour_ago + 100, shared_secret=secret)
+    disable(premises, at=an_hour_ago + 100)
+    if not is_install_first:
+        install(premises, at=an_hour_ago + 100, shared_secret=secret)
+        assert CATCH_UP not in premises.jobs_in_queues()
+    assert tenant_state(premises) is TenantState.DISABLED
+    assert premises.integration.state is State.DISCONNECTED
+    entry = premises.parts.keyring.find(premises.site.client_key)
+    assert entry is not None
+    assert entry[1].current == secret
 
 
 def test_a_newer_install_takes_up_the_work(premises: Premises, an_hour_ago: int) -> None:

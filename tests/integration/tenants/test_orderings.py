@@ -40,13 +40,16 @@ def model(calls: Iterable[Call]) -> str:
 
     `installed` counts unless a later-signed call was applied. `uninstalled` ends the preceding install: it counts unless
     it was signed before the newest install. The others count on an installed site, unless a later-signed call was
-    applied; within one second disabled beats enabled, and enabled beats installed.
+    applied; within one second disabled beats enabled, and enabled beats installed. After an `uninstalled` of the same
+    second an `installed` counts: Jira sends no other call before the answer to it.
     """
     state, last_call, install_at = "unknown", Call(I, -1), -1
     strength = [I, E, D, U]
     for call in calls:
         if call.hook is I:
-            if state == "unknown" or call.at >= last_call.at:
+            if state == "disabled" and last_call == Call(D, call.at):
+                install_at = call.at
+            elif state == "unknown" or call.at >= last_call.at:
                 state, last_call, install_at = "active", call, call.at
             continue
         if state in {"unknown", "uninstalled"}:
@@ -89,6 +92,12 @@ def play(parts: Runtime, calls: Iterable[Call]) -> str:
         "a secret is kept exactly as long as the app is installed"
     )
     return tenant.state.value
+
+
+@pytest.mark.parametrize("hooks", [*itertools.permutations([I, E, D])], ids=lambda hooks: "".join(map(repr, hooks)))
+def test_calls_of_one_second_end_alike_in_every_order(parts: Runtime, hooks: tuple[Hook, ...]) -> None:
+    assert play(parts, [Call(I, 0), *(Call(hook, 10) for hook in hooks)]) == "disabled"
+    assert play(parts, [Call(I, 0), *(Call(hook, 10) for hook in hooks if hook is not D)]) == "active"
 
 
 def _exhaustive() -> list[tuple[Call, ...]]:
