@@ -37,6 +37,7 @@ _CONSTANT_BODIES: dict[str, Any] = {
     **dict.fromkeys(("version", "component"), _EMPTY_PAGE),
     **{name: [] for name in ("status", "priority", "resolution", "issuetype")},
     "serverInfo": {"deploymentType": "Cloud"},
+    "myself": {"accountId": "5b10ac8d82e05b22cc7d4ef5", "displayName": "The app"},
 }
 """Bodies of all other endpoints, by the last part of the path."""
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from app.catalog.field_policy import FieldPolicy
-    from app.jira.client import Site
+    from app.sources.cloud.session import CloudSession
     from app.sources.outcomes import Finding
 
 
@@ -41,7 +41,7 @@ class SearchedIssues:
     absent: list[str] = field(default_factory=list)
 
 
-def read(site: Site, issue_ids: Sequence[str], policy: FieldPolicy, deletion_ids: Collection[str]) -> IssueRead:
+def read(site: CloudSession, issue_ids: Sequence[str], policy: FieldPolicy, deletion_ids: Collection[str]) -> IssueRead:
     """Read issues, 50 a search; `deletion_ids` and absent ones directly. Raises a JiraFailure."""
     issue_read = IssueRead(clock.now())
     absent = [issue_id for issue_id in issue_ids if issue_id in deletion_ids]
@@ -60,7 +60,7 @@ def read(site: Site, issue_ids: Sequence[str], policy: FieldPolicy, deletion_ids
     return issue_read
 
 
-def _direct_read(site: Site, issue_id: str, policy: FieldPolicy) -> Json | Finding:
+def _direct_read(site: CloudSession, issue_id: str, policy: FieldPolicy) -> Json | Finding:
     params = {"fields": ",".join(policy.requested()), "expand": "changelog"}
 
     def ask() -> Json:
@@ -73,7 +73,7 @@ def _direct_read(site: Site, issue_id: str, policy: FieldPolicy) -> Json | Findi
     return attempt(ask)
 
 
-def search(site: Site, issue_ids: Sequence[str], policy: FieldPolicy) -> SearchedIssues:
+def search(site: CloudSession, issue_ids: Sequence[str], policy: FieldPolicy) -> SearchedIssues:
     """At most 50 issues, their own latest writes in sight. Raises a JiraFailure."""
     result = SearchedIssues(clock.now())
     if issue_ids:
@@ -83,7 +83,7 @@ def search(site: Site, issue_ids: Sequence[str], policy: FieldPolicy) -> Searche
     return result
 
 
-def _bodies(site: Site, issue_ids: list[str], policy: FieldPolicy) -> list[Json]:
+def _bodies(site: CloudSession, issue_ids: list[str], policy: FieldPolicy) -> list[Json]:
     try:
         return _walk(site, issue_ids, policy)
     except JiraRejected as refusal:
@@ -96,7 +96,7 @@ def _bodies(site: Site, issue_ids: list[str], policy: FieldPolicy) -> list[Json]
         return _bodies(site, issue_ids[:middle], policy) + _bodies(site, issue_ids[middle:], policy)
 
 
-def _walk(site: Site, issue_ids: list[str], policy: FieldPolicy) -> list[Json]:
+def _walk(site: CloudSession, issue_ids: list[str], policy: FieldPolicy) -> list[Json]:
     query: dict[str, Json] = {
         "jql": f"id in ({', '.join(issue_ids)}) ORDER BY created ASC",
         "fields": [*policy.requested()],

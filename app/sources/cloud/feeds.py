@@ -18,7 +18,7 @@ from app.sources.paging import Page, Place, follow
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from app.jira.client import Site
+    from app.sources.cloud.session import CloudSession
     from app.sources.outcomes import Finding
     from app.sources.source import WorklogFeed
 
@@ -28,7 +28,7 @@ _FAILED_PAGE = 100
 _AUDIT_PAGE = 1000
 
 
-def worklog_changes(site: Site, feed: WorklogFeed, since: int) -> Iterator[FeedPage | Finding]:
+def worklog_changes(site: CloudSession, feed: WorklogFeed, since: int) -> Iterator[FeedPage | Finding]:
     """Pages of a feed, from a moment on; an error where time tracking is off. Raises a JiraFailure."""
     path = path_of(f"worklog/{feed}")
 
@@ -39,7 +39,7 @@ def worklog_changes(site: Site, feed: WorklogFeed, since: int) -> Iterator[FeedP
         yield _feed_of(outcome) if isinstance(outcome, Page) else outcome
 
 
-def _feed_page(site: Site, path: str, since: int) -> Page:
+def _feed_page(site: CloudSession, path: str, since: int) -> Page:
     answer = site.get(path, {"since": since})
     values = find(answer.body, "values")
     if not isinstance(values, list):
@@ -64,7 +64,7 @@ def _moment(value: Json) -> int:
     return moment if isinstance(moment, int) else 0
 
 
-def worklogs(site: Site, worklog_ids: Sequence[str]) -> Objects:
+def worklogs(site: CloudSession, worklog_ids: Sequence[str]) -> Objects:
     """Worklogs by id; deleted ones are left out. Raises a JiraFailure."""
     if not worklog_ids:
         return Objects([], clock.now())
@@ -73,7 +73,7 @@ def worklogs(site: Site, worklog_ids: Sequence[str]) -> Objects:
     return Objects(list_in(answer.body, "", path), answer.sent_at)
 
 
-def failed_webhooks(site: Site, after: int) -> Iterator[FailedPage | Finding]:
+def failed_webhooks(site: CloudSession, after: int) -> Iterator[FailedPage | Finding]:
     """Pages of the list of failed webhooks, which Jira keeps for 72 hours. Raises a JiraFailure.
 
     Failures of one moment are never split between pages, so the newest moment is a safe place to resume from.
@@ -91,7 +91,7 @@ def failed_webhooks(site: Site, after: int) -> Iterator[FailedPage | Finding]:
         yield FailedPage(outcome.items, newest_moment)  # type: ignore[arg-type]  # parsed
 
 
-def _failed_page(site: Site, after: int) -> Page:
+def _failed_page(site: CloudSession, after: int) -> Page:
     path = path_of("webhook/failed")
     answer = site.get(path, {"after": after, "maxResults": _FAILED_PAGE})
     page = Page([*list_in(answer.body, "values", path)], None, None, answer.sent_at)
@@ -105,7 +105,7 @@ def _failure_times(page: Page) -> list[int]:
     return [moment for moment in moments if isinstance(moment, int)]
 
 
-def deleted_keys(site: Site) -> set[str] | Finding:
+def deleted_keys(site: CloudSession) -> set[str] | Finding:
     """Keys of issues that the audit log calls deleted, where the app may read it."""
 
     def ask() -> set[str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from app.catalog.language import Walk
-    from app.jira.client import Site
+    from app.sources.cloud.session import CloudSession
     from app.sources.outcomes import Finding
     from app.sources.scope import Scope
 
@@ -57,7 +57,7 @@ def whole_issues(scope: Scope) -> dict[str, str | int | Sequence[str | int]]:
     return {"fields": ",".join(scope.policy.requested()), "expand": "changelog"}
 
 
-def page(site: Site, scope: Scope, place: Place, size: int) -> Page | Finding:
+def page(site: CloudSession, scope: Scope, place: Place, size: int) -> Page | Finding:
     """A page of whole issues, oldest first."""
     params = {"jql": f"{_in_scope(scope)} {_BY_CREATION}", **whole_issues(scope)}
     walk = _walk()
@@ -65,7 +65,7 @@ def page(site: Site, scope: Scope, place: Place, size: int) -> Page | Finding:
     return attempt(lambda: fetch(site, walk, place, path=path, params=params, size=size), names_object=False)
 
 
-def count(site: Site, scope: Scope) -> int | None:
+def count(site: CloudSession, scope: Scope) -> int | None:
     """Jira's own count of a scope; None where it refuses the query or doesn't count."""
     try:
         answer = site.post(path_of("search/approximate-count"), {"jql": _in_scope(scope)})
@@ -75,7 +75,7 @@ def count(site: Site, scope: Scope) -> int | None:
     return total if isinstance(total, int) else None
 
 
-def first_created(site: Site, scope: Scope) -> int:
+def first_created(site: CloudSession, scope: Scope) -> int:
     """Creation of the oldest issue of a scope, epoch milliseconds; 0 where there is none."""
     query: dict[str, str | int] = {
         "jql": f"{_in_scope(scope)} ORDER BY created ASC",
@@ -88,17 +88,17 @@ def first_created(site: Site, scope: Scope) -> int:
     return int(to_moment(moment).timestamp() * 1000) if moment else 0
 
 
-def changed_since(site: Site, moment: int, token: str | None) -> Iterator[IdPage]:
+def changed_since(site: CloudSession, moment: int, token: str | None) -> Iterator[IdPage]:
     """Ids and `updated` of changed issues, oldest first, from a moment on. Raises a JiraFailure, TokenExpired among them."""
     return _ids(site, f"updated >= {moment} {_BY_CREATION}", fields="updated", token=token)
 
 
-def ids(site: Site, scope: Scope) -> Iterator[IdPage]:
+def ids(site: CloudSession, scope: Scope) -> Iterator[IdPage]:
     """Ids of a scope's issues, oldest first. Raises a JiraFailure."""
     return _ids(site, f"{_in_scope(scope)} {_BY_CREATION}", fields="id")
 
 
-def _ids(site: Site, query: str, *, fields: str, token: str | None = None) -> Iterator[IdPage]:
+def _ids(site: CloudSession, query: str, *, fields: str, token: str | None = None) -> Iterator[IdPage]:
     walk = _walk()
     params = {"jql": query, "fields": fields}
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from app.catalog.language import Entity
-    from app.jira.client import Site
+    from app.sources.cloud.session import CloudSession
     from app.sources.outcomes import Finding
     from app.sources.paging import Page, Place
 
@@ -32,7 +32,7 @@ _PROJECT_BATCH = 50
 """Projects that Jira takes by id in one search."""
 
 
-def page(site: Site, entity: Entity, scope_id: str, place: Place) -> Page | Finding:
+def page(site: CloudSession, entity: Entity, scope_id: str, place: Place) -> Page | Finding:
     """A page of a list. A list of the whole site that isn't there isn't offered; one of a scope is gone with it."""
     walk = entity.walk
     if walk is None:
@@ -41,7 +41,7 @@ def page(site: Site, entity: Entity, scope_id: str, place: Place) -> Page | Find
     return attempt(lambda: fetch(site, walk, place, path=path), names_object=bool(scope_id))
 
 
-def one(site: Site, entity: Entity, object_id: str) -> Json | Finding:
+def one(site: CloudSession, entity: Entity, object_id: str) -> Json | Finding:
     """One object by its id, or out of an answer that lists several."""
     walk = entity.one
     if walk is None:
@@ -75,7 +75,7 @@ def _member(entity: Entity, bodies: Sequence[Json], object_id: str, path: str) -
     raise JiraGone(Code.OBJECT_NOT_LISTED, path=path)
 
 
-def visible_projects(site: Site, project_ids: Sequence[str]) -> set[str]:
+def visible_projects(site: CloudSession, project_ids: Sequence[str]) -> set[str]:
     """The projects in sight, archived and trashed ones included. Raises a JiraFailure."""
     visible_ids: set[str] = set()
     for start in range(0, len(project_ids), _PROJECT_BATCH):
@@ -89,7 +89,7 @@ def visible_projects(site: Site, project_ids: Sequence[str]) -> set[str]:
     return visible_ids
 
 
-def link_types(site: Site) -> Objects | Finding:
+def link_types(site: CloudSession) -> Objects | Finding:
     """All issue link types; not offered where issue linking is off."""
 
     def ask() -> Objects:
@@ -100,7 +100,7 @@ def link_types(site: Site) -> Objects | Finding:
     return attempt(ask, names_object=False)
 
 
-def memberships(site: Site, filters: Mapping[str, str], issue_ids: Sequence[str]) -> Matches | Finding:
+def memberships(site: CloudSession, filters: Mapping[str, str], issue_ids: Sequence[str]) -> Matches | Finding:
     """Which boards (filter ids by board id) hold which issues.
 
     `/board/{id}/issue` would cost a point for every issue of every board; `jql/match` answers with ids, for many boards
@@ -109,7 +109,7 @@ def memberships(site: Site, filters: Mapping[str, str], issue_ids: Sequence[str]
     return attempt(lambda: _memberships(site, filters, issue_ids), names_object=False)
 
 
-def _memberships(site: Site, filters: Mapping[str, str], issue_ids: Sequence[str]) -> Matches:
+def _memberships(site: CloudSession, filters: Mapping[str, str], issue_ids: Sequence[str]) -> Matches:
     sent_at, readable_boards = clock.now(), list[str]()
     items: list[Json | Raw] = []
     boards = list(filters)

@@ -13,11 +13,11 @@ from app.sources.paging import Page, Place
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from app.jira.client import Site
+    from app.sources.cloud.session import CloudSession
 
 
 def fetch(
-    site: Site,
+    site: CloudSession,
     walk: Walk,
     place: Place,
     *,

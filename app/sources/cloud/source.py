@@ -12,6 +12,7 @@ from app.sources.answers import Account, Capabilities, Server
 from app.sources.cloud import by_ids, feeds, issues, lists
 from app.sources.cloud.pages import is_one_object
 from app.sources.cloud.paths import licence_path, path_of
+from app.sources.cloud.session import CloudSession
 from app.sources.outcomes import Broken, attempt
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ class CloudSource:
     capabilities: Capabilities = CAPABILITIES
 
     @property
+    def session(self) -> CloudSession:
+        """The site, with its 401s held against the credential."""
+        return CloudSession(self.site)
+
+    @property
     def address(self) -> str:
         """The site's base URL."""
         return self.site.base_url
@@ -56,7 +62,7 @@ class CloudSource:
     def whoami(self) -> Account:
         """`GET myself`."""
         path = path_of("myself")
-        body = self.site.get(path).body
+        body = self.session.get(path).body
         account_id, name = account_of(body), find(body, "displayName")
         if account_id is None:
             raise JiraNonsense(Code.OBJECT_MISSING, path=path)
@@ -65,99 +71,99 @@ class CloudSource:
     def server(self) -> Server:
         """`GET serverInfo`."""
         path = path_of("serverInfo")
-        body = self.site.get(path).body
+        body = self.session.get(path).body
         if not is_one_object(body):
             raise JiraNonsense(Code.OBJECT_MISSING, path=path)
         version, deployment = find(body, "version"), find(body, "deploymentType")
         return Server(str(version) if version else None, str(deployment) if deployment else None)
 
     def diagnose(self, failure: JiraFailure) -> Broken:
-        """Attribute a failure to the object once `serverInfo` answers. Raises the JiraFailure of an outage."""
-        self.server()
+        """Attribute a failure to the object once `myself` answers. Raises the JiraFailure of an outage."""
+        self.whoami()
         return Broken(failure)
 
     def email_of(self, account_id: str) -> Json | Finding:
         """`GET user/email`: an object by the schema of Atlassian's document, plain text by its example."""
 
         def ask() -> Json:
-            body = self.site.get(path_of("user/email"), {"accountId": account_id}).body
+            body = self.session.get(path_of("user/email"), {"accountId": account_id}).body
             return body if isinstance(body, str) else find(body, "email")
 
         return attempt(ask)
 
     def project_count(self) -> int | None:
         """`total` of `GET project/search`."""
-        total = find(self.site.get(path_of("project/search"), {"maxResults": 1}).body, "total")
+        total = find(self.session.get(path_of("project/search"), {"maxResults": 1}).body, "total")
         return total if isinstance(total, int) else None
 
     def has_lapsed(self, app_key: str) -> bool:
         """Whether the app's record states an inactive licence; free apps have no record of one."""
         try:
-            body = self.site.get(licence_path(app_key)).body
+            body = self.session.get(licence_path(app_key)).body
         except JiraGone:
             return False
         return find(body, "license.active") is False
 
     def count(self, scope: Scope) -> int | None:
         """`POST search/approximate-count`."""
-        return issues.count(self.site, scope)
+        return issues.count(self.session, scope)
 
     def first_created(self, scope: Scope) -> int:
         """Oldest issue of a scope by search."""
-        return issues.first_created(self.site, scope)
+        return issues.first_created(self.session, scope)
 
     def issues(self, scope: Scope, place: Place, size: int) -> Page | Finding:
         """`GET search/jql` with the policy's fields."""
-        return issues.page(self.site, scope, place, size)
+        return issues.page(self.session, scope, place, size)
 
     def by_ids(self, issue_ids: Sequence[str], policy: FieldPolicy, *, deletion_ids: Collection[str] = ()) -> IssueRead:
         """`POST search/jql` with `reconcileIssues`, then `GET issue/{id}` for absent ones."""
-        return by_ids.read(self.site, issue_ids, policy, deletion_ids)
+        return by_ids.read(self.session, issue_ids, policy, deletion_ids)
 
     def changed_since(self, moment: int, token: str | None = None) -> Iterator[IdPage]:
         """`GET search/jql` for id and `updated`."""
-        return issues.changed_since(self.site, moment, token)
+        return issues.changed_since(self.session, moment, token)
 
     def ids(self, scope: Scope) -> Iterator[IdPage]:
         """`GET search/jql` for ids."""
-        return issues.ids(self.site, scope)
+        return issues.ids(self.session, scope)
 
     def children(self, entity: Entity, issue_id: str, place: Place) -> Page | Finding:
         """The walk that the entity declares, for one issue."""
-        return lists.page(self.site, entity, issue_id, place)
+        return lists.page(self.session, entity, issue_id, place)
 
     def listing(self, entity: Entity, scope_id: str, place: Place) -> Page | Finding:
         """The walk that the entity declares, for the site, a project or a board."""
-        return lists.page(self.site, entity, scope_id, place)
+        return lists.page(self.session, entity, scope_id, place)
 
     def one(self, entity: Entity, object_id: str) -> Json | Finding:
         """The entity's address of a single object."""
-        return lists.one(self.site, entity, object_id)
+        return lists.one(self.session, entity, object_id)
 
     def memberships(self, filters: Mapping[str, str], issue_ids: Sequence[str]) -> Matches | Finding:
         """`POST jql/match` with `filter = …` of each board."""
-        return lists.memberships(self.site, filters, issue_ids)
+        return lists.memberships(self.session, filters, issue_ids)
 
     def visible_projects(self, project_ids: Sequence[str]) -> set[str]:
         """`GET project/search` by ids, in every status."""
-        return lists.visible_projects(self.site, project_ids)
+        return lists.visible_projects(self.session, project_ids)
 
     def link_types(self) -> Objects | Finding:
         """`GET issueLinkType`."""
-        return lists.link_types(self.site)
+        return lists.link_types(self.session)
 
     def worklog_changes(self, feed: WorklogFeed, since: int) -> Iterator[FeedPage | Finding]:
         """`GET worklog/updated` or `worklog/deleted`."""
-        return feeds.worklog_changes(self.site, feed, since)
+        return feeds.worklog_changes(self.session, feed, since)
 
     def worklogs(self, worklog_ids: Sequence[str]) -> Objects:
         """`POST worklog/list`."""
-        return feeds.worklogs(self.site, worklog_ids)
+        return feeds.worklogs(self.session, worklog_ids)
 
     def failed_webhooks(self, after: int) -> Iterator[FailedPage | Finding]:
         """`GET webhook/failed`."""
-        return feeds.failed_webhooks(self.site, after)
+        return feeds.failed_webhooks(self.session, after)
 
     def deleted_keys(self) -> set[str] | Finding:
         """`GET auditing/record`."""
-        return feeds.deleted_keys(self.site)
+        return feeds.deleted_keys(self.session)

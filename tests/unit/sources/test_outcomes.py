@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from app.catalog.registry import entity
 from app.conditions import Code
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraGone, JiraNonsense, JiraRefused, JiraRejected, TokenExpired
-from app.sources import Broken, Gone, NotForUs, NotOffered, require
+from app.sources import Broken, Gone, NotForUs, NotOffered, Place, Scope, require
 from app.sources.cloud.source import CloudSource
 from app.sources.outcomes import attempt
 
@@ -62,8 +63,37 @@ def test_rows_come_as_they_are() -> None:
     assert require(attempt(lambda: 7)) == 7
 
 
+ME = {"accountId": "5b10ac8d82e05b22cc7d4ef5", "displayName": "The app"}
+
+
+def test_a_401_of_one_part_is_a_finding_where_the_site_knows_the_account(site: Site, wire: Wire) -> None:
+    wire.answers({"code": 401, "message": "Unauthorized; scope does not match"}, status=401)
+    wire.answers(ME)
+    finding = CloudSource(site).listing(entity("board"), "", Place())
+    assert isinstance(finding, NotForUs)
+    assert finding.failure.condition.params["status"] == 401
+
+
+@pytest.mark.parametrize(("body", "status"), [({}, 401), ({}, 403), (b"<html>Log in</html>", 200), (b"", 302)])
+def test_a_401_is_the_credentials_where_the_site_does_not_know_the_account(
+    site: Site, wire: Wire, body: object, status: int
+) -> None:
+    wire.answers({}, status=401)
+    wire.answers(body, status=status)
+    with pytest.raises(JiraRefused) as refusal:
+        CloudSource(site).listing(entity("board"), "", Place())
+    assert refusal.value.is_credential
+
+
+def test_a_401_during_an_outage_is_an_outage(site: Site, wire: Wire) -> None:
+    wire.answers({}, status=401)
+    wire.answers({}, status=503)
+    with pytest.raises(JiraDown):
+        CloudSource(site).count(Scope("10000"))
+
+
 def test_a_lasting_failure_is_the_objects_where_the_site_answers(site: Site, wire: Wire) -> None:
-    wire.answers({"deploymentType": "Cloud"})
+    wire.answers(ME)
     failure = JiraDown(Code.ANSWERED, status=500, endpoint="")
     assert CloudSource(site).diagnose(failure) == Broken(failure)
 
