@@ -129,6 +129,11 @@ class Code(StrEnum):
     SITE_BUSY = "site_busy"
     ENDPOINT_BUSY = "endpoint_busy", "endpoint"
 
+    # Parts of a site that can't be had
+    NOT_OFFERED = "not_offered", "why"
+    NOT_FOR_US = "not_for_us", "why"
+    PART_BROKEN = "part_broken", "why"
+
     # Problems of a chunk
     RATE_LIMITED = "rate_limited", "why"
     UNREACHABLE = "unreachable", "why"

@@ -1,4 +1,4 @@
-"""The tables of ongoing synchronisation: schedules, cursors, absences, frozen projects, validities, activity.
+"""The tables of ongoing synchronisation: schedules, cursors, absences, validities, activity, parts out of reach.
 
 All belong to a tenant, with `tenant_id` first in their primary key (`schema` has the reason).
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -122,5 +123,25 @@ ACTIVITY = Table(
     comment="what the workers did for a tenant",
 )
 
-TENANT_TABLES = (SCHEDULES, CURSORS, ABSENCES, FROZEN_PROJECTS, VALIDITIES, ACTIVITY)
+UNREADABLE = Table(
+    "unreadable",
+    METADATA,
+    _tenant(),
+    Column("entity", Text, primary_key=True, comment="the entity whose rows can't be had"),
+    Column("is_object", Boolean, primary_key=True, comment="a single object, as against the list of a scope"),
+    Column(
+        "scope_id",
+        Text,
+        primary_key=True,
+        comment="the object, or the project, board or issue of the list; empty: the site",
+    ),
+    Column("reason", ConditionJson, nullable=False, comment="a condition: the site's answer"),
+    Column("tries", Integer, nullable=False, server_default="1"),
+    _moment("since", is_required=True),
+    _moment("retry_at", is_required=True),
+    Index("ix_unreadable_retry_at", "tenant_id", "retry_at"),
+    comment="parts of a site that can't be had while the rest can; a part that is read again leaves the table",
+)
+
+TENANT_TABLES = (SCHEDULES, CURSORS, ABSENCES, FROZEN_PROJECTS, VALIDITIES, ACTIVITY, UNREADABLE)
 """Tables isolated by `tenant_id`."""

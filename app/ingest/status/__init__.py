@@ -5,7 +5,7 @@ nothing here writes or asks Jira; a summary is one or a few statements for a sit
 """
 
 from app.ingest.status import diagnostics, overview, progress
-from app.ingest.status.diagnostics import Hour, Trouble
+from app.ingest.status.diagnostics import Hour, Trouble, UnreadablePart
 from app.ingest.status.progress import Kept, Progress
 
-__all__ = ["Hour", "Kept", "Progress", "Trouble", "diagnostics", "overview", "progress"]
+__all__ = ["Hour", "Kept", "Progress", "Trouble", "UnreadablePart", "diagnostics", "overview", "progress"]

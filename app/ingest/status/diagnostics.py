@@ -15,6 +15,7 @@ from app import clock
 from app.catalog.language import Each
 from app.catalog.registry import entity
 from app.ingest.planning.inbox import WEBHOOK
+from app.ingest.writing import unreadable
 from app.store.schema import CHUNKS, INBOX
 from app.store.tables import table_of
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 _LIMIT = 50
+_MOST_PARTS = 500
+_NAMED_KINDS = frozenset({"project", "board", "issue"})
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,40 @@ def troubles(session: Session) -> list[Trouble]:
     is_stopped = or_(CHUNKS.c.state == "failed", CHUNKS.c.problem.is_not(None))
     order = func.coalesce(CHUNKS.c.finished_at, CHUNKS.c.due_at).desc()
     return _named(session, session.execute(select(CHUNKS).where(is_stopped).order_by(order).limit(_LIMIT)).all())
+
+
+@dataclass(frozen=True)
+class UnreadablePart:
+    """A part of the site that can't be had while the rest can; moments are UTC."""
+
+    entity: str
+    scope: str
+    """Name of the project, board or issue, or of the object itself; empty: the whole site."""
+    scope_id: str
+    is_object: bool
+    reason: Condition
+    tries: int
+    since: datetime
+    retry_at: datetime
+
+
+def unreadable_parts(session: Session) -> list[UnreadablePart]:
+    """Parts that can't be had, oldest first; 500 at most."""
+    parts = unreadable.listed(session, limit=_MOST_PARTS)
+    ids_by_kind: dict[str, set[str]] = {}
+    for part in parts:
+        if part.scope_id:
+            ids_by_kind.setdefault(_kind_of(part), set()).add(part.scope_id)
+    names = {kind: _names(session, kind, ids) for kind, ids in ids_by_kind.items() if kind in _NAMED_KINDS}
+    return [
+        UnreadablePart(**vars(part), scope=names.get(_kind_of(part), {}).get(part.scope_id, part.scope_id))
+        for part in parts
+    ]
+
+
+def _kind_of(part: unreadable.UnreadablePart) -> str:
+    """The entity that a part's scope id belongs to."""
+    return part.entity if part.is_object else _kind(part.entity)
 
 
 def _named(session: Session, rows: Sequence[Row[Any]]) -> list[Trouble]:

@@ -5,6 +5,6 @@ Invariants: rows and the checkpoint that counts them share a transaction; an old
 one unreadable record costs one record; only a complete list or a confirmed absence buries a row.
 """
 
-from app.ingest.writing import absences, project_access
+from app.ingest.writing import absences, project_access, unreadable
 
-__all__ = ["absences", "project_access"]
+__all__ = ["absences", "project_access", "unreadable"]

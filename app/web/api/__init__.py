@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, jsonify
 from flask_openapi3 import APIBlueprint, OpenAPI
 
-from app.web.api import feed, integrations, record
+from app.web.api import completeness, feed, integrations, record
 from app.web.guard import Door, trusts
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def register(app: OpenAPI, runtime: Runtime) -> None:
     trusts(routes, Door.SEI_KEY, runtime)
     integrations.add(routes, runtime)
     feed.add(routes, runtime)
+    completeness.add(routes, runtime)
     record.add(routes, runtime)
     app.register_api(routes)
 

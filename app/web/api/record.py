@@ -1,68 +1,27 @@
-"""An integration's records: completeness, workers' runs, Jira's deliveries, absent issues, status history."""
+"""An integration's records: workers' runs, Jira's deliveries, absent issues, status history."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
-from flask import Response
+from flask import Response  # noqa: TC002 - flask-openapi3 reads the annotations of views
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from app import clock
-from app.conditions import Code, Condition
-from app.ingest import status
 from app.ingest.planning import inbox
-from app.ingest.writing import absences, project_access
+from app.ingest.writing import absences
 from app.store import activity, validity
 from app.web.api.integrations import callers_integration
-from app.web.api.shapes import ConditionCode, IntegrationPath, coded, problems
-from app.web.words.sentences import english
+from app.web.api.shapes import ConditionCode, IntegrationPath, Short, as_json, plain, problems, shown
 
 if TYPE_CHECKING:
     from flask_openapi3 import APIBlueprint
 
-    from app.ingest.status import Kept
     from app.integrations.model import Integration
     from app.runtime import Runtime
 
 _PROBLEMS = problems(400, 401, 404, 429, 503)
-Short = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z_]*$")]
-ProjectId = Annotated[str, StringConstraints(max_length=20, pattern=r"^[0-9]*$")]
-
-
-class CompletenessQuery(BaseModel):
-    """Filters for findings."""
-
-    entity: Short | None = Field(None, description="Only this entity")
-    project: ProjectId | None = Field(None, description="Only this project's, by Jira's id")
-    history: bool = Field(default=False, description="All findings that are kept, not only the latest of each")
-    limit: int = Field(500, ge=1, le=5000)
-
-
-class Finding(BaseModel):
-    """Stored and expected rows of an entity at a moment, and the method of counting."""
-
-    entity: str
-    project_id: str | None = Field(description="Jira's id; null where the whole site was counted")
-    project_key: str | None
-    stored: int
-    expected: int
-    difference: int = Field(
-        description="Stored less expected: below 0 rows are missing, above 0 the site has lost some"
-    )
-    suspected: int = Field(description="Stored rows that a sweep did not see and that wait for a second look")
-    is_complete: bool
-    method: str
-    verified_at: str
-
-
-class Findings(BaseModel):
-    """Findings, latest first."""
-
-    verified_at: str | None = Field(description="When everything was last verified complete")
-    frozen_projects: dict[str, str] = Field(description="Projects that the app lost sight of, by id, and why")
-    frozen_project_codes: dict[str, Code] = Field(description="The conditions behind these sentences, by id")
-    records: list[Finding]
 
 
 class ActivityQuery(BaseModel):
@@ -174,20 +133,12 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
     """The calls."""
 
     @routes.get(
-        "/integrations/<integration_id>/completeness",
-        summary="Stored rows against the site's own counts, by project and entity",
-        responses={200: Findings, **_PROBLEMS},
-    )
-    def show_completeness(path: IntegrationPath, query: CompletenessQuery) -> Response:
-        return _json(findings_of(runtime, callers_integration(runtime, path.integration_id), query))
-
-    @routes.get(
         "/integrations/<integration_id>/activity",
         summary="Runs of workers: start, duration, retries, result, error",
         responses={200: Activity, **_PROBLEMS},
     )
     def show_activity(path: IntegrationPath, query: ActivityQuery) -> Response:
-        return _json(activity_of(runtime, callers_integration(runtime, path.integration_id), query))
+        return as_json(activity_of(runtime, callers_integration(runtime, path.integration_id), query))
 
     @routes.get(
         "/integrations/<integration_id>/deliveries",
@@ -195,7 +146,7 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={200: Deliveries, **_PROBLEMS},
     )
     def show_deliveries(path: IntegrationPath, query: DeliveriesQuery) -> Response:
-        return _json(deliveries_of(runtime, callers_integration(runtime, path.integration_id), query))
+        return as_json(deliveries_of(runtime, callers_integration(runtime, path.integration_id), query))
 
     @routes.get(
         "/integrations/<integration_id>/absences",
@@ -203,7 +154,7 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={200: Absences, **_PROBLEMS},
     )
     def show_absences(path: IntegrationPath, query: AbsencesQuery) -> Response:
-        return _json(absences_of(runtime, callers_integration(runtime, path.integration_id), query))
+        return as_json(absences_of(runtime, callers_integration(runtime, path.integration_id), query))
 
     @routes.get(
         "/integrations/<integration_id>/status-history",
@@ -211,25 +162,7 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={200: Spans, **_PROBLEMS},
     )
     def show_spans(path: IntegrationPath) -> Response:
-        return _json(spans_of(runtime, callers_integration(runtime, path.integration_id)))
-
-
-def findings_of(runtime: Runtime, integration: Integration, query: CompletenessQuery) -> Findings:
-    """The findings of an integration."""
-    findings: list[Kept] = []
-    frozen_projects: dict[str, Condition] = {}
-    if integration.tenant_id is not None:
-        with runtime.store.bound_to(integration.tenant_id) as session:
-            findings = status.progress.kept(
-                session, entity=query.entity, scope_id=query.project, is_history=query.history, limit=query.limit
-            )
-            frozen_projects = project_access.frozen(session)
-    return Findings(
-        verified_at=_moment(integration.verified_at),
-        frozen_projects={project_id: english(reason) for project_id, reason in frozen_projects.items()},
-        frozen_project_codes={project_id: reason.code for project_id, reason in frozen_projects.items()},
-        records=[Finding(**{**_plain(finding), "project_id": finding.scope_id or None}) for finding in findings],
-    )
+        return as_json(spans_of(runtime, callers_integration(runtime, path.integration_id)))
 
 
 def activity_of(runtime: Runtime, integration: Integration, query: ActivityQuery) -> Activity:
@@ -238,7 +171,7 @@ def activity_of(runtime: Runtime, integration: Integration, query: ActivityQuery
     if integration.tenant_id is not None:
         with runtime.store.bound_to(integration.tenant_id) as session:
             runs = activity.listed(session, limit=query.limit, before=query.before, job=query.job)
-    records = [Run(**{**_plain(entry), "id": str(entry.id), "seconds": _seconds(entry)}) for entry in runs]
+    records = [Run(**{**plain(entry), "id": str(entry.id), "seconds": _seconds(entry)}) for entry in runs]
     is_full = len(runs) == query.limit
     return Activity(records=records, next_before=runs[-1].started_at.isoformat() if is_full else None)
 
@@ -252,7 +185,7 @@ def deliveries_of(runtime: Runtime, integration: Integration, query: DeliveriesQ
             hours = inbox.by_hour(session, since=clock.now() - timedelta(hours=query.hours))
             backlog = inbox.waiting(session, is_ours=False)
     sums = {name: sum(getattr(hour, name) for hour in hours) for name in ("received", "duplicated", "late", "given_up")}
-    return Deliveries(waiting=backlog, **sums, hours=[DeliveryHour(**_plain(hour)) for hour in hours])
+    return Deliveries(waiting=backlog, **sums, hours=[DeliveryHour(**plain(hour)) for hour in hours])
 
 
 def absences_of(runtime: Runtime, integration: Integration, query: AbsencesQuery) -> Absences:
@@ -262,7 +195,7 @@ def absences_of(runtime: Runtime, integration: Integration, query: AbsencesQuery
         is_open = {"open": True, "settled": False}.get(query.state)
         with runtime.store.bound_to(integration.tenant_id) as session:
             absent_issues = absences.listed(session, limit=query.limit, is_open=is_open)
-    return Absences(records=[Absence(**_plain(absence)) for absence in absent_issues])
+    return Absences(records=[Absence(**plain(absence)) for absence in absent_issues])
 
 
 def spans_of(runtime: Runtime, integration: Integration) -> Spans:
@@ -271,28 +204,8 @@ def spans_of(runtime: Runtime, integration: Integration) -> Spans:
     if integration.tenant_id is not None:
         with runtime.store.bound_to(integration.tenant_id) as session:
             spans = validity.spans(session, "status")
-    return Spans(records=[Span(**{name: _shown(value) for name, value in span.items()}) for span in spans])
+    return Spans(records=[Span(**{name: shown(value) for name, value in span.items()}) for span in spans])
 
 
 def _seconds(entry: activity.Run) -> float | None:
     return (entry.finished_at - entry.started_at).total_seconds() if entry.finished_at else None
-
-
-def _plain(record: object) -> dict[str, Any]:
-    """The fields of a record as JSON has them; a condition becomes its sentence and its code."""
-    fields: dict[str, Any] = {}
-    for name, value in vars(record).items():
-        fields |= coded(name, value) if isinstance(value, Condition) else {name: _shown(value)}
-    return fields
-
-
-def _shown(value: object) -> object:
-    return clock.rfc3339(value) if isinstance(value, datetime) else value
-
-
-def _moment(value: datetime | None) -> str | None:
-    return clock.rfc3339(value) if value else None
-
-
-def _json(shape: BaseModel) -> Response:
-    return Response(shape.model_dump_json(), mimetype="application/json")

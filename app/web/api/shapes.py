@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Self
 from uuid import UUID
 
+from flask import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from app import clock
@@ -28,6 +30,27 @@ def coded(name: str, condition: Condition | None) -> dict[str, str | None]:
     if condition is None:
         return {name: None, f"{name}_code": None}
     return {name: english(condition), f"{name}_code": condition.code}
+
+
+def plain(record: object) -> dict[str, Any]:
+    """The fields of a record as JSON has them; a condition becomes its sentence and its code."""
+    fields: dict[str, Any] = {}
+    for name, value in vars(record).items():
+        fields |= coded(name, value) if isinstance(value, Condition) else {name: shown(value)}
+    return fields
+
+
+def shown(value: object) -> object:
+    """A value as JSON has it."""
+    return clock.rfc3339(value) if isinstance(value, datetime) else value
+
+
+def as_json(shape: BaseModel) -> Response:
+    """The answer with a shape's JSON."""
+    return Response(shape.model_dump_json(), mimetype="application/json")
+
+
+Short = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z_]*$")]
 
 
 class IntegrationPath(BaseModel):

@@ -78,6 +78,7 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
             issue = overview.find_issue(session, key) if key else None
             newest, projects = overview.newest_issues(session), overview.projects(session)
             open_absences = absences.listed(session, limit=_MOST_RECORDS, is_open=True)
+            unreadable_parts = diagnostics.unreadable_parts(session)
         return page(
             "data.html",
             runtime,
@@ -90,6 +91,7 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
             age=_age(clock.now() - issue.read_at) if issue else "",
             newest=newest,
             absences=open_absences,
+            unreadable=[(part, explain(part.reason), details(part.reason)) for part in unreadable_parts],
             causes=CAUSES,
             projects=[project for project in projects if not only_empty or not project.stored],
             only_empty=only_empty,

@@ -45,6 +45,21 @@ FAILURES: dict[Code, Entry] = {
 INCOMPLETE = Entry("", _INCOMPLETE, _TRIES_AGAIN)
 """The general words for a part of the site that was not read."""
 STOPS: dict[Code, Entry] = {
+    Code.NOT_OFFERED: Entry(
+        N_("not offered here: %(why)s"),
+        N_("The site doesn't offer this."),
+        N_("Nothing, unless the site should have it: then ask a Jira admin to switch it on."),
+    ),
+    Code.NOT_FOR_US: Entry(
+        N_("not for the app: %(why)s"),
+        N_("Jira doesn't show this part to the app."),
+        N_("Ask a Jira admin to give the app access to it, or leave it as it is: everything else is read."),
+    ),
+    Code.PART_BROKEN: Entry(
+        N_("Jira fails here: %(why)s"),
+        N_("Jira fails to answer for this part, while it answers for the rest."),
+        N_("Open it in Jira; if it fails there too, tell Atlassian's support. The app tries again by itself."),
+    ),
     Code.RATE_LIMITED: Entry(
         N_("rate limited: %(why)s"),
         N_("Jira asked the app to slow down."),

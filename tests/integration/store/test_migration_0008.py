@@ -310,7 +310,9 @@ def texts(connection: Connection) -> dict[tuple[str, str], list[str]]:
     keys |= {"absences": "issue_id", "inbox": "delivery_id", "activity": "job"}
     found = {}
     for table, column in COLUMNS:
-        query = f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY split_part({keys[table]}, ' ', 2)::int"
+        query = (
+            f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY split_part({keys[table]}, ' ', 2)::int"
+        )
         found[table, column] = [str(text) for (text,) in connection.execute(query)]
     return found
 

@@ -1,0 +1,128 @@
+"""Unreadable parts: lists and objects that can't be had while the rest of the site can.
+
+A finding of a source about one part (`app.sources.outcomes`) is set aside here: stored with its reason, shown, tried again
+at growing intervals, and cleared when the part is read. Nothing else waits for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import delete, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
+
+from app import clock
+from app.conditions import Code, Condition
+from app.sources import Broken, Gone, NotForUs, NotOffered
+from app.store.sync_tables import UNREADABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from app.sources import Finding
+    from app.store.session import Session
+
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=10), timedelta(days=1)
+"""Pauses between two tries: each is twice the one before."""
+_MOST_DOUBLINGS = 8
+
+
+class Part(NamedTuple):
+    """A list of an entity in a scope (empty: the site), or a single object by its id."""
+
+    entity: str
+    scope_id: str
+    is_object: bool = False
+
+
+@dataclass(frozen=True)
+class UnreadablePart:
+    """A stored part; moments are UTC."""
+
+    entity: str
+    scope_id: str
+    is_object: bool
+    reason: Condition
+    tries: int
+    since: datetime
+    retry_at: datetime
+
+
+def reason_of(finding: Finding) -> Condition:
+    """The stored condition of a finding. A part that is gone isn't unreadable: its caller buries it or lets it go."""
+    match finding:
+        case NotOffered(failure):
+            return Condition(Code.NOT_OFFERED, why=failure.condition)
+        case NotForUs(failure):
+            return Condition(Code.NOT_FOR_US, why=failure.condition)
+        case Broken(failure) | Gone(failure):
+            return Condition(Code.PART_BROKEN, why=failure.condition)
+
+
+def set_aside(session: Session, part: Part, finding: Finding) -> None:
+    """Store a finding about a part, or count one more try of it, and schedule the next."""
+    now = clock.now()
+    row = {
+        "tenant_id": session.tenant_id,
+        **part._asdict(),
+        "reason": reason_of(finding),
+        "since": now,
+        "retry_at": now + _FIRST_PAUSE,
+    }
+    doublings = func.power(2.0, func.least(UNREADABLE.c.tries, _MOST_DOUBLINGS))
+    seconds = func.least(doublings * _FIRST_PAUSE.total_seconds(), _LONGEST_PAUSE.total_seconds())
+    pause = func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    session.execute(
+        insert(UNREADABLE)
+        .values(row)
+        .on_conflict_do_update(
+            index_elements=["tenant_id", "entity", "is_object", "scope_id"],
+            set_={
+                "reason": row["reason"],
+                "tries": UNREADABLE.c.tries + 1,
+                "retry_at": literal(now) + pause,
+            },
+        )
+    )
+
+
+def clear(session: Session, entity: str, scope_ids: Collection[str], *, is_object: bool = False) -> None:
+    """Forget parts that were read, or that are gone."""
+    if scope_ids:
+        is_read = (
+            UNREADABLE.c.entity == entity,
+            UNREADABLE.c.is_object.is_(is_object),
+            UNREADABLE.c.scope_id.in_(list(scope_ids)),
+        )
+        session.execute(delete(UNREADABLE).where(*is_read))
+
+
+def resting(session: Session, *, is_object: bool = False) -> set[Part]:
+    """The parts that are not due for another try yet."""
+    query = select(UNREADABLE.c.entity, UNREADABLE.c.scope_id, UNREADABLE.c.is_object).where(
+        UNREADABLE.c.is_object.is_(is_object), UNREADABLE.c.retry_at > clock.now()
+    )
+    return {Part(**row._asdict()) for row in session.execute(query)}
+
+
+def due(session: Session, limit: int, *, is_object: bool = False) -> list[Part]:
+    """The parts that are due for another try, longest first."""
+    query = select(UNREADABLE.c.entity, UNREADABLE.c.scope_id, UNREADABLE.c.is_object).where(
+        UNREADABLE.c.is_object.is_(is_object), UNREADABLE.c.retry_at <= clock.now()
+    )
+    return [Part(**row._asdict()) for row in session.execute(query.order_by(UNREADABLE.c.retry_at).limit(limit))]
+
+
+def listed(session: Session, *, limit: int) -> list[UnreadablePart]:
+    """The unreadable parts of the bound tenant, oldest first."""
+    columns = [UNREADABLE.c[name] for name in UnreadablePart.__dataclass_fields__]
+    query = select(*columns).order_by(UNREADABLE.c.since, UNREADABLE.c.entity, UNREADABLE.c.scope_id).limit(limit)
+    return [UnreadablePart(**row._asdict()) for row in session.execute(query)]
+
+
+def count(session: Session) -> int:
+    """The number of unreadable parts of the bound tenant."""
+    return int(session.execute(select(func.count()).select_from(UNREADABLE)).scalar_one())

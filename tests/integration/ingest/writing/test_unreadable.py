@@ -1,0 +1,72 @@
+"""Unreadable parts: one row a part, growing pauses, cleared when read."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from app.conditions import Code, Condition
+from app.errors import JiraDown, JiraRefused, JiraRejected
+from app.ingest.writing import unreadable
+from app.ingest.writing.unreadable import Part
+from app.sources import Broken, NotForUs, NotOffered
+from app.store.sync_tables import UNREADABLE
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from app.runtime import Runtime
+
+BOARD = Part("board_configuration", "7")
+REFUSAL = NotForUs(JiraRefused(Code.ANSWERED, status=403, endpoint="GET /rest/agile/1.0/board/{}/configuration"))
+FAILURE = Broken(JiraDown(Code.ANSWERED, status=500, endpoint="GET /rest/api/3/issue/{}"))
+
+
+def test_a_part_is_one_row_with_its_latest_reason(parts: Runtime, tenant_id: UUID) -> None:
+    with parts.store.bound_to(tenant_id) as session:
+        unreadable.set_aside(session, BOARD, FAILURE)
+        unreadable.set_aside(session, BOARD, REFUSAL)
+        (part,) = unreadable.listed(session, limit=10)
+        assert (part.entity, part.scope_id, part.tries) == (*BOARD[:2], 2)
+        assert part.reason == Condition(Code.NOT_FOR_US, why=REFUSAL.failure.condition)
+        assert unreadable.count(session) == 1
+
+
+@pytest.mark.parametrize(("tries", "minutes"), [(1, 10), (2, 20), (3, 40), (7, 640), (8, 1280), (9, 1440), (30, 1440)])
+def test_each_pause_is_twice_the_one_before_up_to_a_day(
+    parts: Runtime, tenant_id: UUID, tries: int, minutes: int
+) -> None:
+    with parts.store.bound_to(tenant_id) as session:
+        for _ in range(tries):
+            unreadable.set_aside(session, BOARD, FAILURE)
+        (part,) = unreadable.listed(session, limit=10)
+        first = session.execute(select(UNREADABLE.c.since)).scalar_one()
+        pause = part.retry_at - first
+        assert timedelta(minutes=minutes) <= pause < timedelta(minutes=minutes, seconds=30)
+        assert unreadable.resting(session) == {BOARD}
+        assert unreadable.due(session, 10) == []
+
+
+def test_a_part_that_was_read_is_forgotten_and_no_other(parts: Runtime, tenant_id: UUID) -> None:
+    issue = Part("issue", "10000", is_object=True)
+    project = Part("issue", "10000")
+    with parts.store.bound_to(tenant_id) as session:
+        for part, finding in ((issue, FAILURE), (project, FAILURE), (BOARD, REFUSAL)):
+            unreadable.set_aside(session, part, finding)
+        unreadable.clear(session, "issue", ["10000"], is_object=True)
+        assert {(part.entity, part.is_object) for part in unreadable.listed(session, limit=10)} == {
+            ("issue", False),
+            ("board_configuration", False),
+        }
+
+
+def test_a_part_is_due_once_its_pause_is_over(parts: Runtime, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    with parts.store.bound_to(tenant_id) as session:
+        unreadable.set_aside(session, BOARD, NotOffered(JiraRejected(Code.ANSWERED, status=422, endpoint="")))
+        moment = unreadable.clock.now() + timedelta(minutes=11)
+        monkeypatch.setattr(unreadable.clock, "now", lambda: moment)
+        assert unreadable.resting(session) == set()
+        assert unreadable.due(session, 10) == [BOARD]
