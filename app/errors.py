@@ -162,14 +162,14 @@ class JiraGone(JiraFailure):
 class JiraRejected(JiraFailure):
     """400: Jira does not take this request here (sprints of a kanban board, e-mail without approval).
 
-    `quoted` are the whole numbers that Jira's words put in quotation marks: ids of issues that it does not know.
+    `quoted_ids` are the whole numbers that Jira's words put in quotation marks: ids of issues that it does not know.
     """
 
     stop = Code.REJECTED
 
-    def __init__(self, code: Code, /, *, quoted: frozenset[str] = frozenset(), **params: Value) -> None:
+    def __init__(self, code: Code, /, *, quoted_ids: frozenset[str] = frozenset(), **params: Value) -> None:
         super().__init__(code, **params)
-        self.quoted = quoted
+        self.quoted_ids = quoted_ids
 
 
 class TokenExpired(JiraFailure):

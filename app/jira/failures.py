@@ -59,7 +59,7 @@ def _caller_failure(status: int, text: str, endpoint: str) -> JiraFailure:
         return JiraDown(Code.ANSWERED, status=status, endpoint=endpoint)
     if status < requests.codes.bad_request:
         return JiraNonsense(Code.REDIRECTED, status=status, endpoint=endpoint)
-    return JiraRejected(Code.ANSWERED, quoted=frozenset(_QUOTED_ID.findall(text)), status=status, endpoint=endpoint)
+    return JiraRejected(Code.ANSWERED, quoted_ids=frozenset(_QUOTED_ID.findall(text)), status=status, endpoint=endpoint)
 
 
 def retry_at(headers: Mapping[str, str]) -> datetime:

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
     from app.integrations.model import Integration
 
-_SOON, _LATER, _RARELY = 2, 15, 30
-Shown = dict[str, Any]
+_FAST, _SLOW, _IDLE = 2, 15, 30
+"""Seconds between two questions of a page: while the figures grow, afterwards, and without an integration."""
+View = dict[str, Any]
 
 
 def register(app: Flask) -> None:
@@ -51,7 +52,7 @@ def number(value: float) -> str:
     return str(format_decimal(value))
 
 
-def integration(integration: Integration | None, entities: Sequence[Progress] = ()) -> Shown:
+def integration(integration: Integration | None, entities: Sequence[Progress] = ()) -> View:
     """One integration; None stands for a site that is paired with none."""
     is_paired = integration is not None and integration.tenant_id is not None and not _is_apart(integration)
     reason = explain(integration.state_reason) if integration is not None and integration.state_reason else None
@@ -78,11 +79,11 @@ def integration(integration: Integration | None, entities: Sequence[Progress] = 
     }
 
 
-def line(listed: Integration, issues: tuple[int, int | None] | None) -> Shown:
+def line(entry: Integration, issues: tuple[int, int | None] | None) -> View:
     """One of many in a list, with its issues stored and expected while it is filled. Names begin with its id."""
-    stored, total = issues or (0, None)
-    entities = [Progress("issue", stored, total, None)] if issues else []
-    page = integration(listed, entities)
+    issue_count, total = issues or (0, None)
+    entities = [Progress("issue", issue_count, total, None)] if issues else []
+    page = integration(entry, entities)
     names: dict[str, dict[str, Any]] = {
         "is": {"busy": issues is not None},
         "text": {"state": page["text"]["state"], "count": page["text"]["count"]},
@@ -90,16 +91,16 @@ def line(listed: Integration, issues: tuple[int, int | None] | None) -> Shown:
         "time": {"ingested": page["time"]["ingested"]},
         "value": page["value"],
     }
-    return {part: {f"{listed.id} {name}": value for name, value in values.items()} for part, values in names.items()}
+    return {part: {f"{entry.id} {name}": value for name, value in values.items()} for part, values in names.items()}
 
 
-def lines(parts: Sequence[Shown]) -> Shown:
+def lines(parts: Sequence[View]) -> View:
     """Many lines as one dictionary."""
-    whole: Shown = {part: {} for part in ("is", "text", "look", "time", "value")}
+    whole: View = {part: {} for part in ("is", "text", "look", "time", "value")}
     for shown_line in parts:
         for part, names in shown_line.items():
             whole[part] |= names
-    return {**whole, "again": _LATER // 3}
+    return {**whole, "again": _SLOW // 3}
 
 
 def _is_apart(integration: Integration) -> bool:
@@ -130,10 +131,10 @@ def _moment(moment: datetime | None) -> str | None:
 
 def _again(integration: Integration | None) -> int:
     if integration is None:
-        return _RARELY
+        return _IDLE
     if integration.state is State.DELETING:
-        return _LATER
-    return _SOON if integration.state in {State.BACKFILLING, State.PENDING} else _LATER
+        return _SLOW
+    return _FAST if integration.state in {State.BACKFILLING, State.PENDING} else _SLOW
 
 
 def _issues(entities: Sequence[Progress]) -> Progress | None:

@@ -45,7 +45,7 @@ SAMPLES: dict[str, Any] = {
     "why": Condition(Code.ANSWERED, status=503, endpoint="GET /rest/api/3/myself"),
     **dict.fromkeys(("age", "records", "parts", "minutes", "status"), 7),
 }
-OWN_KEYWORDS = {"retry_at", "retry_after", "is_credential", "quoted"}
+OWN_KEYWORDS = {"retry_at", "retry_after", "is_credential", "quoted_ids"}
 """Of errors beside those of their conditions."""
 _HOLE = re.compile(r"%\((\w+)\)s")
 

@@ -87,7 +87,7 @@ def _bodies(site: CloudSession, issue_ids: list[str], policy: FieldPolicy) -> li
     try:
         return _walk(site, issue_ids, policy)
     except JiraRejected as refusal:
-        remaining_ids = [issue_id for issue_id in issue_ids if issue_id not in refusal.quoted]
+        remaining_ids = [issue_id for issue_id in issue_ids if issue_id not in refusal.quoted_ids]
         if len(remaining_ids) < len(issue_ids):
             return _bodies(site, remaining_ids, policy) if remaining_ids else []
         if len(issue_ids) == 1:

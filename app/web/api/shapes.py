@@ -146,8 +146,10 @@ class ShownIntegration(BaseModel):
     @classmethod
     def of(cls, integration: Integration, site_url: str | None) -> Self:
         """The shape of one integration."""
-        computed = {"site_url", "state_reason", "state_reason_code"}
-        values: dict[str, Any] = {name: getattr(integration, name) for name in cls.model_fields if name not in computed}
+        computed_names = {"site_url", "state_reason", "state_reason_code"}
+        values: dict[str, Any] = {
+            name: getattr(integration, name) for name in cls.model_fields if name not in computed_names
+        }
         for name in ("paired_at", "last_ingested_at", "verified_at", "created_at"):
             values[name] = clock.rfc3339(values[name]) if values[name] else None
         return cls(**values, **coded("state_reason", integration.state_reason), site_url=site_url)

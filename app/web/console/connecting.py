@@ -130,7 +130,7 @@ def integration_of(runtime: Runtime, integration_id: str) -> Integration:
     return callers_integration(runtime, parsed_id)
 
 
-def shown_of(runtime: Runtime, integration: Integration) -> shown.Shown:
+def shown_of(runtime: Runtime, integration: Integration) -> shown.View:
     """The contents of an integration's page as of `web.shown`, and the steps of connecting it."""
     entities = []
     if integration.tenant_id is not None:

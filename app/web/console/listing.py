@@ -85,7 +85,7 @@ def _listing(runtime: Runtime, filters: Filters) -> Listing:
         )
 
 
-def _shown(runtime: Runtime, listing: Listing) -> shown.Shown:
+def _shown(runtime: Runtime, listing: Listing) -> shown.View:
     return shown.lines(
         [shown.line(integration, _issues_of(runtime, integration)) for integration in listing.integrations]
     )

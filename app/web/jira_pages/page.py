@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from app.runtime import Runtime
 
 
-def page_of(runtime: Runtime, tenant_id: UUID) -> shown.Shown:
+def page_of(runtime: Runtime, tenant_id: UUID) -> shown.View:
     """The content of a site's page, in the form of `web.shown`."""
     with runtime.store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)

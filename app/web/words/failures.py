@@ -10,7 +10,7 @@ from app.web.words.entry import ENABLE, Entry
 from app.web.words.language import N_
 
 _INCOMPLETE = N_("This part could not be read completely.")
-_TRIES_AGAIN = N_("The app tries again by itself; sync the integration if it goes on.")
+_RETRY = N_("The app tries again by itself; sync the integration if it goes on.")
 
 FAILURES: dict[Code, Entry] = {
     Code.ANSWERED: Entry(N_("Jira answered %(status)s.")),
@@ -42,7 +42,7 @@ FAILURES: dict[Code, Entry] = {
     Code.SITE_BUSY: Entry(N_("Held back: as many requests as allowed are in flight at this site.")),
     Code.ENDPOINT_BUSY: Entry(N_("Held back: %(endpoint)s is asked as fast as we may.")),
 }
-INCOMPLETE = Entry("", _INCOMPLETE, _TRIES_AGAIN)
+INCOMPLETE = Entry("", _INCOMPLETE, _RETRY)
 """The general words for a part of the site that was not read."""
 STOPS: dict[Code, Entry] = {
     Code.NOT_OFFERED: Entry(
@@ -98,10 +98,10 @@ STOPS: dict[Code, Entry] = {
         N_("Jira's answer could not be read."),
         N_("Nothing; the app reads this part again. If it goes on, look for a proxy that changes answers."),
     ),
-    Code.WALK_SHORT: Entry(N_("Jira counts %(expected)s issues and keeps sending fewer"), _INCOMPLETE, _TRIES_AGAIN),
+    Code.WALK_SHORT: Entry(N_("Jira counts %(expected)s issues and keeps sending fewer"), _INCOMPLETE, _RETRY),
     Code.WALKED_AGAIN: Entry(
-        N_("Jira counts %(expected)s issues and sent %(count)s; walked again"), _INCOMPLETE, _TRIES_AGAIN
+        N_("Jira counts %(expected)s issues and sent %(count)s; walked again"), _INCOMPLETE, _RETRY
     ),
-    Code.WORKERS_DIED: Entry(N_("its workers died each time they read it"), _INCOMPLETE, _TRIES_AGAIN),
-    Code.FIELDS_AWAITED: Entry(N_("waiting for the site's fields"), _INCOMPLETE, _TRIES_AGAIN),
+    Code.WORKERS_DIED: Entry(N_("its workers died each time they read it"), _INCOMPLETE, _RETRY),
+    Code.FIELDS_AWAITED: Entry(N_("waiting for the site's fields"), _INCOMPLETE, _RETRY),
 }

@@ -9,7 +9,7 @@ from app.web.words.language import N_
 _IN_A_MINUTE = N_("Try again in a minute.")
 _ALLOW_LIST = N_("Check that the site is up and, if it limits addresses, that ours are on its allow-list.")
 _LET_IT_BROWSE = N_("Ask a Jira admin to let the app browse projects.")
-_BY_ITSELF = N_("Nothing; the app catches up by itself.")
+_CATCH_UP = N_("Nothing; the app catches up by itself.")
 
 REASONS: dict[Code, Entry] = {
     Code.PAUSED: Entry("Paused by an SEI admin.", N_("An SEI admin paused it."), N_("Resume it on the Settings tab.")),
@@ -84,12 +84,12 @@ REASONS: dict[Code, Entry] = {
     ),
     Code.PROJECT_OUT_OF_SIGHT: Entry("The app can no longer see %(project)s."),
     Code.POLL_LATE: Entry(
-        "The last poll that ended was %(age)s ago.", N_("The last poll ended %(age)s ago."), _BY_ITSELF
+        "The last poll that ended was %(age)s ago.", N_("The last poll ended %(age)s ago."), _CATCH_UP
     ),
     Code.CHANGE_LATE: Entry(
         "A change that Jira told of %(age)s ago is not applied yet.",
         N_("A change that Jira reported %(age)s ago is not applied yet."),
-        _BY_ITSELF,
+        _CATCH_UP,
     ),
 }
 CHECKS: dict[Code, Entry] = {

@@ -7,11 +7,11 @@ from app.web.words.entry import ENABLE, Entry
 from app.web.words.language import N_
 
 _ASK_AN_ADMIN = N_("Ask a Jira administrator to open this page, or to make you one.")
-_AGAIN = N_("Try again in a moment. If it goes on, tell whoever runs SEI Connect.")
+_RETRY = N_("Try again in a moment. If it goes on, tell whoever runs SEI Connect.")
 _RELOAD = N_("Reload the page and try again.")
 _CONNECT = N_("Generate a one-time password and have a Jira admin paste it first.")
 _TROUBLE = N_("SEI Connect has trouble of its own.")
-_NOT_CONNECTED = N_("This is not connected to a site.")
+_NO_CONNECTION = N_("This is not connected to a site.")
 
 _PERMISSION: dict[Code, Entry] = {
     Code.NOT_ADMINISTRATOR: Entry(
@@ -118,8 +118,8 @@ _INTEGRATIONS: dict[Code, Entry] = {
         N_("The integration is not connected, or it is paused."),
         N_("Connect or resume it first."),
     ),
-    Code.CANNOT_PAUSE: Entry("Only a connected integration can be paused.", _NOT_CONNECTED, _CONNECT),
-    Code.CANNOT_RESUME: Entry("Only a connected integration can be resumed.", _NOT_CONNECTED, _CONNECT),
+    Code.CANNOT_PAUSE: Entry("Only a connected integration can be paused.", _NO_CONNECTION, _CONNECT),
+    Code.CANNOT_RESUME: Entry("Only a connected integration can be resumed.", _NO_CONNECTION, _CONNECT),
     Code.NO_CREDENTIALS: Entry(
         "The Jira app signs by itself; there are no credentials to renew. If the site refuses us, have the app enabled or"
         " installed again, then generate a new one-time password.",
@@ -173,12 +173,12 @@ _SERVERS: dict[Code, Entry] = {
         N_("Jira cannot be asked right now."),
         N_("Try again in a minute."),
     ),
-    Code.REDIS_AWAY: Entry(N_("Redis does not answer."), _TROUBLE, _AGAIN),
-    Code.DATABASE_AWAY: Entry(N_("The database does not answer."), _TROUBLE, _AGAIN),
-    Code.DATABASE_LOST: Entry(N_("The database connection was lost."), _TROUBLE, _AGAIN),
-    Code.OUT_OF_ORDER: Entry("Something of ours is out of order.", _TROUBLE, _AGAIN),
+    Code.REDIS_AWAY: Entry(N_("Redis does not answer."), _TROUBLE, _RETRY),
+    Code.DATABASE_AWAY: Entry(N_("The database does not answer."), _TROUBLE, _RETRY),
+    Code.DATABASE_LOST: Entry(N_("The database connection was lost."), _TROUBLE, _RETRY),
+    Code.OUT_OF_ORDER: Entry("Something of ours is out of order.", _TROUBLE, _RETRY),
     Code.NO_RAW_LINE: Entry(
-        "This server does not pass the raw request line on; run the app under gunicorn.", _TROUBLE, _AGAIN
+        "This server does not pass the raw request line on; run the app under gunicorn.", _TROUBLE, _RETRY
     ),
     Code.UNEXPECTED: Entry(
         "We noted this as %(incident)s.",
@@ -186,10 +186,10 @@ _SERVERS: dict[Code, Entry] = {
         N_("Try again. If it goes on, tell whoever runs SEI Connect this number: %(incident)s"),
     ),
 }
-OTHER = Entry("%(text)s", N_("That did not work."), _RELOAD)
-"""Where nothing better is known."""
+GENERAL = Entry("%(text)s", N_("That did not work."), _RELOAD)
+"""The words for conditions without a notice of their own."""
 REFUSALS: dict[Code, Entry] = {
-    Code.OTHER: OTHER,
+    Code.OTHER: GENERAL,
     **_PERMISSION,
     **_ONE_TIME_PASSWORD,
     **_INTEGRATIONS,

@@ -11,7 +11,7 @@ from app.web.words.findings import CHECKS, REASONS
 from app.web.words.language import N_, gettext
 from app.web.words.programs import PROGRAMS
 from app.web.words.records import EVIDENCE, LEFT_OUT
-from app.web.words.refusals import OTHER, REFUSALS
+from app.web.words.refusals import GENERAL, REFUSALS
 from app.web.words.runs import RUNS
 from app.web.words.terms import BRIEF_CAUSES
 
@@ -56,7 +56,7 @@ def details(condition: Condition) -> str:
     return _filled(CATALOGUE[condition.code].sentence, condition, gettext)
 
 
-def explain(condition: Condition, *, general: Entry = OTHER) -> Explanation:
+def explain(condition: Condition, *, general: Entry = GENERAL) -> Explanation:
     """The notice for people and the remedy; the general ones where the code has none."""
     entry = CATALOGUE[condition.code] if has_notice(condition) else general
     return Explanation(

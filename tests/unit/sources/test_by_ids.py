@@ -106,5 +106,5 @@ def test_another_failure_stays_one() -> None:
 def test_a_refusal_keeps_the_numbers_it_quotes_and_nothing_else() -> None:
     refusal = failure_of(400, {}, "A value with ID '12' does not exist. Field 'x' of '007' and '13'")
     assert isinstance(refusal, JiraRejected)
-    assert refusal.quoted == {"12", "13"}
+    assert refusal.quoted_ids == {"12", "13"}
     assert refusal.condition == Condition(Code.ANSWERED, status=400, endpoint="")
