@@ -1,4 +1,4 @@
-"""A whole site, served, paired and read in this process: what happens on it comes as webhooks, jobs are run by hand."""
+"""A complete site, served, paired and read in this process. Its changes arrive as webhooks; tests call the jobs directly."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def tenant_id(parts: Runtime) -> UUID:
-    """A paired site that is not served."""
+    """A paired site that isn't served."""
     return a_paired_site(parts)[0].tenant_id
 
 
 def deliver(parts: Runtime, tenant_id: UUID, *issues: int | str, event: str = "jira:issue_updated") -> None:
-    """A delivery for each issue, under an identifier of its own."""
-    for each in issues:
+    """Keep a delivery with its own identifier for each issue."""
+    for issue in issues:
         with parts.store.bound_to(tenant_id) as session:
-            inbox.keep(session, str(ids.new()), event, {"issue": {"id": str(each)}})
+            inbox.keep(session, str(ids.new()), event, {"issue": {"id": str(issue)}})
 
 
 @dataclass
@@ -78,10 +78,10 @@ class Town:
             return ledger.get(session, self.integration_id)
 
     def walk(self, *, rounds: int = 30) -> None:
-        """Lend hands until nothing waits; what is postponed is due at once."""
+        """Run workers until no chunk waits; postponed chunks are due at once."""
         for _ in range(rounds):
-            hand = BackfillWorker(self.parts.store, self.parts.sites, self.tenant_id, 8, 1)
-            if hand.work(until=clock.now() + timedelta(seconds=30)) == "done":
+            worker = BackfillWorker(self.parts.store, self.parts.sites, self.tenant_id, 8, 1)
+            if worker.work(until=clock.now() + timedelta(seconds=30)) == "done":
                 return
             with self.parts.store.bound_to(self.tenant_id) as session:
                 session.execute(update(CHUNKS).where(CHUNKS.c.state == "waiting").values(due_at=clock.now()))
@@ -94,27 +94,27 @@ class Town:
         verification.verify(self.parts.store, self.jira, self.tenant_id)
 
     def drain(self) -> int:
-        """Apply what Jira delivered and what our sweeps asked for, with the walks that it brings."""
-        handled = 0
-        for own in (False, True, False):
-            drain = Drain(self.parts.store, self.jira, self.tenant_id, is_ours=own, gap=timedelta(0))
-            handled += drain.run(until=clock.now() + timedelta(seconds=30))
+        """Apply Jira's deliveries and the requests of our sweeps, including their walks."""
+        count = 0
+        for is_ours in (False, True, False):
+            drain = Drain(self.parts.store, self.jira, self.tenant_id, is_ours=is_ours, gap=timedelta(0))
+            count += drain.run(until=clock.now() + timedelta(seconds=30))
         self.walk()
-        return handled
+        return count
 
     def poll(self) -> str | None:
         result = polling.poll_issues(self.parts.store, self.jira, self.tenant_id)
         return result and english(result)
 
     def catch_up(self) -> None:
-        """What the clock would have done in the next half hour: the poll, the feeds, the lists, and what they ask for."""
+        """Do the clock's work of half an hour: the poll, the feeds, and their requests."""
         self.poll()
         worklog_feeds.follow_worklogs(self.parts.store, self.jira, self.tenant_id)
         failed_webhooks.take_failed_webhooks(self.parts.store, self.jira, self.tenant_id)
         self.drain()
 
     def refresh(self, *entities: str) -> None:
-        """Read the lists of these entities again, however fresh they are."""
+        """Read the lists of these entities again, regardless of their age."""
         with self.parts.store.bound_to(self.tenant_id) as session:
             old = {"finished_at": clock.now() - timedelta(days=30)}
             session.execute(update(CHUNKS).where(CHUNKS.c.entity.in_(entities), CHUNKS.c.state == "done").values(**old))
@@ -125,7 +125,7 @@ class Town:
         self.drain()
 
     def check_absences(self) -> str | None:
-        """The second look, an hour later."""
+        """Check absences, as an hour later."""
         with self.parts.store.bound_to(self.tenant_id) as session:
             earlier = ABSENCES.c.last_missed_at - timedelta(hours=1)
             session.execute(update(ABSENCES).where(ABSENCES.c.settled_at.is_(None)).values(last_missed_at=earlier))
@@ -134,41 +134,41 @@ class Town:
         return result and english(result)
 
     def absences(self) -> dict[str, tuple[str, str | None]]:
-        """Cause and evidence of every absence by issue; settled ones only have a cause."""
+        """Cause and evidence of every absence by issue; settled ones have only a cause."""
         with self.parts.store.bound_to(self.tenant_id) as session:
-            listed = absences.listed(session, limit=1000)
-            return {each.issue_id: (each.cause, each.evidence and english(each.evidence)) for each in listed}
+            records = absences.listed(session, limit=1000)
+            return {record.issue_id: (record.cause, record.evidence and english(record.evidence)) for record in records}
 
     def age(self) -> None:
-        """Let all that is stored have been read a day ago, so that no sweep takes it for too young to be missed."""
+        """Move all reads back by a day, since sweeps ignore recently read rows."""
         with self.parts.store.unrestricted_unsafe() as session:
             table = table_of(entity("issue"))
             old = table.c.read_at - timedelta(days=1)
             session.execute(update(table).where(table.c.tenant_id == self.tenant_id).values(read_at=old))
 
     def rows(self, name: str, *columns: str) -> dict[str, Any]:
-        """Every row of an entity, by id: its tombstone's reason (None where it lives) or the columns asked for."""
+        """Every row of an entity by id: the reason of its tombstone (None: live), or the given columns."""
         table = table_of(entity(name))
-        wanted = [table.c[each] for each in columns] or [table.c.deleted_because]
+        selection = [table.c[name_of_column] for name_of_column in columns] or [table.c.deleted_because]
         with self.parts.store.bound_to(self.tenant_id) as session:
-            found = session.execute(select(table.c.id, *wanted)).all()
-        return {row[0]: row[1] if len(row) == 2 else tuple(row[1:]) for row in found}
+            result = session.execute(select(table.c.id, *selection)).all()
+        return {row[0]: row[1] if len(row) == 2 else tuple(row[1:]) for row in result}
 
     def live(self, name: str) -> set[str]:
-        return {known for known, because in self.rows(name).items() if because is None}
+        return {row_id for row_id, because in self.rows(name).items() if because is None}
 
     def differences(self) -> list[str]:
-        """Where the tables differ from the site's truth."""
+        """Differences between the tables and the site's truth."""
         return differences(self.database_url, self.site)
 
     def wrong_fields(self) -> str:
-        """Where the tables differ from what the site itself shows, field by field; empty where they do not."""
+        """Differences between the tables and the site's own answers, field by field."""
         self.site.options.api_tokens = dict([PERSON])
-        found = rows.differences(self.database_url, self.site.base_url, self.site.client_key)
-        return rows.summary(found) if found else ""
+        wrong_rows = rows.differences(self.database_url, self.site.base_url, self.site.client_key)
+        return rows.summary(wrong_rows) if wrong_rows else ""
 
     def versions(self) -> dict[tuple[str, str], int]:
-        """The version of every row, to see what a step changed."""
+        """The version of every row, to detect changes."""
         with self.parts.store.bound_to(self.tenant_id) as session:
             return {
                 (name, row.id): row.version
@@ -179,7 +179,7 @@ class Town:
 
 @pytest.fixture(scope="session")
 def town_parts(database_url: str, redis_url: str, install_key: SiteKey) -> Iterator[Runtime]:
-    """The product beside all towns: one application on one port, whose limiter admits everything."""
+    """The product beside all towns: one application on one port, with a limiter that admits everything."""
     with serve(Site(dataset="seeded", issues=1, projects=1, key=install_key)) as key_host:
         server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True)
         settings = a_settings(
@@ -199,11 +199,11 @@ def town_parts(database_url: str, redis_url: str, install_key: SiteKey) -> Itera
 
 @pytest.fixture
 def a_town(town_parts: Runtime, database_url: str, install_key: SiteKey) -> Iterator[Callable[..., Town]]:
-    """Makes sites that have installed the app, are paired and read."""
+    """Creates sites with the app installed, paired and read."""
     with ExitStack() as stack:
 
-        def make(*, reads: bool = True, **given: Any) -> Town:
-            site = Site(**{"dataset": "seeded", "issues": 40, "projects": 2, "key": install_key, **given})
+        def make(*, reads: bool = True, **options: Any) -> Town:
+            site = Site(**{"dataset": "seeded", "issues": 40, "projects": 2, "key": install_key, **options})
             stack.enter_context(serve(site))
             site.lifecycle.app_url = town_parts.settings.base_url
             site.install()
@@ -217,10 +217,10 @@ def a_town(town_parts: Runtime, database_url: str, install_key: SiteKey) -> Iter
 
 def _paired(parts: Runtime, site: Site, database_url: str) -> Town:
     with parts.store.unrestricted_unsafe() as session:
-        known = INSTALLATIONS.c.client_key == site.client_key
-        tenant_id = session.execute(select(INSTALLATIONS.c.tenant_id).where(known)).scalar_one()
+        has_key = INSTALLATIONS.c.client_key == site.client_key
+        tenant_id = session.execute(select(INSTALLATIONS.c.tenant_id).where(has_key)).scalar_one()
     account, _ = an_account(parts)
-    made = an_integration(parts, account)
+    new_integration = an_integration(parts, account)
     with parts.store.unrestricted_unsafe() as session:
-        ledger.move_to(session, made.id, State.BACKFILLING, tenant_id=tenant_id, paired_at=clock.now())
-    return Town(parts, site, tenant_id, made.id, database_url)
+        ledger.move_to(session, new_integration.id, State.BACKFILLING, tenant_id=tenant_id, paired_at=clock.now())
+    return Town(parts, site, tenant_id, new_integration.id, database_url)

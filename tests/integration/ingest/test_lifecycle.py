@@ -1,4 +1,4 @@
-"""Pause, disable, a broken credential, a lapsed licence, uninstall: work stops, the state says so, and it catches up."""
+"""Pause, disable, a broken credential, a lapsed licence, uninstall: work stops, the state shows it, and it catches up."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def begin_again(town: Town) -> bool:
 
 def test_a_disabled_app_stops_and_says_so_and_catches_up_when_it_is_enabled(town: Town) -> None:
     town.site.disable()
-    held = town.integration()
-    assert (held.state, held.tenant_id) == (State.DISCONNECTED, town.tenant_id)
-    assert held.state_reason is not None
-    assert "disabled the app" in english(held.state_reason)
+    integration = town.integration()
+    assert (integration.state, integration.tenant_id) == (State.DISCONNECTED, town.tenant_id)
+    assert integration.state_reason is not None
+    assert "disabled the app" in english(integration.state_reason)
     with pytest.raises(JiraRefused):
         _ = town.jira
     town.site.mutate("update_issue")
-    time.sleep(1.1)  # hooks of one second are ordered by rank: the stronger one stands
+    time.sleep(1.1)  # within one second hooks are ordered by rank
     town.site.enable()
     assert town.integration().state is State.DELAYED
     assert begin_again(town)
@@ -56,7 +56,7 @@ def test_what_was_paused_stays_paused_when_the_app_is_disabled_and_enabled(town:
         actions.pause(session, town.integration_id)
     town.site.disable()
     assert town.integration().state is State.DISCONNECTED
-    time.sleep(1.1)  # hooks of one second are ordered by rank: the stronger one stands
+    time.sleep(1.1)  # within one second hooks are ordered by rank
     town.site.enable()
     assert town.integration().state is State.PAUSED
 
@@ -87,7 +87,7 @@ def test_resuming_catches_up_without_reading_the_whole_site_again(town: Town) ->
     assert begin_again(town)
     with town.parts.store.bound_to(town.tenant_id) as session:
         assert len(session.execute(select(SCHEDULES)).all()) == len(
-            [each for each in jobs.BY_THE_CLOCK if each.is_tenants]
+            [job for job in jobs.BY_THE_CLOCK if job.is_tenants]
         )
     town.site.traffic.reset()
     town.catch_up()
@@ -105,15 +105,19 @@ def test_a_broken_credential_is_parked_told_probed_and_comes_back(town: Town, mo
 
     real = Site.get
 
-    def refuse(*_args: Any, **_given: Any) -> Any:
+    def refuse(*_args: Any, **_options: Any) -> Any:
         raise JiraRefused(Code.ANSWERED, is_credential=True, status=401, endpoint="")
 
     monkeypatch.setattr(Site, "get", refuse)
     assert parking.confirm(town.parts.store, town.parts.sites, town.tenant_id)
-    held = town.integration()
-    assert (held.state, held.parked_because, held.is_served) == (State.NEEDS_ATTENTION, "credential", False)
-    assert held.state_reason is not None
-    assert "signature" in english(held.state_reason)
+    integration = town.integration()
+    assert (integration.state, integration.parked_because, integration.is_served) == (
+        State.NEEDS_ATTENTION,
+        "credential",
+        False,
+    )
+    assert integration.state_reason is not None
+    assert "signature" in english(integration.state_reason)
     assert town.poll() is None, "nothing is asked but the probe"
     app_key = town.parts.settings.app_key
     assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) == Condition(
@@ -131,8 +135,8 @@ def test_a_lapsed_licence_is_parked_and_comes_back(town: Town, monkeypatch: pyte
     assert parking.check_licence(town.parts.store, town.jira, town.tenant_id, app_key) == Condition(
         Code.LICENCE_FOUND_LAPSED
     )
-    held = town.integration()
-    assert (held.state, held.parked_because) == (State.NEEDS_ATTENTION, "licence")
+    integration = town.integration()
+    assert (integration.state, integration.parked_because) == (State.NEEDS_ATTENTION, "licence")
     assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) == Condition(Code.LICENCE_STILL_LAPSED)
     monkeypatch.undo()
     assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) == Condition(Code.SITE_ANSWERS_AGAIN)

@@ -1,4 +1,4 @@
-"""The path of a backfilled issue, as docs/architecture.md draws it: short enough to follow, and true."""
+"""The path of a backfilled issue equals the drawing in docs/architecture.md and is short enough to follow."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LOOKUPS = {
         "planning.plan",
     ),
 }
-"""Modules that answer a lookup, or add nothing to an ordinary page: the drawing leaves them out and names most of them."""
+"""Modules for look-ups, or without effect on an ordinary page, which the drawing leaves out."""
 
 
 def drawn_modules() -> set[str]:
@@ -53,7 +53,7 @@ def drawn_modules() -> set[str]:
 
 
 def entered_modules(parts: Runtime, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The modules of app whose functions run while the chunk of a project's issues is walked."""
+    """The modules of app with functions that run during the walk of a chunk of issues."""
     files: set[str] = set()
     is_on = False
 
@@ -92,13 +92,17 @@ def entered_modules(parts: Runtime, monkeypatch: pytest.MonkeyPatch) -> set[str]
 
 
 def test_a_backfilled_issue_crosses_the_modules_that_are_drawn(parts: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = drawn_modules()
-    assert len(drawn) <= MOST_MODULES
-    entered = entered_modules(parts, monkeypatch) - LOOKUPS
-    assert "backfill.walk" in entered
-    assert "sources.cloud.issues" in entered
-    not_drawn = {name for name in entered if not any(name == each or name.endswith(f".{each}") for each in drawn)}
-    assert not_drawn == set()
+    names = drawn_modules()
+    assert len(names) <= MOST_MODULES
+    modules = entered_modules(parts, monkeypatch) - LOOKUPS
+    assert "backfill.walk" in modules
+    assert "sources.cloud.issues" in modules
+    extra_modules = {
+        name
+        for name in modules
+        if not any(name == drawn_name or name.endswith(f".{drawn_name}") for drawn_name in names)
+    }
+    assert extra_modules == set()
 
 
 def test_the_drawings_name_modules_that_exist() -> None:
@@ -107,5 +111,7 @@ def test_the_drawings_name_modules_that_exist() -> None:
         for folder in ("app", "workers")
         for path in (ROOT / folder).rglob("*.py")
     ]
-    missing = [name for name in drawn_modules() if not any(f".{module}".endswith(f".{name}") for module in modules)]
-    assert missing == []
+    unknown_names = [
+        name for name in drawn_modules() if not any(f".{module}".endswith(f".{name}") for module in modules)
+    ]
+    assert unknown_names == []

@@ -17,14 +17,14 @@ from app.web.words.sentences import english
 if TYPE_CHECKING:
     from psycopg import Connection
 
-Stored = dict[str, Any]
+Json = dict[str, Any]
 
 
-def answered(status: int) -> Stored:
+def answered(status: int) -> Json:
     return {"code": "answered", "status": status, "endpoint": ""}
 
 
-FAILURES: dict[str, Stored] = {
+FAILURES: dict[str, Json] = {
     "Jira answered 503.": answered(503),
     "Jira answered 429 (jira-burst-based).": {
         "code": "asked_to_wait",
@@ -95,21 +95,21 @@ WORDS = {
     "endless walk": "endless_walk",
 }
 """What Jira did, in front of a chunk's problem."""
-PROBLEMS: dict[str, Stored] = {
+PROBLEMS: dict[str, Json] = {
     **{
-        f"{word}: {sentence}": {"code": code, "why": stored}
+        f"{word}: {sentence}": {"code": code, "why": condition}
         for word, code in WORDS.items()
-        for sentence, stored in FAILURES.items()
+        for sentence, condition in FAILURES.items()
     },
     "Jira counts 9 issues and keeps sending fewer": {"code": "walk_short", "expected": 9},
     "Jira counts 9 issues and sent 7; walked again": {"code": "walked_again", "expected": 9, "count": 7},
     "its workers died each time they read it": {"code": "workers_died"},
     "waiting for the site's fields": {"code": "fields_awaited"},
 }
-ONE, TWO = ({"issue": 1}, {"issue": 20}), ({"issue": 1, "comment": 2}, {"issue": 20, "comment": 9})
+FIRST, TWO = ({"issue": 1}, {"issue": 20}), ({"issue": 1, "comment": 2}, {"issue": 20, "comment": 9})
 THREE = ({"issue": 1, "comment": 2, "worklog": 3}, {"issue": 20, "comment": 9, "worklog": 4})
 ROWS = {
-    "1 of 20 issue rows": ONE,
+    "1 of 20 issue rows": FIRST,
     "1 of 20 issue rows and 2 of 9 comment rows": TWO,
     "1 of 20 issue rows, 2 of 9 comment rows and 3 of 4 worklog rows": THREE,
 }
@@ -119,7 +119,7 @@ SHORT = {
     "1 record could not be read": {"code": "rows_unreadable", "records": 1},
     "3 records could not be read": {"code": "rows_unreadable", "records": 3},
 }
-REASONS: dict[str, Stored] = {
+REASONS: dict[str, Json] = {
     "Paused by an SEI admin.": {"code": "paused"},
     "Its data is being erased.": {"code": "erasing"},
     "A Jira admin disconnected the site. Generate a new key to connect it again.": {"code": "unpaired"},
@@ -128,7 +128,8 @@ REASONS: dict[str, Stored] = {
     "A Jira admin paired the site with another integration.": {"code": "replaced"},
     "The app is not active on this site.": {"code": "app_inactive"},
     **{
-        f"Jira refuses us: {sentence}": {"code": "jira_refuses", "why": stored} for sentence, stored in FAILURES.items()
+        f"Jira refuses us: {sentence}": {"code": "jira_refuses", "why": condition}
+        for sentence, condition in FAILURES.items()
     },
     "Jira does not take the app's signature any more. Have the app enabled or installed again in Jira.": {
         "code": "signature_refused"
@@ -137,9 +138,9 @@ REASONS: dict[str, Stored] = {
         "code": "licence_lapsed"
     },
     **{
-        f"{rows} are missing; {end}.": {**stored, "missing": missing, "expected": expected}
-        for rows, (missing, expected) in ROWS.items()
-        for end, stored in SHORT.items()
+        f"{rows} are missing; {end}.": {**condition, "missing": missing_counts, "expected": expected_counts}
+        for rows, (missing_counts, expected_counts) in ROWS.items()
+        for end, condition in SHORT.items()
     },
     "3 parts of the site could not be read.": {"code": "parts_unread", "parts": 3},
     "The app can no longer see ABC; what is stored of it stays as it is. Let the app browse it again.": {
@@ -154,11 +155,11 @@ REASONS: dict[str, Stored] = {
     "The last poll that ended was 25 minutes ago.": {"code": "poll_late", "age": 25},
     "A change that Jira told of 3 hours ago is not applied yet.": {"code": "change_late", "age": 180},
 }
-FROZEN: dict[str, Stored] = {
+FROZEN_PROJECTS: dict[str, Json] = {
     "The app can no longer see ABC.": {"code": "project_out_of_sight", "project": "ABC"},
     "The app can no longer see 10001.": {"code": "project_out_of_sight", "project": "10001"},
 }
-LEFT_OUT: dict[str, Stored] = {
+LEFT_OUT: dict[str, Json] = {
     "issue: expected an object, got list": {"code": "not_an_object", "entity": "issue", "type": "list"},
     "user: no id": {"code": "no_id", "entity": "user"},
     "issue: 10: 1: created: ValueError": {
@@ -175,12 +176,12 @@ LEFT_OUT: dict[str, Stored] = {
         "fault": "ProgramLimitExceeded",
     },
 }
-OPEN: dict[str, Stored] = {
+OPEN: dict[str, Json] = {
     "deleted: comment_deleted": {"code": "child_deleted", "event": "comment_deleted"},
     "hidden: its security level was changed": {"code": "security_changed"},
     "moved: to project 10001": {"code": "moved_to", "project": "10001"},
 }
-SETTLED: dict[str, Stored] = {
+SETTLED_ABSENCES: dict[str, Json] = {
     "worklog_deleted": {"code": "child_deleted", "event": "worklog_deleted"},
     "its security level was changed": {"code": "security_changed"},
     "to project 10001": {"code": "moved_to", "project": "10001"},
@@ -194,7 +195,7 @@ SETTLED: dict[str, Stored] = {
     "its project is deleted": {"code": "project_deleted"},
     "nothing says that it was deleted": {"code": "no_evidence"},
 }
-RUNS: dict[str, Stored] = {
+RUNS: dict[str, Json] = {
     "the whole site is read": {"code": "site_planned"},
     "work goes on": {"code": "work_resumed"},
     "12 parts walked, more is due": {"code": "walked_more_due", "parts": 12},
@@ -233,7 +234,7 @@ RUNS: dict[str, Stored] = {
     "the site takes us again": {"code": "site_answers_again"},
     "erased": {"code": "erased"},
 }
-CRASHES: dict[str, Stored] = {
+CRASHES: dict[str, Json] = {
     **FAILURES,
     "Redis does not answer.": {"code": "redis_away"},
     "The database does not answer.": {"code": "database_away"},
@@ -242,18 +243,18 @@ CRASHES: dict[str, Stored] = {
     "The worker was killed.": {"code": "worker_killed"},
     "UniqueViolation": {"code": "crashed", "error": "UniqueViolation"},
 }
-UNKNOWN = "Something that an older version wrote: 7."
-COLUMNS: dict[tuple[str, str], dict[str, Stored]] = {
+UNKNOWN_SENTENCE = "Something that an older version wrote: 7."
+COLUMNS: dict[tuple[str, str], dict[str, Json]] = {
     ("integrations", "state_reason"): REASONS,
-    ("frozen_projects", "reason"): FROZEN,
+    ("frozen_projects", "reason"): FROZEN_PROJECTS,
     ("chunks", "problem"): PROBLEMS,
     ("poison", "reason"): LEFT_OUT,
-    ("absences", "evidence"): OPEN | SETTLED,
+    ("absences", "evidence"): OPEN | SETTLED_ABSENCES,
     ("inbox", "problem"): CRASHES,
     ("activity", "detail"): RUNS,
     ("activity", "error"): CRASHES,
 }
-REWORDED = {*OPEN, "worklog_deleted", "to project 10001"}
+CHANGED_WORDS = {*OPEN, "worklog_deleted", "to project 10001"}
 """Evidence whose cause stood in front of it, or that had no words of its own."""
 
 
@@ -265,7 +266,7 @@ def fill(connection: Connection) -> None:
     )
     connection.execute("INSERT INTO accounts (id, name) VALUES (%s, 'a')", [account])
     for (table, column), sentences in COLUMNS.items():
-        for number, sentence in enumerate([*sentences, UNKNOWN]):
+        for number, sentence in enumerate([*sentences, UNKNOWN_SENTENCE]):
             row = a_row(table, tenant=tenant, account=account, key=f"{column} {number}", is_open=sentence in OPEN)
             values = {**row, column: sentence}
             names, holes = ", ".join(values), ", ".join(["%s"] * len(values))
@@ -274,24 +275,24 @@ def fill(connection: Connection) -> None:
 
 def a_row(table: str, *, tenant: object, account: object, key: str, is_open: bool) -> dict[str, object]:
     """The columns that a row needs besides the one that is converted."""
-    own = {"tenant_id": tenant}
+    tenant_column = {"tenant_id": tenant}
     rows: dict[str, dict[str, object]] = {
         "integrations": {
             "id": ids.new(), "account_id": account, "name": key, "product": "jira_cloud", "method": "connect_app",
             "state": "paused",
         },
-        "frozen_projects": {**own, "project_id": key, "frozen_at": "2026-01-01"},
+        "frozen_projects": {**tenant_column, "project_id": key, "frozen_at": "2026-01-01"},
         "chunks": {
-            **own, "id": ids.new(), "entity": "issue", "scope_id": key, "lower": 0, "upper": 1, "priority": 1,
+            **tenant_column, "id": ids.new(), "entity": "issue", "scope_id": key, "lower": 0, "upper": 1, "priority": 1,
             "state": "failed", "due_at": "2026-01-01",
         },
-        "poison": {**own, "id": ids.new(), "entity": "issue", "digest": key},
+        "poison": {**tenant_column, "id": ids.new(), "entity": "issue", "digest": key},
         "absences": {
-            **own, "issue_id": key, "cause": "unknown", "missed_at": "2026-01-01", "last_missed_at": "2026-01-01",
+            **tenant_column, "issue_id": key, "cause": "unknown", "missed_at": "2026-01-01", "last_missed_at": "2026-01-01",
             "settled_at": None if is_open else "2026-01-01",
         },
-        "inbox": {**own, "delivery_id": key, "event": "e", "body": "{}"},
-        "activity": {**own, "id": ids.new(), "job": key, "started_at": "2026-01-01", "result": "done"},
+        "inbox": {**tenant_column, "delivery_id": key, "event": "e", "body": "{}"},
+        "activity": {**tenant_column, "id": ids.new(), "job": key, "started_at": "2026-01-01", "result": "done"},
     }  # fmt: skip
     return rows[table]
 
@@ -308,13 +309,12 @@ def texts(connection: Connection) -> dict[tuple[str, str], list[str]]:
     """The texts of every column, in the order in which its rows were written."""
     keys = {"integrations": "name", "frozen_projects": "project_id", "chunks": "scope_id", "poison": "digest"}
     keys |= {"absences": "issue_id", "inbox": "delivery_id", "activity": "job"}
-    found = {}
+    texts_of = {}
     for table, column in COLUMNS:
-        query = (
-            f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY split_part({keys[table]}, ' ', 2)::int"
-        )
-        found[table, column] = [str(text) for (text,) in connection.execute(query)]
-    return found
+        number = f"split_part({keys[table]}, ' ', 2)::int"
+        query = f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY {number}"
+        texts_of[table, column] = [str(text) for (text,) in connection.execute(query)]
+    return texts_of
 
 
 def test_every_stored_sentence_becomes_a_condition_and_comes_back(empty_database_url: str) -> None:
@@ -322,18 +322,18 @@ def test_every_stored_sentence_becomes_a_condition_and_comes_back(empty_database
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         fill(connection)
         before = texts(connection)
-        assert before == {column: [*sentences, UNKNOWN] for column, sentences in COLUMNS.items()}
+        assert before == {column: [*sentences, UNKNOWN_SENTENCE] for column, sentences in COLUMNS.items()}
         migrate(empty_database_url, "0008")
         after = texts(connection)
         migrate(empty_database_url, "0007", is_down=True)
         assert texts(connection) == before
     for column, sentences in COLUMNS.items():
-        converted = [json.loads(text) for text in after[column]]
-        assert converted == [*sentences.values(), {"code": "other", "text": UNKNOWN}], column
+        documents = [json.loads(text) for text in after[column]]
+        assert documents == [*sentences.values(), {"code": "other", "text": UNKNOWN_SENTENCE}], column
         conditions = [Condition.from_json(text) for text in after[column]]
         assert [condition.code for condition in conditions].count(Code.OTHER) == 1, column
-        worded = dict(zip(sentences, map(english, conditions), strict=False))
-        assert {sentence for sentence, text in worded.items() if text != sentence} <= REWORDED
+        words_of = dict(zip(sentences, map(english, conditions), strict=False))
+        assert {sentence for sentence, text in words_of.items() if text != sentence} <= CHANGED_WORDS
 
 
 def test_a_sentence_that_an_older_process_writes_after_the_migration_is_read_and_kept(empty_database_url: str) -> None:

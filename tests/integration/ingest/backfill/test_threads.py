@@ -1,4 +1,4 @@
-"""While PostgreSQL is away for a moment, what was read of Jira waits in the worker: it is not read again."""
+"""During a short outage of PostgreSQL the pages read from Jira wait in the worker instead of being read again."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def own_parts(own_database_url: str, redis_url: str) -> Iterator[Runtime]:
-    made = runtime.assemble(a_settings(), database_url=own_database_url, redis_url=redis_url)
-    yield made
-    made.store.engine.dispose()
-    made.redis.close()
+    runtime_parts = runtime.assemble(a_settings(), database_url=own_database_url, redis_url=redis_url)
+    yield runtime_parts
+    runtime_parts.store.engine.dispose()
+    runtime_parts.redis.close()
 
 
 class Switch:
-    """Turns one database off and on again, as a restart of the server does to all of them."""
+    """Turns one database off and on again, like a restart of the server."""
 
     def __init__(self, server_url: str, database_url: str) -> None:
         self._server_url = server_url
@@ -57,15 +57,15 @@ class Switch:
                 admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [self._name])
 
     def wait(self) -> None:
-        for each in self._timers:
-            each.join()
+        for timer in self._timers:
+            timer.join()
 
 
 @pytest.fixture
 def switch(server_url: str, own_database_url: str) -> Iterator[Switch]:
-    made = Switch(server_url, own_database_url)
-    yield made
-    made.wait()
+    new_switch = Switch(server_url, own_database_url)
+    yield new_switch
+    new_switch.wait()
 
 
 def test_pages_that_were_read_are_not_read_again(own_parts: Runtime, switch: Switch) -> None:
@@ -79,9 +79,9 @@ def test_pages_that_were_read_are_not_read_again(own_parts: Runtime, switch: Swi
     site = FakeSite(500, go_away)
     with own_parts.store.bound_to(tenant_id) as session:
         plan.begin_backfill(session, site_concurrency=1)
-    hand = BackfillWorker(own_parts.store, FakeSites(site), tenant_id, walk_limit(8), 4, page_sizer=FullPages())  # type: ignore[arg-type]  # a fake wire
-    assert hand.work(until=clock.now() + timedelta(seconds=20)) == "done"
-    assert [asked.get("nextPageToken") for asked in site.searches()] == [None, "100", "200", "300", "400"]
+    worker = BackfillWorker(own_parts.store, FakeSites(site), tenant_id, walk_limit(8), 4, page_sizer=FullPages())  # type: ignore[arg-type]  # a fake wire
+    assert worker.work(until=clock.now() + timedelta(seconds=20)) == "done"
+    assert [request.get("nextPageToken") for request in site.searches()] == [None, "100", "200", "300", "400"]
     with own_parts.store.bound_to(tenant_id) as session:
         assert session.execute(select(func.count()).select_from(table_of(entity("issue")))).scalar_one() == 500
 

@@ -1,4 +1,4 @@
-"""Walks that Jira cuts short, sends in circles or never ends: complete in the end, or said."""
+"""Walks that Jira cuts short, sends in circles or never ends: complete in the end, or reported."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def backfill(
     rounds: int = 30,
     page_sizer: PageSizer = FULL_PAGES,
 ) -> None:
-    """Plan, then lend hands until nothing waits; what is postponed is due at once, so that no test waits."""
+    """Plan, then run workers until no chunk waits; postponed chunks are due at once."""
     with parts.store.bound_to(tenant_id) as session:
         plan.begin_backfill(session, site_concurrency=1)
     for _ in range(rounds):
-        hand = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, thread_count, page_sizer=page_sizer)  # type: ignore[arg-type]  # a fake wire
-        if hand.work(until=clock.now() + timedelta(seconds=20)) == "done":
+        worker = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, thread_count, page_sizer=page_sizer)  # type: ignore[arg-type]  # a fake wire
+        if worker.work(until=clock.now() + timedelta(seconds=20)) == "done":
             return
         with parts.store.bound_to(tenant_id) as session:
             session.execute(update(CHUNKS).where(CHUNKS.c.state == "waiting").values(due_at=clock.now()))
@@ -75,19 +75,21 @@ def chunks(parts: Runtime, tenant_id: UUID, name: str = "issue") -> Sequence[Row
 def test_a_large_project_is_halved_until_each_part_is_small(parts: Runtime, tenant_id: UUID) -> None:
     site = FakeSite(3500)
     backfill(parts, tenant_id, site)
-    found = chunks(parts, tenant_id)
+    walked_chunks = chunks(parts, tenant_id)
     assert stored(parts, tenant_id) == 3500
-    assert len(found) >= 4
-    assert all(each.seen <= walk.LARGEST for each in found)
-    assert [each.upper for each in found[:-1]] == [each.lower for each in found[1:]]
-    assert len(site.searches()) == sum(-(-each.seen // 100) or 1 for each in found), "each page was asked for once"
+    assert len(walked_chunks) >= 4
+    assert all(chunk.seen <= walk.LARGEST for chunk in walked_chunks)
+    assert [chunk.upper for chunk in walked_chunks[:-1]] == [chunk.lower for chunk in walked_chunks[1:]]
+    assert len(site.searches()) == sum(-(-chunk.seen // 100) or 1 for chunk in walked_chunks), (
+        "each page was asked for once"
+    )
 
 
 def test_the_newest_issues_come_first(parts: Runtime, tenant_id: UUID) -> None:
     site = FakeSite(3500)
     backfill(parts, tenant_id, site, thread_count=1)
-    walked = [asked["jql"] for asked in site.searches()]
-    assert "created <" not in walked[0]
+    queries = [request["jql"] for request in site.searches()]
+    assert "created <" not in queries[0]
 
 
 def test_a_site_never_sees_more_requests_at_once_than_it_may(parts: Runtime, tenant_id: UUID) -> None:
@@ -115,7 +117,7 @@ def test_a_walk_that_always_ends_early_is_said(parts: Runtime, tenant_id: UUID) 
 
     backfill(parts, tenant_id, FakeSite(150, end_early))
     assert stored(parts, tenant_id) < 150
-    problems = [each.problem for each in chunks(parts, tenant_id)]
+    problems = [chunk.problem for chunk in chunks(parts, tenant_id)]
     assert any("keeps sending fewer" in english(problem) for problem in problems if problem)
 
 
@@ -129,10 +131,14 @@ def test_a_walk_that_always_ends_early_is_said(parts: Runtime, tenant_id: UUID) 
     ],
 )
 def test_a_passing_failure_costs_no_rows(parts: Runtime, tenant_id: UUID, failure: Exception, times: int) -> None:
-    left = iter(range(times))
+    remaining_failures = iter(range(times))
 
     def fail(path: str, page: dict[str, Any]) -> None:
-        if path.endswith("/search/jql") and page.get("nextPageToken") == "200" and next(left, None) is not None:
+        if (
+            path.endswith("/search/jql")
+            and page.get("nextPageToken") == "200"
+            and next(remaining_failures, None) is not None
+        ):
             raise failure
 
     backfill(parts, tenant_id, FakeSite(450, fail))
@@ -148,8 +154,8 @@ def test_a_busy_site_is_left_alone_until_its_own_time(parts: Runtime, tenant_id:
 
     with parts.store.bound_to(tenant_id) as session:
         plan.begin_backfill(session, site_concurrency=1)
-    hand = BackfillWorker(parts.store, FakeSites(FakeSite(10, busy)), tenant_id, 8, 2, page_sizer=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
-    assert hand.work(until=clock.now() + timedelta(seconds=20)) == "later"
+    worker = BackfillWorker(parts.store, FakeSites(FakeSite(10, busy)), tenant_id, 8, 2, page_sizer=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
+    assert worker.work(until=clock.now() + timedelta(seconds=20)) == "later"
     (chunk,) = chunks(parts, tenant_id)
     assert (chunk.due_at, chunk.attempts) == (due, 0)
 
@@ -184,27 +190,28 @@ def test_a_refused_credential_is_told_and_probed_later(parts: Runtime, tenant_id
 
     with parts.store.bound_to(tenant_id) as session:
         plan.begin_backfill(session, site_concurrency=1)
-    hand = BackfillWorker(parts.store, FakeSites(FakeSite(10, refuse)), tenant_id, 8, 2, page_sizer=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
-    assert hand.work(until=clock.now() + timedelta(seconds=20)) == "later"
+    worker = BackfillWorker(parts.store, FakeSites(FakeSite(10, refuse)), tenant_id, 8, 2, page_sizer=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
+    assert worker.work(until=clock.now() + timedelta(seconds=20)) == "later"
     with parts.store.bound_to(tenant_id) as session:
-        held = ledger.of_tenant(session)
+        integration = ledger.of_tenant(session)
         assert claims.standing(session).due == 0
-    assert held is not None
-    assert held.state_reason is not None
-    assert (held.state.value, english(held.state_reason)) == ("needs attention", "Jira refuses us: Jira answered 401.")
+    assert integration is not None
+    assert integration.state_reason is not None
+    reason = english(integration.state_reason)
+    assert (integration.state.value, reason) == ("needs attention", "Jira refuses us: Jira answered 401.")
 
 
 def test_a_paused_integration_stops_within_a_page(parts: Runtime, tenant_id: UUID) -> None:
-    pages_seen = 0
+    page_count = 0
 
     def pause_after_three(path: str, _page: dict[str, Any]) -> None:
-        nonlocal pages_seen
-        pages_seen += path.endswith("/search/jql")
-        if pages_seen == 3:
+        nonlocal page_count
+        page_count += path.endswith("/search/jql")
+        if page_count == 3:
             with parts.store.bound_to(tenant_id) as session:
-                held = ledger.of_tenant(session)
-                assert held is not None
-                actions.pause(session, held.id)
+                integration = ledger.of_tenant(session)
+                assert integration is not None
+                actions.pause(session, integration.id)
 
     with parts.store.bound_to(tenant_id) as session:
         plan.begin_backfill(session, site_concurrency=1)
@@ -212,7 +219,7 @@ def test_a_paused_integration_stops_within_a_page(parts: Runtime, tenant_id: UUI
     BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 1, page_sizer=FULL_PAGES).work(
         until=clock.now() + timedelta(seconds=20)
     )  # type: ignore[arg-type]  # a fake wire
-    assert pages_seen == 3
+    assert page_count == 3
     assert stored(parts, tenant_id) == 200
 
 
@@ -242,11 +249,11 @@ def issue_at(number: int) -> str:
 
 
 def unreadable_with(number: int, failure: JiraFailure) -> Callable[[str, dict[str, Any]], None]:
-    """Every page of issues that holds this one cannot be read; the site itself is well."""
+    """Make every page with this issue unreadable on an otherwise healthy site."""
 
     def refuse(path: str, page: dict[str, Any]) -> None:
-        is_whole = any("summary" in each["fields"] for each in page.get("issues", ()))
-        if path.endswith("/search/jql") and is_whole and issue_at(number) in {each["id"] for each in page["issues"]}:
+        is_whole = any("summary" in issue["fields"] for issue in page.get("issues", ()))
+        if path.endswith("/search/jql") and is_whole and issue_at(number) in {issue["id"] for issue in page["issues"]}:
             raise failure
 
     return refuse
@@ -266,7 +273,7 @@ def test_a_page_that_never_can_be_read_is_given_up_and_the_rest_goes_on(
     site = FakeSite(250, unreadable_with(137, failure))
     backfill(parts, tenant_id, site, rounds=200)
     assert stored(parts, tenant_id) == 249
-    (given_up,) = [each for each in chunks(parts, tenant_id) if each.state == "failed"]
+    (given_up,) = [chunk for chunk in chunks(parts, tenant_id) if chunk.state == "failed"]
     assert given_up.problem == failure.problem
     assert len(site.searches()) < 150
 
@@ -285,25 +292,37 @@ def test_a_page_that_cannot_be_read_is_asked_for_again_after_a_pause(
     site = FakeSite(250, unreadable_with(137, failure))
     with parts.store.bound_to(tenant_id) as session:
         plan.begin_backfill(session, site_concurrency=1)
-    began = clock.now()
-    hand = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 2, page_sizer=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
-    assert hand.work(until=began + timedelta(seconds=20)) == "later"
+    start = clock.now()
+    worker = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 2, page_sizer=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
+    assert worker.work(until=start + timedelta(seconds=20)) == "later"
     (chunk,) = chunks(parts, tenant_id)
     assert chunk.attempts == 1
-    assert chunk.due_at > began + timedelta(seconds=1)
+    assert chunk.due_at > start + timedelta(seconds=1)
     assert len(site.searches()) == 2
 
 
 def test_only_the_page_that_could_not_be_read_is_asked_for_again(parts: Runtime, tenant_id: UUID) -> None:
-    left = iter(range(2))
+    remaining_failures = iter(range(2))
 
     def cut(path: str, page: dict[str, Any]) -> None:
-        if path.endswith("/search/jql") and page.get("nextPageToken") == "300" and next(left, None) is not None:
+        if (
+            path.endswith("/search/jql")
+            and page.get("nextPageToken") == "300"
+            and next(remaining_failures, None) is not None
+        ):
             raise JiraNonsense(Code.ANSWER_NOT_JSON)
 
     site = FakeSite(500, cut)
     backfill(parts, tenant_id, site)
-    assert [asked.get("nextPageToken") for asked in site.searches()] == [None, "100", "200", "200", "200", "300", "400"]
+    assert [request.get("nextPageToken") for request in site.searches()] == [
+        None,
+        "100",
+        "200",
+        "200",
+        "200",
+        "300",
+        "400",
+    ]
 
 
 def test_a_walk_that_always_ends_on_its_second_page_is_said(parts: Runtime, tenant_id: UUID) -> None:
@@ -312,24 +331,24 @@ def test_a_walk_that_always_ends_on_its_second_page_is_said(parts: Runtime, tena
             page.pop("nextPageToken")
             page["isLast"] = True
 
-    # Created at the same moment: there is no middle to halve at.
+    # Created at the same moment: the range can't be halved.
     backfill(parts, tenant_id, FakeSite(250, end_early, step=0))
-    (short,) = [each for each in chunks(parts, tenant_id) if each.seen]
+    (short,) = [chunk for chunk in chunks(parts, tenant_id) if chunk.seen]
     assert (short.state, short.seen) == ("done", 200)
     assert english(short.problem) == "Jira counts 250 issues and keeps sending fewer"
 
 
 def test_an_outage_longer_than_all_tries_loses_nothing_and_is_told(parts: Runtime, tenant_id: UUID) -> None:
-    asked = iter(range(10_000))
+    request_numbers = iter(range(10_000))
 
     def down(_path: str, _page: dict[str, Any]) -> None:
-        if next(asked) < 150:
+        if next(request_numbers) < 150:
             raise JiraDown(Code.NO_ANSWER, error="ConnectTimeout")
 
     site = FakeSite(250, down)
     backfill(parts, tenant_id, site, rounds=40)
     assert stored(parts, tenant_id) == 250
-    assert [each.state for each in chunks(parts, tenant_id)] == ["done"]
+    assert [chunk.state for chunk in chunks(parts, tenant_id)] == ["done"]
 
 
 def test_a_chunk_whose_workers_die_each_time_is_given_up(parts: Runtime, tenant_id: UUID) -> None:
@@ -340,11 +359,11 @@ def test_a_chunk_whose_workers_die_each_time_is_given_up(parts: Runtime, tenant_
         with parts.store.bound_to(tenant_id) as session:
             if not claims.claim(session, at_once=8):
                 break
-            # Nobody comes back: the worker was killed, by what it had read perhaps.
+            # The worker was killed, perhaps by the page that it read.
             session.execute(update(CHUNKS).where(CHUNKS.c.entity != "field").values(state="done"))
             session.execute(update(CHUNKS).values(leased_until=clock.now() - timedelta(seconds=1)))
-    hand = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 1, page_sizer=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
-    hand.work(until=clock.now() + timedelta(seconds=20))
+    worker = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 1, page_sizer=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
+    worker.work(until=clock.now() + timedelta(seconds=20))
     (chunk,) = chunks(parts, tenant_id, "field")
     assert (chunk.state, site.calls) == ("failed", [])
     assert "died" in english(chunk.problem)
@@ -361,11 +380,11 @@ def test_rows_that_stay_missing_are_asked_for_again_once(
         with parts.store.bound_to(tenant_id) as session:
             assert claims.standing(session).due == due
             session.execute(update(CHUNKS).values(state="done"))
-            held = ledger.of_tenant(session)
-    assert held is not None
-    assert held.state is State.NEEDS_ATTENTION
-    assert held.state_reason is not None
-    assert "1 of 151 issue rows are missing" in english(held.state_reason)
+            integration = ledger.of_tenant(session)
+    assert integration is not None
+    assert integration.state is State.NEEDS_ATTENTION
+    assert integration.state_reason is not None
+    assert "1 of 151 issue rows are missing" in english(integration.state_reason)
 
 
 def test_pages_of_large_issues_hold_fewer_and_are_full_again_where_issues_are_usual(
@@ -378,14 +397,14 @@ def test_pages_of_large_issues_hold_fewer_and_are_full_again_where_issues_are_us
     site = FakeSite(600, weigh)
     backfill(parts, tenant_id, site, thread_count=1, page_sizer=PageSizer())
     assert stored(parts, tenant_id) == 600
-    sizes = [each["maxResults"] for each in site.searches()]
+    sizes = [request["maxResults"] for request in site.searches()]
     assert sizes[0] == FIRST_PAGE
     assert set(sizes[1:10]) <= {4, 5}
     assert sizes[-3:] == [100] * 3
 
 
-def test_a_search_that_is_out_of_order_ends_no_hand(parts: Runtime, tenant_id: UUID) -> None:
-    """Where to halve is asked of the same search: that this fails too is no reason to drop what the hand holds."""
+def test_a_search_that_is_out_of_order_ends_no_worker(parts: Runtime, tenant_id: UUID) -> None:
+    """The search for the middle fails too, which must not make the worker drop its chunk."""
     is_broken = True
 
     def refuse(path: str, _page: dict[str, Any]) -> None:
@@ -396,12 +415,12 @@ def test_a_search_that_is_out_of_order_ends_no_hand(parts: Runtime, tenant_id: U
     with parts.store.bound_to(tenant_id) as session:
         plan.begin_backfill(session, site_concurrency=1)
     for _ in range(8):
-        hand = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 2)  # type: ignore[arg-type]  # a fake wire
-        assert hand.work(until=clock.now() + timedelta(seconds=20)) == "later"
+        worker = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 2)  # type: ignore[arg-type]  # a fake wire
+        assert worker.work(until=clock.now() + timedelta(seconds=20)) == "later"
         with parts.store.bound_to(tenant_id) as session:
             session.execute(update(CHUNKS).where(CHUNKS.c.state == "waiting").values(due_at=clock.now()))
-    (walked,) = chunks(parts, tenant_id)
-    assert (walked.state, walked.leased_until) == ("waiting", None)
+    (chunk,) = chunks(parts, tenant_id)
+    assert (chunk.state, chunk.leased_until) == ("waiting", None)
     is_broken = False
     backfill(parts, tenant_id, site)
     assert stored(parts, tenant_id) == 10

@@ -1,4 +1,4 @@
-"""A large site next to a small one: a hand goes when it is wanted elsewhere, and no tenant's hands pile up."""
+"""A large site beside a small one: a worker yields when another tenant needs it, and no tenant's workers pile up."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
 
 
 class BusyLine(jobs.QueueView):
-    """Somebody waits; of the asking tenant itself, so many hands."""
+    """A queue in which another tenant waits, and a number of workers of the tenant itself."""
 
-    def __init__(self, own: int = 0, *, others: bool = True) -> None:
+    def __init__(self, own_count: int = 0, *, is_wanted: bool = True) -> None:
         super().__init__(Redis(port=1))
-        self._own, self._others = own, others
+        self._own_count, self._is_wanted = own_count, is_wanted
 
     def is_wanted_elsewhere(self, _tenant_id: UUID) -> bool:
-        return self._others
+        return self._is_wanted
 
     def waiting(self, _tenant_id: UUID) -> int:
-        return self._own
+        return self._own_count
 
 
 class UnhurriedLine(jobs.QueueView):
-    """Nobody else waits, whatever other tests have left behind."""
+    """A queue without other tenants, regardless of the remains of other tests."""
 
     def is_wanted_elsewhere(self, _tenant_id: UUID) -> bool:
         return False
@@ -51,14 +51,14 @@ class UnhurriedLine(jobs.QueueView):
 
 @pytest.fixture
 def tenant_id(parts: Runtime) -> UUID:
-    found = a_paired_site(parts)[0].tenant_id
-    with parts.store.bound_to(found) as session:
+    new_id = a_paired_site(parts)[0].tenant_id
+    with parts.store.bound_to(new_id) as session:
         plan.begin_backfill(session, site_concurrency=0)
-    return found
+    return new_id
 
 
 def held(parts: Runtime, tenant_id: UUID) -> int:
-    """Walks that are under way."""
+    """The number of walks in progress."""
     with parts.store.bound_to(tenant_id) as session:
         query = select(func.count(CHUNKS.c.lease.distinct())).where(CHUNKS.c.leased_until > clock.now())
         return int(session.execute(query).scalar_one())
@@ -68,49 +68,49 @@ def waiting(parts: Runtime, tenant_id: UUID) -> int:
     return jobs.QueueView(parts.redis).waiting(tenant_id)
 
 
-def a_hand(parts: Runtime, tenant_id: UUID, queue_view: jobs.QueueView) -> BackfillWorker:
+def a_worker(parts: Runtime, tenant_id: UUID, queue_view: jobs.QueueView) -> BackfillWorker:
     return BackfillWorker(parts.store, FakeSites(FakeSite(60_000, delay=0.05)), tenant_id, 8, 4, queue_view)  # type: ignore[arg-type]  # a fake wire
 
 
-def test_a_hand_goes_soon_when_it_is_wanted_elsewhere(parts: Runtime, tenant_id: UUID) -> None:
-    began = clock.now()
-    assert a_hand(parts, tenant_id, BusyLine()).work(until=began + timedelta(seconds=60)) == "again"
-    assert time_slice.LEAST <= clock.now() - began < timedelta(seconds=30)
+def test_a_worker_goes_soon_when_it_is_wanted_elsewhere(parts: Runtime, tenant_id: UUID) -> None:
+    start = clock.now()
+    assert a_worker(parts, tenant_id, BusyLine()).work(until=start + timedelta(seconds=60)) == "again"
+    assert time_slice.LEAST <= clock.now() - start < timedelta(seconds=30)
     assert waiting(parts, tenant_id) == 1
 
 
-def test_a_hand_stays_its_full_time_while_nobody_waits(parts: Runtime, tenant_id: UUID) -> None:
-    began = clock.now()
-    assert a_hand(parts, tenant_id, BusyLine(others=False)).work(until=began + timedelta(seconds=4)) == "again"
-    assert clock.now() - began >= timedelta(seconds=4)
+def test_a_worker_stays_its_full_time_while_nobody_waits(parts: Runtime, tenant_id: UUID) -> None:
+    start = clock.now()
+    assert a_worker(parts, tenant_id, BusyLine(is_wanted=False)).work(until=start + timedelta(seconds=4)) == "again"
+    assert clock.now() - start >= timedelta(seconds=4)
 
 
-def test_surplus_hands_go_for_good(parts: Runtime, tenant_id: UUID) -> None:
-    """Two hands of four threads are all that a site of eight requests at once can use."""
-    for own, lent in [(2, 0), (1, 1)]:
+def test_surplus_workers_go_for_good(parts: Runtime, tenant_id: UUID) -> None:
+    """A site with eight concurrent requests can use two workers of four threads."""
+    for worker_count, call_count in [(2, 0), (1, 1)]:
         before = waiting(parts, tenant_id)
-        a_hand(parts, tenant_id, BusyLine(own)).work(until=clock.now() + timedelta(seconds=0.5))
-        assert waiting(parts, tenant_id) - before == lent
+        a_worker(parts, tenant_id, BusyLine(worker_count)).work(until=clock.now() + timedelta(seconds=0.5))
+        assert waiting(parts, tenant_id) - before == call_count
 
 
-def test_one_hand_more_is_called_while_there_is_more_to_do_and_nobody_waits(parts: Runtime, tenant_id: UUID) -> None:
-    """Workers that join later, on whatever machine, find it in the queue; a queue where somebody waits has no idle worker."""
+def test_one_more_worker_is_called_while_there_is_more_to_do_and_nobody_waits(parts: Runtime, tenant_id: UUID) -> None:
+    """Workers that join later on any machine find the job in the queue; a queue with waiting jobs has no idle worker."""
     parts.redis.delete("rq:queue:bulk")
     with ThreadPoolExecutor() as pool:
         until = clock.now() + timedelta(seconds=6)
-        work = pool.submit(a_hand(parts, tenant_id, UnhurriedLine(parts.redis)).work, until=until)
+        work = pool.submit(a_worker(parts, tenant_id, UnhurriedLine(parts.redis)).work, until=until)
         wait_for(lambda: waiting(parts, tenant_id) > 0, 4)
         wait_for(lambda: clock.now() > until - timedelta(seconds=1))
         assert not work.done()
         assert waiting(parts, tenant_id) == 1
 
 
-def test_hands_at_one_site_share_its_walks(parts: Runtime, tenant_id: UUID) -> None:
-    """One that finds all walks held is left its part by the one that holds them, page by page, not when that one's slice ends."""
+def test_workers_at_one_site_share_its_walks(parts: Runtime, tenant_id: UUID) -> None:
+    """A worker that holds all walks releases a share to a new one page by page, before the end of its time slice."""
     parts_of_time = [FIRST + number * 1000 * STEP for number in range(41)]
     with parts.store.bound_to(tenant_id) as session:
-        wanted = [Wanted("issue", "10000", 30, lower, upper) for lower, upper in pairwise(parts_of_time)]
-        checkpoints.plan(session, wanted)
+        new_chunks = [Wanted("issue", "10000", 30, lower, upper) for lower, upper in pairwise(parts_of_time)]
+        checkpoints.plan(session, new_chunks)
         checkpoints.make_due(session)
     site = FakeSite(40_000, delay=0.3)
     first, second = (
@@ -127,14 +127,16 @@ def test_hands_at_one_site_share_its_walks(parts: Runtime, tenant_id: UUID) -> N
     assert site.most_in_flight <= 8
 
 
-def test_a_hand_comes_back_when_the_next_part_is_due_and_not_sooner(parts: Runtime, tenant_id: UUID) -> None:
+def test_a_worker_comes_back_when_the_next_part_is_due_and_not_sooner(parts: Runtime, tenant_id: UUID) -> None:
     due = clock.now() + timedelta(seconds=2.3)
     with parts.store.bound_to(tenant_id) as session:
         session.execute(update(CHUNKS).values(due_at=due))
     for _ in range(2):
-        assert a_hand(parts, tenant_id, UnhurriedLine(parts.redis)).work(until=clock.now() + time_slice.FULL) == "later"
-    parked = jobs.queue(parts.redis, jobs.Lane.BULK).scheduled_job_registry
-    own = [job_id for job_id in parked.get_job_ids() if str(tenant_id) in job_id]
-    assert len(own) == 1, "two that wait for the same are one"
-    moment = parked.get_scheduled_time(own[0])
+        assert (
+            a_worker(parts, tenant_id, UnhurriedLine(parts.redis)).work(until=clock.now() + time_slice.FULL) == "later"
+        )
+    registry = jobs.queue(parts.redis, jobs.Lane.BULK).scheduled_job_registry
+    job_ids = [job_id for job_id in registry.get_job_ids() if str(tenant_id) in job_id]
+    assert len(job_ids) == 1, "two workers that wait for the same chunk are one job"
+    moment = registry.get_scheduled_time(job_ids[0])
     assert due <= moment <= due + timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""The poll finds what webhooks lost: whatever changed, whoever's time zone it is, however often it changes."""
+"""The poll finds changes with lost webhooks: of every kind, in every time zone, at every rate."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def deaf(a_town: Callable[..., Town]) -> Town:
-    """A site whose webhooks never arrive."""
+    """A site without webhooks."""
     town = a_town(issues=60, projects=3, seed=5)
     town.site.options.webhooks = False
     return town
@@ -72,13 +72,13 @@ def test_the_cursor_is_the_sites_time_when_a_clean_walk_began(deaf: Town) -> Non
     before = clock.now()
     deaf.poll()
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        reached = datetime.fromtimestamp(cursors.reached(session, poll.CURSOR) / 1000, UTC)
-    assert before - timedelta(seconds=1) <= reached <= clock.now()
+        cursor_time = datetime.fromtimestamp(cursors.reached(session, poll.CURSOR) / 1000, UTC)
+    assert before - timedelta(seconds=1) <= cursor_time <= clock.now()
     assert deaf.integration().polled_at is not None
 
 
 def test_a_poll_that_does_not_end_moves_nothing(parts: Runtime) -> None:
-    """Jira goes down on the second page; the next poll goes on there, and only then the cursor moves."""
+    """Jira goes down on the second page; the next poll continues there and then moves the cursor."""
     tenant_id = a_paired_site(parts)[0].tenant_id
     falls = iter([False, True])
 
@@ -98,15 +98,15 @@ def test_a_poll_that_does_not_end_moves_nothing(parts: Runtime) -> None:
     with parts.store.bound_to(tenant_id) as session:
         row = session.execute(select(CURSORS).where(CURSORS.c.name == poll.CURSOR)).one()
         assert (row.reached, row.page_token) == (0, "100")
-        asked = session.execute(select(INBOX.c.body)).scalars().all()
-    assert sum(len(each["issues"]) for each in asked) == 100
-    began = row.began
+        requests = session.execute(select(INBOX.c.body)).scalars().all()
+    assert sum(len(request["issues"]) for request in requests) == 100
+    start = row.began
     assert poll.poll_issues(parts.store, site.source, tenant_id) is not None  # type: ignore[arg-type]  # a fake wire
     with parts.store.bound_to(tenant_id) as session:
-        assert cursors.reached(session, poll.CURSOR) == began
-        asked = session.execute(select(INBOX.c.body)).scalars().all()
-    assert sum(len(each["issues"]) for each in asked) == 250
-    assert [each["nextPageToken"] for _, each in site.calls if "nextPageToken" in each] == ["100", "100", "200"]
+        assert cursors.reached(session, poll.CURSOR) == start
+        requests = session.execute(select(INBOX.c.body)).scalars().all()
+    assert sum(len(request["issues"]) for request in requests) == 250
+    assert [body["nextPageToken"] for _, body in site.calls if "nextPageToken" in body] == ["100", "100", "200"]
 
 
 def test_a_page_token_that_jira_no_longer_takes_begins_the_walk_again(parts: Runtime) -> None:
@@ -130,7 +130,7 @@ def test_a_page_token_that_jira_no_longer_takes_begins_the_walk_again(parts: Run
 
 
 def test_an_issue_that_is_edited_every_few_moments_is_never_starved(deaf: Town) -> None:
-    """The upper-bound trap: an issue that moves on all the time lies beyond every window that has an end."""
+    """The upper-bound trap: a constantly edited issue is outside every window with an end."""
     restless = min(deaf.live("issue"))
     is_over = threading.Event()
 
@@ -145,23 +145,23 @@ def test_an_issue_that_is_edited_every_few_moments_is_never_starved(deaf: Town) 
     try:
         while not str(deaf.site.world.issues[restless].fields["summary"]).startswith("edit "):
             time.sleep(0.01)
-        seen = []
+        summaries = []
         for _ in range(6):
             deaf.catch_up()
-            seen.append(deaf.rows("issue", "summary")[restless])
+            summaries.append(deaf.rows("issue", "summary")[restless])
             time.sleep(0.1)
     finally:
         is_over.set()
         editor.join()
-    assert len(set(seen)) == len(seen), "each poll brought a later edit"
-    assert all(each.startswith("edit ") for each in seen)
+    assert len(set(summaries)) == len(summaries), "each poll brought a later edit"
+    assert all(text.startswith("edit ") for text in summaries)
     deaf.catch_up()
     assert deaf.differences() == []
 
 
 @pytest.mark.parametrize("timezone", ["Pacific/Apia", "Pacific/Honolulu", "Asia/Kathmandu"])
 def test_a_site_in_any_time_zone_loses_nothing(a_town: Callable[..., Town], timezone: str) -> None:
-    """The time-zone trap: dates in a query are read in the calling user's zone, milliseconds are not."""
+    """The time-zone trap: Jira reads dates in a query in the user's time zone, but not milliseconds."""
     town = a_town(issues=40, projects=2, timezone=timezone)
     town.site.options.webhooks = False
     for _ in range(3):
@@ -188,22 +188,22 @@ def test_what_webhooks_brought_is_not_read_once_more(a_town: Callable[..., Town]
     town.drain()
     town.site.traffic.reset()
     assert (town.poll() or "").endswith(", 0 of them were not here as they are there")
-    # One page of what changed, and which boards hold that.
+    # One page of changes, and their memberships of boards.
     assert sorted(town.site.traffic.as_json()["by_template"].values()) == [1, 1]
 
 
 def test_worklogs_that_were_edited_or_deleted_out_of_sight_are_followed(a_town: Callable[..., Town]) -> None:
-    """An edit of an old worklog lies behind the newest twenty that come with the issue."""
+    """The issue's body has its newest twenty worklogs only."""
     town = a_town(issues=400, projects=2, seed=17)
     town.site.options.webhooks = False
     town.site.options.worklog_feed_delay_s = 0
-    long = next(each for each in town.site.world.searchable() if len(each.worklogs) > 25)
-    edited, deleted = long.worklogs[0]["id"], long.worklogs[1]["id"]
-    town.site.mutate("edit_worklog", issue=long.id, worklog=edited)
-    town.site.mutate("delete_worklog", issue=long.id, worklog=deleted)
+    long = next(candidate for candidate in town.site.world.searchable() if len(candidate.worklogs) > 25)
+    edited_id, deleted_id = long.worklogs[0]["id"], long.worklogs[1]["id"]
+    town.site.mutate("edit_worklog", issue=long.id, worklog=edited_id)
+    town.site.mutate("delete_worklog", issue=long.id, worklog=deleted_id)
     worklog_feeds.follow_worklogs(town.parts.store, town.jira, town.tenant_id)
     town.drain()
-    assert town.rows("worklog")[deleted] == "deleted"
+    assert town.rows("worklog")[deleted_id] == "deleted"
     assert town.differences() == []
 
 
@@ -220,25 +220,28 @@ def test_a_site_without_time_tracking_is_asked_and_left_alone(parts: Runtime) ->
 
 
 def test_what_jira_could_not_deliver_is_fetched(a_town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Our web was away until Jira gave up; a deletion among it is taken with its cause."""
+    """Our web process was down until Jira gave up; a missed deletion keeps its cause."""
     town = a_town()
     town.site.options.webhook_retry_delays = ()
     address = town.site.lifecycle.descriptor.address
     monkeypatch.setattr(type(address), "url", lambda _self, path: f"http://127.0.0.1:9{path}")
-    gone = town.site.mutate("delete_issue")["issue_id"]
+    deleted_id = town.site.mutate("delete_issue")["issue_id"]
     for _ in range(5):
         town.site.mutate("update_issue")
     deadline = time.monotonic() + 10
-    while any(each.failed_at is None for each in town.site.webhooks.deliveries[-6:]) and time.monotonic() < deadline:
+    while (
+        any(delivery.failed_at is None for delivery in town.site.webhooks.deliveries[-6:])
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.05)
-    found = failed_webhooks.take_failed_webhooks(town.parts.store, town.jira, town.tenant_id)
-    assert found is not None
-    assert found.code is Code.DELIVERIES_RECOVERED
+    result = failed_webhooks.take_failed_webhooks(town.parts.store, town.jira, town.tenant_id)
+    assert result is not None
+    assert result.code is Code.DELIVERIES_RECOVERED
     assert failed_webhooks.take_failed_webhooks(town.parts.store, town.jira, town.tenant_id) is None, (
-        "each is taken once"
+        "each delivery is taken once"
     )
     town.drain()
-    assert town.rows("issue")[gone] == "deleted"
+    assert town.rows("issue")[deleted_id] == "deleted"
     assert town.differences() == []
 
 
@@ -254,28 +257,32 @@ def test_a_first_backfill_is_left_to_end_before_the_first_poll(a_town: Callable[
 
 def test_two_polls_of_one_tenant_do_not_run_at_once(deaf: Town) -> None:
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        held = cursors.take(session, poll.CURSOR)
-    assert held is not None
+        cursor = cursors.take(session, poll.CURSOR)
+    assert cursor is not None
     assert deaf.poll() is None
 
 
 def test_a_holder_that_was_thought_dead_writes_nothing(deaf: Town) -> None:
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        held = cursors.take(session, poll.CURSOR)
-        assert held is not None
+        cursor = cursors.take(session, poll.CURSOR)
+        assert cursor is not None
         session.execute(update(CURSORS).values(leased_until=clock.now()))
     assert deaf.poll() is not None
     with pytest.raises(cursors.CursorLost), deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        cursors.move(session, held, reached=1)
+        cursors.move(session, cursor, reached=1)
 
 
 def test_the_page_of_a_listing_is_compared_by_the_last_change(deaf: Town) -> None:
-    updated: dict[str, datetime] = deaf.rows("issue", "updated")
-    known = sorted(updated)[:3]
-    later = updated[known[1]] + timedelta(milliseconds=1)
-    seen = {known[0]: updated[known[0]], known[1]: later, known[2]: updated[known[2]] - timedelta(hours=1), "1": None}
+    edit_times: dict[str, datetime] = deaf.rows("issue", "updated")
+    equal, newer, older = sorted(edit_times)[:3]
+    listing = {
+        equal: edit_times[equal],
+        newer: edit_times[newer] + timedelta(milliseconds=1),
+        older: edit_times[older] - timedelta(hours=1),
+        "1": None,
+    }
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        assert poll._stale(session, seen) == [known[1], "1"]
+        assert poll._stale(session, listing) == [newer, "1"]
 
 
 def test_what_is_waiting_to_be_read_is_not_asked_for_twice(deaf: Town) -> None:
@@ -284,10 +291,10 @@ def test_what_is_waiting_to_be_read_is_not_asked_for_twice(deaf: Town) -> None:
         assert inbox.ask(session, ["2", "3"], origin=inbox.SWEEP) == 1
 
 
-def test_hands_of_a_paused_integration_claim_nothing(deaf: Town) -> None:
+def test_workers_of_a_paused_integration_claim_nothing(deaf: Town) -> None:
     with deaf.parts.store.unrestricted_unsafe() as session:
         session.execute(update(INTEGRATIONS).where(INTEGRATIONS.c.tenant_id == deaf.tenant_id).values(state="paused"))
     assert deaf.poll() is None
-    hand = BackfillWorker(deaf.parts.store, deaf.parts.sites, deaf.tenant_id, 8, 1)
-    hand.work(until=clock.now() + timedelta(seconds=5))
-    assert hand.walked_chunks == 0
+    worker = BackfillWorker(deaf.parts.store, deaf.parts.sites, deaf.tenant_id, 8, 1)
+    worker.work(until=clock.now() + timedelta(seconds=5))
+    assert worker.walked_chunks == 0

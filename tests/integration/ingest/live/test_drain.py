@@ -1,4 +1,4 @@
-"""What Jira delivers is read again once, however often and in whatever order it comes; none holds up the others."""
+"""Delivered issues are read once, for any number and order of deliveries; no delivery blocks others."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_many_events_of_few_issues_are_one_read(parts: Runtime, tenant_id: UUID)
     site = FakeSite(40)
     deliver(parts, tenant_id, *[100_000 + number for number in range(40)] * 5)
     assert drain(parts, tenant_id, site) == 200
-    searches = [asked for path, asked in site.calls if path.endswith("/search/jql")]
+    searches = [body for path, body in site.calls if path.endswith("/search/jql")]
     assert len(searches) == 1
     assert len(searches[0]["reconcileIssues"]) == 40
     assert outcomes(parts, tenant_id) == {"read again": 200}
@@ -60,16 +60,16 @@ def test_no_search_names_more_issues_than_jira_reads_back(parts: Runtime, tenant
     site = FakeSite(130)
     deliver(parts, tenant_id, *range(100_000, 100_130))
     drain(parts, tenant_id, site)
-    sizes = [len(asked["reconcileIssues"]) for path, asked in site.calls if path.endswith("/search/jql")]
+    sizes = [len(body["reconcileIssues"]) for path, body in site.calls if path.endswith("/search/jql")]
     assert sizes == [50, 50, 30]
 
 
 def test_a_second_delivery_of_one_name_is_counted_and_dropped(parts: Runtime, tenant_id: UUID) -> None:
-    made = []
+    results = []
     for _ in range(3):
         with parts.store.bound_to(tenant_id) as session:
-            made.append(inbox.keep(session, "d-1", "jira:issue_updated", {"issue": {"id": "1"}}))
-    assert made == [True, False, False]
+            results.append(inbox.keep(session, "d-1", "jira:issue_updated", {"issue": {"id": "1"}}))
+    assert results == [True, False, False]
     with parts.store.bound_to(tenant_id) as session:
         (hour,) = inbox.by_hour(session, since=clock.now() - timedelta(hours=1))
     assert (hour.received, hour.duplicated, hour.late) == (1, 2, 0)
@@ -77,8 +77,8 @@ def test_a_second_delivery_of_one_name_is_counted_and_dropped(parts: Runtime, te
 
 def test_a_late_delivery_is_counted(parts: Runtime, tenant_id: UUID) -> None:
     for seconds in (1, 29, 31, 600):
-        happened = clock.now() - timedelta(seconds=seconds)
-        body = {"timestamp": int(happened.timestamp() * 1000), "issue": {"id": "1"}}
+        event_time = clock.now() - timedelta(seconds=seconds)
+        body = {"timestamp": int(event_time.timestamp() * 1000), "issue": {"id": "1"}}
         with parts.store.bound_to(tenant_id) as session:
             inbox.keep(session, str(ids.new()), "jira:issue_updated", body)
     with parts.store.bound_to(tenant_id) as session:
@@ -87,7 +87,7 @@ def test_a_late_delivery_is_counted(parts: Runtime, tenant_id: UUID) -> None:
 
 
 def test_a_deleted_issue_that_jira_refuses_to_search_for_holds_up_nobody(parts: Runtime, tenant_id: UUID) -> None:
-    """Jira answers a search for ids as a whole with 400 where one of them is not there."""
+    """Jira answers a search for ids with 400 if one of them doesn't exist."""
     site = FakeSite(20, is_strict=True)
     deliver(parts, tenant_id, *range(100_000, 100_020), 100_777)
     assert drain(parts, tenant_id, site) == 21
@@ -97,13 +97,13 @@ def test_a_deleted_issue_that_jira_refuses_to_search_for_holds_up_nobody(parts: 
 def test_what_cannot_be_applied_is_tried_alone_and_given_up_in_the_end(
     parts: Runtime, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One delivery makes its batch fail whatever we do; the others of the batch are stored."""
+    """One delivery always makes its batch fail; the others of the batch are stored."""
     real = batch.write_page
 
-    def stumble(session: Any, parsed: Any, *, read_at: Any) -> Any:
-        if any(row.id == "100003" for row in parsed.rows):
+    def stumble(session: Any, page: Any, *, read_at: Any) -> Any:
+        if any(row.id == "100003" for row in page.rows):
             raise ZeroDivisionError
-        return real(session, parsed, read_at=read_at)
+        return real(session, page, read_at=read_at)
 
     monkeypatch.setattr(batch, "write_page", stumble)
     deliver(parts, tenant_id, *range(100_000, 100_010))
@@ -128,9 +128,9 @@ def test_a_busy_site_costs_no_attempt_and_is_left_alone(parts: Runtime, tenant_i
     site = FakeSite(20, busy)
     with pytest.raises(JiraBusy):
         drain(parts, tenant_id, site)
-    asked = len(site.calls)
+    request_count = len(site.calls)
     assert drain(parts, tenant_id, site) == 0
-    assert len(site.calls) == asked, "asked again before the time that Jira named"
+    assert len(site.calls) == request_count, "asked again before the time that Jira named"
     with parts.store.bound_to(tenant_id) as session:
         assert session.execute(select(INBOX.c.attempts)).scalar_one() == 0
 
@@ -148,12 +148,12 @@ def test_a_worker_that_died_with_a_batch_leaves_it_to_the_next(parts: Runtime, t
 def test_a_redelivery_of_every_recorded_webhook_changes_nothing_the_second_time(
     a_town: Callable[..., Town], recordings: Path
 ) -> None:
-    """All recorded bodies, ten times each, under new names: the site's state is what counts, not what they say."""
+    """All recorded bodies, ten times each under new names: the site's state counts, not the content of bodies."""
     town = a_town(dataset="recordings", recordings=recordings)
     bodies = [json.loads(path.read_text()) for path in sorted((recordings / "webhooks").glob("*.json"))]
     assert len(bodies) == 55
-    known = iter(sorted(town.live("issue"), key=int))
-    bodies += [renamed(body, issue) for body, issue in zip(bodies, known, strict=False)]
+    issue_ids = iter(sorted(town.live("issue"), key=int))
+    bodies += [renamed(body, issue) for body, issue in zip(bodies, issue_ids, strict=False)]
 
     def send() -> None:
         for body in bodies:
@@ -169,19 +169,19 @@ def test_a_redelivery_of_every_recorded_webhook_changes_nothing_the_second_time(
         send()
     assert town.versions() == before
     with town.parts.store.bound_to(town.tenant_id) as session:
-        waiting = session.execute(select(func.count()).select_from(INBOX).where(INBOX.c.done_at.is_(None)))
-        assert waiting.scalar_one() == 0
+        count = session.execute(select(func.count()).select_from(INBOX).where(INBOX.c.done_at.is_(None)))
+        assert count.scalar_one() == 0
         assert session.execute(select(INBOX.c.outcome).distinct()).scalars().all() == ["read again"]
 
 
 def renamed(body: dict[str, Any], issue: str) -> dict[str, Any]:
-    """The body as if it were about an issue that the site has."""
-    made = json.loads(json.dumps(body))
-    if "issue" in made:
-        made["issue"]["id"] = issue
-    elif "self" in made.get("comment", {}):
-        made["comment"]["self"] = re.sub(r"/issue/\d+/", f"/issue/{issue}/", made["comment"]["self"])
-    return made
+    """The body, changed to concern an issue of the site."""
+    copy = json.loads(json.dumps(body))
+    if "issue" in copy:
+        copy["issue"]["id"] = issue
+    elif "self" in copy.get("comment", {}):
+        copy["comment"]["self"] = re.sub(r"/issue/\d+/", f"/issue/{issue}/", copy["comment"]["self"])
+    return copy
 
 
 @pytest.mark.parametrize("event", sorted(IGNORED))
@@ -196,18 +196,18 @@ def test_an_event_that_is_let_pass_is_kept_and_changes_nothing(parts: Runtime, t
 
 def test_a_comment_that_comes_without_its_issue_is_found_by_the_stored_row(a_town: Callable[..., Town]) -> None:
     town = a_town()
-    made = town.site.mutate("add_comment")
+    comment = town.site.mutate("add_comment")
     town.drain()
     town.site.options.webhooks = False
-    town.site.mutate("delete_comment", issue=made["issue_id"], comment=made["id"])
+    town.site.mutate("delete_comment", issue=comment["issue_id"], comment=comment["id"])
     with town.parts.store.bound_to(town.tenant_id) as session:
-        inbox.keep(session, "d", "comment_deleted", {"comment": {"id": made["id"]}})
+        inbox.keep(session, "d", "comment_deleted", {"comment": {"id": comment["id"]}})
     town.drain()
-    assert town.rows("comment")[made["id"]] == "deleted"
+    assert town.rows("comment")[comment["id"]] == "deleted"
 
 
 def test_what_a_site_goes_through_is_stored_as_it_ends(a_town: Callable[..., Town]) -> None:
-    """Every kind of change that Jira tells of, each taken as it comes."""
+    """Every kind of change with a webhook, in order of arrival."""
     town = a_town(issues=60, projects=3, seed=5)
     kinds = [
         *("create_issue", "update_issue", "assign_issue", "transition_issue", "add_comment", "edit_comment"),
@@ -222,48 +222,48 @@ def test_what_a_site_goes_through_is_stored_as_it_ends(a_town: Callable[..., Tow
 
 def test_a_deletion_that_jira_tells_of_is_confirmed_and_taken_at_once(a_town: Callable[..., Town]) -> None:
     town = a_town()
-    gone = town.site.mutate("delete_issue")["issue_id"]
+    issue_id = town.site.mutate("delete_issue")["issue_id"]
     town.drain()
-    assert town.rows("issue")[gone] == "deleted"
+    assert town.rows("issue")[issue_id] == "deleted"
     with town.parts.store.bound_to(town.tenant_id) as session:
-        (found,) = absences.listed(session, limit=10)
-    assert (found.issue_id, found.cause, found.evidence) == (gone, "deleted", Condition(Code.WEBHOOK))
+        (absence,) = absences.listed(session, limit=10)
+    assert (absence.issue_id, absence.cause, absence.evidence) == (issue_id, "deleted", Condition(Code.WEBHOOK))
 
 
 def test_a_deletion_that_is_only_claimed_buries_nothing(a_town: Callable[..., Town]) -> None:
     town = a_town()
-    known = min(town.live("issue"))
+    issue_id = min(town.live("issue"))
     with town.parts.store.bound_to(town.tenant_id) as session:
-        inbox.keep(session, "d", "jira:issue_deleted", {"issue": {"id": known}})
+        inbox.keep(session, "d", "jira:issue_deleted", {"issue": {"id": issue_id}})
     town.drain()
-    assert known in town.live("issue")
+    assert issue_id in town.live("issue")
     with town.parts.store.bound_to(town.tenant_id) as session:
         assert session.execute(select(ABSENCES)).all() == []
 
 
 def test_an_archived_issue_goes_with_its_cause_and_comes_back(a_town: Callable[..., Town]) -> None:
     town = a_town()
-    known = town.site.mutate("archive_issue")["issue_id"]
+    issue_id = town.site.mutate("archive_issue")["issue_id"]
     for _ in range(2):
         with town.parts.store.bound_to(town.tenant_id) as session:
-            inbox.keep(session, str(ids.new()), "jira:issue_updated", {"issue": {"id": known}})
+            inbox.keep(session, str(ids.new()), "jira:issue_updated", {"issue": {"id": issue_id}})
         town.drain()
-        assert town.rows("issue")[known] == "archived"
-    town.site.mutate("restore_issue", issue=known)
+        assert town.rows("issue")[issue_id] == "archived"
+    town.site.mutate("restore_issue", issue=issue_id)
     with town.parts.store.bound_to(town.tenant_id) as session:
-        inbox.keep(session, str(ids.new()), "jira:issue_updated", {"issue": {"id": known}})
+        inbox.keep(session, str(ids.new()), "jira:issue_updated", {"issue": {"id": issue_id}})
     town.drain()
-    assert known in town.live("issue")
+    assert issue_id in town.live("issue")
     assert town.differences() == []
 
 
 def test_a_long_history_is_not_walked_again_for_every_edit(a_town: Callable[..., Town]) -> None:
     town = a_town(issues=400, projects=2, seed=17)
-    long = next(each for each in town.site.world.searchable() if len(each.histories) > 60)
+    long = next(candidate for candidate in town.site.world.searchable() if len(candidate.histories) > 60)
     town.site.traffic.reset()
     for _ in range(5):
         town.site.mutate("update_issue", issue=long.id)
         town.drain()
-    asked = town.site.traffic.as_json()["by_template"]
-    assert not [each for each in asked if each.endswith("/changelog")]
+    templates = town.site.traffic.as_json()["by_template"]
+    assert not [template for template in templates if template.endswith("/changelog")]
     assert town.differences() == []

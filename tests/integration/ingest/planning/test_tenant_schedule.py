@@ -1,4 +1,4 @@
-"""Everything by the clock: spread over time by itself, asked for once, never lost, and stopped with its integration."""
+"""Periodic jobs are spread over time, enqueued once, never lost, and stopped with their integration."""
 
 from __future__ import annotations
 
@@ -28,42 +28,42 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SEED = 20261124
 
 
-class Hands:
+class FrozenClock:
     def __init__(self, at: datetime) -> None:
         self.at = at
 
 
 @pytest.fixture
-def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
-    held = Hands(NOON)
-    monkeypatch.setattr(clock, "now", lambda: held.at)
-    return held
+def frozen_clock(monkeypatch: pytest.MonkeyPatch) -> FrozenClock:
+    time = FrozenClock(NOON)
+    monkeypatch.setattr(clock, "now", lambda: time.at)
+    return time
 
 
 @pytest.fixture
 def quiet(parts: Runtime) -> None:
-    """No other test's tenants take part."""
+    """Pause the tenants of other tests."""
     with parts.store.unrestricted_unsafe() as session:
         session.execute(update(INTEGRATIONS).values(state="paused"))
 
 
 def asked(session: Session, monkeypatch: pytest.MonkeyPatch) -> list[tuple[UUID, str]]:
-    monkeypatch.setattr(type(session), "enqueue", lambda *_args, **_given: None)
+    monkeypatch.setattr(type(session), "enqueue", lambda *_args, **_options: None)
     return tenant_schedule.ask(session)
 
 
 def a_served_site(parts: Runtime) -> UUID:
     tenant_id = a_paired_site(parts)[0].tenant_id
     with parts.store.unrestricted_unsafe() as session:
-        its = INTEGRATIONS.c.tenant_id == tenant_id
-        session.execute(update(INTEGRATIONS).where(its).values(state="healthy"))
+        is_ours = INTEGRATIONS.c.tenant_id == tenant_id
+        session.execute(update(INTEGRATIONS).where(is_ours).values(state="healthy"))
     return tenant_id
 
 
 def test_no_minute_of_many_tenants_has_three_times_the_mean(
-    parts: Runtime, quiet: None, hands: Hands, monkeypatch: pytest.MonkeyPatch, is_at_scale: bool
+    parts: Runtime, quiet: None, frozen_clock: FrozenClock, monkeypatch: pytest.MonkeyPatch, is_at_scale: bool
 ) -> None:
-    """One clock: every periodic job of every tenant in its own slot, and no minute crowded.
+    """Every periodic job of every tenant has its own slot, and no minute is crowded.
 
     An hour of 100 tenants; with `--at-scale` three hours of 500.
     """
@@ -75,12 +75,12 @@ def test_no_minute_of_many_tenants_has_three_times_the_mean(
     by_minute: Counter[int] = Counter()
     by_job: Counter[str] = Counter()
     for _ in range(hour_count * 3600 // 30):
-        hands.at += timedelta(seconds=30)
+        frozen_clock.at += timedelta(seconds=30)
         for _ in range(30 // tenant_schedule.TICK):
             with parts.store.unrestricted_unsafe() as session:
                 due = asked(session, monkeypatch)
-                begin_all(session, due, hands.at)
-            by_minute[int((hands.at - NOON).total_seconds() // 60)] += len(due)
+                begin_all(session, due, frozen_clock.at)
+            by_minute[int((frozen_clock.at - NOON).total_seconds() // 60)] += len(due)
             by_job.update(name for _, name in due)
             if not due:
                 break
@@ -92,91 +92,91 @@ def test_no_minute_of_many_tenants_has_three_times_the_mean(
 
 
 def begin_all(session: Session, due: Sequence[tuple[UUID, str]], moment: datetime) -> None:
-    """Move each row on as its job does when it begins, all in one round trip."""
+    """Advance each row like its job does at its start, in one round trip."""
     next_slots = [
         {"of": tenant_id, "job": name, "slot": tenant_schedule.slot_after(tenant_id, PERIODIC_JOBS[name], moment)}
         for tenant_id, name in due
     ]
-    moved = update(SCHEDULES).where(SCHEDULES.c.tenant_id == bindparam("of"), SCHEDULES.c.duty == bindparam("job"))
+    statement = update(SCHEDULES).where(SCHEDULES.c.tenant_id == bindparam("of"), SCHEDULES.c.duty == bindparam("job"))
     if next_slots:
-        session.execute(moved.values(due_at=bindparam("slot"), asked_at=None), next_slots)
+        session.execute(statement.values(due_at=bindparam("slot"), asked_at=None), next_slots)
 
 
-def test_after_a_stop_of_the_clock_what_is_overdue_is_asked_for_in_portions(
-    parts: Runtime, quiet: None, hands: Hands, monkeypatch: pytest.MonkeyPatch
+def test_after_a_stop_of_the_clock_overdue_jobs_are_enqueued_in_batches(
+    parts: Runtime, quiet: None, frozen_clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(60):
         a_served_site(parts)
     with parts.store.unrestricted_unsafe() as session:
         tenant_schedule.reconcile(session)
-    hands.at += timedelta(days=2)
+    frozen_clock.at += timedelta(days=2)
     with parts.store.unrestricted_unsafe() as session:
-        page_sizer = [len(asked(session, monkeypatch)) for _ in range(3)]
-    assert page_sizer == [tenant_schedule._LEAST] * 3
+        batch_sizes = [len(asked(session, monkeypatch)) for _ in range(3)]
+    assert batch_sizes == [tenant_schedule._LEAST] * 3
 
 
-def test_two_clocks_ask_for_a_duty_once(
-    parts: Runtime, quiet: None, hands: Hands, monkeypatch: pytest.MonkeyPatch
+def test_two_clocks_enqueue_a_periodic_job_once(
+    parts: Runtime, quiet: None, frozen_clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_served_site(parts)
     with parts.store.unrestricted_unsafe() as session:
         tenant_schedule.reconcile(session)
-    hands.at += timedelta(days=2)
+    frozen_clock.at += timedelta(days=2)
     with parts.store.unrestricted_unsafe() as first:
-        monkeypatch.setattr(type(first), "enqueue", lambda *_args, **_given: None)
-        one = tenant_schedule.ask(first)
+        monkeypatch.setattr(type(first), "enqueue", lambda *_args, **_options: None)
+        first_jobs = tenant_schedule.ask(first)
         with parts.store.unrestricted_unsafe() as second:
             two = tenant_schedule.ask(second)
-    assert not set(one) & set(two)
+    assert not set(first_jobs) & set(two)
 
 
-def test_a_duty_that_never_began_is_asked_for_again(
-    parts: Runtime, quiet: None, hands: Hands, monkeypatch: pytest.MonkeyPatch
+def test_a_periodic_job_that_never_began_is_enqueued_again(
+    parts: Runtime, quiet: None, frozen_clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Redis lost the job: the row says so, since only the job itself moves it."""
+    """Redis lost the job: its row is unchanged, since only the job itself advances it."""
     tenant_id = a_served_site(parts)
     with parts.store.bound_to(tenant_id) as session:
-        tenant_schedule.start(session, at=hands.at)
+        tenant_schedule.start(session, at=frozen_clock.at)
     with parts.store.unrestricted_unsafe() as session:
         first = set(asked(session, monkeypatch))
         assert not set(asked(session, monkeypatch)) & first
-    hands.at += timedelta(minutes=3)
+    frozen_clock.at += timedelta(minutes=3)
     with parts.store.bound_to(tenant_id) as session:
         tenant_schedule.begin(session, "poll")
     with parts.store.unrestricted_unsafe() as session:
-        again = {name for known, name in asked(session, monkeypatch) if known == tenant_id}
-    assert again == {name for known, name in first if known == tenant_id} - {"poll"}
+        names = {name for owner, name in asked(session, monkeypatch) if owner == tenant_id}
+    assert names == {name for owner, name in first if owner == tenant_id} - {"poll"}
 
 
-def test_who_is_not_served_has_no_duties_and_who_is_parked_only_the_probe(
-    parts: Runtime, quiet: None, hands: Hands, monkeypatch: pytest.MonkeyPatch
+def test_a_stopped_tenant_has_no_periodic_jobs_and_a_parked_one_only_the_probe(
+    parts: Runtime, quiet: None, frozen_clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paused, disabled, parked = (a_served_site(parts) for _ in range(3))
+    paused_id, disabled_id, parked_id = (a_served_site(parts) for _ in range(3))
     with parts.store.unrestricted_unsafe() as session:
         tenant_schedule.reconcile(session)
-        session.execute(update(SCHEDULES).values(due_at=hands.at - timedelta(hours=1)))
-        session.execute(update(INTEGRATIONS).where(INTEGRATIONS.c.tenant_id == paused).values(state="paused"))
-        session.execute(update(TENANTS).where(TENANTS.c.id == disabled).values(state="disabled"))
+        session.execute(update(SCHEDULES).values(due_at=frozen_clock.at - timedelta(hours=1)))
+        session.execute(update(INTEGRATIONS).where(INTEGRATIONS.c.tenant_id == paused_id).values(state="paused"))
+        session.execute(update(TENANTS).where(TENANTS.c.id == disabled_id).values(state="disabled"))
         session.execute(
-            update(INTEGRATIONS).where(INTEGRATIONS.c.tenant_id == parked).values(parked_because="credential")
+            update(INTEGRATIONS).where(INTEGRATIONS.c.tenant_id == parked_id).values(parked_because="credential")
         )
-        assert asked(session, monkeypatch) == [(parked, "probe")]
+        assert asked(session, monkeypatch) == [(parked_id, "probe")]
         tenant_schedule.reconcile(session)
-        left = session.execute(select(SCHEDULES.c.tenant_id, func.count()).group_by(SCHEDULES.c.tenant_id)).all()
-    assert [(row[0], row[1]) for row in left] == [(parked, len(tenant_schedule.PERIODIC_JOBS))]
+        rows = session.execute(select(SCHEDULES.c.tenant_id, func.count()).group_by(SCHEDULES.c.tenant_id)).all()
+    assert [(row[0], row[1]) for row in rows] == [(parked_id, len(tenant_schedule.PERIODIC_JOBS))]
 
 
 def test_a_place_is_the_tenants_own_and_the_next_one_comes_a_period_later() -> None:
     poll, nightly = tenant_schedule.PERIODIC_JOBS["poll"], tenant_schedule.PERIODIC_JOBS["recent"]
-    one, other = ids.new(), ids.new()
-    first = tenant_schedule.slot_after(one, poll, NOON)
+    first_id, second_id = ids.new(), ids.new()
+    first = tenant_schedule.slot_after(first_id, poll, NOON)
     assert NOON < first <= NOON + timedelta(minutes=5)
-    assert tenant_schedule.slot_after(one, poll, first) == first + timedelta(minutes=5)
-    assert tenant_schedule.slot_after(one, poll, first - timedelta(seconds=1)) == first
-    assert tenant_schedule.slot_after(other, poll, NOON) != first
+    assert tenant_schedule.slot_after(first_id, poll, first) == first + timedelta(minutes=5)
+    assert tenant_schedule.slot_after(first_id, poll, first - timedelta(seconds=1)) == first
+    assert tenant_schedule.slot_after(second_id, poll, NOON) != first
     nights = [tenant_schedule.slot_after(ids.new(), nightly, NOON) for _ in range(50)]
-    assert all(each.hour < 5 for each in nights), "between midnight and five, UTC"
+    assert all(night.hour < 5 for night in nights), "between midnight and five, UTC"
 
 
-def test_every_tenants_duty_is_on_the_one_list() -> None:
-    assert set(tenant_schedule.PERIODIC_JOBS) == {each.spec.name for each in jobs.BY_THE_CLOCK if each.is_tenants}
+def test_every_job_of_a_tenant_is_on_the_one_list() -> None:
+    assert set(tenant_schedule.PERIODIC_JOBS) == {job.spec.name for job in jobs.BY_THE_CLOCK if job.is_tenants}

@@ -1,4 +1,4 @@
-"""A verification gets through a bad network, and is asked for again when its job was lost."""
+"""A verification survives a bad network and is enqueued again after the loss of its job."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 def backfill(parts: Runtime, tenant_id: UUID, site: FakeSite) -> None:
     with parts.store.bound_to(tenant_id) as session:
         plan.begin_backfill(session, site_concurrency=1)
-    hand = BackfillWorker(parts.store, FakeSites(site), tenant_id, walk_limit(8), 4)  # type: ignore[arg-type]  # a fake wire
-    assert hand.work(until=clock.now() + timedelta(seconds=20)) == "done"
+    worker = BackfillWorker(parts.store, FakeSites(site), tenant_id, walk_limit(8), 4)  # type: ignore[arg-type]  # a fake wire
+    assert worker.work(until=clock.now() + timedelta(seconds=20)) == "done"
 
 
 def verify(parts: Runtime, tenant_id: UUID, site: FakeSite) -> State:
     verification.verify(parts.store, site.source, tenant_id)  # type: ignore[arg-type]  # a fake wire
     with parts.store.bound_to(tenant_id) as session:
-        held = ledger.of_tenant(session)
-    assert held is not None
-    return held.state
+        integration = ledger.of_tenant(session)
+    assert integration is not None
+    return integration.state
 
 
 @pytest.mark.parametrize(
@@ -52,10 +52,10 @@ def test_a_count_that_fails_twice_is_asked_for_a_third_time(
 ) -> None:
     site = FakeSite(50)
     backfill(parts, tenant_id, site)
-    left = iter(range(2))
+    remaining_failures = iter(range(2))
 
     def fail(path: str, _page: dict[str, Any]) -> None:
-        if path.endswith("/approximate-count") and next(left, None) is not None:
+        if path.endswith("/approximate-count") and next(remaining_failures, None) is not None:
             raise failure
 
     site.misbehave = fail
@@ -103,23 +103,23 @@ def test_also_where_somebody_must_act_but_only_when_something_was_read_since(par
 
 def test_counts_that_were_held_back_go_on_where_they_were(parts: Runtime, tenant_id: UUID) -> None:
     site, projects = FakeSite(7), [str(number) for number in range(10_000, 10_012)]
-    answered: list[str] = []
-    left = iter(())
+    paths: list[str] = []
+    remaining_answers = iter(())
 
     def held_back(path: str, _page: dict[str, Any]) -> None:
-        if next(left, None) is None:
+        if next(remaining_answers, None) is None:
             raise JiraBusy(Code.SITE_BUSY, retry_at=clock.now())
-        answered.append(path)
+        paths.append(path)
 
     site.misbehave = held_back
-    kept = CountCache(parts.redis, tenant_id)
+    cache = CountCache(parts.redis, tenant_id)
     for _ in range(5):
-        left = iter(range(2))
+        remaining_answers = iter(range(2))
         with pytest.raises(JiraBusy):
-            verification._counted(site.source, projects, kept)  # type: ignore[arg-type]  # a fake wire
-    left = iter(range(2))
-    assert verification._counted(site.source, projects, kept) == dict.fromkeys(projects, 7)  # type: ignore[arg-type]
-    assert len(answered) == len(projects), "a project was counted twice"
+            verification._counted(site.source, projects, cache)  # type: ignore[arg-type]  # a fake wire
+    remaining_answers = iter(range(2))
+    assert verification._counted(site.source, projects, cache) == dict.fromkeys(projects, 7)  # type: ignore[arg-type]
+    assert len(paths) == len(projects), "a project was counted twice"
 
 
 def test_a_verification_that_is_over_leaves_no_count_to_the_next(parts: Runtime, tenant_id: UUID) -> None:
@@ -132,14 +132,14 @@ def test_a_verification_that_is_over_leaves_no_count_to_the_next(parts: Runtime,
 
 
 def test_without_redis_every_attempt_counts_anew(tenant_id: UUID) -> None:
-    kept = CountCache(Redis(port=1, retry=Retry(NoBackoff(), 0)), tenant_id)
-    kept.note("10000", 7)
-    assert kept.known() == {}
-    kept.forget()
+    cache = CountCache(Redis(port=1, retry=Retry(NoBackoff(), 0)), tenant_id)
+    cache.note("10000", 7)
+    assert cache.known() == {}
+    cache.forget()
 
 
 def test_what_lies_in_issues_is_never_counted_issue_by_issue(parts: Runtime, tenant_id: UUID) -> None:
-    """Where PostgreSQL's statistics were old it compared every comment with every issue, for minutes."""
+    """With old statistics PostgreSQL compared every comment with every issue, which took minutes."""
     planner = text("SHOW enable_nestloop")
     with parts.store.bound_to(tenant_id) as session:
         assert list(counting.inside_issues(session)) == []

@@ -1,4 +1,4 @@
-"""What pages read of a site: newest issues, projects, one issue by its key, work, webhooks, and the plots' hours."""
+"""A site's data for the pages: newest issues, projects, an issue by key, work, webhooks, and the hours of plots."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 
-def row(kind: str, known: str, **given: object) -> Row:
-    found = entity(kind)
-    return Row(found, known, {**{column.name: None for column in found.columns}, **given})
+def row(kind: str, row_id: str, **values: object) -> Row:
+    declaration = entity(kind)
+    return Row(declaration, row_id, {**{column.name: None for column in declaration.columns}, **values})
 
 
 @pytest.fixture
@@ -45,16 +45,16 @@ def tenant(parts: Runtime) -> UUID:
     ]
     with parts.store.bound_to(site.tenant_id) as session:
         records.apply(session, rows, read_at=clock.now())
-        later = clock.now() + timedelta(seconds=1)
-        records.bury(session, entity("issue"), ["2"], at=later, because="deleted")
+        later_time = clock.now() + timedelta(seconds=1)
+        records.bury(session, entity("issue"), ["2"], at=later_time, because="deleted")
         session.execute(
             COMPLETENESS.insert(),
             [
                 {
                     "tenant_id": site.tenant_id, "id": ids.new(), "entity": "issue", "scope_id": "1", "stored": 2,
-                    "expected": expected, "is_complete": expected == 2, "method": "m", "verified_at": at,
+                    "expected": expected_count, "is_complete": expected_count == 2, "method": "m", "verified_at": at,
                 }
-                for expected, at in ((3, clock.now() - timedelta(hours=1)), (2, clock.now()))
+                for expected_count, at in ((3, clock.now() - timedelta(hours=1)), (2, clock.now()))
             ],
         )  # fmt: skip
     return site.tenant_id
@@ -62,8 +62,8 @@ def tenant(parts: Runtime) -> UUID:
 
 @pytest.fixture
 def session(parts: Runtime, tenant: UUID) -> Iterator[Session]:
-    with parts.store.bound_to(tenant) as opened:
-        yield opened
+    with parts.store.bound_to(tenant) as bound_session:
+        yield bound_session
 
 
 def test_projects_carry_their_issues_and_the_newest_verification(session: Session) -> None:
@@ -74,20 +74,20 @@ def test_projects_carry_their_issues_and_the_newest_verification(session: Sessio
 
 
 def test_an_issue_is_found_by_its_key_deleted_or_not_and_nobody_elses(parts: Runtime, session: Session) -> None:
-    found, gone = overview.find_issue(session, "ABC-1"), overview.find_issue(session, "ABC-2")
-    assert found is not None
-    assert found.deleted_at is None
-    assert gone is not None
-    assert gone.deleted_at is not None
+    issue, deleted_issue = overview.find_issue(session, "ABC-1"), overview.find_issue(session, "ABC-2")
+    assert issue is not None
+    assert issue.deleted_at is None
+    assert deleted_issue is not None
+    assert deleted_issue.deleted_at is not None
     assert overview.find_issue(session, "ABC-9") is None
     stranger, _ = a_paired_site(parts)
-    with parts.store.bound_to(stranger.tenant_id) as other:
-        assert overview.find_issue(other, "ABC-1") is None
-        assert overview.projects(other) == []
+    with parts.store.bound_to(stranger.tenant_id) as other_session:
+        assert overview.find_issue(other_session, "ABC-1") is None
+        assert overview.projects(other_session) == []
 
 
 def test_the_newest_issues_are_those_that_changed_last_and_live(session: Session) -> None:
-    assert [each.key for each in overview.newest_issues(session)] == ["ABC-3", "ABC-1"]
+    assert [issue.key for issue in overview.newest_issues(session)] == ["ABC-3", "ABC-1"]
 
 
 def test_people_are_named_where_the_data_knows_them(session: Session) -> None:
@@ -97,42 +97,46 @@ def test_people_are_named_where_the_data_knows_them(session: Session) -> None:
 
 
 UNREACHABLE = Condition(Code.UNREACHABLE, why=Condition(Code.NO_ANSWER, error="ConnectTimeout"))
-REFUSED = Condition(Code.REFUSED, why=Condition(Code.ANSWERED, status=403, endpoint="GET /rest/agile/1.0/sprint"))
+REFUSAL = Condition(Code.REFUSED, why=Condition(Code.ANSWERED, status=403, endpoint="GET /rest/agile/1.0/sprint"))
 
 
-def chunk(tenant: UUID, name: str, scope: str, **given: object) -> dict[str, object]:
-    started = clock.now() - timedelta(minutes=5)
+def chunk(tenant: UUID, name: str, scope: str, **values: object) -> dict[str, object]:
+    start = clock.now() - timedelta(minutes=5)
     return {
         "tenant_id": tenant, "id": ids.new(), "entity": name, "scope_id": scope, "lower": 0, "upper": 1, "priority": 1,
-        "state": "done", "due_at": started, "seen": 70, "attempts": 0, "problem": None, "started_at": started,
-        "finished_at": started + timedelta(seconds=3), **given,
+        "state": "done", "due_at": start, "seen": 70, "attempts": 0, "problem": None, "started_at": start,
+        "finished_at": start + timedelta(seconds=3), **values,
     }  # fmt: skip
 
 
 @pytest.fixture
-def worked(session: Session, tenant: UUID) -> Session:
+def busy_session(session: Session, tenant: UUID) -> Session:
     chunks = [
         chunk(tenant, "issue", "1", problem=Condition(Code.WALK_SHORT, expected=9)),
         chunk(tenant, "comment", "3", seen=30, problem=UNREACHABLE),
-        chunk(tenant, "sprint", "77", state="failed", problem=REFUSED, attempts=2),
+        chunk(tenant, "sprint", "77", state="failed", problem=REFUSAL, attempts=2),
         chunk(tenant, "status", "", started_at=None, finished_at=None, state="waiting", problem=None),
     ]
     session.execute(CHUNKS.insert(), chunks)
     return session
 
 
-def test_trouble_is_told_by_the_names_of_what_was_to_be_read(worked: Session) -> None:
-    found = {each.entity: each for each in diagnostics.troubles(worked)}
-    assert {name: each.scope for name, each in found.items()} == {"issue": "ABC", "comment": "ABC-3", "sprint": "77"}
-    assert (found["sprint"].attempts, found["sprint"].problem) == (2, REFUSED)
+def test_trouble_is_told_by_the_names_of_what_was_to_be_read(busy_session: Session) -> None:
+    troubles = {trouble.entity: trouble for trouble in diagnostics.troubles(busy_session)}
+    assert {name: trouble.scope for name, trouble in troubles.items()} == {
+        "issue": "ABC",
+        "comment": "ABC-3",
+        "sprint": "77",
+    }
+    assert (troubles["sprint"].attempts, troubles["sprint"].problem) == (2, REFUSAL)
 
 
 def test_freshness_is_of_webhooks_and_not_of_what_we_ask_ourselves(session: Session, tenant: UUID) -> None:
     now = clock.now()
-    told = ((60, 1, "webhook"), (500, 100, "webhook"), (7, None, "webhook"), (50, 900, "poll"))
-    for number, (came, took, origin) in enumerate(told):
-        at = now - timedelta(seconds=came)
-        done = None if took is None else at + timedelta(seconds=took)
+    deliveries = ((60, 1, "webhook"), (500, 100, "webhook"), (7, None, "webhook"), (50, 900, "poll"))
+    for number, (arrival, duration, origin) in enumerate(deliveries):
+        at = now - timedelta(seconds=arrival)
+        done_at = None if duration is None else at + timedelta(seconds=duration)
         session.execute(
             INBOX.insert().values(
                 tenant_id=tenant,
@@ -140,21 +144,21 @@ def test_freshness_is_of_webhooks_and_not_of_what_we_ask_ourselves(session: Sess
                 event="e",
                 body={},
                 received_at=at,
-                done_at=done,
+                done_at=done_at,
                 origin=origin,
             )
         )
     assert overview.last_event(session) == now - timedelta(seconds=7)
     hours = diagnostics.freshness(session, hours=48)
     assert len(hours) == 48
-    assert 90 < max(each.value or 0 for each in hours) < 101
+    assert 90 < max(hour.value or 0 for hour in hours) < 101
 
 
-def test_hours_without_reading_are_hours_of_nothing(worked: Session) -> None:
-    hours = diagnostics.throughput(worked, hours=48)
+def test_hours_without_reading_are_hours_of_nothing(busy_session: Session) -> None:
+    hours = diagnostics.throughput(busy_session, hours=48)
     assert len(hours) == 48
-    assert sum(each.value or 0 for each in hours) == 170
-    assert hours == sorted(hours, key=lambda each: each.start)
+    assert sum(hour.value or 0 for hour in hours) == 170
+    assert hours == sorted(hours, key=lambda hour: hour.start)
     assert hours[-1].start <= clock.now() < hours[-1].start + timedelta(hours=1)
 
 
@@ -163,7 +167,7 @@ def test_hours_without_reading_are_hours_of_nothing(worked: Session) -> None:
 
 @pytest.fixture
 def speaking() -> Iterator[None]:
-    """In a request, since words want a reader."""
+    """A request context, since sentences depend on the reader's language."""
     app = Flask("app.web")
     language.register(app)
     with app.test_request_context():
@@ -180,10 +184,10 @@ def test_a_plot_runs_nothing_and_a_sentence_says_the_same() -> None:
     words = plots.words_of("throughput", hours)
     assert words.says == "1,234 rows in all, most of them (1,200) in the hour from 2026-11-24 02:00 UTC."
     for is_narrow in (False, True):
-        drawn = plots.draw("throughput", hours, is_narrow=is_narrow)
-        assert drawn.startswith("<svg")
-        assert "<script" not in drawn
-        assert "prefers-color-scheme: dark" in drawn or "prefers-color-scheme:dark" in drawn
+        plot = plots.draw("throughput", hours, is_narrow=is_narrow)
+        assert plot.startswith("<svg")
+        assert "<script" not in plot
+        assert "prefers-color-scheme: dark" in plot or "prefers-color-scheme:dark" in plot
 
 
 @pytest.mark.usefixtures("speaking")

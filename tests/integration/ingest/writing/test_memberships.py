@@ -1,4 +1,4 @@
-"""Which boards hold which issues, asked of their filters: complete, cheap, and taken back when a filter changes."""
+"""Memberships of boards from their filters: complete, cheap, and withdrawn after a change of a filter."""
 
 from __future__ import annotations
 
@@ -34,14 +34,16 @@ def stored_memberships(parts: Runtime, tenant_id: UUID) -> set[str]:
 
 
 def questions(site: FakeSite) -> list[dict[str, Any]]:
-    return [asked for path, asked in site.calls if path.endswith("/jql/match")]
+    return [body for path, body in site.calls if path.endswith("/jql/match")]
 
 
 def test_every_board_is_asked_about_every_issue_in_few_questions(parts: Runtime, tenant_id: UUID) -> None:
     site = FakeSite(2500, boards={8: lambda _: True, 93: lambda issue: issue % 2 == 0})
     backfill(parts, tenant_id, site)
-    expected = {f"8:{100_000 + number}" for number in range(2500)}
-    assert stored_memberships(parts, tenant_id) == expected | {f"93:{100_000 + number}" for number in range(0, 2500, 2)}
+    memberships_of_first = {f"8:{100_000 + number}" for number in range(2500)}
+    assert stored_memberships(parts, tenant_id) == memberships_of_first | {
+        f"93:{100_000 + number}" for number in range(0, 2500, 2)
+    }
     assert len(questions(site)) <= 8, "one a chunk, whatever the number of boards"
 
 
@@ -61,15 +63,15 @@ def test_a_new_board_is_held_against_what_was_walked_before(parts: Runtime, tena
     site.boards[93] = lambda issue: issue == 100_003
     site.boards[8] = lambda issue: issue > 100_004
     body: Any = {"id": 93, "filter": {"id": "93"}}
-    parsed = page.parse_page(entity("board_configuration"), [body], FieldPolicy(), "93")
+    new_page = page.parse_page(entity("board_configuration"), [body], FieldPolicy(), "93")
     with parts.store.bound_to(tenant_id) as session:
-        assert page.write_page(session, parsed, read_at=clock.now()).planned_chunks == 1
+        assert page.write_page(session, new_page, read_at=clock.now()).planned_chunks == 1
     backfill(parts, tenant_id, site)
     assert stored_memberships(parts, tenant_id) == {"93:100003"} | {f"8:{100_000 + number}" for number in range(5, 10)}
 
 
 def test_where_an_issue_belongs_is_asked_again_once_the_index_has_caught_up(a_town: Callable[..., Town]) -> None:
-    """Filters are answered by the index: right behind a change it tells how things were."""
+    """The index answers filters: immediately after a change it is out of date."""
     town = a_town(issues=60, projects=3, seed=5)
     town.site.options.index_lag_s = 25.0
     for _ in range(4):
@@ -83,13 +85,13 @@ def test_where_an_issue_belongs_is_asked_again_once_the_index_has_caught_up(a_to
 
 def test_an_issue_that_was_buried_since_is_put_on_no_board(a_town: Callable[..., Town]) -> None:
     town = a_town(issues=60, projects=3, seed=5)
-    gone = next(each.id for each in town.site.world.searchable())
+    issue_id = next(issue.id for issue in town.site.world.searchable())
     with town.parts.store.bound_to(town.tenant_id) as session:
-        known = memberships.filters(session)
-    matches = town.jira.memberships(known, [gone])
+        filter_of = memberships.filters(session)
+    matches = town.jira.memberships(filter_of, [issue_id])
     assert isinstance(matches, Matches)
     assert matches.items
-    town.site.mutate("delete_issue", issue=gone)
+    town.site.mutate("delete_issue", issue=issue_id)
     town.drain()
     late = replace(memberships._page(matches), sent_at=clock.now())
     with town.parts.store.bound_to(town.tenant_id) as session:
@@ -105,6 +107,6 @@ def test_an_answer_to_another_question_is_no_answer() -> None:
 
 def test_many_boards_are_asked_about_in_parts() -> None:
     site = FakeSite(10, boards={number: lambda _: True for number in range(1, 121)})
-    found = site.source.memberships({str(each): str(each) for each in site.boards}, ["100001"])
-    assert len(found.items) == 120
-    assert [len(asked["jqls"]) for asked in questions(site)] == [50, 50, 20]
+    result = site.source.memberships({str(board): str(board) for board in site.boards}, ["100001"])
+    assert len(result.items) == 120
+    assert [len(body["jqls"]) for body in questions(site)] == [50, 50, 20]

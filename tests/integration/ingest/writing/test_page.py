@@ -1,4 +1,4 @@
-"""A list that Jira sends whole says what is gone from it; a link goes with either of its ends."""
+"""Rows missing from a complete list are deleted; a link is deleted with either end."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def live(parts: Runtime, tenant_id: UUID, name: str) -> set[str]:
 
 
 def store_list(parts: Runtime, tenant_id: UUID, issue_id: str, *ids: str, whole: bool) -> None:
-    bodies: list[Json] = [{"id": each, "updated": "2026-11-24T12:00:00.000+0000"} for each in ids]
-    parsed = parse_page(COMMENT, bodies, FieldPolicy(), issue_id)
+    bodies: list[Json] = [{"id": row_id, "updated": "2026-11-24T12:00:00.000+0000"} for row_id in ids]
+    page = parse_page(COMMENT, bodies, FieldPolicy(), issue_id)
     if whole:
-        parsed.complete_lists[COMMENT] = [issue_id]
+        page.complete_lists[COMMENT] = [issue_id]
     with parts.store.bound_to(tenant_id) as session:
-        write_page(session, parsed, read_at=clock.now())
+        write_page(session, page, read_at=clock.now())
 
 
 def test_what_is_no_longer_on_a_whole_list_was_deleted(parts: Runtime) -> None:
@@ -57,7 +57,7 @@ def test_a_link_goes_with_either_end(parts: Runtime) -> None:
     ]
     with parts.store.bound_to(tenant_id) as session:
         write_page(session, parse_page(LINK, bodies, FieldPolicy(), "10001"), read_at=clock.now())
-    later = clock.now() + timedelta(seconds=1)
+    later_time = clock.now() + timedelta(seconds=1)
     with parts.store.bound_to(tenant_id) as session:
-        records.bury(session, entity("issue"), ["10002"], at=later, because="deleted")
+        records.bury(session, entity("issue"), ["10002"], at=later_time, because="deleted")
     assert live(parts, tenant_id, "issue_link") == {"2"}

@@ -1,4 +1,4 @@
-"""A record that cannot be read or kept is parked with its hash and a reason; everything around it is stored."""
+"""A record that can't be read or stored is quarantined with its hash and a reason; the others are stored."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 COUNT = 250
 LONG = f"{random.Random(5).getrandbits(32_000):x}"
-"""Text that no index of PostgreSQL takes, packed or not."""
+"""Text that is too long for an index of PostgreSQL, compressed or not."""
 
 
 def an_object_for_a_summary(issue: dict[str, Any]) -> None:
@@ -55,7 +55,7 @@ def a_key_too_long(issue: dict[str, Any]) -> None:
 
 
 def a_comment_too_long(issue: dict[str, Any]) -> None:
-    comments = [{"id": known, "created": issue["fields"]["created"]} for known in ("71", LONG, "72")]
+    comments = [{"id": comment_id, "created": issue["fields"]["created"]} for comment_id in ("71", LONG, "72")]
     issue["fields"]["comment"] = {"comments": comments, "total": 3}
 
 
@@ -69,7 +69,7 @@ def spoiling(number: int, spoil: Callable[[dict[str, Any]], None]) -> Callable[[
 
 
 @pytest.fixture
-def paired(parts: Runtime) -> tuple[UUID, Integration]:
+def paired_site(parts: Runtime) -> tuple[UUID, Integration]:
     site, integration = a_paired_site(parts)
     return site.tenant_id, integration
 
@@ -77,8 +77,8 @@ def paired(parts: Runtime) -> tuple[UUID, Integration]:
 def backfill(parts: Runtime, tenant_id: UUID, site: FakeSite) -> None:
     with parts.store.bound_to(tenant_id) as session:
         plan.begin_backfill(session, site_concurrency=1)
-    hand = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 4)  # type: ignore[arg-type]  # a fake wire
-    assert hand.work(until=clock.now() + timedelta(seconds=20)) == "done"
+    worker = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 4)  # type: ignore[arg-type]  # a fake wire
+    assert worker.work(until=clock.now() + timedelta(seconds=20)) == "done"
 
 
 def stored(parts: Runtime, tenant_id: UUID, name: str) -> set[str]:
@@ -97,12 +97,12 @@ def stored(parts: Runtime, tenant_id: UUID, name: str) -> set[str]:
 )
 def test_one_bad_record_is_parked_and_the_rest_is_stored(
     parts: Runtime,
-    paired: tuple[UUID, Integration],
+    paired_site: tuple[UUID, Integration],
     spoil: Callable[[dict[str, Any]], None],
     name: str,
     reason: str,
 ) -> None:
-    tenant_id, integration = paired
+    tenant_id, integration = paired_site
     backfill(parts, tenant_id, FakeSite(COUNT, spoiling(137, spoil)))
 
     whole = {str(100_000 + number) for number in range(COUNT)}
@@ -111,28 +111,28 @@ def test_one_bad_record_is_parked_and_the_rest_is_stored(
     with parts.store.bound_to(tenant_id) as session:
         assert set(session.execute(select(CHUNKS.c.state)).scalars()) == {"done"}
 
-    (parked,) = progress_of(parts, integration).parked
-    assert (parked.entity, parked.reason) == (name, reason)
-    assert len(parked.digest) == 64
+    (record,) = progress_of(parts, integration).parked
+    assert (record.entity, record.reason) == (name, reason)
+    assert len(record.digest) == 64
 
 
-def test_the_digest_is_that_of_the_record_as_it_was_read(parts: Runtime, paired: tuple[UUID, Integration]) -> None:
-    tenant_id, integration = paired
-    sent: list[dict[str, Any]] = []
+def test_the_digest_is_that_of_the_record_as_it_was_read(parts: Runtime, paired_site: tuple[UUID, Integration]) -> None:
+    tenant_id, integration = paired_site
+    originals: list[dict[str, Any]] = []
 
     def spoil(issue: dict[str, Any]) -> None:
         an_object_for_a_summary(issue)
-        sent.append(issue)
+        originals.append(issue)
 
     backfill(parts, tenant_id, FakeSite(20, spoiling(3, spoil)))
-    (parked,) = progress_of(parts, integration).parked
-    assert parked.digest == hashlib.sha256(orjson.dumps(sent[0])).hexdigest()
+    (record,) = progress_of(parts, integration).parked
+    assert record.digest == hashlib.sha256(orjson.dumps(originals[0])).hexdigest()
 
 
 def test_a_record_that_is_read_again_is_parked_once_and_gone_when_it_can_be_read(
-    parts: Runtime, paired: tuple[UUID, Integration]
+    parts: Runtime, paired_site: tuple[UUID, Integration]
 ) -> None:
-    tenant_id, integration = paired
+    tenant_id, integration = paired_site
     for _ in range(2):
         backfill(parts, tenant_id, FakeSite(20, spoiling(3, a_key_too_long)))
         assert progress_of(parts, integration).parked_total == 1
@@ -141,9 +141,9 @@ def test_a_record_that_is_read_again_is_parked_once_and_gone_when_it_can_be_read
 
 
 def test_what_is_parked_is_counted_for_operators_and_said_in_the_state(
-    parts: Runtime, database_url: str, paired: tuple[UUID, Integration]
+    parts: Runtime, database_url: str, paired_site: tuple[UUID, Integration]
 ) -> None:
-    tenant_id, integration = paired
+    tenant_id, integration = paired_site
     with parts.store.unrestricted_unsafe() as session:
         before = metrics_snapshot.take(session, states=ledger.WORKING_STATES).poison
     site = FakeSite(20, spoiling(3, an_object_for_a_summary))
@@ -151,17 +151,17 @@ def test_what_is_parked_is_counted_for_operators_and_said_in_the_state(
     verification.verify(parts.store, site.source, tenant_id)  # type: ignore[arg-type]  # a fake wire
     with parts.store.unrestricted_unsafe() as session:
         assert metrics_snapshot.take(session, states=ledger.WORKING_STATES).poison == before + 1
-    (said,) = [each for each in doctor._database(database_url) if each.name == "parked records"]
-    assert said.ok
-    assert said.detail.startswith(f"{before + 1} records")
+    (line,) = [check for check in doctor._database(database_url) if check.name == "parked records"]
+    assert line.ok
+    assert line.detail.startswith(f"{before + 1} records")
     with parts.store.unrestricted_unsafe() as session:
-        held = ledger.get(session, integration.id)
-    assert held.state_reason is not None
-    assert english(held.state_reason) == "1 of 20 issue rows are missing; 1 record could not be read."
+        record = ledger.get(session, integration.id)
+    assert record.state_reason is not None
+    assert english(record.state_reason) == "1 of 20 issue rows are missing; 1 record could not be read."
 
 
-def test_a_bad_record_of_a_webhook_is_parked_too(parts: Runtime, paired: tuple[UUID, Integration]) -> None:
-    tenant_id, _ = paired
+def test_a_bad_record_of_a_webhook_is_parked_too(parts: Runtime, paired_site: tuple[UUID, Integration]) -> None:
+    tenant_id, _ = paired_site
     site = FakeSite(20, spoiling(3, a_key_too_long))
     with parts.store.bound_to(tenant_id) as session:
         for number in (3, 4):
@@ -173,8 +173,10 @@ def test_a_bad_record_of_a_webhook_is_parked_too(parts: Runtime, paired: tuple[U
         assert session.execute(select(INBOX.c.done_at)).scalars().all().count(None) == 0
 
 
-def test_a_database_that_is_away_makes_no_record_a_bad_one(parts: Runtime, paired: tuple[UUID, Integration]) -> None:
-    tenant_id, _ = paired
+def test_a_database_that_is_away_makes_no_record_a_bad_one(
+    parts: Runtime, paired_site: tuple[UUID, Integration]
+) -> None:
+    tenant_id, _ = paired_site
     for error in (psycopg.errors.AdminShutdown(), psycopg.errors.DiskFull(), psycopg.OperationalError("no connection")):
         with pytest.raises(Unavailable), parts.store.bound_to(tenant_id):
             raise error

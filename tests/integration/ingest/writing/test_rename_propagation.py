@@ -1,4 +1,4 @@
-"""Names that Jira changes everywhere at once, without a webhook and without moving `updated`, change everywhere here."""
+"""Renames, for which Jira sends no webhook and doesn't change `updated`, reach every row."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def town(a_town: Callable[..., Town]) -> Town:
-    """A site that tells of nothing."""
-    made = a_town(issues=120, projects=3, options=Options(webhooks=False, api_tokens=dict([PERSON])))
-    assert differences(made) == []
-    return made
+    """A site without webhooks."""
+    new_town = a_town(issues=120, projects=3, options=Options(webhooks=False, api_tokens=dict([PERSON])))
+    assert differences(new_town) == []
+    return new_town
 
 
 def differences(town: Town) -> list[str]:
@@ -38,12 +38,12 @@ def differences(town: Town) -> list[str]:
 
 
 def read_lists_again(town: Town) -> None:
-    """Every list that was ever walked, but for the issues."""
+    """Read every walked list again, except the issues."""
     with town.parts.store.bound_to(town.tenant_id) as session:
         fields = field_policy.load(session, town.integration())
         query = select(CHUNKS.c.entity, CHUNKS.c.scope_id).where(CHUNKS.c.entity.in_(LISTS)).distinct()
-        known = session.execute(query).all()
-    for name, scope_id in known:
+        scopes = session.execute(query).all()
+    for name, scope_id in scopes:
         list_read = list_refresh.read_list(town.parts.store, town.jira, town.tenant_id, entity(name), scope_id)
         with town.parts.store.bound_to(town.tenant_id) as session:
             list_refresh.keep(session, list_read, fields)
@@ -54,7 +54,7 @@ LISTS = (
     *("status", "issue_type", "priority", "resolution", "field", "project"),
     *("board", "sprint", "version", "component"),
 )
-RENAMED = (
+RENAMES = (
     *("rename_status", "recategorize_status", "rename_issue_type", "rename_priority", "rename_resolution"),
     *("rename_project", "rename_sprint", "start_sprint", "close_sprint"),
     *("rename_version", "release_version", "rename_component", "rename_board"),
@@ -62,16 +62,16 @@ RENAMED = (
 
 
 def test_names_that_change_silently_are_right_everywhere_once_their_lists_are_read(town: Town) -> None:
-    for kind in RENAMED:
+    for kind in RENAMES:
         town.site.mutate(kind)
-    wrong = {each.split()[0] for each in differences(town)}
+    wrong = {difference.split()[0] for difference in differences(town)}
     assert {"issue", "status", "issue_type", "priority", "resolution", "project", "sprint", "version"} <= wrong
     read_lists_again(town)
     assert differences(town) == []
 
 
 def test_a_field_that_is_called_story_points_no_more_holds_none(town: Town) -> None:
-    """And another one that is called so does: issues that were read before are read again for that, nobody told of it."""
+    """Another field takes the name: stored issues are read again without an event."""
     points = town.rows("issue", "story_points")
     assert any(points.values())
     town.site.mutate("rename_field", field="customfield_10024", name="Effort")
@@ -87,7 +87,7 @@ def test_a_field_with_another_name_is_no_reason_to_read_a_site_again(town: Town)
     town.site.mutate("create_field", name="Mood")
     town.site.traffic.reset()
     read_lists_again(town)
-    assert not [each for each in town.site.traffic.as_json()["by_template"] if each.endswith("/search/jql")]
+    assert not [template for template in town.site.traffic.as_json()["by_template"] if template.endswith("/search/jql")]
     assert differences(town) == []
 
 
@@ -99,13 +99,17 @@ def test_a_project_with_a_new_key_gives_its_issues_theirs(town: Town) -> None:
 
 
 def issues_of(town: Town, project_id: str) -> list[tuple[str, str]]:
-    found = town.rows("issue", "project_id", "key", "deleted_because")
-    return [(known, key) for known, (of, key, because) in found.items() if of == project_id and because is None]
+    rows_of_issues = town.rows("issue", "project_id", "key", "deleted_because")
+    return [
+        (issue_id, key)
+        for issue_id, (of, key, because) in rows_of_issues.items()
+        if of == project_id and because is None
+    ]
 
 
 def test_children_of_a_moved_parent_name_its_new_key(town: Town) -> None:
     parent = next(
-        each.fields["parent"]["id"] for each in town.site.world.searchable() if each.fields.get("customfield_10014")
+        issue.fields["parent"]["id"] for issue in town.site.world.searchable() if issue.fields.get("customfield_10014")
     )
     town.site.options.webhooks = True
     town.site.mutate("move_issue", issue=parent)
@@ -120,7 +124,9 @@ def test_a_name_in_an_older_list_does_not_put_back_what_was_read_later(town: Tow
     assert isinstance(early, Page)
     town.site.mutate("rename_status", status=status["id"], name="Second")
     town.site.options.webhooks = True
-    issue = next(each for each in town.site.world.searchable() if each.fields["status"]["id"] == status["id"])
+    issue = next(
+        candidate for candidate in town.site.world.searchable() if candidate.fields["status"]["id"] == status["id"]
+    )
     town.site.mutate("update_issue", issue=issue.id)
     town.drain()
     keep_statuses(town, early)
@@ -130,9 +136,9 @@ def test_a_name_in_an_older_list_does_not_put_back_what_was_read_later(town: Tow
 
 
 def keep_statuses(town: Town, page: Page) -> None:
-    parsed = parse_page(entity("status"), page.items, FieldPolicy(), None)
+    parsed_page = parse_page(entity("status"), page.items, FieldPolicy(), None)
     with town.parts.store.bound_to(town.tenant_id) as session:
-        write_page(session, parsed, read_at=page.sent_at)
+        write_page(session, parsed_page, read_at=page.sent_at)
 
 
 def test_a_page_that_was_read_before_a_renaming_and_is_stored_behind_it_shows_the_new_name(town: Town) -> None:
@@ -143,8 +149,8 @@ def test_a_page_that_was_read_before_a_renaming_and_is_stored_behind_it_shows_th
     read_lists_again(town)
     with town.parts.store.bound_to(town.tenant_id) as session:
         fields = field_policy.load(session, town.integration())
-        parsed = parse_page(entity("issue"), page.bodies, fields, None)
-        write_page(session, parsed, read_at=page.sent_at)
+        parsed_page = parse_page(entity("issue"), page.bodies, fields, None)
+        write_page(session, parsed_page, read_at=page.sent_at)
     assert page.sent_at < clock.now()
     assert town.rows("issue", "status_name")[issue.id] == "Later"
     town.drain()
