@@ -137,7 +137,7 @@ def park(redis: Redis, spec: JobSpec, *args: str | int, until: datetime, once_as
     return True
 
 
-_KEEP_FAILED = 7 * 24 * 3600
+_FAILURE_TTL = 7 * 24 * 3600
 """Seconds for which a failed job stays visible to the operator."""
 
 
@@ -149,7 +149,7 @@ def _options(spec: JobSpec, args: tuple[str | int, ...], once_as: str | None) ->
         "description": spec.name,
         "result_ttl": 0,
         # A failed job keeps its name taken, so a named one must not stay for long.
-        "failure_ttl": 60 if once_as else _KEEP_FAILED,
+        "failure_ttl": 60 if once_as else _FAILURE_TTL,
     }
 
 
@@ -189,11 +189,11 @@ class QueueView:
         """Waiting backfill workers by tenant. Raises RedisError."""
         return Counter(UUID(tenant) for name, tenant in self._jobs(Lane.BULK, -1) if name == BACKFILL.name)
 
-    def _jobs(self, lane: Lane, most: int) -> Iterator[tuple[str, str]]:
+    def _jobs(self, lane: Lane, limit: int) -> Iterator[tuple[str, str]]:
         """Job and tenant of the first jobs in the live or the bulk lane; every job there belongs to a tenant."""
-        for job_id in queue(self.redis, lane).get_job_ids(0, most):
-            name, _, rest = job_id.partition("-")
-            yield name, rest[:_UUID]
+        for job_id in queue(self.redis, lane).get_job_ids(0, limit):
+            name, _, suffix = job_id.partition("-")
+            yield name, suffix[:_UUID]
 
     def waiting(self, tenant_id: UUID) -> int:
         """Waiting backfill workers of one tenant; 0 where Redis can't say."""

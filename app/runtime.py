@@ -90,8 +90,8 @@ def servers(settings: Settings) -> Iterator[tuple[str, str]]:
     if not (wants_database or wants_redis):
         yield str(settings.database_url), str(settings.redis_url)
         return
-    with embedded.running(settings.data_dir, postgres=wants_database, valkey=wants_redis) as started:
-        yield settings.database_url or str(started.database_url), settings.redis_url or str(started.redis_url)
+    with embedded.running(settings.data_dir, postgres=wants_database, valkey=wants_redis) as servers:
+        yield settings.database_url or str(servers.database_url), settings.redis_url or str(servers.redis_url)
 
 
 @contextmanager

@@ -151,12 +151,12 @@ def prefix_of(key: str) -> str:
 
 
 def _add_key(session: Session, account_id: UUID, key: str) -> bool:
-    made = session.changed(
+    row_count = session.changed(
         insert(API_KEYS)
         .values(id=ids.new(), account_id=account_id, prefix=prefix_of(key), digest=_digest(key))
         .on_conflict_do_nothing(index_elements=["prefix"])
     )
-    return bool(made)
+    return bool(row_count)
 
 
 def _digest(key: str) -> str:

@@ -48,11 +48,11 @@ def _ask(name: str, ask: Callable[[Source], tuple[bool, Condition]], source: Sou
     try:
         ok, condition = ask(source)
     except JiraFailure as failure:
-        return Check(name, ok=False, condition=Condition(_FAILED[name], why=failure.condition))
+        return Check(name, ok=False, condition=Condition(_FAILURES[name], why=failure.condition))
     return Check(name, ok=ok, condition=condition)
 
 
-_FAILED = {
+_FAILURES = {
     "reachable": Code.SITE_UNREACHABLE,
     "credential": Code.SITE_REFUSES,
     "projects": Code.CANNOT_BROWSE,
@@ -85,6 +85,6 @@ def _emails(source: Source) -> Check:
     if isinstance(email, NotOffered):
         return Check("emails", ok=False, condition=Condition(Code.NO_EMAILS), is_required=False)
     if isinstance(email, NotForUs | Gone | Broken):
-        unknown = Condition(Code.EMAILS_UNKNOWN, why=email.failure.condition)
-        return Check("emails", ok=False, condition=unknown, is_required=False)
+        condition = Condition(Code.EMAILS_UNKNOWN, why=email.failure.condition)
+        return Check("emails", ok=False, condition=condition, is_required=False)
     return Check("emails", ok=True, condition=Condition(Code.READS_EMAILS), is_required=False)

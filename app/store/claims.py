@@ -22,19 +22,21 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 
-def claim(session: Session, *, at_once: int, least: int = 0, most: int = 1) -> list[Chunk]:
+def claim(session: Session, *, at_once: int, min_priority: int = 0, limit: int = 1) -> list[Chunk]:
     """Claim the most urgent chunk, due and free; none if there is none or `at_once` claims are live already.
 
-    With `least`, chunks of that priority number or above go first, up to `most` of them together under one lease, which
+    With `min_priority`, chunks of that priority number or above go first, up to `limit` of them together under one lease, which
     counts as one claim.
     """
     now = clock.now()
     # One claimer at a time a tenant; otherwise two could both see room for one more.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"claim {session.tenant_id}", 0))))
     parameters = {"now": now, "until": now + LEASE, "lease": ids.new(), "at_once": at_once}
-    rows = session.execute(_claim_statement(), parameters | {"least": least, "most": most if least else 1}).all()
-    if not rows and least:
-        rows = session.execute(_claim_statement(), parameters | {"least": 0, "most": 1}).all()
+    rows = session.execute(
+        _claim_statement(), parameters | {"min_priority": min_priority, "limit": limit if min_priority else 1}
+    ).all()
+    if not rows and min_priority:
+        rows = session.execute(_claim_statement(), parameters | {"min_priority": 0, "limit": 1}).all()
     return [Chunk(**{field.name: getattr(row, field.name) for field in fields(Chunk)}) for row in rows]
 
 
@@ -60,9 +62,9 @@ def _claim_statement() -> Update:
     live_claims = _live_claims(now)
     urgent = (
         select(CHUNKS.c.id)
-        .where(is_claimable(now), CHUNKS.c.priority >= bindparam("least", type_=Integer))
+        .where(is_claimable(now), CHUNKS.c.priority >= bindparam("min_priority", type_=Integer))
         .order_by(CHUNKS.c.priority, CHUNKS.c.upper.desc(), CHUNKS.c.due_at)
-        .limit(bindparam("most", type_=Integer))
+        .limit(bindparam("limit", type_=Integer))
     )
     return (
         update(CHUNKS)

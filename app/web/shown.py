@@ -104,7 +104,7 @@ def lines(parts: Sequence[View]) -> View:
 
 
 def _is_apart(integration: Integration) -> bool:
-    """Whether the pairing has ended; a site whose app is disabled stays paired and resumes when it is enabled."""
+    """Whether the pairing has ended; a site with a disabled app stays paired and resumes with it."""
     reason = integration.state_reason
     return integration.state is State.DISCONNECTED and not (reason and reason.code is Code.APP_DISABLED)
 

@@ -17,7 +17,7 @@ from app.sources import ISSUE_PAGE
 if TYPE_CHECKING:
     from uuid import UUID
 
-ENOUGH = 4_000_000
+PAGE_OCTETS = 4_000_000
 """Octets of a page. Parsing and storing take several times as much memory, and every thread of a worker holds a page."""
 FIRST = 5
 """Issues of a project's first page."""
@@ -27,7 +27,7 @@ _AT_ONCE = 3
 """Pages of large issues that a process holds at once: they take ten times their octets until they are stored."""
 _SMALL_PROJECT = 15
 """A project with no more issues than these is asked for at once: there is nothing to learn for."""
-_MOST_KNOWN = 10_000
+_SAMPLE_LIMIT = 10_000
 """Projects in memory."""
 _NEWEST = 0.75
 """Weight of the newest full page in a project's average."""
@@ -47,14 +47,14 @@ class PageSizer:
     """Page sizes by project; one object a process."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[UUID, str], _Weighed] = OrderedDict()
+        self._samples: OrderedDict[tuple[UUID, str], _Weighed] = OrderedDict()
         self._lock = threading.Lock()
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
 
     def size_for(self, tenant_id: UUID, project_id: str, remaining_issues: int | None) -> int:
         """Issues to ask for, with so many remaining (None: not counted)."""
         with self._lock:
-            sample = self._known.get((tenant_id, project_id))
+            sample = self._samples.get((tenant_id, project_id))
         if sample is not None:
             return sample.size
         return _SMALL_PROJECT if remaining_issues is not None and remaining_issues <= _SMALL_PROJECT else FIRST
@@ -69,11 +69,11 @@ class PageSizer:
             return
         weight = max(1.0, octets / issues)
         with self._lock:
-            sample = self._known.setdefault((tenant_id, project_id), _Weighed(weight))
-            self._known.move_to_end((tenant_id, project_id))
+            sample = self._samples.setdefault((tenant_id, project_id), _Weighed(weight))
+            self._samples.move_to_end((tenant_id, project_id))
             sample.weight += _NEWEST * min(1.0, issues / sample.size) * (weight - sample.weight)
-            right = max(1, min(ISSUE_PAGE, int(ENOUGH / sample.weight)))
+            right = max(1, min(ISSUE_PAGE, int(PAGE_OCTETS / sample.weight)))
             if right in {1, ISSUE_PAGE} or not right / _STAYS <= sample.size <= right * _STAYS:
                 sample.size = right
-            while len(self._known) > _MOST_KNOWN:
-                self._known.popitem(last=False)
+            while len(self._samples) > _SAMPLE_LIMIT:
+                self._samples.popitem(last=False)

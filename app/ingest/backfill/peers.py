@@ -47,7 +47,7 @@ class Peers:
         """Without `redis` a worker is alone."""
         self._redis = redis
         self._key = f"hands:{tenant_id}"
-        self._own = str(ids.new())
+        self._member_id = str(ids.new())
         self._count = 1
         self._look_at = clock.now()
 
@@ -57,7 +57,7 @@ class Peers:
     def __exit__(self, *_error: object) -> None:
         if self._redis is not None:
             try:
-                self._redis.zrem(self._key, self._own)
+                self._redis.zrem(self._key, self._member_id)
             except RedisError as error:
                 log.warning("not said goodbye", problem=type(error).__name__)
 
@@ -67,7 +67,7 @@ class Peers:
         if self._redis is not None and now >= self._look_at:
             self._look_at = now + _LOOK
             try:
-                self._count = int(self._redis.eval(_REGISTER_PEER, 1, self._key, self._own, str(_LIFE_MS)))
+                self._count = int(self._redis.eval(_REGISTER_PEER, 1, self._key, self._member_id, str(_LIFE_MS)))
             except RedisError:
                 self._count = 1
         return self._count
@@ -78,36 +78,36 @@ class Share:
 
     def __init__(self, walks: int, peers: Peers) -> None:
         self._walks = walks
-        self._company = peers
-        self._taken = 0
+        self._peers = peers
+        self._slot_count = 0
         self._lock = threading.Lock()
 
     def take(self, deadline: TimeSlice) -> Slot | None:
         """A slot for one thread; None where the share is used up."""
         with self._lock:
-            if self._taken >= self._size():
+            if self._slot_count >= self._size():
                 return None
-            self._taken += 1
+            self._slot_count += 1
         return Slot(self, deadline)
 
-    def give_back(self, *, if_too_many: bool = False) -> bool:
-        """Release one walk. Returns whether it was released: with `if_too_many` only one beyond the share."""
+    def give_back(self, *, if_surplus: bool = False) -> bool:
+        """Release one walk. Returns whether it was released: with `if_surplus` only one beyond the share."""
         with self._lock:
-            if if_too_many and self._taken <= self._size():
+            if if_surplus and self._slot_count <= self._size():
                 return False
-            self._taken -= 1
+            self._slot_count -= 1
             return True
 
     def _size(self) -> int:
-        return max(1, -(-self._walks // self._company.count()))
+        return max(1, -(-self._walks // self._peers.count()))
 
 
 class Slot:
     """A thread's permission to walk; entered while it walks."""
 
     def __init__(self, share: Share, deadline: TimeSlice) -> None:
-        self._part = share
-        self._given = deadline
+        self._share = share
+        self._deadline = deadline
         self._is_given_back = False
 
     def __enter__(self) -> Self:
@@ -115,10 +115,10 @@ class Slot:
 
     def __exit__(self, *_error: object) -> None:
         if not self._is_given_back:
-            self._part.give_back()
+            self._share.give_back()
 
     def is_over(self) -> bool:
         """Whether to stop after this page: the time slice is over, or this walk is surplus. Once true, it stays true."""
         if not self._is_given_back:
-            self._is_given_back = self._part.give_back(if_too_many=True)
-        return self._is_given_back or self._given.is_over()
+            self._is_given_back = self._share.give_back(if_surplus=True)
+        return self._is_given_back or self._deadline.is_over()

@@ -128,8 +128,8 @@ def _try_again(owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFailure
 def _give_up_if_well(owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFailure) -> bool | None:
     """The result of `give_up` where the site is well; None during an outage."""
     try:
-        broken = owner.source.diagnose(failure)
-        return give_up(owner, chunk, walk, broken.failure.problem, for_good=chunk.attempts >= MOST_ATTEMPTS)
+        outcome = owner.source.diagnose(failure)
+        return give_up(owner, chunk, walk, outcome.failure.problem, for_good=chunk.attempts >= MOST_ATTEMPTS)
     except JiraFailure:
         return None
 

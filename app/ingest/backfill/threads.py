@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 T = TypeVar("T")
-_AWAY = (0.5, 1.0, 2.0, 4.0)
+_PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds between tries while the database is away; together shorter than a lease."""
 
 
@@ -38,7 +38,7 @@ def retry_while_unavailable(act: Callable[[], T], *, pause: Callable[[float], ob
     A commit with a lost answer may run twice: the second run changes nothing, or finds the lease gone. Raises Unavailable
     where the database stays away.
     """
-    for seconds in _AWAY:
+    for seconds in _PAUSES:
         try:
             return act()
         except Unavailable as failure:
@@ -111,8 +111,8 @@ class LeaseRenewer:
     def __init__(self, store: Store, tenant_id: UUID) -> None:
         self._store = store
         self._tenant_id = tenant_id
-        self._held: dict[UUID, Chunk] = {}
-        self._done = threading.Event()
+        self._chunks: dict[UUID, Chunk] = {}
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
 
     def __enter__(self) -> Self:
@@ -120,21 +120,21 @@ class LeaseRenewer:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._done.set()
+        self._stop.set()
         self._thread.join()
 
     @contextmanager
     def holding(self, chunk: Chunk) -> Iterator[None]:
         """Renew a chunk's lease while the body runs."""
-        self._held[chunk.lease] = chunk
+        self._chunks[chunk.lease] = chunk
         try:
             yield
         finally:
-            del self._held[chunk.lease]
+            del self._chunks[chunk.lease]
 
     def _keep(self) -> None:
-        while not self._done.wait(checkpoints.LEASE.total_seconds() / 3):
-            leases = list(self._held)
+        while not self._stop.wait(checkpoints.LEASE.total_seconds() / 3):
+            leases = list(self._chunks)
             if not leases:
                 continue
             try:

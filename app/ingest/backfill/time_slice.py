@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 FULL = timedelta(seconds=20)
 """Length while no other job waits."""
-LEAST = timedelta(seconds=2)
+MINIMUM = timedelta(seconds=2)
 """Minimum while other jobs wait: starting and ending a slice costs a few tenths of a second."""
 _LOOK = timedelta(seconds=0.5)
 
@@ -32,7 +32,7 @@ class TimeSlice:
     def __init__(self, until: datetime, is_wanted_elsewhere: Callable[[], bool] = lambda: False) -> None:
         self.until = until
         self._is_wanted_elsewhere = is_wanted_elsewhere
-        self._look_at = clock.now() + LEAST
+        self._look_at = clock.now() + MINIMUM
         self._is_over = False
 
     def is_over(self) -> bool:

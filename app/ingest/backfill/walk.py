@@ -168,8 +168,8 @@ class Walker:
         if chunk_walk.walk.paging is Paging.MATCH:
             return memberships.fetch(self.store, self.source, self.tenant_id, chunk, place)
         if size is None:
-            read = self.source.children if chunk_walk.walk.each is Each.ISSUE else self.source.listing
-            return read(entity, chunk.scope_id, place)
+            request = self.source.children if chunk_walk.walk.each is Each.ISSUE else self.source.listing
+            return request(entity, chunk.scope_id, place)
         page = self.source.issues(chunk_walk.scope, place, size)
         if isinstance(page, Page):
             self.page_sizer.weigh(self.tenant_id, chunk.scope_id, issues=len(page.items), octets=page.size)
@@ -202,11 +202,11 @@ class Walker:
 
     def _store_together(self, last_pages: Sequence[LastPage]) -> None:
         """One transaction for the ends of several short walks; where it fails, one for each."""
-        together = ParsedPage(last_pages[0].parsed_page.entity)
+        merged_page = ParsedPage(last_pages[0].parsed_page.entity)
         for last_page in last_pages:
-            together.add(last_page.parsed_page)
+            merged_page.add(last_page.parsed_page)
         try:
-            retry_while_unavailable(lambda: self._commit_all(last_pages, together))
+            retry_while_unavailable(lambda: self._commit_all(last_pages, merged_page))
         except (StoreFault, LeaseLost):
             for last_page in last_pages:
                 with suppress(LeaseLost):
@@ -216,9 +216,9 @@ class Walker:
         for chunk_walk, parsed_page, page in last_pages:
             self._log(chunk_walk.chunk, page, len(parsed_page.rows))
 
-    def _commit_all(self, last_pages: Sequence[LastPage], together: ParsedPage) -> None:
+    def _commit_all(self, last_pages: Sequence[LastPage], merged_page: ParsedPage) -> None:
         with self.store.bound_to(self.tenant_id) as session:
-            write_page(session, together, read_at=min(last_page.page.sent_at for last_page in last_pages))
+            write_page(session, merged_page, read_at=min(last_page.page.sent_at for last_page in last_pages))
             ends = [(walk.chunk, len(page.items), walk.guard.expected) for walk, _, page in last_pages]
             checkpoints.finish_all(session, [(*end, _shortfall(end[0], end[2])) for end in ends])
             _mark_ingested(session)

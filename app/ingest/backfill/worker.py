@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from app.store.session import Session, Store
     from app.tenants.sites import Sites
 
-_TOGETHER = 8
+_CLAIM_SIZE = 8
 """Short chunks under one lease."""
 _NO_ROOM = timedelta(seconds=5)
 """Time after which a worker without a free slot comes back; where more is due, one is called sooner."""
@@ -113,7 +113,7 @@ class BackfillWorker:
                     return False
                 with slot:
                     chunks, fields = retry_while_unavailable(
-                        lambda: self._claim(peers, least=plan.SHORT if member % 4 else 0)
+                        lambda: self._claim(peers, min_priority=plan.SHORT if member % 4 else 0)
                     )
                     if not chunks:
                         return False
@@ -141,22 +141,22 @@ class BackfillWorker:
     def _waiting(self) -> int:
         return self.queue_view.waiting(self.tenant_id) if self.queue_view else 0
 
-    def _claim(self, peers: Peers, *, least: int) -> tuple[list[Chunk], FieldPolicy]:
+    def _claim(self, peers: Peers, *, min_priority: int) -> tuple[list[Chunk], FieldPolicy]:
         """The next chunks, under one lease; none where none is due or the integration isn't served."""
         no_chunks: tuple[list[Chunk], FieldPolicy] = [], FieldPolicy()
         with self.store.bound_to(self.tenant_id) as session:
             integration = ledger.of_tenant(session)
             if integration is None or not integration.is_served:
                 return no_chunks
-            chunks = claims.claim(session, at_once=self.walks, least=least, most=_TOGETHER)
+            chunks = claims.claim(session, at_once=self.walks, min_priority=min_priority, limit=_CLAIM_SIZE)
             if not chunks:
                 return no_chunks
             fields = self._fields_for(session, integration, chunks[0])
             if fields is None:
-                soon = clock.now() + timedelta(seconds=1)
+                retry_at = clock.now() + timedelta(seconds=1)
                 for chunk in chunks:
                     problem = Condition(Code.FIELDS_AWAITED)
-                    checkpoints.postpone(session, chunk, until=soon, problem=problem, counts=False)
+                    checkpoints.postpone(session, chunk, until=retry_at, problem=problem, counts=False)
                 return no_chunks
             self._call_for_another(session, peers)
             return chunks, fields

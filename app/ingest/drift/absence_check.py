@@ -39,7 +39,7 @@ _CAUSES = {
     Code.MOVED_TO: absences.MOVED,
 }
 """The cause that the evidence of a webhook decides."""
-_ENOUGH = 2
+_CONFIRMATIONS = 2
 """Consecutive sweeps without an issue before it is buried."""
 
 
@@ -50,7 +50,7 @@ class _AbsenceCheck:
     due: list[Absence]
     lost_projects: set[str] = field(default_factory=set)
     """Projects out of sight."""
-    read: IssueRead | None = None
+    issue_read: IssueRead | None = None
     audited_keys: set[str] = field(default_factory=set)
     """Keys of deletions in the site's audit log."""
 
@@ -68,8 +68,8 @@ def check_absences(store: Store, source: Source, tenant_id: UUID) -> Condition |
     projects = {absence.project_id for absence in check.due if absence.project_id}
     check.lost_projects = projects - project_access.check_visibility(store, source, tenant_id, projects)
     issue_ids = [absence.issue_id for absence in check.due if absence.project_id not in check.lost_projects]
-    check.read = source.by_ids(issue_ids, policy) if issue_ids else None
-    if check.read is not None and check.read.gone_ids:
+    check.issue_read = source.by_ids(issue_ids, policy) if issue_ids else None
+    if check.issue_read is not None and check.issue_read.gone_ids:
         check.audited_keys = _audited(source)
     with store.bound_to(tenant_id) as session:
         counts = _settle(session, check, policy)
@@ -85,36 +85,36 @@ def _settle(session: Session, check: _AbsenceCheck, policy: FieldPolicy) -> dict
     if lost_ids:
         absences.settle(session, lost_ids, absences.PERMISSION_LOST, evidence=Condition(Code.PROJECT_HIDDEN))
         counts[absences.PERMISSION_LOST] = len(lost_ids)
-    if check.read is None or integration is None:
+    if check.issue_read is None or integration is None:
         return counts
-    by_id = {str(find(body, "id")): body for body in check.read.bodies}
+    by_id = {str(find(body, "id")): body for body in check.issue_read.bodies}
     archived_ids = [issue_id for issue_id, body in by_id.items() if is_archived(body)]
     bodies = [body for issue_id, body in by_id.items() if issue_id not in archived_ids]
     parsed_page = parse_page(entity("issue"), bodies, policy, None)
-    write_page(session, parsed_page, read_at=check.read.sent_at)
+    write_page(session, parsed_page, read_at=check.issue_read.sent_at)
     if archived_ids:
         absences.bury(session, archived_ids, absences.ARCHIVED, evidence=Condition(Code.DIRECT_READ))
         counts[absences.ARCHIVED] = len(archived_ids)
-    gone_ids = set(check.read.gone_ids)
+    gone_ids = set(check.issue_read.gone_ids)
     for absence in check.due:
         if absence.issue_id in gone_ids:
             cause = _bury_or_wait(session, absence, check.audited_keys)
         elif absence.issue_id in by_id and absence.issue_id not in archived_ids:
-            cause = _is_back(session, absence, by_id[absence.issue_id], check.read)
+            cause = _is_back(session, absence, by_id[absence.issue_id], check.issue_read)
         else:
             continue
         counts[cause] = counts.get(cause, 0) + 1
     return counts
 
 
-def _is_back(session: Session, absence: Absence, body: Json, read: IssueRead) -> str:
+def _is_back(session: Session, absence: Absence, body: Json, issue_read: IssueRead) -> str:
     """Settle an issue that answers: it was moved, or the index lags."""
     project_id = str(find(body, "fields.project.id"))
     if absence.project_id not in {None, project_id}:
         evidence = Condition(Code.IN_PROJECT, project=project_id)
         absences.settle(session, [absence.issue_id], absences.MOVED, evidence=evidence)
         return absences.MOVED
-    if absence.issue_id not in read.unsearchable:
+    if absence.issue_id not in issue_read.unsearchable:
         absences.seen_again(session, [absence.issue_id])
     else:
         _touch(session, absence, cause=absences.NOT_INDEXED)
@@ -123,7 +123,7 @@ def _is_back(session: Session, absence: Absence, body: Json, read: IssueRead) ->
 
 def _bury_or_wait(session: Session, absence: Absence, audited_keys: set[str]) -> str:
     """Bury an issue that answers 404 for the second time while its project is in sight."""
-    if absence.sweeps + 1 < _ENOUGH:
+    if absence.sweeps + 1 < _CONFIRMATIONS:
         _touch(session, absence, cause=absences.UNKNOWN)
         return absences.UNKNOWN
     cause, evidence = _cause(session, absence, audited_keys)

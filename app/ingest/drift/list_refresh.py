@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from app.sources import Finding, Source
     from app.store.session import Session, Store
 
-_MOST_ASKED = 100
+_REQUEST_LIMIT = 100
 """Missing objects that one look reads one by one; the rest stays until the next look."""
 
 
@@ -77,7 +77,7 @@ def read_list(store: Store, source: Source, tenant_id: UUID, entity: Entity, sco
     if entity.one is None:
         list_read.gone_ids = set(missing_ids) if listed_ids else set()
         return list_read
-    for object_id in missing_ids[:_MOST_ASKED]:
+    for object_id in missing_ids[:_REQUEST_LIMIT]:
         _ask_for(list_read, source, object_id)
     return list_read
 

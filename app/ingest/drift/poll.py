@@ -73,16 +73,16 @@ def poll_issues(store: Store, source: Source, tenant_id: UUID) -> Condition | No
 def _walk(store: Store, source: Source, tenant_id: UUID, cursor: Cursor, lower: int) -> Condition:
     seen_count, stale_count, start = 0, 0, cursor.began
     token = cursor.page_token if start is not None else None
-    lately: dict[str, None] = {}
+    recent_ids: dict[str, None] = {}
     try:
         for page in source.changed_since(lower, token):
             start = start if start is not None else _ms(page.site_time)
             seen_count += len(page.issues)
-            lately |= dict.fromkeys(page.issues)
-            if page.token is None or len(lately) >= memberships.ISSUES:
+            recent_ids |= dict.fromkeys(page.issues)
+            if page.token is None or len(recent_ids) >= memberships.ISSUES:
                 # What was held against the boards' filters when it was read was held against an index that lags.
-                require(memberships.follow(store, source, tenant_id, lately))
-                lately.clear()
+                require(memberships.follow(store, source, tenant_id, recent_ids))
+                recent_ids.clear()
             with store.bound_to(tenant_id) as session:
                 stale_count += keep_page(session, page, origin=inbox.POLL)
                 if page.token is None:

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 _AGES = MappingProxyType(
     {entity.name: entity.refresh for entity in all_entities().values() if isinstance(entity.refresh, timedelta)}
 )
-_OVER_STORED = frozenset(entity.name for entity in walked(Each.STORED))
+_ISSUE_WALKS = frozenset(entity.name for entity in walked(Each.STORED))
 """Entities that are walked over stored issues: some board filters depend on the day."""
-LIST_AGES = MappingProxyType({name: age for name, age in _AGES.items() if name not in _OVER_STORED})
+LIST_AGES = MappingProxyType({name: age for name, age in _AGES.items() if name not in _ISSUE_WALKS})
 """The greatest age of a list, by entity."""
 _LINK_TYPE_AGE = timedelta(hours=6)
 AT_ONCE = 20
@@ -130,7 +130,7 @@ def _scope_is_gone(store: Store, source: Source, tenant_id: UUID, name: str, sco
 def _walk_stored(session: Session) -> int:
     """Put walks over stored issues back on the plan once they are too old. Returns how many."""
     now, count = clock.now(), 0
-    for name in sorted(_OVER_STORED & _AGES.keys()):
+    for name in sorted(_ISSUE_WALKS & _AGES.keys()):
         is_old = (CHUNKS.c.entity == name, CHUNKS.c.state == "done", CHUNKS.c.finished_at < now - _AGES[name])
         if session.execute(select(CHUNKS.c.id).where(*is_old).limit(1)).first():
             count += checkpoints.walk_again(session, [name])

@@ -88,8 +88,8 @@ def _changed(store: Store, source: Source, tenant_id: UUID, ids: Mapping[str, in
         for worklog_id, moment in ids.items()
         if worklog_id not in stored_times or stored_times[worklog_id] < moment
     ]
-    read = source.worklogs(stale_ids)
-    bodies = read.items
+    answer = source.worklogs(stale_ids)
+    bodies = answer.items
 
     def keep(session: Session) -> int:
         integration = ledger.of_tenant(session)
@@ -100,7 +100,7 @@ def _changed(store: Store, source: Source, tenant_id: UUID, ids: Mapping[str, in
         inbox.ask(session, sorted(issues - live_ids), origin=inbox.POLL)
         live_bodies = [worklog for worklog in bodies if str(find(worklog, "issueId")) in live_ids]
         parsed_page = parse_page(entity("worklog"), live_bodies, field_policy.load(session, integration), None)
-        return write_page(session, parsed_page, read_at=read.sent_at).changed_rows
+        return write_page(session, parsed_page, read_at=answer.sent_at).changed_rows
 
     return keep
 

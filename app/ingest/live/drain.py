@@ -38,7 +38,7 @@ _INBOX_LEASE = timedelta(seconds=10)
 """Lease of the inbox: if one batch takes longer, a second worker may start; claims keep their deliveries apart."""
 _MEMBERS = timedelta(seconds=10)
 """Interval between two updates of board memberships while more issues keep coming."""
-_SOON, _LATER = timedelta(seconds=5), timedelta(minutes=1)
+_SHORT_DELAY, _LONG_DELAY = timedelta(seconds=5), timedelta(minutes=1)
 """Pauses after a site that did not answer, and after a refusal."""
 
 
@@ -91,7 +91,7 @@ class Drain:
             put_off = busy.retry_at
             raise
         except (JiraDown, JiraRefused) as failure:
-            put_off = clock.now() + (_SOON if isinstance(failure, JiraDown) else _LATER)
+            put_off = clock.now() + (_SHORT_DELAY if isinstance(failure, JiraDown) else _LONG_DELAY)
             raise
         finally:
             with self.store.bound_to(self.tenant_id) as session:

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 
 SHORT = 45
 """Chunks of this priority and beyond are short and many."""
-_BY_EACH = {Each.SITE: 10, Each.PROJECT: 40, Each.BOARD: 40, Each.SCRUM_BOARD: 40, Each.STORED: SHORT, Each.ISSUE: 50}
+_PRIORITIES = {
+    Each.SITE: 10,
+    Each.PROJECT: 40,
+    Each.BOARD: 40,
+    Each.SCRUM_BOARD: 40,
+    Each.STORED: SHORT,
+    Each.ISSUE: 50,
+}
 
 _A_HAND = 4
 """Requests in flight that justify one worker; where more find work, the sweep enqueues them."""
@@ -72,7 +79,7 @@ def follow_ups(rows: Iterable[Row]) -> Iterator[Wanted]:
 
 def for_stored(scope_id: str, lower: int, upper: int) -> list[Wanted]:
     """The walks over a range of stored issues."""
-    return [Wanted(entity.name, scope_id, _BY_EACH[Each.STORED], lower, upper) for entity in walked(Each.STORED)]
+    return [Wanted(entity.name, scope_id, _PRIORITIES[Each.STORED], lower, upper) for entity in walked(Each.STORED)]
 
 
 def top_ups(cut_lists: Iterable[TopUp]) -> list[Wanted]:
@@ -85,4 +92,4 @@ def top_ups(cut_lists: Iterable[TopUp]) -> list[Wanted]:
 
 
 def _wanted(entity: Entity, kind: Each, scope_id: str) -> Wanted:
-    return Wanted(entity.name, scope_id, _BY_EACH[kind] if entity.priority is None else entity.priority)
+    return Wanted(entity.name, scope_id, _PRIORITIES[kind] if entity.priority is None else entity.priority)

@@ -33,7 +33,7 @@ TICK = next(periodic_job.every for periodic_job in jobs.BY_THE_CLOCK if periodic
 """Seconds between two rounds."""
 _REPEAT_AFTER = timedelta(minutes=2)
 """A job that was asked for and has not begun is asked for again after this."""
-_LEAST = 10
+_MINIMUM = 10
 """Jobs that a round may ask for, however few tenants there are."""
 
 
@@ -98,7 +98,7 @@ def _at_once(session: Session) -> int:
     """Twice the mean number of jobs that fall due in one round."""
     tenants = session.execute(select(func.count(SCHEDULES.c.tenant_id.distinct()))).scalar_one()
     a_second = tenants * sum(1 / periodic_job.every for periodic_job in PERIODIC_JOBS.values())
-    return max(_LEAST, int(2 * a_second * TICK) + 1)
+    return max(_MINIMUM, int(2 * a_second * TICK) + 1)
 
 
 def begin(session: Session, name: str) -> None:

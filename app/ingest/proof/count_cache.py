@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _LIFE = 600
 """Seconds of validity after the last count: the site keeps changing."""
-_UNSAID = ""
+_NO_COUNT = ""
 
 
 class CountCache:
@@ -40,7 +40,7 @@ class CountCache:
     def note(self, project_id: str, count: int | None) -> None:
         """Keep a count for the next attempt."""
         with suppress(RedisError):
-            self._redis.hset(self._key, project_id, _UNSAID if count is None else count)
+            self._redis.hset(self._key, project_id, _NO_COUNT if count is None else count)
             self._redis.expire(self._key, _LIFE)
 
     def forget(self) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 
-_DELIVERY_AGE, _FINDINGS_KEPT = timedelta(days=7), timedelta(days=90)
+_DELIVERY_AGE, _FINDING_AGE = timedelta(days=7), timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def find_late(session: Session) -> list[UUID]:
 def tidy(session: Session) -> None:
     """Delete finished deliveries after a week, findings after a quarter, rotated secrets after their overlap."""
     session.execute(delete(INBOX).where(INBOX.c.done_at < clock.now() - _DELIVERY_AGE))
-    session.execute(delete(COMPLETENESS).where(COMPLETENESS.c.verified_at < clock.now() - _FINDINGS_KEPT))
+    session.execute(delete(COMPLETENESS).where(COMPLETENESS.c.verified_at < clock.now() - _FINDING_AGE))
     activity.tidy(session)
     is_over = CREDENTIALS.c.previous_until < clock.now()
     session.execute(update(CREDENTIALS).where(is_over).values(previous_sealed=None, previous_until=None))

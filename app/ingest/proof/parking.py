@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logs.get(__name__)
 
-PROBE_EVERY = timedelta(hours=1)
+PROBE_INTERVAL = timedelta(hours=1)
 CREDENTIAL, LICENCE = "credential", "licence"
 _REASONS = {CREDENTIAL: Code.SIGNATURE_REFUSED, LICENCE: Code.LICENCE_LAPSED}
 
@@ -74,5 +74,5 @@ def check_licence(store: Store, source: Source, tenant_id: UUID, app_key: str) -
 
 def _park(store: Store, tenant_id: UUID, because: str) -> None:
     with store.bound_to(tenant_id) as session:
-        ledger.park(session, because, until=clock.now() + PROBE_EVERY, reason=Condition(_REASONS[because]))
+        ledger.park(session, because, until=clock.now() + PROBE_INTERVAL, reason=Condition(_REASONS[because]))
     log.warning("tenant parked", tenant_id=str(tenant_id), because=because)

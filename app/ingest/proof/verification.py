@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 _TRIES = 3
 _LARGEST_SWEEP = 20_000
 """Largest project for an immediate comparison of ids after different counts; larger ones wait for the weekly sweep."""
-_MOST_MENDED = 500
-_SOON = timedelta(minutes=2)
+_MEND_LIMIT = 500
+_RECHECK_DELAY = timedelta(minutes=2)
 """Time until counts are compared again after a difference."""
 
 
@@ -153,7 +153,7 @@ def _mend(session: Session, findings: Sequence[Finding]) -> None:
             session.execute(update(CHUNKS).where(*is_this_list).values(finished_at=clock.now() - timedelta(days=7)))
     if wrong:
         tenant_schedule.hasten(session, jobs.REFRESH.name)
-        tenant_schedule.hasten(session, jobs.VERIFY.name, at=clock.now() + _SOON)
+        tenant_schedule.hasten(session, jobs.VERIFY.name, at=clock.now() + _RECHECK_DELAY)
 
 
 def _issues_with_wrong(session: Session, name: str) -> list[str]:
@@ -171,7 +171,7 @@ def _issues_with_wrong(session: Session, name: str) -> list[str]:
         .outerjoin(counts, counts.c.issue_id == issue.c.id)
         .where(issue.c.deleted_at.is_(None), total.is_not(None), total != func.coalesce(counts.c.held, 0))
     )
-    return list(session.execute(query.order_by(issue.c.id).limit(_MOST_MENDED)).scalars())
+    return list(session.execute(query.order_by(issue.c.id).limit(_MEND_LIMIT)).scalars())
 
 
 def _conclude(session: Session, findings: list[Finding], before: dict[str, int]) -> None:

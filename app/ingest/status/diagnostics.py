@@ -143,9 +143,9 @@ def freshness(session: Session, *, hours: int) -> list[Hour]:
     """Seconds from a webhook's arrival to its stored change, 95th percentile by hour; None for hours without any."""
     hour = func.date_trunc("hour", INBOX.c.received_at, "UTC")
     first = _first(hours)
-    took = func.extract("epoch", INBOX.c.done_at - INBOX.c.received_at)
+    duration = func.extract("epoch", INBOX.c.done_at - INBOX.c.received_at)
     rows = session.execute(
-        select(hour.label("start"), func.percentile_cont(0.95).within_group(took).label("value"))
+        select(hour.label("start"), func.percentile_cont(0.95).within_group(duration).label("value"))
         .where(INBOX.c.received_at >= first, INBOX.c.done_at.is_not(None), INBOX.c.origin == WEBHOOK)
         .group_by(hour)
     )

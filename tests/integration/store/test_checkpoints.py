@@ -70,7 +70,7 @@ def test_half_of_the_threads_take_what_can_wait_first_and_other_chunks_when_ther
 ) -> None:
     plan(parts, tenant_id, Wanted("issue", "1", priority=30), *(Wanted("comment", scope_id) for scope_id in "23"))
     with parts.store.bound_to(tenant_id) as session:
-        rounds = [claims.claim(session, at_once=5, least=45, most=8) for _ in range(3)]
+        rounds = [claims.claim(session, at_once=5, min_priority=45, limit=8) for _ in range(3)]
     assert [[chunk.entity for chunk in chunks] for chunks in rounds] == [["comment", "comment"], ["issue"], []]
     assert rounds[0][0].lease == rounds[0][1].lease, "chunks that are claimed together share a lease"
 

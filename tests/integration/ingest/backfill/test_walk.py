@@ -13,8 +13,8 @@ from app.catalog.registry import entity
 from app.conditions import Code
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraGone, JiraNonsense, JiraRefused, TokenExpired
 from app.ingest.backfill import walk
-from app.ingest.backfill.page_size import ENOUGH, PageSizer
 from app.ingest.backfill.page_size import FIRST as FIRST_PAGE
+from app.ingest.backfill.page_size import PAGE_OCTETS, PageSizer
 from app.ingest.backfill.worker import BackfillWorker
 from app.ingest.planning import plan
 from app.ingest.proof import verification
@@ -392,7 +392,7 @@ def test_pages_of_large_issues_hold_fewer_and_are_full_again_where_issues_are_us
 ) -> None:
     def weigh(_path: str, page: dict[str, Any]) -> None:
         heavy = [issue for issue in page.get("issues", []) if int(issue["id"]) < FIRST_ID + 60]
-        page["unread"] = "x" * (len(heavy) * ENOUGH // 5)
+        page["unread"] = "x" * (len(heavy) * PAGE_OCTETS // 5)
 
     site = FakeSite(600, weigh)
     backfill(parts, tenant_id, site, thread_count=1, page_sizer=PageSizer())

@@ -112,7 +112,7 @@ def test_after_a_stop_of_the_clock_overdue_jobs_are_enqueued_in_batches(
     frozen_clock.at += timedelta(days=2)
     with parts.store.unrestricted_unsafe() as session:
         batch_sizes = [len(asked(session, monkeypatch)) for _ in range(3)]
-    assert batch_sizes == [tenant_schedule._LEAST] * 3
+    assert batch_sizes == [tenant_schedule._MINIMUM] * 3
 
 
 def test_two_clocks_enqueue_a_periodic_job_once(

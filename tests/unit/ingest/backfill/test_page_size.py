@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.ingest.backfill.page_size import ENOUGH, FIRST, PageSizer
+from app.ingest.backfill.page_size import FIRST, PAGE_OCTETS, PageSizer
 from app.sources import ISSUE_PAGE
 
 TENANT, PROJECT = uuid4(), "10000"
@@ -34,12 +34,12 @@ def test_usual_issues_come_in_full_pages_after_the_first() -> None:
 
 def test_large_issues_come_in_pages_that_are_small_enough() -> None:
     sizes = read(PageSizer(), HEAVY, times=4)
-    assert all(page_size * HEAVY <= 1.25 * ENOUGH for page_size in sizes[1:]), sizes
-    assert all(page_size * HEAVY >= ENOUGH / 2 for page_size in sizes[1:]), sizes
+    assert all(page_size * HEAVY <= 1.25 * PAGE_OCTETS for page_size in sizes[1:]), sizes
+    assert all(page_size * HEAVY >= PAGE_OCTETS / 2 for page_size in sizes[1:]), sizes
 
 
 def test_an_issue_that_is_larger_than_a_page_comes_alone() -> None:
-    assert read(PageSizer(), 2 * ENOUGH, times=3) == [FIRST, 1, 1]
+    assert read(PageSizer(), 2 * PAGE_OCTETS, times=3) == [FIRST, 1, 1]
 
 
 def test_a_project_that_grows_heavy_is_noticed_with_the_first_page_and_forgotten_when_it_is_over() -> None:
