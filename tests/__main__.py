@@ -33,7 +33,7 @@ SUITES = {
     "integration": ("tests/integration",),
     "hail": ("tests/attacks/hostile",),
 }
-"""What each suite holds besides the suites that lie within it. What none holds is the suite `rest`."""
+"""Folders of each suite, without the suites within them. The suite `rest` holds everything else."""
 CHECKS = {
     "types": ["mypy"],
     "format": ["ruff", "format", "--check", "."],
@@ -88,9 +88,9 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
-def suite(name: str, paths: tuple[str, ...], others: list[str], postgres: Path) -> Part:
-    """A process of pytest for some folders without those of `others` that lie within."""
-    within = [path for path in others if any(path.startswith(f"{folder}/") for folder in paths)]
+def suite(name: str, paths: tuple[str, ...], excluded_folders: list[str], postgres: Path) -> Part:
+    """A process of pytest for some folders; `excluded_folders` within them are left out."""
+    within = [path for path in excluded_folders if any(path.startswith(f"{folder}/") for folder in paths)]
     argv = [sys.executable, "-m", "pytest", "-q", "--durations=40", f"--postgres={postgres}"]
     return Part(name, [*argv, *(f"--ignore={path}" for path in within), *paths], is_suite=True)
 
@@ -112,20 +112,20 @@ def start(part: Part, folder: Path) -> Run:
     return Run(part, process, output, time.monotonic())
 
 
-def run_all(waiting: list[Part], folder: Path, at_once: int) -> dict[str, tuple[bool, str]]:
+def run_all(queue: list[Part], folder: Path, at_once: int) -> dict[str, tuple[bool, str]]:
     """Run the parts, so many at once. Returns how each ended, by name."""
-    running: list[Run] = []
+    runs: list[Run] = []
     endings: dict[str, tuple[bool, str]] = {}
     try:
-        while waiting or running:
-            while waiting and len(running) < at_once:
-                running.append(start(waiting.pop(0), folder))
+        while queue or runs:
+            while queue and len(runs) < at_once:
+                runs.append(start(queue.pop(0), folder))
             time.sleep(0.1)
-            for run in [run for run in running if run.process.poll() is not None]:
-                running.remove(run)
+            for run in [run for run in runs if run.process.poll() is not None]:
+                runs.remove(run)
                 endings[run.part.name] = run.report()
     finally:
-        for run in running:
+        for run in runs:
             run.stop()
     return endings
 

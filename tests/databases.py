@@ -55,7 +55,7 @@ def name_of(url: str) -> str:
 
 
 def _stop_waiting_for_the_disk(server_url: str) -> None:
-    """Turn off what protects data from a crash of the machine: a test's data need not outlive it."""
+    """Turn off the protection from a crash of the machine: a test's data need not outlive it."""
     superuser_url = server_url.replace("//sei_connect@/sei_connect?", "//postgres@/postgres?")
     with psycopg.connect(superuser_url, autocommit=True) as connection:
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
@@ -64,7 +64,7 @@ def _stop_waiting_for_the_disk(server_url: str) -> None:
 
 
 def _make_template(connection: psycopg.Connection, server_url: str) -> None:
-    """Migrated under another name, so that a run that dies halfway leaves no template."""
+    """Migrate under another name: a run that dies halfway leaves no template."""
     url = _create(connection, server_url, "migrating", template="template1")
     runner.upgrade(url)
     connection.execute(f"ALTER DATABASE {name_of(url)} RENAME TO {_TEMPLATE}".encode())

@@ -1,4 +1,4 @@
-"""API, console, command line and hooks decide nothing: what they make happen is an action."""
+"""API, console, command line and hooks decide nothing: everything that they make happen is an action."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ RULES = frozenset({"enqueue", "enqueue_workers", "hasten", "move_to", "narrowed_
 
 
 def test_nothing_in_web_changes_states_or_enqueues_jobs() -> None:
-    found = {f"{path}: {name}" for path in modules("app/web") for name, _ in calls(path) if name in RULES}
-    assert found == set(), "move this into an action"
+    faults = {f"{path}: {name}" for path in modules("app/web") for name, _ in calls(path) if name in RULES}
+    assert faults == set(), "move this into an action"
 
 
 def test_the_rules_are_called_in_actions() -> None:
-    called = {name for path in modules("app/actions") for name, _ in calls(path)}
-    assert called >= {"enqueue", "hasten", "move_to", "narrowed_to", "unpark"}
+    names = {name for path in modules("app/actions") for name, _ in calls(path)}
+    assert names >= {"enqueue", "hasten", "move_to", "narrowed_to", "unpark"}

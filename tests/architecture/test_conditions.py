@@ -36,7 +36,7 @@ NOT_FOR_PEOPLE = {
     "app/web/commands.py": "the command line's",
     "app/web/connect.py": "Jira is answered",
 }
-"""Files whose errors no person meets on a page, each with its reason."""
+"""Files with errors that no person meets on a page, each with its reason."""
 SOURCES = sorted(modules("app", "workers"))
 SAMPLES: dict[str, Any] = {
     "missing": {"issue": 2, "comment": 1},
@@ -57,8 +57,10 @@ def test_every_code_has_its_words_and_no_other() -> None:
 
 
 def test_every_code_is_used_outside_its_words() -> None:
-    used = {code for path in SOURCES if not is_catalogue(path) for code in codes_in(tree_of(path))}
-    assert {code.name for code in Code} - used == set(), "nothing raises or stores these: drop them and their words"
+    code_names = {code for path in SOURCES if not is_catalogue(path) for code in codes_in(tree_of(path))}
+    assert {code.name for code in Code} - code_names == set(), (
+        "nothing raises or stores these: drop them and their words"
+    )
 
 
 def test_every_condition_is_made_with_the_parameters_of_its_code() -> None:
@@ -75,11 +77,11 @@ def test_every_condition_is_made_with_the_parameters_of_its_code() -> None:
 
 def test_words_have_the_parameters_of_their_code_and_no_other() -> None:
     for code, entry in sentences.CATALOGUE.items():
-        derived = {"rows"} if {"missing", "expected"} <= code.params else set[str]()
+        sum_names = {"rows"} if {"missing", "expected"} <= code.params else set[str]()
         holes = {name for words in entry for name in _HOLE.findall(words)}
-        assert holes <= code.params | derived, code
-        read = holes | ({"missing", "expected"} if derived else set())
-        assert code.params - read <= {"endpoint"}, f"only logs have these: {code}"
+        assert holes <= code.params | sum_names, code
+        read_names = holes | ({"missing", "expected"} if sum_names else set())
+        assert code.params - read_names <= {"endpoint"}, f"only logs have these: {code}"
 
 
 def test_no_parameter_hides_the_code_of_a_stored_condition() -> None:
@@ -114,9 +116,9 @@ def test_every_reason_of_a_state_stands_with_the_reasons() -> None:
     assert reasons - set(REASONS) == set()
 
 
-@pytest.mark.parametrize("other", language.LANGUAGES[1:])
-def test_every_detail_that_pages_show_is_translated(other: str) -> None:
-    translations = {str(message.id) for message in words.load(other) if message.id}
+@pytest.mark.parametrize("language_code", language.LANGUAGES[1:])
+def test_every_detail_that_pages_show_is_translated(language_code: str) -> None:
+    translations = {str(message.id) for message in words.load(language_code) if message.id}
     details = [entry.sentence for part in (FAILURES, STOPS, LEFT_OUT, RUNS) for entry in part.values()]
     assert [sentence for sentence in details if _HOLE.sub("", sentence) and sentence not in translations] == []
 
@@ -136,21 +138,23 @@ def test_a_notice_and_a_remedy_have_no_codes_and_are_whole_sentences() -> None:
 
 def test_no_sentence_is_matched_outside_the_migrations() -> None:
     """Callers compare codes; a sentence below `web` would be an identifier again."""
-    written = {entry.sentence for entry in sentences.CATALOGUE.values() if len(entry.sentence) > 12}
-    found = {
+    texts = {entry.sentence for entry in sentences.CATALOGUE.values() if len(entry.sentence) > 12}
+    faults = {
         f"{path}: {node.value}"
         for path in SOURCES
         if not is_catalogue(path)
         for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in written
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in texts
     }
-    assert found == set()
+    assert faults == set()
 
 
-@pytest.mark.parametrize("parked", [0, 1, 3])
+@pytest.mark.parametrize("parked_count", [0, 1, 3])
 @pytest.mark.parametrize("is_retried", [True, False])
-def test_missing_rows_are_summed_by_entity(monkeypatch: pytest.MonkeyPatch, parked: int, is_retried: bool) -> None:
-    monkeypatch.setattr(verification.poison, "count", lambda *_: parked)
+def test_missing_rows_are_summed_by_entity(
+    monkeypatch: pytest.MonkeyPatch, parked_count: int, is_retried: bool
+) -> None:
+    monkeypatch.setattr(verification.poison, "count", lambda *_: parked_count)
     short = [verification.Finding("issue", scope, 7, 9, "m") for scope in ("1", "2")]
     condition = verification._missing(None, short, is_retried=is_retried)  # type: ignore[arg-type]  # it only counts
     assert (condition.params["missing"], condition.params["expected"]) == ({"issue": 4}, {"issue": 18})
@@ -159,7 +163,7 @@ def test_missing_rows_are_summed_by_entity(monkeypatch: pytest.MonkeyPatch, park
 
 @pytest.fixture(scope="module")
 def reader() -> Flask:
-    """A page of somebody who reads English."""
+    """A page in English."""
     app = Flask("reader")
     language.register(app)
     return app
@@ -177,7 +181,7 @@ def codes_in(tree: ast.AST) -> Iterator[str]:
 
 
 def calls_with_codes(path: Path) -> Iterator[ast.Call]:
-    """The calls whose first argument is a code: conditions and errors."""
+    """The calls with a code as their first argument: conditions and errors."""
     for node in ast.walk(tree_of(path)):
         is_made = (
             isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CONDITIONS_AND_ERRORS

@@ -45,7 +45,7 @@ def frozen_clock(monkeypatch: pytest.MonkeyPatch) -> FrozenClock:
 
 @pytest.fixture
 def redis() -> Redis:
-    """Redis' commands in memory, without scripts: what needs those is tested on the real Valkey."""
+    """Redis' commands in memory, without scripts: tests of scripts run on the real Valkey."""
     return FakeRedis()
 
 

@@ -1,7 +1,7 @@
 """No module imports itself through others, and no folder holds more than can be taken in at a glance.
 
-What counts as an import: every statement, at any depth of a function and below `TYPE_CHECKING` too. A package is the
-module of its `__init__`: it imports what it re-exports, so a submodule that imports from its own package's front door
+Every import statement counts, at any depth of a function and below `TYPE_CHECKING` too. A package is the
+module of its `__init__`: it imports its re-exports, so a submodule that imports from its own package's front door
 closes a cycle, and two packages that use each other's front doors do as well. Python runs a package before its
 submodules; an import of `package.module` from outside the package therefore counts as an import of the package too.
 From inside it does not: there the package is running already, and the submodule needs nothing of it.
@@ -25,8 +25,8 @@ LISTS = {"app/catalog/entities": "one file an entity"}
 def build_graph(*packages: str) -> grimp.ImportGraph:
     graph = grimp.build_graph(*packages, exclude_type_checking_imports=False, cache_dir=None)
     for importer in graph.modules:
-        for imported in graph.find_modules_directly_imported_by(importer):
-            for package in parents(imported):
+        for target in graph.find_modules_directly_imported_by(importer):
+            for package in parents(target):
                 if package in graph.modules and package != importer and not importer.startswith(f"{package}."):
                     graph.add_import(importer=importer, imported=package)
     return graph
@@ -42,8 +42,8 @@ def cycles(graph: grimp.ImportGraph) -> set[tuple[str, ...]]:
     """For every module in a cycle one of the shortest ways back to it, from its first module by name."""
     chains = set()
     for module in graph.modules:
-        for imported in graph.find_modules_directly_imported_by(module):
-            chain = graph.find_shortest_chain(importer=imported, imported=module)
+        for target in graph.find_modules_directly_imported_by(module):
+            chain = graph.find_shortest_chain(importer=target, imported=module)
             if chain is not None:
                 start = chain.index(min(chain))
                 chains.add((*chain[start:], *chain[:start]))
@@ -66,17 +66,19 @@ def test_imports_for_types_and_of_packages_are_seen(graph: grimp.ImportGraph) ->
 
 
 def test_a_cycle_would_be_noticed() -> None:
-    made = grimp.ImportGraph()
-    for importer, imported in (("a", "b"), ("b", "c"), ("c", "a"), ("c", "d"), ("d", "e")):
-        for name in (importer, imported):
-            made.add_module(name)
-        made.add_import(importer=importer, imported=imported)
-    assert cycles(made) == {("a", "b", "c")}
+    ring = grimp.ImportGraph()
+    for importer, target in (("a", "b"), ("b", "c"), ("c", "a"), ("c", "d"), ("d", "e")):
+        for name in (importer, target):
+            ring.add_module(name)
+        ring.add_import(importer=importer, imported=target)
+    assert cycles(ring) == {("a", "b", "c")}
 
 
 def test_no_folder_holds_more_than_can_be_taken_in() -> None:
-    counted = Counter(str(path.parent) for path in modules(*PACKAGES, "tests"))
-    assert {folder: count for folder, count in counted.items() if count > MOST_MODULES and folder not in LISTS} == {}, (
-        "split these"
+    module_counts = Counter(str(path.parent) for path in modules(*PACKAGES, "tests"))
+    assert {
+        folder: count for folder, count in module_counts.items() if count > MOST_MODULES and folder not in LISTS
+    } == {}, "split these"
+    assert {folder for folder in LISTS if module_counts[folder] <= MOST_MODULES} == set(), (
+        "these need no excuse any more"
     )
-    assert {folder for folder in LISTS if counted[folder] <= MOST_MODULES} == set(), "these need no excuse any more"

@@ -28,11 +28,11 @@ def side_doors(tree: ast.Module) -> Iterator[str]:
             yield from (f"import {alias.name}" for alias in node.names if is_ingest(alias.name))
         elif isinstance(node, ast.ImportFrom) and is_ingest(node.module or ""):
             wing = (node.module or "").removeprefix(INGEST).removeprefix(".")
-            offered = exported(wing) if wing in WINGS else set()
+            exports = exported(wing) if wing in WINGS else set()
             for alias in node.names:
                 if not wing and alias.name in WINGS:
                     aliases[alias.asname or alias.name] = alias.name
-                elif alias.name not in offered:
+                elif alias.name not in exports:
                     yield f"from {node.module} import {alias.name}"
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases:
@@ -56,13 +56,13 @@ def test_every_export_is_there() -> None:
 
 
 def test_outsiders_use_front_doors() -> None:
-    found = {
+    faults = {
         f"{path}: {use}"
         for path in modules("app", "workers", "bench")
         if path.parts[:2] != ("app", "ingest")
         for use in side_doors(tree_of(path))
     }
-    assert found == set()
+    assert faults == set()
 
 
 def test_a_side_door_would_be_noticed() -> None:

@@ -21,40 +21,40 @@ from tests.architecture.source import ROOT, tree_of
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
-OTHERS = LANGUAGES[1:]
+TRANSLATIONS = LANGUAGES[1:]
 _HOLE = re.compile(r"%\((\w+)\)s")
 
 
 # Translations
 
 
-@pytest.mark.parametrize("language", OTHERS)
+@pytest.mark.parametrize("language", TRANSLATIONS)
 def test_no_word_is_missing_in_any_language(language: str) -> None:
-    held = {message.id: message for message in words.load(language) if message.id}
-    wanted = {message.id for message in words.extracted() if message.id}
-    assert len(wanted) > 200
-    assert wanted - set(held) == set(), "run `make words` and translate"
-    assert set(held) - wanted == set(), "run `make words`: nobody says these any more"
-    missing = [key for key, message in held.items() if not all(_strings(message.string))]
-    assert missing == [], "translate these"
-    assert [key for key, message in held.items() if message.fuzzy] == []
+    messages = {message.id: message for message in words.load(language) if message.id}
+    ids = {message.id for message in words.extracted() if message.id}
+    assert len(ids) > 200
+    assert ids - set(messages) == set(), "run `make words` and translate"
+    assert set(messages) - ids == set(), "run `make words`: nobody says these any more"
+    gaps = [key for key, message in messages.items() if not all(_strings(message.string))]
+    assert gaps == [], "translate these"
+    assert [key for key, message in messages.items() if message.fuzzy] == []
 
 
-@pytest.mark.parametrize("language", OTHERS)
+@pytest.mark.parametrize("language", TRANSLATIONS)
 def test_a_translation_has_the_same_values_in_it(language: str) -> None:
     for message in words.load(language):
-        for original, translated in zip(_strings(message.id), _strings(message.string), strict=True):
-            assert sorted(_holes(original)) == sorted(_holes(translated)), original
+        for original, translation in zip(_strings(message.id), _strings(message.string), strict=True):
+            assert sorted(_holes(original)) == sorted(_holes(translation)), original
 
 
-@pytest.mark.parametrize("language", OTHERS)
+@pytest.mark.parametrize("language", TRANSLATIONS)
 def test_the_compiled_catalogue_is_that_of_the_words(language: str) -> None:
-    compiled = words.path_of(language).with_suffix(".mo").read_bytes()
-    assert compiled == words.compiled(words.load(language)), "run `make words`"
+    catalogue = words.path_of(language).with_suffix(".mo").read_bytes()
+    assert catalogue == words.compiled(words.load(language)), "run `make words`"
 
 
 def _strings(value: object) -> list[str]:
-    return [str(each) for each in value] if isinstance(value, tuple | list) else [str(value or "")]
+    return [str(form) for form in value] if isinstance(value, tuple | list) else [str(value or "")]
 
 
 def _holes(text: str) -> list[str]:
@@ -67,34 +67,34 @@ def _holes(text: str) -> list[str]:
 def test_every_state_has_its_sentences_and_stands_in_the_glossary() -> None:
     glossary = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
     for state in State:
-        found = states.STATES[state]
-        assert f"| {found.name} | `{state.value}` | {found.meaning} | {found.advice} |" in glossary
-        assert found.name.lower() == state.value
+        entry = states.STATES[state]
+        assert f"| {entry.name} | `{state.value}` | {entry.meaning} | {entry.advice} |" in glossary
+        assert entry.name.lower() == state.value
         assert state in states.LOOKS
 
 
 def test_every_job_result_and_cause_that_pages_show_has_a_name() -> None:
-    held = "".join(str(each.sqltext) for each in _checks(sync_tables.ACTIVITY))
-    assert set(re.findall(r"'([a-z ]+)'", held)) == set(terms.RESULTS)
-    causes = "".join(str(each.sqltext) for each in _checks(sync_tables.ABSENCES))
+    results = "".join(str(check.sqltext) for check in _checks(sync_tables.ACTIVITY))
+    assert set(re.findall(r"'([a-z ]+)'", results)) == set(terms.RESULTS)
+    causes = "".join(str(check.sqltext) for check in _checks(sync_tables.ABSENCES))
     assert set(re.findall(r"'([a-z ]+)'", causes)) == set(terms.CAUSES)
-    assert set(terms.JOBS) <= {each.name for each in jobs.ALL}
+    assert set(terms.JOBS) <= {spec.name for spec in jobs.ALL}
 
 
 def _checks(table: Table) -> list[CheckConstraint]:
-    return [each for each in table.constraints if isinstance(each, CheckConstraint)]
+    return [constraint for constraint in table.constraints if isinstance(constraint, CheckConstraint)]
 
 
 def test_every_entity_and_check_has_a_name() -> None:
     assert set(terms.ENTITIES) == set(all_entities())
-    named = {
+    names = {
         str(node.args[0].value)
         for node in ast.walk(tree_of(ROOT.joinpath("app/integrations/validate.py").relative_to(ROOT)))
         if isinstance(node, ast.Call)
         and getattr(node.func, "id", "") == "Check"
         and isinstance(node.args[0], ast.Constant)
     }
-    assert named | {"reachable", "credential", "projects"} == set(terms.CHECKS)
+    assert names | {"reachable", "credential", "projects"} == set(terms.CHECKS)
 
 
 # Templates and scripts
@@ -112,5 +112,5 @@ def test_scripts_say_nothing_of_their_own() -> None:
     for path in (ROOT / "app/web/static").glob("*.js"):
         code = re.sub(r"/\*.*?\*/|(?<!:)//[^\n]*", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         texts = re.findall(r'"([^"\n]*)"|`([^`]*)`', code)
-        said = [one or other for one, other in texts]
-        assert [each for each in said if re.search(r"[A-Za-z]{2,} [A-Za-z]{2,} [a-z]", each)] == [], path
+        sentences = [string or template for string, template in texts]
+        assert [text for text in sentences if re.search(r"[A-Za-z]{2,} [A-Za-z]{2,} [a-z]", text)] == [], path

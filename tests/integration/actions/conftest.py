@@ -64,7 +64,7 @@ class Premises:
 
 @pytest.fixture
 def premises(parts: Runtime) -> Premises:
-    """An integration that was verified, and whose periodic jobs are due in a day."""
+    """A verified integration with periodic jobs due in a day."""
     account, key = an_account(parts)
     integration, site = an_integration(parts, account), an_installed_site(parts)
     with parts.store.unrestricted_unsafe() as session:

@@ -94,7 +94,7 @@ WORDS = {
     "unreadable answer": "unreadable_answer",
     "endless walk": "endless_walk",
 }
-"""What Jira did, in front of a chunk's problem."""
+"""Jira's fault, in front of a chunk's problem."""
 PROBLEMS: dict[str, Json] = {
     **{
         f"{word}: {sentence}": {"code": code, "why": condition}
@@ -255,7 +255,7 @@ COLUMNS: dict[tuple[str, str], dict[str, Json]] = {
     ("activity", "error"): CRASHES,
 }
 CHANGED_WORDS = {*OPEN, "worklog_deleted", "to project 10001"}
-"""Evidence whose cause stood in front of it, or that had no words of its own."""
+"""Evidence after its cause, or without words of its own."""
 
 
 def fill(connection: Connection) -> None:

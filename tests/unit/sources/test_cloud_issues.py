@@ -1,4 +1,4 @@
-"""Requests for issues: the scope and the field policy decide what Jira is asked for."""
+"""Requests for issues: the scope and the field policy decide their content."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.fakes.wire import Wire
 
 POLICY = FieldPolicy(excluded=("summary", "comment"))
-EXCLUDED = "*all,-summary,-comment"
+WITHOUT_TEXTS = "*all,-summary,-comment"
 
 
 def query_of(wire: Wire) -> dict[str, list[str]]:
@@ -27,7 +27,7 @@ def test_an_excluded_field_is_not_requested_by_a_walk(site: Site, wire: Wire) ->
     wire.answers({"issues": [], "isLast": True})
     CloudSource(site).issues(Scope("10000", 5, 9, POLICY), Place(), 25)
     query = query_of(wire)
-    assert query["fields"] == [EXCLUDED]
+    assert query["fields"] == [WITHOUT_TEXTS]
     assert query["jql"] == ["project = 10000 AND created >= 5 AND created < 9 ORDER BY created ASC, key ASC"]
     assert query["maxResults"] == ["25"]
 
@@ -42,4 +42,4 @@ def test_an_excluded_field_is_not_requested_by_a_read_of_ids(site: Site, wire: W
 def test_an_excluded_field_is_not_requested_by_a_direct_read(site: Site, wire: Wire) -> None:
     wire.answers({"id": "7"})
     CloudSource(site).by_ids(["7"], POLICY, deletion_ids=["7"])
-    assert query_of(wire)["fields"] == [EXCLUDED]
+    assert query_of(wire)["fields"] == [WITHOUT_TEXTS]

@@ -1,4 +1,4 @@
-"""The page loop: every list goes through it, so that no list goes in circles."""
+"""The page loop: every list goes through it, and no list goes in circles."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def page(items: list[Json], token: str | None = None) -> Page:
 
 
 def script(*pages: Page) -> Callable[[Place], Page]:
-    """Answers in order, whatever the place."""
-    remaining = iter(pages)
-    return lambda _place: next(remaining)
+    """Answers in order, for any place."""
+    supply = iter(pages)
+    return lambda _place: next(supply)
 
 
 def test_pages_come_in_order_until_there_is_no_next_place() -> None:
     pages = [*follow(script(page([1], "a"), page([2], "b"), page([3])))]
-    assert [item for each in pages if isinstance(each, Page) for item in each.items] == [1, 2, 3]
+    assert [item for outcome in pages if isinstance(outcome, Page) for item in outcome.items] == [1, 2, 3]
 
 
 def test_the_loop_begins_at_the_place_of_a_checkpoint() -> None:
@@ -69,6 +69,6 @@ def test_a_list_without_an_end_ends() -> None:
 
 
 def test_a_finding_is_the_last_element() -> None:
-    gone = Gone(JiraGone(Code.ANSWERED, status=404, endpoint=""))
-    answers = iter([page([1], "a"), gone])
+    finding = Gone(JiraGone(Code.ANSWERED, status=404, endpoint=""))
+    answers = iter([page([1], "a"), finding])
     assert [type(outcome) for outcome in follow(lambda _place: next(answers))] == [Page, Gone]

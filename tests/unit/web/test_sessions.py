@@ -1,4 +1,4 @@
-"""Console sessions: valid until they end or expire, whatever a cookie says."""
+"""Console sessions: valid until they end or expire, regardless of the cookie."""
 
 from __future__ import annotations
 
