@@ -11,6 +11,7 @@ AppError
     │   ├── Missing           404  not there, or not yours: the same answer
     │   ├── Conflicting       409  a conflict with the present state
     │   ├── Gone              410  wrong, used or expired: one answer for all three
+    │   │   └── StartAnew     410  a cursor of another life of the feed: read it from the beginning
     │   └── TooMany           429  with the seconds to wait
     ├── Unavailable           503  one of our own servers does not answer; the caller may try again
     ├── PoisonRecord          one foreign record cannot be read; the rest goes on
@@ -79,6 +80,10 @@ class Conflicting(Refused):
 
 class Gone(Refused):
     """Wrong, used or expired."""
+
+
+class StartAnew(Gone):
+    """A cursor that doesn't belong to the feed as it is now: the reader starts without one."""
 
 
 class TooMany(Refused):

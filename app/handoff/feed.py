@@ -2,11 +2,13 @@
 
 Versions are allocated under the tenant's write lock (`store.records`), so a reader that has seen version n never misses
 a lower one. The feed is a compacted log: a row that changes twice between two reads is sent once, in its present form.
-The cursor is the last version sent; it is opaque to readers.
+A cursor that is not of this feed's history is refused (`handoff.epochs`). docs/feed.md has the rules for readers.
 """
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,11 +20,14 @@ from app import clock
 from app.catalog.language import Kind
 from app.catalog.registry import all_entities, entity
 from app.conditions import Code
-from app.errors import Malformed
+from app.errors import Malformed, StartAnew
+from app.handoff import epochs
+from app.handoff.cursor import Cursor, parse
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from uuid import UUID
 
     from sqlalchemy import ColumnElement, Row, RowMapping
 
@@ -31,57 +36,75 @@ if TYPE_CHECKING:
 
 MAX_CHANGES = 5000
 """Limit of changes a call."""
-_LARGEST = 2**63 - 1
 
 
 class Changes(NamedTuple):
-    """The changes of one call, oldest first, and the cursor of the next call."""
+    """The changes of one call, oldest first, and the reader's place after them."""
 
     lines: list[dict[str, Any]]
-    next_cursor: str
+    cursor: Cursor
     has_more: bool
 
 
-def changes(session: Session, *, cursor: str | None, limit: int, entity_names: Iterable[str] = ()) -> Changes:
-    """The bound tenant's changes after a cursor, of all entities or the named ones. Raises Malformed."""
-    after = _position(cursor)
+def changes(
+    session: Session, integration_id: UUID, *, cursor: str | None, limit: int, entity_names: Iterable[str] = ()
+) -> Changes:
+    """The bound tenant's changes after a cursor, of all entities or the named ones.
+
+    Raises Malformed, and StartAnew for a cursor that doesn't belong to this feed or to these entities.
+    """
     names = _names(entity_names)
-    heads = _heads(session, names, after, limit)
+    place = parse(cursor)
+    if place is not None and not place.covers(names):
+        raise StartAnew(Code.CURSOR_OF_OTHER_ENTITIES)
+    epoch = epochs.enter(session, integration_id, place)
+    if place is None:
+        place = Cursor(epoch.id, epoch.handouts, 0, secrets.token_hex(8), is_pass_complete=False, entities=names)
+    heads = _heads(session, names or tuple(all_entities()), place, limit)
     lines = _lines(session, heads)
-    next_cursor = str(heads[-1].version) if heads else str(after)
-    return Changes(lines, next_cursor, has_more=len(heads) == limit)
+    has_more = len(heads) == limit or len(lines) < len(heads)
+    is_complete = place.is_pass_complete or not has_more
+    if not heads:
+        # An unchanged place costs no write, and stays true: its reader has everything up to this version.
+        return Changes(lines, replace(place, is_pass_complete=is_complete), has_more)
+    handout = epochs.count_handout(session, epoch)
+    return Changes(lines, Cursor(epoch.id, handout, heads[-1].version, place.pass_id, is_complete, names), has_more)
 
 
-def _position(cursor: str | None) -> int:
-    if not cursor:
-        return 0
-    if not cursor.isascii() or not cursor.isdigit() or int(cursor) > _LARGEST:
-        raise Malformed(Code.BAD_CURSOR)
-    return int(cursor)
-
-
-def _names(entity_names: Iterable[str]) -> list[str]:
-    names = list(dict.fromkeys(entity_names))
+def _names(entity_names: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(entity_names))
     unknown_names = [name for name in names if name not in all_entities()]
     if unknown_names:
         listing = ", ".join(all_entities())
         raise Malformed(Code.UNKNOWN_ENTITY, entity=unknown_names[0], entities=listing)
-    return names or list(all_entities())
+    return names
 
 
-def _heads(session: Session, names: list[str], after: int, limit: int) -> list[Row[Any]]:
-    """The next rows of all tables: each table contributes its first few, and the merge keeps the lowest versions."""
+def _heads(session: Session, names: tuple[str, ...], place: Cursor, limit: int) -> list[Row[Any]]:
+    """The next rows of all tables: each table contributes its first few, and the merge keeps the lowest versions.
+
+    The row at the place itself is asked for as well: it is there unless it has a newer version or the tables were
+    erased or put back. Raises StartAnew then.
+    """
     parts = [
         select(literal(name).label("entity"), table.c.id, table.c.version)
-        .where(table.c.version > after)
+        .where(table.c.version >= place.version)
         .order_by(table.c.version)
-        .limit(limit)
+        .limit(limit + 1)
         .subquery()
         .select()
         for name, table in ((name, table_of(entity(name))) for name in names)
     ]
     merged_heads = union_all(*parts).subquery()
-    return list(session.execute(select(merged_heads).order_by(merged_heads.c.version).limit(limit)).all())
+    heads = session.execute(select(merged_heads).order_by(merged_heads.c.version).limit(limit + 1)).all()
+    if not heads and place.version and _is_all_of(place, names):
+        raise StartAnew(Code.CURSOR_AHEAD)
+    return [head for head in heads if head.version > place.version][:limit]
+
+
+def _is_all_of(place: Cursor, names: tuple[str, ...]) -> bool:
+    """Whether the row at the place must be among these entities' rows."""
+    return set(place.entities or all_entities()) <= set(names)
 
 
 def _lines(session: Session, heads: list[Row[Any]]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The tables of ongoing synchronisation: schedules, cursors, absences, validities, activity, parts out of reach.
+"""The tables of ongoing synchronisation: schedules, cursors, absences, validities, activity, parts out of reach, epochs.
 
 All belong to a tenant, with `tenant_id` first in their primary key (`schema` has the reason).
 """
@@ -143,5 +143,21 @@ UNREADABLE = Table(
     comment="parts of a site that can't be had while the rest can; a part that is read again leaves the table",
 )
 
-TENANT_TABLES = (SCHEDULES, CURSORS, ABSENCES, FROZEN_PROJECTS, VALIDITIES, ACTIVITY, UNREADABLE)
+FEED_EPOCHS = Table(
+    "feed_epochs",
+    METADATA,
+    _tenant(),
+    Column("number", Integer, primary_key=True),
+    Column("id", Uuid, nullable=False, comment="random; cursors carry it"),
+    Column("integration_id", Uuid, nullable=False),
+    _moment("paired_at"),
+    Column("server", Text, nullable=False, comment="the running server, the database and this table"),
+    Column("written_in", BigInteger, nullable=False, comment="the transaction that last wrote this row: its own xmin"),
+    Column("handouts", BigInteger, nullable=False, server_default="0", comment="answers with rows"),
+    Column("opened_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Index("ix_feed_epochs_id", "tenant_id", "id", unique=True),
+    comment="spans in which the feed's cursors stand in one line (`app.handoff.epochs`)",
+)
+
+TENANT_TABLES = (SCHEDULES, CURSORS, ABSENCES, FROZEN_PROJECTS, VALIDITIES, ACTIVITY, UNREADABLE, FEED_EPOCHS)
 """Tables isolated by `tenant_id`."""

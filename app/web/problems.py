@@ -23,6 +23,7 @@ from app.errors import (
     Malformed,
     Missing,
     Refused,
+    StartAnew,
     TooMany,
     Unavailable,
     Unproven,
@@ -59,7 +60,7 @@ def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - handlers side
         status, title = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
         if isinstance(error, Unproven):
             log.info("refused", reason=error.reason, path=request.path)
-        answer = respond(status, title, error.condition)
+        answer = respond(status, title, error.condition, **_members_of(error))
         if isinstance(error, TooMany):
             answer.headers["Retry-After"] = str(error.retry_after)
         if isinstance(error, Unproven):
@@ -105,12 +106,20 @@ def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - handlers side
     app.register_error_handler(Exception, unexpected)
 
 
+def _members_of(error: Refused) -> dict[str, object]:
+    """Further members of the problem document."""
+    if not isinstance(error, StartAnew):
+        return {}
+    log.warning("a reader of the feed has to start anew", code=error.condition.code, path=request.path)
+    return {"restart": True}
+
+
 def _condition_of(error: HTTPException) -> Condition:
     return Condition(_CODES.get(error.code or 500, Code.OTHER), text=error.description or error.name)
 
 
-def respond(status: int, title: str, condition: Condition) -> Response:
-    """The answer to an error, in the form for this caller."""
+def respond(status: int, title: str, condition: Condition, **members: object) -> Response:
+    """The answer to an error, in the form for this caller; `members` are further ones of a program's document."""
     explanation = sentences.explain(condition)
     if request.blueprint in PEOPLE and not _is_a_scripts_call():
         is_in_jira = request.blueprint == "jira_pages"
@@ -121,7 +130,7 @@ def respond(status: int, title: str, condition: Condition) -> Response:
     if request.blueprint in _SCRIPTS:
         return problem(status, title, explanation.notice, remedy=explanation.remedy, code=condition.code)
     remedy = {"remedy": explanation.remedy} if sentences.has_notice(condition) else {}
-    return problem(status, title, sentences.english(condition), code=condition.code, **remedy)
+    return problem(status, title, sentences.english(condition), code=condition.code, **remedy, **members)
 
 
 def _is_a_scripts_call() -> bool:

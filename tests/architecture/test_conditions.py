@@ -30,6 +30,8 @@ T = TypeVar("T")
 NOT_FOR_PEOPLE = {
     "app/actions/verify.py": "the command line's",
     "app/doors/install_keys.py": "Jira is answered",
+    "app/handoff/cursor.py": "programs read the feed",
+    "app/handoff/epochs.py": "programs read the feed",
     "app/handoff/feed.py": "programs read the feed",
     "app/integrations/accounts.py": "the command line's",
     "app/store/migrations/runner.py": "the command line's",

@@ -258,6 +258,7 @@ class ProblemDocument(BaseModel):
     detail: str = Field(description="One English sentence")
     code: str | None = Field(None, description="The condition behind `detail`; absent from 401")
     remedy: str | None = Field(None, description="The next step of the caller, if there is one")
+    restart: bool | None = Field(None, description="In 410 of the change feed: true, start without a cursor")
 
 
 PROBLEM_JSON = "application/problem+json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.factories import an_account, an_installed_site, an_integration
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from flask.testing import FlaskClient
     from werkzeug.test import TestResponse
 
     from app.runtime import Runtime
@@ -60,19 +62,22 @@ class Subscriber:
 
     def call(self, **parameters: object) -> TestResponse:
         """Call the feed."""
-        return (
-            create_app(self.parts)
-            .test_client()
-            .get(
-                f"/api/v1/integrations/{self.integration_id}/changes",
-                query_string=parameters,
-                headers={"Authorization": f"Bearer {self.key}"},
-            )
-        )
+        headers = {"Authorization": f"Bearer {self.key}"}
+        path = f"/api/v1/integrations/{self.integration_id}/changes"
+        return self.client.get(path, query_string=parameters, headers=headers)
+
+    @cached_property
+    def client(self) -> FlaskClient:
+        """The web application."""
+        return create_app(self.parts).test_client()
 
     def read(self, **parameters: object) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """The changes of one call, and the last line of the answer."""
-        answer = self.call(**parameters)
+        return self.lines_of(self.call(**parameters))
+
+    @staticmethod
+    def lines_of(answer: TestResponse) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """The changes of an answer, and its last line."""
         assert answer.status_code == 200, answer.text
         *lines, last = (json.loads(line) for line in answer.text.splitlines())
         assert answer.headers["X-Next-Cursor"] == last["next_cursor"]

@@ -45,7 +45,10 @@ def test_a_row_that_is_erased_meanwhile_is_left_out(
     subscriber.put(a_row("issue", "1"), a_row("comment", "c"))
     between_its_statements(lambda: erase.erase_tenant_data(subscriber.parts.store, subscriber.tenant_id))
     lines, last = subscriber.read()
-    assert (lines, last["has_more"]) == ([], False)
+    assert (lines, last["has_more"]) == ([], True)
+    assert subscriber.call(cursor=last["next_cursor"]).status_code == 410, "the reader's other rows are gone too"
+    lines, last = subscriber.read()
+    assert (lines, last["pass_complete"]) == ([], True)
 
 
 def test_a_row_that_changes_meanwhile_comes_once_as_it_is_then(
@@ -55,6 +58,7 @@ def test_a_row_that_changes_meanwhile_comes_once_as_it_is_then(
     between_its_statements(lambda: subscriber.put(a_row("issue", "1", summary="After")))
     lines, last = subscriber.read()
     assert [line["id"] for line in lines] == ["2"]
+    assert (last["has_more"], last["pass_complete"]) == (True, False)
     lines, _ = subscriber.read(cursor=last["next_cursor"])
     assert [(line["id"], line["data"]["summary"]) for line in lines] == [("1", "After")]
 

@@ -14,7 +14,7 @@ from app.catalog.registry import entity
 from app.handoff import feed
 from app.store import records
 from app.store.tables import table_of
-from tests.factories import an_installed_site
+from tests.factories import a_paired_site, an_installed_site
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -129,8 +129,10 @@ def test_a_lagging_read_buries_nothing(parts: Runtime, tenant_id: UUID) -> None:
     assert count == 0
 
 
-def test_a_reader_never_misses_a_version_below_one_it_has_seen(parts: Runtime, tenant_id: UUID) -> None:
+def test_a_reader_never_misses_a_version_below_one_it_has_seen(parts: Runtime) -> None:
     """Eight concurrent writers, and a reader that follows the feed and must end with every row."""
+    site, integration = a_paired_site(parts)
+    tenant_id = site.tenant_id
     stop = threading.Event()
     versions: dict[str, int] = {}
 
@@ -143,9 +145,9 @@ def test_a_reader_never_misses_a_version_below_one_it_has_seen(parts: Runtime, t
         while True:
             is_last = stop.is_set()
             with parts.store.bound_to(tenant_id) as session:
-                page = feed.changes(session, cursor=cursor, limit=50, entity_names=["issue"])
+                page = feed.changes(session, integration.id, cursor=cursor, limit=50, entity_names=["issue"])
             versions.update((line["id"], line["version"]) for line in page.lines)
-            cursor = page.next_cursor
+            cursor = str(page.cursor)
             if is_last and not page.has_more:
                 return
 
