@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
 import orjson
 from flask import Flask, Response, g, request
@@ -14,17 +17,33 @@ from sandbox.options import Fault
 from sandbox.shapes import ORIGIN, JiraError
 from sandbox.site import APP_USER, Site
 from sandbox.web import agile, catalogue, control, host, issues, people, restricted, search, worklogs
-from sandbox.web.exchange import JSON_TYPE, accessible_to_connect
+from sandbox.web.exchange import JSON_TYPE, SITE, accessible_to_connect
 from sandbox.web.exchange import site as request_site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 _CHOICE = re.compile(r"<any\([^)]*\):(\w+)>")
 _CONVERTER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
-def application(site: Site) -> Flask:
-    """Return the WSGI application of one site."""
+@dataclass(frozen=True)
+class Application:
+    """The WSGI application of one site."""
+
+    site: Site
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request for the site."""
+        environ[SITE] = self.site
+        return _routes()(environ, start_response)
+
+
+@cache
+def _routes() -> Flask:
+    """Return the routes of all sites. Werkzeug compiles each one, which takes longer than most runs of a small site."""
     app = Flask("sandbox", template_folder="templates", static_folder="static", static_url_path="/sandbox/static")
-    app.extensions["site"] = site
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     for part in (search, issues, worklogs, catalogue, people, agile, restricted, control, host):
         app.register_blueprint(part.routes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 
 from sandbox.moments import parse_ms
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 API = '/rest/api/<any("2","3"):version>'
 JSON_TYPE = "application/json;charset=UTF-8"
+SITE = "sandbox.site"
+"""Key of the site in a request's WSGI environment."""
 CORE, IDENTITY = 1, 2
 """Points per returned object."""
 
 
 def site() -> Site:
     """Return the site of the current request."""
-    result: Site = current_app.extensions["site"]
+    result: Site = request.environ[SITE]
     return result
 
 

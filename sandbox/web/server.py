@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from sandbox.web.application import application
+from sandbox.web.application import Application
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,7 +53,7 @@ class _KeepAliveHandler(WSGIRequestHandler):
 
     def _is_out_of_order(self, environ: dict[str, Any]) -> bool:
         """Whether the connection must end without an answer; controls stay available while the site is down."""
-        site: Site = self.server.app.extensions["site"]  # type: ignore[attr-defined]  # the Flask application
+        site: Site = self.server.app.site  # type: ignore[attr-defined]  # the server serves an Application
         return site.is_down and not str(environ["PATH_INFO"]).startswith("/sandbox/")
 
     def _read_body(self, environ: dict[str, Any]) -> None:
@@ -83,7 +83,7 @@ class _KeepAliveHandler(WSGIRequestHandler):
 
 
 def _listen(site: Site, host: str, port: int, base_url: str | None) -> BaseWSGIServer:
-    server = make_server(host, port, application(site), threaded=True, request_handler=_KeepAliveHandler)
+    server = make_server(host, port, Application(site), threaded=True, request_handler=_KeepAliveHandler)
     server.daemon_threads = True  # type: ignore[attr-defined]  # threaded=True makes it a ThreadingMixIn
     server.block_on_close = False  # type: ignore[attr-defined]
     site.base_url = base_url or f"http://{host}:{server.server_port}"
