@@ -17,12 +17,14 @@ import requests
 from redis import Redis
 
 from app.integrations import accounts
+from app.store.migrations import runner
 from app.store.session import Store
 from tests.conftest import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from app.store.session import Session
     from sandbox import Site
 
 ROOT = Path(__file__).parents[2]
@@ -74,13 +76,24 @@ class RunningApp:
 
     def an_account(self, name: str) -> str:
         """Create another SEI account. Returns its API key."""
-        redis = Redis.from_url(self.env["REDIS_URL"])
-        store = Store(self.env["DATABASE_URL"], redis)
-        with store.unrestricted_unsafe() as session:
-            key = accounts.create(session, name)
-        store.engine.dispose()
-        redis.close()
-        return key
+        with self._session() as session:
+            return accounts.create(session, name)
+
+    def prepare(self) -> None:
+        """Do the work of `python -m app release` in this process, which has the modules already."""
+        runner.upgrade(self.env["DATABASE_URL"])
+        with self._session() as session:
+            accounts.ensure(session, self.env["BOOTSTRAP_ACCOUNT"], self.env["BOOTSTRAP_API_KEY"])
+
+    @contextlib.contextmanager
+    def _session(self) -> Iterator[Session]:
+        with contextlib.closing(Redis.from_url(self.env["REDIS_URL"])) as redis:
+            store = Store(self.env["DATABASE_URL"], redis)
+            try:
+                with store.unrestricted_unsafe() as session:
+                    yield session
+            finally:
+                store.engine.dispose()
 
     def api(self, method: str, path: str, *, key: str = API_KEY, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {key}"}
@@ -168,8 +181,8 @@ def running_app(
         "NO_PROXY": "127.0.0.1",
         **(extra_env or {}),
     }
-    subprocess.run([sys.executable, "-m", "app", "release"], cwd=ROOT, env=env, check=True, capture_output=True)
     app = RunningApp(port, env, log)
+    app.prepare()
     app.start(*roles)
     try:
         if "web" in roles:
