@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 API_KEY = "sei_StoryKey_0123456789abcdefghijklmnopqrstuvwxyz01"
 PATIENCE = 90
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 0.3
 _ROLES = {"web": ["-m", "app", "web"], "worker": ["-m", "workers"], "clock": ["-m", "workers", "clock"]}
 
 
@@ -146,10 +147,12 @@ class RunningApp:
 
 
 def wait_for(condition: Callable[[], bool], patience: float = PATIENCE, explain: Callable[[], str] = str) -> None:
-    deadline = time.monotonic() + patience
+    """Ask again and again, less often with time: each question costs the product more than it costs the test."""
+    deadline, pause = time.monotonic() + patience, SHORTEST_PAUSE
     while not condition():
         assert time.monotonic() < deadline, explain()
-        time.sleep(0.1)
+        time.sleep(pause)
+        pause = min(1.3 * pause, LONGEST_PAUSE)
 
 
 @contextlib.contextmanager
