@@ -20,7 +20,6 @@ from app.ingest.backfill.worker import BackfillWorker
 from app.ingest.live.drain import Drain
 from app.ingest.planning import plan
 from app.ingest.proof import parking
-from app.integrations import accounts
 from app.sources.cloud.source import CloudSource
 from sandbox import Site, SiteKey, serve
 from sandbox.connect.installation import Installation
@@ -236,11 +235,7 @@ def install_with(scene: Scene, site: Site, url: str, secret: str) -> None:
 
 def an_account(scene: Scene) -> str:
     """The API key of a new SEI account."""
-    with (
-        a_runtime(scene.app.env["DATABASE_URL"], scene.app.env["REDIS_URL"]) as parts,
-        parts.store.unrestricted_unsafe() as session,
-    ):
-        key = accounts.create(session, f"account-{secrets.token_hex(6)}")
+    key = scene.app.an_account(f"account-{secrets.token_hex(6)}")
     scene.made_secrets.add(key)
     return key
 
