@@ -26,7 +26,9 @@ bench: $(BIN)/.development ## the project's own benchmarks, into bench/results.j
 	$(BIN)/python -m bench $(ONLY)
 
 soak: $(BIN)/.development browser ## what takes longer: hostile requests, a whole site, storms, crashes, faults, fairness
-	$(BIN)/python -m pytest -q --at-scale tests/integration/ingest/planning/test_tenant_schedule.py
+	$(BIN)/python -m pytest -q --at-scale tests/integration/ingest/planning/test_tenant_schedule.py \
+	  tests/attacks/inbound/test_openapi.py tests/attacks/inbound/test_bodies.py \
+	  tests/story/faults/test_memory.py
 	$(BIN)/python -m tests.attacks.hostile 10000
 	$(BIN)/python -m tests.soak completeness
 	$(BIN)/python -m tests.soak storm

@@ -20,14 +20,7 @@ if TYPE_CHECKING:
 
     from tests.attacks.scene import Reply, Scene
 
-LIMITS = settings(
-    max_examples=120,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-)
+EXAMPLES, EXAMPLES_AT_SCALE = 40, 400
 FIELDS = (
     *("key", "clientKey", "sharedSecret", "baseUrl", "displayUrl", "eventType", "installationId", "accountId"),
     *("description", "productType", "publicKey", "oauthClientId", "unknown"),
@@ -53,11 +46,24 @@ _RAW = st.one_of(
 )
 
 
+@pytest.fixture
+def limits(is_at_scale: bool) -> settings:
+    """Deterministic and bounded: every run has the same examples, `make soak` has more."""
+    return settings(
+        max_examples=EXAMPLES_AT_SCALE if is_at_scale else EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    )
+
+
 # installed
 
 
-def test_a_body_of_installed_is_taken_whole_and_once_or_not_at_all(scene: Scene) -> None:
-    @LIMITS
+def test_a_body_of_installed_is_taken_whole_and_once_or_not_at_all(scene: Scene, limits: settings) -> None:
+    @limits
     @given(odd=st.dictionaries(st.sampled_from(FIELDS), _JSON | st.just(ABSENT), max_size=3))
     @example(odd={})
     @example(odd={"sharedSecret": "\u0000" * 40})
@@ -98,10 +104,10 @@ def _without_spent(rows: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("hook", ["installed", "uninstalled"])
-def test_octets_under_a_lifecycle_token_have_no_effect(scene: Scene, hook: str) -> None:
+def test_octets_under_a_lifecycle_token_have_no_effect(scene: Scene, hook: str, limits: settings) -> None:
     site = scene.installed_site()
 
-    @LIMITS
+    @limits
     @given(raw=_RAW)
     def send(raw: bytes) -> None:
         before = scene.tables.rows()
@@ -162,9 +168,9 @@ _HINTS = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("event", ["jira.issue_updated", "comment_created", "issuelink_created", "no_such_event"])
 def test_a_delivery_is_kept_once_as_plain_ids_whatever_it_brings(
-    scene: Scene, paired_site: Customer, event: str
+    scene: Scene, paired_site: Customer, event: str, limits: settings
 ) -> None:
-    @LIMITS
+    @limits
     @given(body=_HINTS.map(lambda hints: json.dumps(hints).encode()) | _RAW, octets=st.binary(max_size=300))
     def send(body: bytes, octets: bytes) -> None:
         delivery = secrets.token_hex(4).encode() + bytes(octet for octet in octets if octet > 32 and octet != 127)

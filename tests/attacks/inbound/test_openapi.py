@@ -1,7 +1,8 @@
 """The API against its own OpenAPI document, by schemathesis with a good API key.
 
-Deterministic and bounded: every run has the same cases. Half of them go to an existing integration. Schemathesis'
-pytest plugin is not used, since it relies on pytest's private parts; hypothesis draws its cases directly.
+Deterministic and bounded: every run has the same cases, `make soak` has more. Half of them go to an existing
+integration. Schemathesis' pytest plugin is not used, since it relies on pytest's private parts; hypothesis draws its
+cases directly.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.story.processes import RunningApp
 
-EXAMPLES = 40
+EXAMPLES, EXAMPLES_AT_SCALE = 15, 100
 INTEGRATION = "/api/v1/integrations/{integration_id}"
 OPERATIONS = (
     *("GET /api/v1/integrations", "POST /api/v1/integrations"),
@@ -61,13 +62,13 @@ def test_every_operation_of_the_document_is_tried(document: BaseSchema) -> None:
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_every_answer_is_what_the_document_says(
-    document: BaseSchema, target: RunningApp, label: str, mode: GenerationMode
+    document: BaseSchema, target: RunningApp, label: str, mode: GenerationMode, is_at_scale: bool
 ) -> None:
     (operation,) = (candidate for result in document.get_all_operations() if (candidate := result.ok()).label == label)
     integration_id = target.an_integration(f"for {label}")
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=EXAMPLES_AT_SCALE if is_at_scale else EXAMPLES,
         derandomize=True,
         database=None,
         deadline=None,

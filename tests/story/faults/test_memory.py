@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from sandbox.world import Issue
 
-HISTORIES, COMMENTS, COMMENT_BYTES = 10_000, 5_000, 30_000
+HISTORIES, COMMENTS = 5_000, 2_500
+HISTORIES_AT_SCALE, COMMENTS_AT_SCALE = 10_000, 5_000
+COMMENT_BYTES = 30_000
 MOST_MB, MOST_MB_IN_TOTAL = 250.0, 300.0
 PROJECTS, INLINE = 8, 20
 WORDS = "Somebody pastes the whole log of the second worker again, line by line, and asks what it means.\n"
@@ -36,32 +38,33 @@ def own_app(own_database_url: str, redis_url: str, key_host: str, tmp_path: Path
         yield product
 
 
-def with_a_long_history(issue: Issue, new_id: int) -> Issue:
+def with_a_long_history(issue: Issue, new_id: int, count: int) -> Issue:
     first = issue.histories[0]
-    histories = ({**first, "id": str(new_id + number)} for number in range(HISTORIES - len(issue.histories)))
+    histories = ({**first, "id": str(new_id + number)} for number in range(count - len(issue.histories)))
     return dataclasses.replace(issue, histories=(*issue.histories, *histories))
 
 
-def with_many_words(issue: Issue, template: dict[str, Any], new_id: int, comments: int = COMMENTS) -> Issue:
+def with_many_words(issue: Issue, template: dict[str, Any], new_id: int, comments: int) -> Issue:
     body = WORDS * (COMMENT_BYTES // len(WORDS))
     comment_bodies = ({**template, "id": str(new_id + number), "body": body} for number in range(comments))
     return dataclasses.replace(issue, comments=tuple(comment_bodies))
 
 
 def test_an_issue_of_any_size_fits_into_a_worker(
-    own_app: RunningApp, own_database_url: str, install_key: SiteKey
+    own_app: RunningApp, own_database_url: str, install_key: SiteKey, is_at_scale: bool
 ) -> None:
+    histories, comments = (HISTORIES_AT_SCALE, COMMENTS_AT_SCALE) if is_at_scale else (HISTORIES, COMMENTS)
     site = Site(dataset="seeded", seed=23, issues=40, projects=1, app_url=own_app.url, key=install_key)
     issues = list(site.world.searchable())
     talkative = next(issue for issue in issues if issue.comments)
     eventful = next(issue for issue in issues if issue is not talkative)
-    site.world.put(with_a_long_history(eventful, 70_000_000))
-    site.world.put(with_many_words(talkative, dict(talkative.comments[0]), 80_000_000))
+    site.world.put(with_a_long_history(eventful, 70_000_000, histories))
+    site.world.put(with_many_words(talkative, dict(talkative.comments[0]), 80_000_000, comments))
     with serve(site):
         own_app.wait_until_verified(own_app.pair(site), patience=300)
     peaks = [usage.peak_mb(pid) for pid in usage.descendants(own_app.processes["worker"].pid)]
     with psycopg.connect(own_database_url) as connection:
-        for entity, issue_id, count in (("changelog", eventful.id, HISTORIES), ("comment", talkative.id, COMMENTS)):
+        for entity, issue_id, count in (("changelog", eventful.id, histories), ("comment", talkative.id, comments)):
             query = f"SELECT count(*) FROM jira_{entity} WHERE issue_id = %s AND deleted_at IS NULL"
             assert connection.execute(query.encode(), [issue_id]).fetchone() == (count,)
     assert max(peaks) < MOST_MB, peaks
