@@ -27,10 +27,10 @@ BIN = Path(sys.executable).parent
 SUITES = {
     "story/faults": ("tests/story/faults",),
     "attacks": ("tests/attacks",),
-    "story/rows": ("tests/story/rows",),
     "ingest": ("tests/integration/ingest",),
-    "story/pages": ("tests/story/pages",),
     "integration": ("tests/integration",),
+    "story/pages": ("tests/story/pages",),
+    "story/rows": ("tests/story/rows",),
     "hail": ("tests/attacks/hostile",),
 }
 """Folders of each suite, without the suites within them. The suite `rest` holds everything else."""
