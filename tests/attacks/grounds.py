@@ -181,23 +181,21 @@ class Ground:
             (self.tenant_id,),
         ).fetchall()
 
-    def rows(self) -> dict[str, list[str]]:
-        """Every row that a request may change, as text."""
-        return {
-            table: sorted(
-                str(row[0]) for row in self.scene.tables.connection.execute(f"SELECT t::text FROM {table} t").fetchall()
-            )
+    def fingerprints(self) -> dict[str, tuple[int, int]]:
+        """Number and sum of the hashes of each table's rows; PostgreSQL makes them in half the time of a copy."""
+        query = " UNION ALL ".join(
+            f"SELECT '{table}', count(*), coalesce(sum(hash_record_extended(t, 0)), 0)::text FROM {table} t"
             for table in MOVABLE
-        }
+        )
+        rows = self.scene.tables.connection.execute(query.encode()).fetchall()
+        return {table: (count, int(hash_sum)) for table, count, hash_sum in rows}
 
     @contextlib.contextmanager
     def unmoved(self, request_count: int | None = 0) -> Iterator[None]:
         """Check that no row changes meanwhile and that the site gets `request_count` requests (None: any number)."""
-        before, requests_before = self.rows(), self.site.traffic.requests
+        before, requests_before = self.fingerprints(), self.site.traffic.requests
         yield
-        after = self.rows()
-        changes = {name: set(after[name]) ^ set(before[name]) for name in before if after[name] != before[name]}
-        assert changes == {}, changes
+        assert self.fingerprints() == before
         if request_count is not None:
             count = self.site.traffic.requests - requests_before
             assert count == request_count, (count, request_count)
