@@ -16,9 +16,11 @@ from app.config import Settings
 from sandbox import SiteKey
 from sandbox.datasets import DEFAULT_RECORDINGS
 from tests import databases
+from tests.statements import logged_statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from app.embedded import Servers
     from app.runtime import Runtime
@@ -123,6 +125,12 @@ def parts(settings: Settings, database_url: str, redis_url: str) -> Iterator[Run
     yield runtime_parts
     runtime_parts.store.engine.dispose()
     runtime_parts.redis.close()
+
+
+@pytest.fixture
+def statements() -> Callable[[], AbstractContextManager[list[str]]]:
+    """Opens a block and gives the statements that this thread sends within it."""
+    return logged_statements
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app import clock, ids
+from app.catalog.extract import Row
+from app.catalog.registry import entity
 from app.integrations import accounts, ledger
 from app.integrations.ledger import Draft
 from app.integrations.model import Method, Product, State
@@ -73,3 +75,9 @@ def a_paired_site(parts: Runtime, **overrides: object) -> tuple[InstalledSite, I
     with parts.store.unrestricted_unsafe() as session:
         ledger.move_to(session, integration.id, State.BACKFILLING, tenant_id=site.tenant_id, paired_at=clock.now())
         return site, ledger.get(session, integration.id)
+
+
+def a_row(entity_name: str, row_id: str, **values: object) -> Row:
+    """A row of the catalogue with these values; its other columns are empty."""
+    row_entity = entity(entity_name)
+    return Row(row_entity, row_id, dict.fromkeys((column.name for column in row_entity.columns), None) | values)

@@ -21,10 +21,10 @@ from app.store.sync_tables import ABSENCES
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from uuid import UUID
 
     from app.catalog.field_policy import FieldPolicy
-    from app.catalog.json_value import Json
     from app.ingest.writing.absences import Absence
     from app.sources import Source
     from app.sources.answers import IssueRead
@@ -96,66 +96,102 @@ def _settle(session: Session, check: _AbsenceCheck, policy: FieldPolicy) -> dict
         absences.bury(session, archived_ids, absences.ARCHIVED, evidence=Condition(Code.DIRECT_READ))
         counts[absences.ARCHIVED] = len(archived_ids)
     gone_ids = set(check.issue_read.gone_ids)
-    for absence in check.due:
-        if absence.issue_id in gone_ids:
-            cause = _bury_or_wait(session, absence, check.audited_keys)
-        elif absence.issue_id in by_id and absence.issue_id not in archived_ids:
-            cause = _is_back(session, absence, by_id[absence.issue_id], check.issue_read)
-        else:
-            continue
-        counts[cause] = counts.get(cause, 0) + 1
+    gone_absences = [absence for absence in check.due if absence.issue_id in gone_ids]
+    live_ids = by_id.keys() - gone_ids - set(archived_ids)
+    projects = {issue_id: str(find(by_id[issue_id], "fields.project.id")) for issue_id in live_ids}
+    present_absences = [absence for absence in check.due if absence.issue_id in live_ids]
+    for part in (
+        _bury_or_wait(session, gone_absences, check.audited_keys),
+        _return(session, present_absences, projects, check.issue_read.unsearchable),
+    ):
+        for cause, count in part.items():
+            counts[cause] = counts.get(cause, 0) + count
     return counts
 
 
-def _is_back(session: Session, absence: Absence, body: Json, issue_read: IssueRead) -> str:
-    """Settle an issue that answers: it was moved, or the index lags."""
-    project_id = str(find(body, "fields.project.id"))
-    if absence.project_id not in {None, project_id}:
-        evidence = Condition(Code.IN_PROJECT, project=project_id)
-        absences.settle(session, [absence.issue_id], absences.MOVED, evidence=evidence)
-        return absences.MOVED
-    if absence.issue_id not in issue_read.unsearchable:
-        absences.seen_again(session, [absence.issue_id])
-    else:
-        _touch(session, absence, cause=absences.NOT_INDEXED)
-    return absences.NOT_INDEXED
+def _return(
+    session: Session, present_absences: Sequence[Absence], projects: Mapping[str, str], unsearchable: Collection[str]
+) -> dict[str, int]:
+    """Settle issues that answer: they were moved, or the index lags. Returns the number by cause."""
+    moved_ids: dict[str, list[str]] = {}
+    staying_ids: list[str] = []
+    for absence in present_absences:
+        project_id = projects[absence.issue_id]
+        is_moved = absence.project_id not in {None, project_id}
+        (moved_ids.setdefault(project_id, []) if is_moved else staying_ids).append(absence.issue_id)
+    for project_id, issue_ids in moved_ids.items():
+        absences.settle(session, issue_ids, absences.MOVED, evidence=Condition(Code.IN_PROJECT, project=project_id))
+    lagging_ids = [issue_id for issue_id in staying_ids if issue_id in unsearchable]
+    absences.seen_again(session, sorted({*staying_ids} - {*lagging_ids}))
+    _touch(session, lagging_ids, cause=absences.NOT_INDEXED)
+    moved_count = sum(map(len, moved_ids.values()))
+    counts = {absences.MOVED: moved_count, absences.NOT_INDEXED: len(staying_ids)}
+    return {cause: count for cause, count in counts.items() if count}
 
 
-def _bury_or_wait(session: Session, absence: Absence, audited_keys: set[str]) -> str:
-    """Bury an issue that answers 404 for the second time while its project is in sight."""
-    if absence.sweeps + 1 < _CONFIRMATIONS:
-        _touch(session, absence, cause=absences.UNKNOWN)
-        return absences.UNKNOWN
-    cause, evidence = _cause(session, absence, audited_keys)
-    absences.bury(session, [absence.issue_id], cause, evidence=evidence)
-    return cause
+def _bury_or_wait(session: Session, gone_absences: Sequence[Absence], audited_keys: set[str]) -> dict[str, int]:
+    """Bury the issues that answer 404 for the second time while their project is in sight. Returns the number by cause."""
+    waiting_ids = [absence.issue_id for absence in gone_absences if absence.sweeps + 1 < _CONFIRMATIONS]
+    _touch(session, waiting_ids, cause=absences.UNKNOWN)
+    counts = {absences.UNKNOWN: len(waiting_ids)} if waiting_ids else {}
+    certain_absences = [absence for absence in gone_absences if absence.sweeps + 1 >= _CONFIRMATIONS]
+    for cause, evidence, issue_ids in _by_cause(session, certain_absences, audited_keys):
+        absences.bury(session, issue_ids, cause, evidence=evidence)
+        counts[cause] = counts.get(cause, 0) + len(issue_ids)
+    return counts
 
 
-def _touch(session: Session, absence: Absence, *, cause: str) -> None:
+def _touch(session: Session, issues: Collection[str], *, cause: str) -> None:
     """Record one more check without a result."""
-    is_it = ABSENCES.c.issue_id == absence.issue_id
+    if not issues:
+        return
     values = {"cause": cause, "sweeps": ABSENCES.c.sweeps + 1, "last_missed_at": clock.now()}
-    session.execute(update(ABSENCES).where(is_it).values(**values))
+    session.execute(update(ABSENCES).where(ABSENCES.c.issue_id.in_(issues)).values(**values))
 
 
-def _cause(session: Session, absence: Absence, audited_keys: set[str]) -> tuple[str, Condition]:
-    """The cause of an issue's absence, and its evidence."""
-    if absence.evidence is not None and absence.evidence.code in _CAUSES:
-        return _CAUSES[absence.evidence.code], absence.evidence
+def _by_cause(
+    session: Session, certain_absences: Sequence[Absence], audited_keys: set[str]
+) -> Iterator[tuple[str, Condition, list[str]]]:
+    """Cause, evidence and ids of the absent issues, those of one cause and evidence together."""
+    undecided_ids = [absence.issue_id for absence in certain_absences if _evident_cause(absence) is None]
+    issue = table_of(entity("issue"))
+    is_audited = issue.c.id.in_(undecided_ids) & issue.c.key.in_(audited_keys)
+    audited_ids = set(session.execute(select(issue.c.id).where(is_audited)).scalars()) if audited_keys else set()
+    worklogless_ids = _without_worklogs(session, certain_absences) if undecided_ids else set()
+    groups: dict[str, tuple[str, Condition, list[str]]] = {}
+    for absence in certain_absences:
+        cause, evidence = _evident_cause(absence) or (absences.HIDDEN, Condition(Code.NO_EVIDENCE))
+        if evidence.code is Code.NO_EVIDENCE and absence.issue_id in audited_ids:
+            cause, evidence = absences.DELETED, Condition(Code.AUDIT_LOG)
+        elif evidence.code is Code.NO_EVIDENCE and absence.issue_id in worklogless_ids:
+            cause, evidence = absences.DELETED, Condition(Code.WORKLOGS_DELETED)
+        groups.setdefault(f"{cause} {evidence.to_json()}", (cause, evidence, []))[2].append(absence.issue_id)
+    yield from groups.values()
+
+
+def _evident_cause(absence: Absence) -> tuple[str, Condition] | None:
+    """The cause that a webhook's evidence decides, with the evidence."""
+    evidence = absence.evidence
+    return (_CAUSES[evidence.code], evidence) if evidence is not None and evidence.code in _CAUSES else None
+
+
+def _without_worklogs(session: Session, undecided_absences: Sequence[Absence]) -> set[str]:
+    """Issues that lost all of their worklogs since their last read."""
     issue, worklog = table_of(entity("issue")), table_of(entity("worklog"))
-    row = session.execute(select(issue.c.key, issue.c.read_at).where(issue.c.id == absence.issue_id)).one_or_none()
-    if row is not None and row.key in audited_keys:
-        return absences.DELETED, Condition(Code.AUDIT_LOG)
-    read_at = row.read_at if row is not None else absence.missed_at
+    issue_ids = [absence.issue_id for absence in undecided_absences]
+    missed_at = {absence.issue_id: absence.missed_at for absence in undecided_absences}
+    read_query = select(issue.c.id, issue.c.read_at).where(issue.c.id.in_(issue_ids))
+    read_at = missed_at | {row.id: row.read_at for row in session.execute(read_query)}
     worklogs = session.execute(
         select(
+            worklog.c.issue_id,
             func.count().filter(worklog.c.deleted_at.is_(None)).label("live"),
-            func.count().filter(worklog.c.deleted_at > read_at).label("gone"),
-        ).where(worklog.c.issue_id == absence.issue_id)
-    ).one()
-    if worklogs.gone and not worklogs.live:
-        return absences.DELETED, Condition(Code.WORKLOGS_DELETED)
-    return absences.HIDDEN, Condition(Code.NO_EVIDENCE)
+            func.max(worklog.c.deleted_at).label("deleted_at"),
+        )
+        .where(worklog.c.issue_id.in_(issue_ids))
+        .group_by(worklog.c.issue_id)
+    )
+    return {row.issue_id for row in worklogs if not row.live and row.deleted_at > read_at[row.issue_id]}
 
 
 def _audited(source: Source) -> set[str]:

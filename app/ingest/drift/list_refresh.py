@@ -125,8 +125,7 @@ def keep(session: Session, list_read: ListRead, fields: FieldPolicy) -> int:
     policy_before = _known_fields(session, list_read)
     parsed_page = parse_page(list_read.entity, list_read.bodies, fields, list_read.scope_id or None)
     changed_rows = write_page(session, parsed_page, read_at=list_read.sent_at).changed_rows
-    for project_id in reopened_ids:
-        project_access.walk_again(session, project_id)
+    project_access.walk_again(session, reopened_ids)
     if _known_fields(session, list_read) != policy_before:
         # Story points, sprint or epic link stand in another field now: what was read out of issues is not what is theirs.
         project_access.walk_issues_again(session)

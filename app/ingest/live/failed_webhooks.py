@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from app.catalog.json_value import Json
     from app.sources import Source
-    from app.store.session import Session, Store
+    from app.store.session import Store
 
 _LONGEST_ID = 255
 
@@ -39,7 +39,8 @@ def take_failed_webhooks(store: Store, source: Source, tenant_id: UUID) -> Condi
             match page:
                 case FailedPage(deliveries, reached):
                     with store.bound_to(tenant_id) as session:
-                        delivery_count += sum(_keep(session, delivery) for delivery in deliveries)
+                        arrivals = [arrival for delivery in deliveries if (arrival := _arrival(delivery))]
+                        delivery_count += inbox.keep_all(session, arrivals, origin=inbox.FAILED_LIST)
                         cursors.move(session, cursor, reached=reached, ended_at=clock.now())
                 case NotOffered():
                     return None
@@ -51,15 +52,15 @@ def take_failed_webhooks(store: Store, source: Source, tenant_id: UUID) -> Condi
     return Condition(Code.DELIVERIES_RECOVERED, deliveries=delivery_count) if delivery_count else None
 
 
-def _keep(session: Session, delivery: Json) -> bool:
-    """Keep one entry like a delivery; its event is in its address. Returns whether it is new."""
+def _arrival(delivery: Json) -> inbox.Arrival | None:
+    """One entry as a delivery; its event is in its address. None for an entry without an address or an id."""
     address, delivery_id, raw = (find(delivery, name) for name in ("url", "id", "body"))
     if not isinstance(address, str) or delivery_id is None:
-        return False
+        return None
     name = urlsplit(address).path.rsplit("/", 1)[-1]
     event = f"jira:{name.removeprefix('jira.')}" if name.startswith("jira.") else name
     try:
         body = client.parse(raw.encode()) if isinstance(raw, str) else raw
     except JiraNonsense:
         body = None
-    return inbox.keep(session, str(delivery_id)[:_LONGEST_ID], event, body, origin=inbox.FAILED_LIST)
+    return inbox.Arrival(str(delivery_id)[:_LONGEST_ID], event, body)

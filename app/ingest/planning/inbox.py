@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Double, case, cast, func, literal, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Double, Text, case, cast, func, literal, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from app import clock, ids, jobs
 from app.catalog.extract import clean
@@ -24,6 +24,9 @@ from app.store.schema import INBOX
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
+    from uuid import UUID
+
+    from sqlalchemy import Insert
 
     from app.catalog.json_value import Json
     from app.conditions import Condition
@@ -59,27 +62,44 @@ class Delivery:
         return issue_ids
 
 
+class Arrival(NamedTuple):
+    """A delivery of Jira's as it arrives."""
+
+    id: str
+    event: str
+    body: Json
+
+
 def keep(session: Session, delivery_id: str, event: str, body: Json, *, origin: str = WEBHOOK) -> bool:
     """Store a delivery's ids, once and only for a paired site; no personal data is kept. Returns whether it is new."""
-    if ledger.of_tenant(session) is None:
-        return False
-    statement = insert(INBOX).values(
-        tenant_id=session.tenant_id,
-        delivery_id=delivery_id,
-        event=clean(event)[:_LONGEST_ID],
-        body=hints_of(event, body),
-        origin=origin,
-        happened_at=happened_at(body),
+    return keep_all(session, [Arrival(delivery_id, event, body)], origin=origin) == 1
+
+
+def keep_all(session: Session, arrivals: Iterable[Arrival], *, origin: str) -> int:
+    """Store the ids of deliveries, as `keep`, in one statement. Returns the number of new ones."""
+    rows = [
+        {
+            "tenant_id": session.tenant_id,
+            "delivery_id": arrival.id,
+            "event": clean(arrival.event)[:_LONGEST_ID],
+            "body": hints_of(arrival.event, arrival.body),
+            "origin": origin,
+            "happened_at": happened_at(arrival.body),
+        }
+        for arrival in {arrival.id: arrival for arrival in arrivals}.values()
+    ]
+    if not rows or ledger.of_tenant(session) is None:
+        return 0
+    statement = insert(INBOX)
+    duplicate_count = INBOX.c.duplicates + 1 if origin == WEBHOOK else INBOX.c.duplicates
+    statement = statement.on_conflict_do_update(
+        index_elements=["tenant_id", "delivery_id"], set_={"duplicates": duplicate_count}
     )
-    duplicate_count = (
-        {"duplicates": INBOX.c.duplicates + 1} if origin == WEBHOOK else {"duplicates": INBOX.c.duplicates}
-    )
-    statement = statement.on_conflict_do_update(index_elements=["tenant_id", "delivery_id"], set_=duplicate_count)
     # A row that this statement inserted has no earlier version.
-    is_new = bool(session.execute(statement.returning(text("xmax = 0"))).scalar_one())
-    if is_new:
+    new_count = list(session.execute(statement.returning(text("xmax = 0")), rows).scalars()).count(True)
+    if new_count:
         session.enqueue(jobs.WEBHOOKS, str(session.tenant_id), once_as=f"{session.tenant_id}-{clock.epoch()}")
-    return is_new
+    return new_count
 
 
 def ask(session: Session, issues: Iterable[str], *, origin: str) -> int:
@@ -90,25 +110,26 @@ def ask(session: Session, issues: Iterable[str], *, origin: str) -> int:
     pending_query = select(func.jsonb_array_elements_text(INBOX.c.body["issues"])).where(
         INBOX.c.done_at.is_(None), INBOX.c.origin.in_((POLL, SWEEP))
     )
-    new_issues = [
-        issue_id for issue_id in unique_issues if issue_id not in set(session.execute(pending_query).scalars())
-    ]
-    rows = [
-        {
-            "tenant_id": session.tenant_id,
-            "delivery_id": f"{origin} {ids.new()}",
-            "event": origin,
-            "origin": origin,
-            "body": {"issues": new_issues[start : start + READ_BATCH]},
-        }
-        for start in range(0, len(new_issues), READ_BATCH)
-    ]
-    if rows:
-        session.execute(INBOX.insert(), rows)
+    pending_issues = set(session.execute(pending_query).scalars())
+    new_issues = [issue_id for issue_id in unique_issues if issue_id not in pending_issues]
+    if new_issues:
+        session.execute(_requests(session.tenant_id, new_issues, origin))
         soon = clock.now() + _SOON
         name = f"{session.tenant_id}-{int(soon.timestamp() // _SOON.total_seconds())}"
         session.park(jobs.REREAD, str(session.tenant_id), until=soon, once_as=name)
     return len(new_issues)
+
+
+def _requests(tenant_id: UUID, issues: Sequence[str], origin: str) -> Insert:
+    """One statement for any number of issues, `READ_BATCH` to a row; its parameters are two arrays."""
+    bodies = [{"issues": issues[start : start + READ_BATCH]} for start in range(0, len(issues), READ_BATCH)]
+    names = [f"{origin} {ids.new()}" for _ in bodies]
+    batch = (
+        func.unnest(cast(names, ARRAY(Text)), cast(bodies, ARRAY(JSONB))).table_valued("name", "body").render_derived()
+    )
+    columns = ["tenant_id", "delivery_id", "event", "origin", "body"]
+    rows = select(literal(tenant_id), batch.c.name, literal(origin), literal(origin), batch.c.body)
+    return insert(INBOX).from_select(columns, rows)
 
 
 def is_own(is_ours: bool) -> ColumnElement[bool]:

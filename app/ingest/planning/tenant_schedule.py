@@ -11,7 +11,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, jobs
@@ -87,9 +87,10 @@ def ask(session: Session) -> list[tuple[UUID, str]]:
         .limit(_at_once(session))
         .with_for_update(of=SCHEDULES, skip_locked=True)
     ).all()
+    if due:
+        is_asked = tuple_(SCHEDULES.c.tenant_id, SCHEDULES.c.duty).in_([tuple(row) for row in due])
+        session.execute(update(SCHEDULES).where(is_asked).values(asked_at=now))
     for row in due:
-        of = (SCHEDULES.c.tenant_id == row.tenant_id, SCHEDULES.c.duty == row.duty)
-        session.execute(update(SCHEDULES).where(*of).values(asked_at=now))
         session.enqueue(PERIODIC_JOBS[row.duty].spec, str(row.tenant_id), once_as=str(row.tenant_id))
     return [(row.tenant_id, row.duty) for row in due]
 

@@ -17,20 +17,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, case, cast, func, select, union_all, update
+from sqlalchemy import ARRAY, Text, any_, case, cast, func, literal, null, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock
 from app.catalog.registry import entity
 from app.conditions import Code, Condition
+from app.conditions.column import ConditionJson
 from app.ingest.planning import inbox
 from app.store import records
 from app.store.sync_tables import ABSENCES
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
+
+    from sqlalchemy import Cast, ColumnElement
 
     from app.store.session import Session
 
@@ -59,56 +62,62 @@ def miss(session: Session, issues: Collection[str], *, evidence: Mapping[str, Co
 
     `evidence` is known about an issue by its id.
     """
-    issue = table_of(entity("issue"))
-    rows = session.execute(
-        select(issue.c.id, issue.c.project_id).where(issue.c.id.in_(issues), issue.c.deleted_at.is_(None))
-    ).all()
-    now = clock.now()
-    for row in rows:
-        issue_evidence = (evidence or {}).get(row.id)
-        statement = insert(ABSENCES).values(
-            tenant_id=session.tenant_id,
-            issue_id=row.id,
-            project_id=row.project_id,
-            cause=UNKNOWN,
-            evidence=issue_evidence,
-            missed_at=now,
-            last_missed_at=now,
+    issue, now = table_of(entity("issue")), clock.now()
+    at = literal(now, ABSENCES.c.missed_at.type)
+    is_stored = (issue.c.id == any_(_ids(issues)), issue.c.deleted_at.is_(None))
+    statement = insert(ABSENCES).from_select(
+        ["tenant_id", "issue_id", "project_id", "cause", "evidence", "missed_at", "last_missed_at"],
+        select(
+            literal(session.tenant_id),
+            issue.c.id,
+            issue.c.project_id,
+            literal(UNKNOWN),
+            _evidence_of(issue.c.id, evidence or {}),
+            at,
+            at,
         )
-        is_new = ABSENCES.c.settled_at.is_not(None)
-        is_due = ABSENCES.c.last_missed_at <= now - GAP
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["tenant_id", "issue_id"],
-                set_={
-                    "project_id": row.project_id,
-                    "sweeps": case((is_new, 1), (is_due, ABSENCES.c.sweeps + 1), else_=ABSENCES.c.sweeps),
-                    "cause": case((is_new, UNKNOWN), else_=ABSENCES.c.cause),
-                    "evidence": issue_evidence or case((is_new, None), else_=ABSENCES.c.evidence),
-                    "missed_at": case((is_new, now), else_=ABSENCES.c.missed_at),
-                    "last_missed_at": case((is_new | is_due, now), else_=ABSENCES.c.last_missed_at),
-                    "settled_at": None,
-                },
-            )
+        .where(*is_stored)
+        # Two sweeps at once lock the rows in one order.
+        .order_by(issue.c.id),
+    )
+    is_new = ABSENCES.c.settled_at.is_not(None)
+    is_due = ABSENCES.c.last_missed_at <= now - GAP
+    return session.changed(
+        statement.on_conflict_do_update(
+            index_elements=["tenant_id", "issue_id"],
+            set_={
+                "project_id": statement.excluded.project_id,
+                "sweeps": case((is_new, 1), (is_due, ABSENCES.c.sweeps + 1), else_=ABSENCES.c.sweeps),
+                "cause": case((is_new, UNKNOWN), else_=ABSENCES.c.cause),
+                "evidence": func.coalesce(statement.excluded.evidence, case((is_new, None), else_=ABSENCES.c.evidence)),
+                "missed_at": case((is_new, now), else_=ABSENCES.c.missed_at),
+                "last_missed_at": case((is_new | is_due, now), else_=ABSENCES.c.last_missed_at),
+                "settled_at": None,
+            },
         )
-    return len(rows)
+    )
+
+
+def _ids(issues: Iterable[str]) -> Cast[Sequence[str]]:
+    """Ids as one parameter, an array: a statement takes 65,535 parameters."""
+    return cast(sorted(set(issues)), ARRAY(Text))
+
+
+def _evidence_of(issue_id: ColumnElement[str], evidence: Mapping[str, Condition]) -> ColumnElement[Condition]:
+    pieces = {key: literal(condition, ConditionJson) for key, condition in evidence.items()}
+    return case(pieces, value=issue_id) if pieces else cast(null(), ConditionJson)
 
 
 def settle(session: Session, issues: Collection[str], cause: str, *, evidence: Condition) -> None:
     """Settle issues with a cause, until they are missed again."""
-    now = clock.now()
-    for issue_id in issues:
-        statement = insert(ABSENCES).values(
-            tenant_id=session.tenant_id,
-            issue_id=issue_id,
-            cause=cause,
-            evidence=evidence,
-            missed_at=now,
-            last_missed_at=now,
-            settled_at=now,
-        )
-        values = {"cause": cause, "evidence": evidence, "settled_at": now}
-        session.execute(statement.on_conflict_do_update(index_elements=["tenant_id", "issue_id"], set_=values))
+    now = literal(clock.now(), ABSENCES.c.settled_at.type)
+    issue_id = func.unnest(_ids(issues)).column_valued("issue_id")
+    values = {"cause": literal(cause), "evidence": literal(evidence, ConditionJson), "settled_at": now}
+    statement = insert(ABSENCES).from_select(
+        ["tenant_id", "issue_id", "missed_at", "last_missed_at", *values],
+        select(literal(session.tenant_id), issue_id, now, now, *values.values()),
+    )
+    session.execute(statement.on_conflict_do_update(index_elements=["tenant_id", "issue_id"], set_=values))
 
 
 def seen_again(session: Session, issues: Collection[str]) -> None:

@@ -44,59 +44,67 @@ def check_visibility(
     """
     asked_ids = sorted(set(projects))
     visible_ids = source.visible_projects(asked_ids)
+    hidden_ids = [project_id for project_id in asked_ids if project_id not in visible_ids]
     with store.bound_to(tenant_id) as session:
-        for project_id in asked_ids:
-            if project_id in visible_ids:
-                thaw(session, project_id)
-            elif project_id in deleted_ids:
-                records.bury(session, entity("project"), [project_id], at=clock.now(), because="deleted")
-            else:
-                freeze(session, project_id)
+        thaw(session, visible_ids)
+        if gone_ids := [project_id for project_id in hidden_ids if project_id in deleted_ids]:
+            records.bury(session, entity("project"), gone_ids, at=clock.now(), because="deleted")
+        freeze(session, [project_id for project_id in hidden_ids if project_id not in deleted_ids])
     return visible_ids
 
 
-def freeze(session: Session, project_id: str) -> bool:
-    """Keep the stored rows of a project as they are from now on. Returns whether that is new."""
+def freeze(session: Session, projects: Collection[str]) -> None:
+    """Keep the stored rows of projects as they are from now on; a deleted project stays deleted."""
     project = table_of(entity("project"))
-    row = session.execute(select(project.c.key, project.c.deleted_at).where(project.c.id == project_id)).one_or_none()
-    if row is not None and row.deleted_at is not None:
-        return False
-    label = row.key if row is not None and row.key else project_id
+    query = select(project.c.id, project.c.key, project.c.deleted_at).where(project.c.id.in_(projects))
+    stored_projects = {row.id: row for row in session.execute(query)} if projects else {}
+    keys = {
+        project_id: stored_projects[project_id].key if project_id in stored_projects else None
+        for project_id in projects
+        if project_id not in stored_projects or stored_projects[project_id].deleted_at is None
+    }
+    if not keys:
+        return
     statement = insert(FROZEN_PROJECTS).values(
-        tenant_id=session.tenant_id,
-        project_id=project_id,
-        frozen_at=clock.now(),
-        reason=Condition(Code.PROJECT_OUT_OF_SIGHT, project=label),
+        [
+            {
+                "tenant_id": session.tenant_id,
+                "project_id": project_id,
+                "frozen_at": clock.now(),
+                "reason": Condition(Code.PROJECT_OUT_OF_SIGHT, project=key or project_id),
+            }
+            for project_id, key in sorted(keys.items())
+        ]
     )
     fresh = {"frozen_at": clock.now(), "thawed_at": None, "reason": statement.excluded.reason}
-    is_new = bool(
-        session.changed(
-            statement.on_conflict_do_update(
-                index_elements=["tenant_id", "project_id"], set_=fresh, where=FROZEN_PROJECTS.c.thawed_at.is_not(None)
-            )
-        )
-    )
-    if is_new:
+    is_thawed = FROZEN_PROJECTS.c.thawed_at.is_not(None)
+    frozen_ids = session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["tenant_id", "project_id"], set_=fresh, where=is_thawed
+        ).returning(FROZEN_PROJECTS.c.project_id)
+    ).scalars()
+    for project_id in frozen_ids:
         log.warning("project frozen", tenant_id=str(session.tenant_id), project=project_id)
-    return is_new
 
 
-def thaw(session: Session, project_id: str) -> bool:
-    """Thaw a project in sight: all of it is walked anew. Returns whether it was frozen."""
-    is_thawed = session.changed(
+def thaw(session: Session, projects: Collection[str]) -> None:
+    """Thaw the frozen ones of projects in sight: all of these are walked anew."""
+    thawed_ids = session.execute(
         update(FROZEN_PROJECTS)
-        .where(FROZEN_PROJECTS.c.project_id == project_id, FROZEN_PROJECTS.c.thawed_at.is_(None))
+        .where(FROZEN_PROJECTS.c.project_id.in_(projects), FROZEN_PROJECTS.c.thawed_at.is_(None))
         .values(thawed_at=clock.now())
+        .returning(FROZEN_PROJECTS.c.project_id)
     )
-    if is_thawed:
-        walk_again(session, project_id)
+    project_ids = thawed_ids.scalars().all()
+    walk_again(session, project_ids)
+    for project_id in project_ids:
         log.info("project thawed", tenant_id=str(session.tenant_id), project=project_id)
-    return bool(is_thawed)
 
 
-def walk_again(session: Session, project_id: str) -> None:
-    """Have all of a project read again."""
-    if checkpoints.walk_again(session, [project_entity.name for project_entity in walked(Each.PROJECT)], [project_id]):
+def walk_again(session: Session, projects: Collection[str]) -> None:
+    """Have all of these projects read again."""
+    names = [project_entity.name for project_entity in walked(Each.PROJECT)]
+    if projects and checkpoints.walk_again(session, names, projects):
         enqueue_worker_once(session)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import case, func, select, tuple_
 
 from app.catalog.json_value import find
 from app.catalog.registry import copied_from, copied_to
@@ -79,8 +79,7 @@ def propagate(session: Session, of: Entity, rows: Sequence[Row], previous: Befor
         renamed_ids = previous.renamed(rows, of)
         issues = _children(session, renamed_ids, [previous.keys[issue_id] for issue_id in renamed_ids])
     elif of.name == "project":
-        for project_id in previous.renamed(rows, of):
-            project_access.walk_again(session, project_id)
+        project_access.walk_again(session, previous.renamed(rows, of))
     inbox.ask(session, issues, origin=inbox.SWEEP)
     return count
 
@@ -111,17 +110,25 @@ def _children(session: Session, parents: Collection[str], keys: Collection[str |
 
 def propagate_link_types(session: Session, types: Sequence[Json], *, read_at: datetime) -> int:
     """Update links to their types' current names; the list of types is no entity of SEI's."""
-    link, changed_rows = table_of(entity_named("issue_link")), 0
-    for link_type in types:
-        names = {column: find(link_type, path) for column, path in _LINK_TYPE.items()}
-        type_id = find(link_type, "id")
-        if type_id is None or not all(isinstance(name, str) for name in names.values()):
-            continue
-        is_stale = tuple_(*(link.c[column] for column in names)).is_distinct_from(tuple_(*names.values()))
-        is_its = (link.c.type_id == str(type_id), link.c.deleted_at.is_(None), is_stale)
-        if session.execute(select(link.c.id).where(*is_its).limit(1)).first() is None:
-            continue
-        records.lock_for_writing(session)
-        values = {**names, "version": ROW_VERSION.next_value(), "read_at": func.greatest(link.c.read_at, read_at)}
-        changed_rows += session.changed(link.update().where(*is_its).values(values))
-    return changed_rows
+    names = {str(find(link_type, "id")): _names(link_type) for link_type in types}
+    type_ids = [type_id for type_id, texts in names.items() if all(isinstance(text, str) for text in texts.values())]
+    if not type_ids:
+        return 0
+    link = table_of(entity_named("issue_link"))
+    current = {
+        column: case({type_id: names[type_id][column] for type_id in type_ids}, value=link.c.type_id)
+        for column in _LINK_TYPE
+    }
+    is_stale = tuple_(*(link.c[column] for column in current)).is_distinct_from(tuple_(*current.values()))
+    is_its = (link.c.type_id.in_(type_ids), link.c.deleted_at.is_(None), is_stale)
+    # Most looks find nothing stale, and then take no lock.
+    if session.execute(select(link.c.id).where(*is_its).limit(1)).first() is None:
+        return 0
+    records.lock_for_writing(session)
+    values = {**current, "version": ROW_VERSION.next_value(), "read_at": func.greatest(link.c.read_at, read_at)}
+    return session.changed(link.update().where(*is_its).values(values))
+
+
+def _names(link_type: Json) -> dict[str, Json]:
+    """A link type's names by the columns of its links."""
+    return {column: find(link_type, path) for column, path in _LINK_TYPE.items()}
