@@ -1,6 +1,7 @@
 """The client of one Jira site: builds each address once, signs it, follows no redirect, reads JSON of limited size.
 
-Connections are pooled per site and process. Proxies and certificate bundles come from the usual environment variables
+Connections are pooled per site and process; the pools share one limit (`wire.MOST_IDLE`). Proxies and certificate bundles
+come from the usual environment variables
 (`HTTPS_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE`).
 """
 
@@ -24,7 +25,7 @@ from app.errors import JiraDown, JiraNonsense, JiraRefused
 from app.jira import hosts
 from app.jira.endpoints import endpoint_of
 from app.jira.failures import failure_of
-from app.jira.wire import OneHop, Prompt, PublicOnly, end_by
+from app.jira.wire import MOST_IDLE, OneHop, Prompt, PublicOnly, end_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,26 +73,28 @@ class Answer:
 
 
 class Connections:
-    """One pooled `requests` session a site address."""
+    """Two `requests` sessions for all sites, with a pool of connections a site: one checks addresses, one doesn't."""
 
     def __init__(self, user_agent: str, site_hosts: Sequence[str]) -> None:
         self._user_agent = user_agent
         self._site_hosts = site_hosts
-        self._sessions: dict[str, requests.Session] = {}
+        self._checked, self._unchecked = self._session(PublicOnly), self._session(Prompt)
 
     def to(self, base_url: str) -> requests.Session:
-        """The site's session, created on first use."""
-        if base_url not in self._sessions:
-            session = OneHop()
-            session.headers.update({"User-Agent": self._user_agent, "Accept": "application/json"})
-            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            origin = hosts.origin_of(base_url)
-            # A pattern names this exact host, as in development; production refuses such patterns (`config.is_loose`).
-            is_named = origin is not None and hosts.is_private_ok(origin.host, self._site_hosts)
-            adapter = Prompt if is_named else PublicOnly
-            session.mount(base_url, adapter(pool_connections=2, pool_maxsize=32))
-            self._sessions.setdefault(base_url, session)
-        return self._sessions[base_url]
+        """The session for a site; addresses that a pattern names exactly, as in development, aren't checked."""
+        origin = hosts.origin_of(base_url)
+        # Production refuses such patterns (`config.is_loose`).
+        is_named = origin is not None and hosts.is_private_ok(origin.host, self._site_hosts)
+        return self._unchecked if is_named else self._checked
+
+    def _session(self, adapter: type[Prompt]) -> requests.Session:
+        session = OneHop()
+        session.headers.update({"User-Agent": self._user_agent, "Accept": "application/json"})
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("https://", "http://"):
+            # More pools than idle connections would be empty ones. A pool that must go ends with its last request.
+            session.mount(scheme, adapter(pool_connections=MOST_IDLE, pool_maxsize=32))
+        return session
 
 
 @dataclass(frozen=True)

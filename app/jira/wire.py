@@ -3,12 +3,15 @@
 A name on `SITE_HOSTS` may still resolve to a private address, and may resolve differently each time, so the check is made
 on the connection itself. Through a proxy the proxy resolves, as operators expect. A time-out between two octets never
 ends an answer that drips, so the whole head must arrive within it, and `end_by` bounds the body.
+
+A process may serve thousands of sites: of all connections without a request, only the `MOST_IDLE` used last stay open.
 """
 
 from __future__ import annotations
 
 import io
 import ipaddress
+import threading
 import time
 from contextlib import suppress
 from http.client import HTTPResponse
@@ -23,8 +26,11 @@ if TYPE_CHECKING:
     import socket
 
     import urllib3
+    from urllib3._base_connection import BaseHTTPConnection
 
 
+MOST_IDLE = 64
+"""Connections of a process that stay open without a request, to all sites together: twice those of a busy site."""
 _TRANSLATION_NETWORKS = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "fec0::/10")))
 """IPv6 networks, global according to Python, with a mapping to IPv4 addresses or to site-local ones."""
 
@@ -115,10 +121,53 @@ class _PublicTlsConnection(_TlsConnection):
         _require_public(self)
 
 
+class _IdleConnections:
+    """The connections of all pools that have no request; beyond a number the longest idle ones are closed."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._connections: dict[BaseHTTPConnection, None] = {}
+
+    def add(self, connection: BaseHTTPConnection) -> None:
+        """Take in a connection before its pool may give it away again; close the longest idle one of too many."""
+        with self._lock:
+            self._connections[connection] = None
+            if len(self._connections) > self._most:
+                # Its pool still has it and connects again. Closed under the lock, it can't be in use by then.
+                longest_idle = next(iter(self._connections))
+                del self._connections[longest_idle]
+                longest_idle.close()
+
+    def remove(self, connection: BaseHTTPConnection) -> None:
+        """Let go of a connection before its next request."""
+        with self._lock:
+            self._connections.pop(connection, None)
+
+
+_IDLE = _IdleConnections(MOST_IDLE)
+
+
+class _PlainPool(HTTPConnectionPool):
+    def _get_conn(self, timeout: float | None = None) -> BaseHTTPConnection:
+        connection = super()._get_conn(timeout)
+        _IDLE.remove(connection)
+        return connection
+
+    def _put_conn(self, conn: BaseHTTPConnection | None) -> None:
+        if conn is not None and not conn.is_closed:
+            _IDLE.add(conn)
+        super()._put_conn(conn)
+
+
+class _TlsPool(_PlainPool, HTTPSConnectionPool):
+    pass
+
+
 def _pools(plain_type: type[HTTPConnection], tls_type: type[HTTPSConnection]) -> dict[str, type[HTTPConnectionPool]]:
     return {
-        "http": type("Pool", (HTTPConnectionPool,), {"ConnectionCls": plain_type}),
-        "https": type("Pool", (HTTPSConnectionPool,), {"ConnectionCls": tls_type}),
+        "http": type("Pool", (_PlainPool,), {"ConnectionCls": plain_type}),
+        "https": type("Pool", (_TlsPool,), {"ConnectionCls": tls_type}),
     }
 
 

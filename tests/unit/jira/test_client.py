@@ -220,12 +220,6 @@ def test_nothing_leaves_for_an_address_off_the_list(wire: Wire, url: str) -> Non
     assert wire.requests == []
 
 
-def test_connections_are_kept_a_site() -> None:
-    connections = Connections("test", SITE_HOSTS)
-    assert connections.to(URL) is connections.to(URL)
-    assert connections.to(URL) is not connections.to("https://acme.atlassian.net")
-
-
 def test_every_answer_is_told_to_the_limiter_success_or_not(wire: Wire) -> None:
     limiter, connections = OpenLimiter(), Connections("test", SITE_HOSTS)
     connections.to(URL).mount(URL, wire)
