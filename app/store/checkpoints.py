@@ -208,9 +208,10 @@ def forget(session: Session) -> None:
     session.execute(delete(CHUNKS))
 
 
-def release(session: Session, chunk: Chunk) -> None:
-    """Release the chunk at its checkpoint, for the next claim. Raises LeaseLost."""
-    _change(session, chunk, lease=None, leased_until=None)
+def release(session: Session, chunks: Sequence[Chunk]) -> None:
+    """Release chunks at their checkpoints, for the next claim; a lease lost meanwhile stays lost."""
+    is_held = CHUNKS.c.id.in_([chunk.id for chunk in chunks]) & CHUNKS.c.lease.in_({chunk.lease for chunk in chunks})
+    session.execute(update(CHUNKS).where(is_held).values(lease=None, leased_until=None))
 
 
 def postpone(session: Session, chunk: Chunk, *, until: datetime, problem: Condition, counts: bool) -> None:

@@ -22,11 +22,16 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 
+_TRUSTED_ATTEMPTS = 2
+"""Attempts after which a chunk is claimed alone."""
+
+
 def claim(session: Session, *, at_once: int, min_priority: int = 0, limit: int = 1) -> list[Chunk]:
     """Claim the most urgent chunk, due and free; none if there is none or `at_once` claims are live already.
 
     With `min_priority`, chunks of that priority number or above go first, up to `limit` of them together under one lease, which
-    counts as one claim.
+    counts as one claim. A chunk that failed twice is claimed alone: the death of a worker counts as an attempt for all
+    chunks under its lease.
     """
     now = clock.now()
     # One claimer at a time a tenant; otherwise two could both see room for one more.
@@ -60,11 +65,13 @@ def _claim_statement() -> Update:
     """The statement of a claim, built once: it runs for every top-up of an issue."""
     now = bindparam("now", type_=DateTime(timezone=True))
     live_claims = _live_claims(now)
+    min_priority, limit = bindparam("min_priority", type_=Integer), bindparam("limit", type_=Integer)
+    is_trusted = (limit == 1) | (CHUNKS.c.attempts < _TRUSTED_ATTEMPTS)
     urgent = (
         select(CHUNKS.c.id)
-        .where(is_claimable(now), CHUNKS.c.priority >= bindparam("min_priority", type_=Integer))
+        .where(is_claimable(now), CHUNKS.c.priority >= min_priority, is_trusted)
         .order_by(CHUNKS.c.priority, CHUNKS.c.upper.desc(), CHUNKS.c.due_at)
-        .limit(bindparam("limit", type_=Integer))
+        .limit(limit)
     )
     return (
         update(CHUNKS)

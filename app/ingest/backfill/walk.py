@@ -96,16 +96,17 @@ class Walker:
     def walk_all(self, chunks: Sequence[Chunk], policy: FieldPolicy, deadline: Deadline) -> None:
         """Walk chunks one after the other; the last pages of short ones are stored together.
 
-        A chunk that can't go on, or has no time left, is settled here.
+        A chunk that can't go on is settled here; after the deadline or an error the others are released without an attempt.
         """
         last_pages: list[LastPage] | None = [] if len(chunks) > 1 else None
-        for chunk in chunks:
-            if chunk is not chunks[0] and deadline.is_over():
-                self._release(chunk)
-            else:
-                self._walk(chunk, policy, deadline, last_pages)
-        if last_pages:
-            self._store_together(last_pages)
+        waiting_chunks = list(chunks)
+        try:
+            while waiting_chunks and (len(waiting_chunks) == len(chunks) or not deadline.is_over()):
+                self._walk(waiting_chunks.pop(0), policy, deadline, last_pages)
+        finally:
+            self._release(waiting_chunks)
+            if last_pages:
+                self._store_together(last_pages)
 
     def _walk(self, chunk: Chunk, policy: FieldPolicy, deadline: Deadline, last_pages: list[LastPage] | None) -> None:
         entity = entity_of(chunk.entity)
@@ -125,9 +126,10 @@ class Walker:
         except JiraFailure as failure:
             retry.settle_failure(self, chunk_walk.chunk, entity.walk, failure)
 
-    def _release(self, chunk: Chunk) -> None:
-        with self.store.bound_to(self.tenant_id) as session:
-            checkpoints.release(session, chunk)
+    def _release(self, chunks: Sequence[Chunk]) -> None:
+        if chunks:
+            with self.store.bound_to(self.tenant_id) as session:
+                checkpoints.release(session, chunks)
 
     def _pages(
         self, entity: Entity, chunk_walk: ChunkWalk, deadline: Deadline, last_pages: list[LastPage] | None
@@ -145,7 +147,7 @@ class Walker:
             chunk_walk.size = self._next_size(chunk_walk)
             with self.page_sizer.take_turn(chunk_walk.size):
                 if deadline.is_over():
-                    self._release(chunk_walk.chunk)
+                    self._release([chunk_walk.chunk])
                     return None
                 page = next(pages, None)
                 if page is None or not isinstance(page, Page):
