@@ -222,7 +222,7 @@ class Walker:
         with self.store.bound_to(self.tenant_id) as session:
             write_page(session, merged_page, read_at=min(last_page.page.sent_at for last_page in last_pages))
             ends = [(walk.chunk, len(page.items), walk.guard.expected) for walk, _, page in last_pages]
-            checkpoints.finish_all(session, [(*end, _shortfall(end[0], end[2])) for end in ends])
+            checkpoints.finish_all(session, [(*end, _shortfall(*end)) for end in ends])
             _mark_ingested(session)
 
     def _log(self, chunk: Chunk, page: Page, changed_rows: int) -> None:
@@ -242,7 +242,7 @@ class Walker:
                     session, chunk, token=token, offset=offset, seen=page_length, expected=expected_count
                 )
             else:
-                problem = _shortfall(chunk, expected_count)
+                problem = _shortfall(chunk, page_length, expected_count)
                 checkpoints.finish(session, chunk, seen=page_length, expected=expected_count, problem=problem)
                 if chunk.entity == "issue":
                     follow_ups = plan.for_stored(chunk.scope_id, chunk.lower, chunk.upper)
@@ -254,13 +254,12 @@ class Walker:
         self._log(chunk, page, result.changed_rows)
 
     def _is_short(self, chunk_walk: ChunkWalk, page_length: int) -> bool:
-        """Whether the walk ended before Jira's own count, taken anew; if so, it is scheduled to be walked again."""
-        chunk, expected_count = chunk_walk.chunk, chunk_walk.guard.expected
-        seen_count = chunk.seen + page_length
-        if expected_count is None or seen_count >= expected_count or chunk.attempts >= _SHORT_WALK_LIMIT:
+        """Whether the walk ended before Jira's own count, taken anew, and is scheduled to be walked again."""
+        chunk, guard, seen_count = chunk_walk.chunk, chunk_walk.guard, chunk_walk.chunk.seen + page_length
+        if guard.expected is None or seen_count >= guard.expected:
             return False
-        recount = self.source.count(chunk_walk.scope)
-        if recount is None or seen_count >= recount:
+        recount = guard.expected = self.source.count(chunk_walk.scope)
+        if recount is None or seen_count >= recount or chunk.attempts >= _SHORT_WALK_LIMIT:
             return False
         log.warning("walk came up short", entity=chunk.entity, scope=chunk.scope_id, seen=seen_count, expected=recount)
         if recount <= ISSUE_PAGE or not self.halve(chunk):
@@ -294,7 +293,8 @@ def _complete_list(parsed_page: ParsedPage, chunk_walk: ChunkWalk) -> dict[Entit
     return {parsed_page.entity: [chunk_walk.chunk.scope_id]} if is_complete else {}
 
 
-def _shortfall(chunk: Chunk, expected_count: int | None) -> Condition | None:
+def _shortfall(chunk: Chunk, page_length: int, expected_count: int | None) -> Condition | None:
     """The problem of a walk that stayed short after all repetitions."""
-    is_short = expected_count and chunk.attempts >= _SHORT_WALK_LIMIT
-    return Condition(Code.WALK_SHORT, expected=expected_count or 0) if is_short else None
+    if expected_count is None or chunk.attempts < _SHORT_WALK_LIMIT or chunk.seen + page_length >= expected_count:
+        return None
+    return Condition(Code.WALK_SHORT, expected=expected_count)

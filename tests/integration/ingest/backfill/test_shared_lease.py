@@ -114,3 +114,11 @@ def test_a_walk_that_always_dies_takes_no_other_chunk_along(parts: Runtime, plan
         expire_leases(parts, planned)
     states = {scope_id: row.state for scope_id, row in rows(parts, planned).items()}
     assert states == {str(number): "done" for number in range(TOGETHER)} | {BAD: "failed"}
+
+
+def test_a_list_that_was_read_whole_at_the_fourth_try_has_no_problem(parts: Runtime, planned: UUID) -> None:
+    with parts.store.bound_to(planned) as session:
+        session.execute(update(CHUNKS).values(attempts=3))
+    while walk_next(parts, planned, Lists(length=1)):
+        pass
+    assert {(row.state, row.problem) for row in rows(parts, planned).values()} == {("done", None)}

@@ -121,6 +121,35 @@ def test_a_walk_that_always_ends_early_is_said(parts: Runtime, tenant_id: UUID) 
     assert any("keeps sending fewer" in english(problem) for problem in problems if problem)
 
 
+def test_a_walk_that_got_everything_at_its_last_try_has_no_problem(parts: Runtime, tenant_id: UUID) -> None:
+    short_walks = iter([True, True, True])
+
+    def end_early(path: str, page: dict[str, Any]) -> None:
+        if path.endswith("/search/jql") and len(page["issues"]) > 1 and next(short_walks, False):
+            page["issues"] = page["issues"][:-1]
+
+    backfill(parts, tenant_id, FakeSite(90, end_early))
+    assert stored(parts, tenant_id) == 90
+    (chunk,) = chunks(parts, tenant_id)
+    assert (chunk.state, chunk.seen, chunk.problem) == ("done", 90, None)
+
+
+def test_a_walk_is_held_against_the_count_of_its_end(parts: Runtime, tenant_id: UUID) -> None:
+    """Issues that are deleted between the tries are no shortfall."""
+    site = FakeSite(90)
+    tries = iter(range(1, 10))
+
+    def shrink(path: str, page: dict[str, Any]) -> None:
+        if path.endswith("/search/jql") and len(page["issues"]) > 1:
+            page["issues"] = page["issues"][:-1]
+            site.count = 89 if next(tries) > 3 else 90
+
+    site.misbehave = shrink
+    backfill(parts, tenant_id, site)
+    (chunk,) = chunks(parts, tenant_id)
+    assert (chunk.state, chunk.seen, chunk.expected, chunk.problem) == ("done", 89, 89, None)
+
+
 @pytest.mark.parametrize(
     ("failure", "times"),
     [
