@@ -1,6 +1,7 @@
 """Writes rows of the catalogue's entities, and their tombstones.
 
-A page is copied (`COPY`) into a temporary table and merged by one `INSERT … ON CONFLICT … WHERE newer` an entity. All
+A page is copied (`COPY`) into a temporary table and merged by one `INSERT … ON CONFLICT … WHERE newer` an entity, in the
+statement that deletes it from there: row-level security doesn't hold for the temporary tables of a pooled connection. All
 writers of a tenant take its write lock before they allocate versions, so versions become visible in order: a reader
 that has seen version n never misses a lower one.
 """
@@ -8,7 +9,6 @@ that has seen version n never misses a lower one.
 from __future__ import annotations
 
 from functools import cache
-from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import func, select, text
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 _STAGED_PAGES = 8
-"""Pages in a staging table before it is emptied."""
+"""Pages in a staging table before the space of its deleted rows is freed."""
 
 
 class Applied(NamedTuple):
@@ -61,8 +61,9 @@ def apply(session: Session, rows: Iterable[Row], *, read_at: datetime) -> dict[s
         return {}
     # COPY first, lock after: two writers wait for each other only while they allocate versions. One statement takes the
     # lock and writes all entities: each further round trip under the lock would delay every writer.
-    turns = {f"{entity.name}_turn": _copy_in(session, entity, by_id.values()) for entity, by_id in by_entity.items()}
-    parameters = {"tenant_id": session.tenant_id, "read_at": read_at, **turns}
+    for entity, by_id in by_entity.items():
+        _copy_in(session, entity, by_id.values())
+    parameters = {"tenant_id": session.tenant_id, "read_at": read_at}
     # One order for all pages: each order would be a statement of its own, to be compiled, cached and planned.
     entities = tuple(sorted(by_entity, key=lambda entity: entity.name))
     results: Sequence[Any] = session.execute(_upsert_of(entities), parameters).all()
@@ -102,16 +103,15 @@ def _is_older(first: object, second: object) -> bool:
     return first is None or (second is not None and first < second)  # type: ignore[operator]  # both are datetimes by declaration
 
 
-def _copy_in(session: Session, entity: Entity, rows: Iterable[Row]) -> int:
-    """Copy rows into the entity's staging table of this connection. Returns the turn that marks them.
+def _copy_in(session: Session, entity: Entity, rows: Iterable[Row]) -> None:
+    """Copy rows into the entity's staging table of this connection, where `_upsert_of` deletes them again.
 
-    The table is emptied now and then, at the beginning of a transaction. Emptying it at the end of each, as PostgreSQL
-    would do itself, takes longer than storing a page, and happens under the lock.
+    The deleted rows' space is freed now and then, at the beginning of a transaction. Freeing it at the end of each, as
+    PostgreSQL would do itself, takes longer than storing a page, and happens under the lock.
     """
-    statements, info = _statements(entity), session.connection.info
-    turn: int = next(info.setdefault("turns", count(1)))
+    statements = _statements(entity)
     # A rollback may drop the table as well, so it counts as existing only after the commit.
-    pages: dict[str, int] = info.setdefault("staged pages", {})
+    pages: dict[str, int] = session.connection.info.setdefault("staged pages", {})
     page_count = pages.pop(entity.name, 0)
     if not page_count:
         session.execute(statements.stage)
@@ -124,8 +124,7 @@ def _copy_in(session: Session, entity: Entity, rows: Iterable[Row]) -> int:
         raise RuntimeError("no driver connection")
     with driver.cursor() as cursor, cursor.copy(statements.copy) as copy:
         for row in rows:
-            copy.write_row((turn, row.id, *map(row.values.__getitem__, names)))
-    return turn
+            copy.write_row((row.id, *map(row.values.__getitem__, names)))
 
 
 class _Statements(NamedTuple):
@@ -133,6 +132,7 @@ class _Statements(NamedTuple):
     clear: TextClause
     copy: str
     upsert: str
+    unstage: str
 
 
 @cache
@@ -144,18 +144,23 @@ def _statements(entity: Entity) -> _Statements:
     return _Statements(
         stage=text(
             f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging_table} AS"  # noqa: S608 - our own names
-            f" SELECT 0 AS turn, {column_list} FROM {table.name} WITH NO DATA"
+            f" SELECT {column_list} FROM {table.name} WITH NO DATA"
         ),
         clear=text(f"TRUNCATE {staging_table}"),
-        copy=f"COPY {staging_table} (turn, {column_list}) FROM STDIN",
+        copy=f"COPY {staging_table} ({column_list}) FROM STDIN",
         upsert=_upsert_sql(entity, table, staging_table, names, column_list),
+        unstage=f"DELETE FROM {staging_table}",  # noqa: S608 - our own names
     )
 
 
 @cache
 def _upsert_of(entities: tuple[Entity, ...]) -> TextClause:
-    """Merge the staged rows of these entities and book the added ones. Returns entity, changed and added of each."""
+    """Merge the staged rows of these entities, book the added ones and empty the staging tables.
+
+    All parts of the statement see the rows as they were before it. Returns entity, changed and added of each.
+    """
     upserts = ", ".join(f"{entity.name}_written AS ({_statements(entity).upsert})" for entity in entities)
+    deletions = ", ".join(f"{entity.name}_unstaged AS ({_statements(entity).unstage})" for entity in entities)
     counts = " UNION ALL ".join(
         f"SELECT '{entity.name}' AS entity, count(*) AS changed, count(*) FILTER (WHERE is_new) AS added"  # noqa: S608 - our own names
         f" FROM {entity.name}_written"
@@ -164,7 +169,7 @@ def _upsert_of(entities: tuple[Entity, ...]) -> TextClause:
     return text(
         "WITH locked AS MATERIALIZED"  # noqa: S608 - our own names
         " (SELECT pg_advisory_xact_lock(hashtextextended(CAST(CAST(:tenant_id AS uuid) AS text), 0))),"
-        f" {upserts}, counted AS ({counts}), booked AS ("
+        f" {upserts}, {deletions}, counted AS ({counts}), booked AS ("
         f" INSERT INTO {TALLIES.name} AS kept (tenant_id, entity, live)"
         " SELECT CAST(:tenant_id AS uuid), entity, added FROM counted WHERE added > 0"
         " ON CONFLICT (tenant_id, entity) DO UPDATE SET live = kept.live + excluded.live)"
@@ -184,7 +189,7 @@ def _upsert_sql(entity: Entity, table: Table, staging_table: str, names: Sequenc
     return (
         f"INSERT INTO {table.name} AS kept (tenant_id, {column_list}, read_at, version)"  # noqa: S608 - our own names
         f" SELECT CAST(:tenant_id AS uuid), {column_list}, CAST(:read_at AS timestamptz), {next_version}"
-        f" FROM locked, {staging_table} WHERE turn = CAST(:{entity.name}_turn AS integer) ORDER BY id"
+        f" FROM locked, {staging_table} ORDER BY id"
         f" ON CONFLICT (tenant_id, id) DO UPDATE SET {changes}, read_at = excluded.read_at,"
         f" version = {next_version}, deleted_at = NULL, deleted_because = NULL"
         f" WHERE {_is_newer(entity)} AND (kept.deleted_at IS NOT NULL OR {differs})"
