@@ -102,7 +102,7 @@ def test_absences_are_settled_in_one_statement(parts: Runtime, tenant_id: UUID, 
 
 @dataclass
 class AbsentIssues:
-    """A site whose issues with an even id answer 404; the others answer, and the index lacks them."""
+    """A site with a 404 for even ids; the other issues answer, and the index lacks them."""
 
     audited_keys: set[str]
 

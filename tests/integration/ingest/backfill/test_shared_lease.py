@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from app.catalog.language import Entity
     from app.runtime import Runtime
 
-TOGETHER = 8
+LEASE_SIZE = 8
 BAD = "3"
 
 
 @dataclass
 class Lists:
-    """A site whose lists of comments have this many comments; one list can't be read where there is a failure."""
+    """A site with lists of this many comments; one list fails, if there is a failure."""
 
     failure: BaseException | None = None
     length: int = 0
@@ -52,14 +52,14 @@ class Lists:
 def planned(parts: Runtime, tenant_id: UUID) -> UUID:
     """A tenant with the comments of eight issues to read."""
     with parts.store.bound_to(tenant_id) as session:
-        checkpoints.plan(session, [Wanted("comment", str(number), plan.SHORT) for number in range(TOGETHER)])
+        checkpoints.plan(session, [Wanted("comment", str(number), plan.SHORT) for number in range(LEASE_SIZE)])
     return tenant_id
 
 
 def walk_next(parts: Runtime, tenant_id: UUID, source: Any) -> int:
     """Claim and walk the next chunks. Returns their number."""
     with parts.store.bound_to(tenant_id) as session:
-        chunks = claims.claim(session, at_once=TOGETHER, min_priority=plan.SHORT, limit=TOGETHER)
+        chunks = claims.claim(session, at_once=LEASE_SIZE, min_priority=plan.SHORT, limit=LEASE_SIZE)
     walker = Walker(parts.store, source, tenant_id, WorkerThreads(1), FullPages())
     if chunks:
         walker.walk_all(chunks, FieldPolicy(), TimeSlice(clock.now() + timedelta(minutes=1)))
@@ -104,16 +104,16 @@ def test_a_refused_credential_costs_no_chunk_an_attempt(parts: Runtime, planned:
 
 def test_a_walk_that_always_dies_takes_no_other_chunk_along(parts: Runtime, planned: UUID) -> None:
     """A process that is killed releases nothing: all chunks under its lease count an attempt, then each is alone."""
-    for _ in range(8 * TOGETHER):
+    for _ in range(8 * LEASE_SIZE):
         with parts.store.bound_to(planned) as session:
-            chunks = claims.claim(session, at_once=TOGETHER, min_priority=plan.SHORT, limit=TOGETHER)
+            chunks = claims.claim(session, at_once=LEASE_SIZE, min_priority=plan.SHORT, limit=LEASE_SIZE)
         if BAD not in [chunk.scope_id for chunk in chunks] or chunks[0].attempts > retry.MOST_ATTEMPTS:
             with parts.store.bound_to(planned) as session:
                 checkpoints.release(session, chunks)
             walk_next(parts, planned, Lists(ZeroDivisionError()))
         expire_leases(parts, planned)
     states = {scope_id: row.state for scope_id, row in rows(parts, planned).items()}
-    assert states == {str(number): "done" for number in range(TOGETHER)} | {BAD: "failed"}
+    assert states == {str(number): "done" for number in range(LEASE_SIZE)} | {BAD: "failed"}
 
 
 def test_a_list_that_was_read_whole_at_the_fourth_try_has_no_problem(parts: Runtime, planned: UUID) -> None:
