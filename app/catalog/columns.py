@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.catalog.json_value import Json, account_of, ids_of
+from app.catalog.json_value import Json, absent, ids_of, named_account
 from app.catalog.language import Column, Item, Kind
 from app.catalog.rich_text import plain_text
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def reading(path: str) -> Callable[[Item], Json]:
-    """A function for reading the value at a dotted path, None where any step is missing."""
+    """A function for reading the value at a dotted path, None where any step is missing.
+
+    The function raises NotAnObjectError for a step into anything but an object.
+    """
     first, *steps = path.split(".")
 
     def take_first(item: Item) -> Json:
@@ -23,7 +26,7 @@ def reading(path: str) -> Callable[[Item], Json]:
         value = item.body.get(first)
         for step in steps:
             if not isinstance(value, dict):
-                return None
+                return absent(value)
             value = value.get(step)
         return value
 
@@ -79,7 +82,7 @@ def ids(name: str, at: str) -> Column:
 def account(name: str, at: str) -> Column:
     """A column of the account id of the user at a path."""
     take = reading(at)
-    return Column(name, Kind.TEXT, lambda item: account_of(take(item)))
+    return Column(name, Kind.TEXT, lambda item: named_account(take(item)))
 
 
 def parent(name: str, otherwise: str = "") -> Column:

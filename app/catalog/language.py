@@ -162,6 +162,8 @@ class Entity:
     refresh: timedelta | Upkeep
     """The greatest age of its lists, or the mechanism that keeps its rows current."""
     id: Callable[[Item], Json] = lambda item: item.body.get("id")
+    core: str = ""
+    """The member with nearly all values of an object, itself an object; without it the whole is unreadable."""
     walk: Walk | None = None
     one: Walk | None = None
     """Endpoint of a single object: `{id}` in path or parameters; `items` is empty if the answer is the object itself."""

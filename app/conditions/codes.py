@@ -191,8 +191,20 @@ class Code(StrEnum):
     # Records that were left out
     NOT_AN_OBJECT = "not_an_object", "entity", "type"
     NO_ID = "no_id", "entity"
-    BAD_VALUE = "bad_value", "entity", "id", "column", "error"
     ROW_REFUSED = "row_refused", "entity", "id", "fault"
+
+    # Values that were left out of their rows
+    VALUE_NOT_IN_OBJECT = "value_not_in_object", "entity", "id", "column"
+    VALUE_NOT_TEXT = "value_not_text", "entity", "id", "column"
+    VALUE_NOT_TEXTS = "value_not_texts", "entity", "id", "column"
+    VALUE_NOT_INTEGER = "value_not_integer", "entity", "id", "column"
+    VALUE_NOT_NUMBER = "value_not_number", "entity", "id", "column"
+    VALUE_NOT_BOOLEAN = "value_not_boolean", "entity", "id", "column"
+    VALUE_NOT_MOMENT = "value_not_moment", "entity", "id", "column"
+    VALUE_NOT_DATE = "value_not_date", "entity", "id", "column"
+    VALUE_NOT_JSON = "value_not_json", "entity", "id", "column"
+    VALUE_OUT_OF_RANGE = "value_out_of_range", "entity", "id", "column"
+    VALUE_REFUSED = "value_refused", "entity", "id", "column", "fault"
 
     # Evidence about issues that were not seen
     DIRECT_READ = "direct_read"

@@ -29,6 +29,7 @@ class Snapshot:
     rows: dict[str, int]
     deliveries_waiting: int
     poison: int
+    values_left_out: int
     oldest_chunk: float
     oldest_delivery: float
     stalest_integration: float
@@ -60,6 +61,9 @@ def take(session: Session, *, states: Collection[str]) -> Snapshot:
     deliveries: Any = session.execute(
         select(func.count(), func.min(INBOX.c.received_at)).where(INBOX.c.done_at.is_(None))
     ).one()
+    records_and_values: Any = session.execute(
+        select(func.count().label("entries"), func.count().filter(POISON.c.column.is_(None)).label("records"))
+    ).one()
     oldest_chunk = select(func.min(CHUNKS.c.due_at)).where(CHUNKS.c.state == "waiting", CHUNKS.c.due_at <= now)
     stalest = select(func.min(INTEGRATIONS.c.last_ingested_at)).where(INTEGRATIONS.c.state == "healthy")
     return Snapshot(
@@ -67,7 +71,8 @@ def take(session: Session, *, states: Collection[str]) -> Snapshot:
         chunks=_counted(session, CHUNKS.c.state),
         rows=_by_name(session.execute(select(TALLIES.c.entity, func.sum(TALLIES.c.live)).group_by(TALLIES.c.entity))),
         deliveries_waiting=deliveries[0],
-        poison=session.execute(select(func.count()).select_from(POISON)).scalar_one(),
+        poison=records_and_values.records,
+        values_left_out=records_and_values.entries - records_and_values.records,
         oldest_chunk=age(session.execute(oldest_chunk).scalar_one()),
         oldest_delivery=age(deliveries[1]),
         stalest_integration=age(session.execute(stalest).scalar_one()),

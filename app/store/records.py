@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from app.catalog.extract import Row
 from app.catalog.registry import all_entities
 from app.catalog.registry import entity as entity_of
+from app.catalog.versions import merge
+from app.store import poison
 from app.store.schema import ROW_VERSION, TALLIES
 from app.store.tables import table_of
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Table, TextClause
 
+    from app.catalog.extract import Row
     from app.catalog.language import Entity
     from app.store.session import Session
 
@@ -55,7 +57,7 @@ def apply(session: Session, rows: Iterable[Row], *, read_at: datetime) -> dict[s
     by_entity: dict[Entity, dict[str, Row]] = {}
     for row in rows:
         entity_rows = by_entity.setdefault(row.entity, {})
-        entity_rows[row.id] = _merge(entity_rows[row.id], row) if row.id in entity_rows else row
+        entity_rows[row.id] = merge(entity_rows[row.id], row) if row.id in entity_rows else row
     if not by_entity:
         lock_for_writing(session)
         return {}
@@ -86,21 +88,6 @@ def tally(session: Session, differences: Mapping[str, int]) -> None:
 def tallies(session: Session) -> dict[str, int]:
     """Booked live rows of the bound tenant by entity."""
     return {row.entity: row.live for row in session.execute(select(TALLIES.c.entity, TALLIES.c.live))}
-
-
-def _merge(first: Row, second: Row) -> Row:
-    """Merge two versions of one object in a page: fragments complete each other, else the newer or later one wins."""
-    if first.entity.partial:
-        values = {name: value if value is not None else first.values[name] for name, value in second.values.items()}
-        return Row(second.entity, second.id, values)
-    order_column = first.entity.updated
-    if order_column and _is_older(second.values[order_column], first.values[order_column]):
-        return first
-    return second
-
-
-def _is_older(first: object, second: object) -> bool:
-    return first is None or (second is not None and first < second)  # type: ignore[operator]  # both are datetimes by declaration
 
 
 def _copy_in(session: Session, entity: Entity, rows: Iterable[Row]) -> None:
@@ -199,14 +186,12 @@ def _upsert_sql(entity: Entity, table: Table, staging_table: str, names: Sequenc
 
 
 def _is_newer(entity: Entity) -> str:
-    """The later edit wins; of two reads of one edit, the later read; a tombstone yields only to a later read."""
+    """The later edit wins; of two reads of one edit, or of an unknown one, the later read; so does it against a tombstone."""
     newest = "excluded.read_at >= kept.read_at"
     if entity.updated:
         by = f'"{entity.updated}"'
-        newest = (
-            f"(kept.{by} IS NULL OR excluded.{by} > kept.{by}"
-            f" OR (excluded.{by} IS NOT DISTINCT FROM kept.{by} AND {newest}))"
-        )
+        is_unordered = f"excluded.{by} IS NULL OR excluded.{by} = kept.{by}"
+        newest = f"(kept.{by} IS NULL OR excluded.{by} > kept.{by} OR (({is_unordered}) AND {newest}))"
     return f"{newest} AND (kept.deleted_at IS NULL OR excluded.read_at > kept.deleted_at)"
 
 
@@ -230,7 +215,9 @@ def _bury_where(
 ) -> int:
     table = table_of(entity)
     is_due = table.c[column].in_(values) & table.c.deleted_at.is_(None) & (table.c.read_at < grave["deleted_at"])
-    return session.changed(table.update().where(is_due).values(**grave))
+    if buried_count := session.changed(table.update().where(is_due).values(**grave)):
+        poison.forget_buried(session, entity)
+    return buried_count
 
 
 def bury_rest(
@@ -250,9 +237,7 @@ def bury_rest(
     is_due = table.c.deleted_at.is_(None) & (table.c.read_at < at) & table.c.id.not_in(live_ids)
     for name, values in scope.items():
         is_due &= table.c[name].in_(values)
-    buried_count = session.changed(table.update().where(is_due).values(**grave))
-    tally(session, {entity.name: -buried_count} if buried_count else {})
-    return buried_count
+    return _book_burials(session, entity, session.changed(table.update().where(is_due).values(**grave)))
 
 
 def bury_missing(
@@ -279,8 +264,14 @@ def bury_missing(
             at=at,
         )
     )
-    tally(session, {child.name: -buried_count} if buried_count else {})
-    return buried_count
+    return _book_burials(session, child, buried_count)
+
+
+def _book_burials(session: Session, entity: Entity, count: int) -> int:
+    if count:
+        tally(session, {entity.name: -count})
+        poison.forget_buried(session, entity)
+    return count
 
 
 @cache

@@ -243,10 +243,14 @@ POISON = Table(
     Column("id", Uuid, primary_key=True),
     Column("entity", Text, nullable=False),
     Column("reason", ConditionJson, nullable=False, comment="a condition (`app.conditions`)"),
-    Column("digest", Text, nullable=False, comment="SHA-256 of the record"),
+    Column("digest", Text, nullable=False, comment="SHA-256 of the record or value"),
     Column("seen_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
-    UniqueConstraint("tenant_id", "entity", "digest"),
-    comment="records that could not be read; the rest went on",
+    Column("column", Text, comment="the column without its value; null: a whole row is missing"),
+    Column("row_entity", Text, comment="entity of the object that has the fault; null: unknown"),
+    Column("row_id", Text, comment="id of that object: the entry ends when it is read without the fault, or deleted"),
+    Index("uq_poison_digest", "tenant_id", "entity", "digest", unique=True, postgresql_where=text("row_id IS NULL")),
+    Index("ix_poison_row", "tenant_id", "row_entity", "row_id"),
+    comment="records and values that could not be read; the rest went on",
 )
 
 COMPLETENESS = Table(

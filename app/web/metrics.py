@@ -44,6 +44,7 @@ class _SnapshotCollector(Collector):
         yield _by("sei_rows", "Stored rows by entity, tombstones apart", "entity", snapshot.rows)
         yield _gauge("sei_webhooks_waiting", "Deliveries that wait to be read again", snapshot.deliveries_waiting)
         yield _gauge("sei_poison_records", "Records that could not be read", snapshot.poison)
+        yield _gauge("sei_values_left_out", "Values that could not be kept", snapshot.values_left_out)
         yield _gauge("sei_oldest_due_chunk_seconds", "Age of the oldest due unit of work", snapshot.oldest_chunk)
         yield _gauge("sei_oldest_webhook_seconds", "Age of the oldest waiting delivery", snapshot.oldest_delivery)
         yield _gauge(

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from app.catalog.columns import parent, text
-from app.catalog.json_value import Json, find, ids_of
+from app.catalog.columns import parent, reading, text
+from app.catalog.json_value import Json, NotAnObjectError, absent, ids_of
 from app.catalog.language import Column, Each, Entity, Example, Item, Kind, Paging, Walk
+
+_take_columns = reading("columnConfig.columns")
 
 
 def _columns(item: Item) -> Json:
-    """The columns from left to right, each with the ids of its statuses and its limits."""
-    columns = find(item.body, "columnConfig.columns")
+    """The columns from left to right, each with the ids of its statuses and its limits. Raises ShapeError."""
+    columns = _take_columns(item)
     if not isinstance(columns, list):
+        absent(columns)
         return []
-    return [
-        {
-            "name": find(column, "name"),
-            "status_ids": ids_of(find(column, "statuses")),
-            "min": find(column, "min"),
-            "max": find(column, "max"),
-        }
-        for column in columns
-    ]
+    return [_column(column) for column in columns]
+
+
+def _column(column: Json) -> Json:
+    if not isinstance(column, dict):
+        raise NotAnObjectError(column)
+    return {
+        "name": column.get("name"),
+        "status_ids": ids_of(column.get("statuses")),
+        "min": column.get("min"),
+        "max": column.get("max"),
+    }
 
 
 ENTITY = Entity(

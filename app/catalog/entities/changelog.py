@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.catalog.columns import account, moment, parent
+from app.catalog.json_value import Json, NotAnObjectError, absent
 from app.catalog.language import Column, Each, Entity, Example, Inline, Item, Kind, Paging, Upkeep, Walk
 
 if TYPE_CHECKING:
@@ -26,15 +27,21 @@ _VALUES = frozenset({"from", "from_string", "to", "to_string"})
 
 
 def _items(item: Item) -> Json:
-    """Every item of the history under our names, repeats of one field included; absent values are null."""
+    """Every item of the history under our names, repeats of one field included; absent values are null.
+
+    Raises NotAnObjectError for anything but a list of objects: a history without some of its items would look whole.
+    """
     changes = item.body.get("items")
     if not isinstance(changes, list):
+        absent(changes)
         return []
-    return [_item(change, item.policy) for change in changes if isinstance(change, dict)]
+    return [_item(change, item.policy) for change in changes]
 
 
-def _item(change: dict[str, Json], policy: FieldPolicy) -> Json:
-    """One change of one field; an excluded field keeps its name and loses its values."""
+def _item(change: Json, policy: FieldPolicy) -> Json:
+    """One change of one field; an excluded field keeps its name and loses its values. Raises NotAnObjectError."""
+    if not isinstance(change, dict):
+        raise NotAnObjectError(change)
     field = change.get("fieldId") or change.get("field")
     may_keep = policy.may_keep(str(field).lower())
     return {name: change.get(key) if may_keep or name not in _VALUES else None for name, key in _KEYS.items()}

@@ -9,9 +9,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from app.catalog.columns import account, boolean, date, document, ids, integer, moment, rich_text, text, texts
+from app.catalog.columns import account, boolean, date, document, ids, integer, moment, reading, rich_text, text, texts
 from app.catalog.field_policy import FieldPolicy
-from app.catalog.json_value import Json, find
+from app.catalog.json_value import Json, absent, find, ids_of
 from app.catalog.language import Column, Each, Entity, Example, Item, Kind, Paging, Upkeep, Walk
 
 if TYPE_CHECKING:
@@ -34,22 +34,28 @@ def _unless_excluded(field: str, *columns: Column) -> Iterator[Column]:
 
 def _seconds(name: str, at: str, tracking_name: str) -> Column:
     """A column of seconds at a path; Data Center may have them only below `timetracking`."""
+    take_first, take_second = reading(at), reading(f"fields.timetracking.{tracking_name}")
 
     def take(item: Item) -> Json:
-        seconds = find(item.body, at)
-        return find(item.body, f"fields.timetracking.{tracking_name}") if seconds is None else seconds
+        seconds = take_first(item)
+        return take_second(item) if seconds is None else seconds
 
     return Column(name, Kind.INTEGER, take)
 
 
 def _story_points(item: Item) -> Json:
-    """The first number among the site's story point fields; a choice field has its number in `value`."""
+    """The first number among the site's story point fields; a choice field has its number in `value`.
+
+    Without one, the first other value, which is no number and is left out as such.
+    """
+    odd_value: Json = None
     for field in item.policy.story_points:
         value = find(item.body, f"fields.{field}")
         points = value.get("value") if isinstance(value, dict) else value
         if isinstance(points, str | int | float) and _is_number(points):
             return points
-    return None
+        odd_value = points if odd_value is None else odd_value
+    return odd_value
 
 
 def _is_number(value: str | float) -> bool:
@@ -61,17 +67,21 @@ def _is_number(value: str | float) -> bool:
 
 
 def _sprint_ids(item: Item) -> Json:
-    """Ids of all sprints of the issue, past ones included: objects on Cloud, strings on Data Center."""
+    """Ids of all sprints of the issue, past ones included: objects on Cloud, strings on Data Center.
+
+    Raises ShapeError for anything else.
+    """
     sprints = find(item.body, f"fields.{item.policy.sprint}") if item.policy.sprint else None
-    return [sprint_id for sprint in sprints if (sprint_id := _sprint_id(sprint))] if isinstance(sprints, list) else []
+    if not isinstance(sprints, list):
+        absent(sprints)
+        return []
+    return ids_of([_with_id(sprint) for sprint in sprints if sprint is not None])
 
 
-def _sprint_id(sprint: Json) -> str | None:
-    if isinstance(sprint, str):
-        match = _SPRINT_ID.search(sprint)
-        return match.group(1) if match else None
-    sprint_id = sprint.get("id") if isinstance(sprint, dict) else None
-    return str(sprint_id) if isinstance(sprint_id, str | int) else None
+def _with_id(sprint: Json) -> Json:
+    """An object with the sprint's id, of Data Center's text as well."""
+    match = _SPRINT_ID.search(sprint) if isinstance(sprint, str) else None
+    return {"id": match.group(1)} if match else sprint
 
 
 def _epic_key(item: Item) -> Json:
@@ -89,7 +99,7 @@ def _is_archived(item: Item) -> Json:
 
 def _attachment_total(item: Item) -> Json:
     attachments = find(item.body, "fields.attachment")
-    return len(attachments) if isinstance(attachments, list) else None
+    return len(attachments) if isinstance(attachments, list) else absent(attachments)
 
 
 def _custom(item: Item) -> Json:
@@ -115,6 +125,7 @@ ENTITY = Entity(
     walk=Walk("search/jql", Paging.TOKEN, "issues", Each.PROJECT),
     webhooks=("jira:issue_created", "jira:issue_updated", "jira:issue_deleted"),
     updated="updated",
+    core="fields",
     columns=(
         text("key", "key"),
         text("project_id", "fields.project.id"),

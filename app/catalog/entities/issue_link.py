@@ -5,30 +5,38 @@ With `outwardIssue`, the carrying issue is the source ("blocks"); with `inwardIs
 
 from __future__ import annotations
 
-from app.catalog.json_value import Json, find
+from typing import TYPE_CHECKING
+
+from app.catalog.columns import reading
 from app.catalog.language import Column, Entity, Example, Inline, Item, Kind, Upkeep
 
+if TYPE_CHECKING:
+    from app.catalog.json_value import Json
 
-def _either(*paths: str) -> Column:
+
+def _either(name: str, *paths: str) -> Column:
     """A column of the first path with a value: REST has `type.inward`, webhooks have `issueLinkType.inwardName`."""
-    name, *alternatives = paths
+    readers = [reading(path) for path in paths]
 
     def take(item: Item) -> Json:
-        return next((value for path in alternatives if (value := find(item.body, path)) is not None), None)
+        return next((value for reader in readers if (value := reader(item)) is not None), None)
 
     return Column(name, Kind.TEXT, take)
 
 
+_take_inward, _take_outward = reading("inwardIssue.id"), reading("outwardIssue.id")
+
+
 def _source(item: Item) -> Json:
-    inward = find(item.body, "inwardIssue.id")
-    if inward is None and find(item.body, "outwardIssue") is not None:
+    inward = _take_inward(item)
+    if inward is None and item.body.get("outwardIssue") is not None:
         return item.parent_id
     return item.body.get("sourceIssueId") if inward is None else inward
 
 
 def _destination(item: Item) -> Json:
-    outward = find(item.body, "outwardIssue.id")
-    if outward is None and find(item.body, "inwardIssue") is not None:
+    outward = _take_outward(item)
+    if outward is None and item.body.get("inwardIssue") is not None:
         return item.parent_id
     return item.body.get("destinationIssueId") if outward is None else outward
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import func, select
 
 from app import clock, logs
-from app.catalog.extract import to_moment
+from app.catalog.conversion import to_moment
 from app.catalog.language import OPEN_END
 from app.catalog.registry import entity
 from app.conditions import Code, Condition

@@ -15,7 +15,7 @@ from sqlalchemy import ARRAY, BigInteger, ColumnElement, Double, Text, case, cas
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from app import clock, ids, jobs
-from app.catalog.extract import clean
+from app.catalog.conversion import clean
 from app.ingest.planning.delivery_ids import happened_at, hints_of
 from app.integrations import ledger
 from app.sources import READ_BATCH

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-import orjson
-
-from app import logs
+from app.catalog.conversion import digest_of
 from app.catalog.extract import Page, Row, TopUp, extract_all
 from app.catalog.json_value import find
 from app.catalog.language import Each
 from app.catalog.registry import children_of, walked
 from app.errors import PoisonRecord
 from app.ingest.planning import plan
-from app.ingest.writing import rename_propagation, top_ups
+from app.ingest.writing import left_out, rename_propagation, top_ups
 from app.jira.client import whole
-from app.store import checkpoints, poison, records
+from app.store import checkpoints, records
 from app.store.poison import Parked
 
 if TYPE_CHECKING:
@@ -30,8 +27,6 @@ if TYPE_CHECKING:
     from app.catalog.json_value import Json
     from app.catalog.language import Entity
     from app.store.session import Session
-
-log = logs.get(__name__)
 
 
 @dataclass
@@ -58,21 +53,16 @@ class ParsedPage:
 
 def parse_page(entity: Entity, items: Iterable[Json | Raw], fields: FieldPolicy, parent_id: str | None) -> ParsedPage:
     """Parse a page's objects; an unreadable one doesn't stop the rest. Raises JiraNonsense for invalid JSON."""
-    poison_records = list[PoisonRecord]()
-    page = Page(fields, poison_records)
+    page = Page(fields)
     parsed_page = ParsedPage(entity, page.rows)
     for item in items:
         body, start = whole(item), len(page.rows)
         try:
             extract_all(entity, body, page, parent_id)
         except PoisonRecord as poisonous:
-            poison_records.append(poisonous)
-        if poison_records:
-            parsed_page.poison += [
-                Parked(record.entity, record.condition, digest_of(body)) for record in poison_records
-            ]
-            poison_records.clear()
-        elif entity.updated is not None:
+            parsed_page.poison.append(Parked(entity.name, poisonous.condition, digest_of(body)))
+            continue
+        if entity.updated is not None:
             _note_whole(parsed_page, body, start)
     parsed_page.top_ups += page.top_ups
     return parsed_page
@@ -80,12 +70,15 @@ def parse_page(entity: Entity, items: Iterable[Json | Raw], fields: FieldPolicy,
 
 def _note_whole(parsed_page: ParsedPage, body: Json, start: int) -> None:
     """Record the complete lists of children in an object; its own row is the `start`th, theirs follow."""
-    object_id = parsed_page.rows[start].id
+    rows = parsed_page.rows[start:]
+    object_id = rows[0].id
+    if any(fault.column is None for row in rows for fault in row.faults):
+        return
     for child, place in children_of(parsed_page.entity.name):
         items = find(body, place.at) if place.at and child.belongs_to == parsed_page.entity.name else None
         if isinstance(items, list) and (place.total is None or find(body, place.total) == len(items)):
             parsed_page.whole.setdefault(child, {})[object_id] = []
-    for row in parsed_page.rows[start + 1 :]:
+    for row in rows[1:]:
         if (child_ids := parsed_page.whole.get(row.entity)) is not None and object_id in child_ids:
             child_ids[object_id].append(row.id)
 
@@ -118,16 +111,9 @@ def write_page(session: Session, parsed_page: ParsedPage, *, read_at: datetime) 
     if own_result is not None and own_result.changed and dependents:
         # A filter is new or changed: issues that were matched against the old one are matched again.
         chunk_count += checkpoints.walk_again(session, dependents)
-    for item in parsed_page.poison:
-        log.warning("record parked", entity=item.entity, reason=str(item.reason), digest=item.digest)
-    poison.park(session, parsed_page.poison)
+    left_out.settle(session, parsed_page.rows, parsed_page.poison, read_at=read_at)
     renamed_rows = rename_propagation.propagate(session, parsed_page.entity, parsed_page.rows, before, read_at=read_at)
     return WriteResult(sum(item.changed for item in results.values()) + renamed_rows, chunk_count)
-
-
-def digest_of(body: object) -> str:
-    """Digest of an unreadable record, which is not kept."""
-    return hashlib.sha256(orjson.dumps(body, default=str)).hexdigest()
 
 
 def _bury_absent(session: Session, parsed_page: ParsedPage, read_at: datetime) -> None:

@@ -1,16 +1,18 @@
-"""Quarantine: finds the rows that the database refuses, so one bad record doesn't block a page.
+"""Quarantine: finds the values and rows that the database refuses, so one bad value doesn't block a page.
 
-A readable record may still not fit: an id too long for an index, for example. PostgreSQL doesn't tell the row, so the page
-is tried in halves, in transactions that are rolled back.
+A readable value may still not fit: a key too long for an index, for example. PostgreSQL doesn't tell the row or the column,
+so the page is tried in halves, and then the columns of each refused row, in transactions that are rolled back.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from app import ids
+from app.catalog.conversion import digest_of
+from app.catalog.extract import Fault, Row, value_fault
 from app.conditions import Code, Condition
-from app.ingest.writing.page import digest_of
 from app.store import records
 from app.store.poison import Parked
 from app.store.session import StoreFault
@@ -20,12 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from app.catalog.extract import Row
     from app.ingest.writing.page import ParsedPage
     from app.store.session import Store
-
-_SHOWN_LENGTH = 40
-"""Characters of an id in a reason."""
 
 
 class _UndoneError(Exception):
@@ -33,36 +31,83 @@ class _UndoneError(Exception):
 
 
 def quarantine(store: Store, tenant_id: UUID, parsed_page: ParsedPage, *, read_at: datetime) -> ParsedPage:
-    """The page without refused rows, which become poison records. Raises StoreFault where no single row is at fault."""
-    refusals = list(_refused(store, tenant_id, parsed_page.rows, read_at))
+    """The page without refused values; a row that is refused as a whole becomes a poison record.
+
+    Raises StoreFault where no single row is at fault.
+    """
+    trial = _Trial(store, tenant_id, read_at)
+    refusals = list(trial.refused_rows(parsed_page.rows))
     if not refusals:
         raise StoreFault("no row of it alone")
-    bad = {(row.entity.name, row.id) for row, _ in refusals}
+    replacements = {id(row): trial.without_refused_values(row) for row, _ in refusals}
+    lost = [(row, fault) for row, fault in refusals if replacements[id(row)] is None]
+    lost_keys = {(row.entity.name, row.id) for row, _ in lost}
+    rows = [replacements.get(id(row), row) for row in parsed_page.rows]
     return replace(
         parsed_page,
-        rows=[row for row in parsed_page.rows if (row.entity.name, row.id) not in bad],
-        top_ups=[top_up for top_up in parsed_page.top_ups if (parsed_page.entity.name, top_up.parent_id) not in bad],
-        poison=[*parsed_page.poison, *(_parked(row, fault) for row, fault in refusals)],
+        rows=[row for row in rows if row is not None and (row.entity.name, row.id) not in lost_keys],
+        top_ups=[
+            top_up for top_up in parsed_page.top_ups if (parsed_page.entity.name, top_up.parent_id) not in lost_keys
+        ],
+        poison=[*parsed_page.poison, *(_parked(row, fault) for row, fault in lost)],
     )
 
 
-def _refused(store: Store, tenant_id: UUID, rows: Sequence[Row], read_at: datetime) -> Iterator[tuple[Row, StoreFault]]:
-    try:
-        with store.bound_to(tenant_id) as session:
-            records.apply(session, rows, read_at=read_at)
-            raise _UndoneError
-    except _UndoneError:
-        return
-    except StoreFault as fault:
+@dataclass(frozen=True)
+class _Trial:
+    """Tries rows on one tenant's tables."""
+
+    store: Store
+    tenant_id: UUID
+    read_at: datetime
+
+    def fault_of(self, rows: Sequence[Row]) -> StoreFault | None:
+        """The database's refusal of rows; nothing is written."""
+        try:
+            with self.store.bound_to(self.tenant_id) as session:
+                records.apply(session, rows, read_at=self.read_at)
+                raise _UndoneError
+        except _UndoneError:
+            return None
+        except StoreFault as fault:
+            return fault
+
+    def refused_rows(self, rows: Sequence[Row]) -> Iterator[tuple[Row, StoreFault]]:
+        """The rows that are refused alone."""
+        fault = self.fault_of(rows)
+        if fault is None:
+            return
         if len(rows) == 1:
             yield rows[0], fault
             return
-    middle = len(rows) // 2
-    yield from _refused(store, tenant_id, rows[:middle], read_at)
-    yield from _refused(store, tenant_id, rows[middle:], read_at)
+        middle = len(rows) // 2
+        yield from self.refused_rows(rows[:middle])
+        yield from self.refused_rows(rows[middle:])
+
+    def without_refused_values(self, row: Row) -> Row | None:
+        """The row with null for each value that is refused alone; None where the row is refused nonetheless."""
+        values, faults = dict(row.values), []
+        for name, refusal in self._refused_values(row, [name for name, value in values.items() if value is not None]):
+            digest = digest_of(values[name])
+            faults.append(value_fault(row, name, Code.VALUE_REFUSED, digest, fault=str(refusal)))
+            values[name] = None
+        rest = Row(row.entity, row.id, values, (*row.faults, *faults))
+        return rest if faults and self.fault_of([rest]) is None else None
+
+    def _refused_values(self, row: Row, names: Sequence[str]) -> Iterator[tuple[str, StoreFault]]:
+        """The columns of a row, among those named, with values that are refused alone, in a row of another id."""
+        values = dict.fromkeys(row.values) | {name: row.values[name] for name in names}
+        fault = self.fault_of([Row(row.entity, str(ids.new()), values)])
+        if fault is None:
+            return
+        if len(names) <= 1:
+            yield from ((name, fault) for name in names)
+            return
+        middle = len(names) // 2
+        yield from self._refused_values(row, names[:middle])
+        yield from self._refused_values(row, names[middle:])
 
 
 def _parked(row: Row, fault: StoreFault) -> Parked:
-    label = row.id if len(row.id) <= _SHOWN_LENGTH else f"{row.id[:_SHOWN_LENGTH]}…"
-    reason = Condition(Code.ROW_REFUSED, entity=row.entity.name, id=label, fault=str(fault))
-    return Parked(row.entity.name, reason, digest_of(dict(row.values)))
+    reason = Condition(Code.ROW_REFUSED, entity=row.entity.name, id=row.label, fault=str(fault))
+    return Parked.of(row, Fault(row.entity.name, None, reason, digest_of(dict(row.values))))

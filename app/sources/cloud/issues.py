@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.catalog.extract import to_moment
+from app.catalog.conversion import to_moment
 from app.catalog.json_value import Json, find
 from app.catalog.language import OPEN_END
 from app.catalog.registry import entity
@@ -84,8 +84,8 @@ def first_created(site: CloudSession, scope: Scope) -> int:
     }
     path = path_of("search/jql")
     issues = list_in(site.get(path, query).body, "issues", path)
-    moment = find(issues[0], "fields.created") if issues else None
-    return int(to_moment(moment).timestamp() * 1000) if moment else 0
+    moment = _moment(issues[0], "created") if issues else None
+    return int(moment.timestamp() * 1000) if moment else 0
 
 
 def changed_since(site: CloudSession, moment: int, token: str | None) -> Iterator[IdPage]:
@@ -112,15 +112,16 @@ def _ids(site: CloudSession, query: str, *, fields: str, token: str | None = Non
 def _id_page(id_page: Page) -> IdPage:
     bodies = [whole(item) for item in id_page.items]
     return IdPage(
-        issues={str(find(body, "id")): _updated(body) for body in bodies},
+        issues={str(find(body, "id")): _moment(body, "updated") for body in bodies},
         token=id_page.next.token if id_page.next else None,
         sent_at=id_page.sent_at,
         site_time=id_page.site_time or id_page.sent_at,
     )
 
 
-def _updated(issue: Json) -> datetime | None:
-    value = find(issue, "fields.updated")
+def _moment(issue: Json, field: str) -> datetime | None:
+    """A time of an issue; None for an absent and an unreadable one."""
+    value = find(issue, f"fields.{field}")
     try:
         return to_moment(value) if value else None
     except ValueError:

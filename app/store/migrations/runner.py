@@ -91,7 +91,7 @@ def examine(database_url: str) -> DatabaseState:
             ).one()
             applied_revision = MigrationContext.configure(connection).get_current_revision()
             newest_revision = ScriptDirectory.from_config(alembic_config(connection)).get_current_head()
-            poison_query = select(func.count()).select_from(POISON)
+            poison_query = select(func.count()).select_from(POISON).where(POISON.c.column.is_(None))
             return DatabaseState(
                 server_version=row.version,
                 applied_revision=applied_revision,

@@ -207,6 +207,7 @@ def progress_of(runtime: Runtime, integration: Integration) -> ShownProgress:
         entities=[],
         parked=[],
         parked_total=0,
+        values_left_out=0,
         problems=[],
         started_at=clock.rfc3339(integration.started_at) if integration.started_at else None,
         last_ingested_at=clock.rfc3339(integration.last_ingested_at) if integration.last_ingested_at else None,
@@ -217,7 +218,7 @@ def progress_of(runtime: Runtime, integration: Integration) -> ShownProgress:
     with runtime.store.bound_to(integration.tenant_id) as session:
         shape.entities = [EntityProgress(**vars(progress)) for progress in status.progress.by_entity(session)]
         shape.parked = [_parked(record) for record in poison.newest(session, _PAGE_SIZE)]
-        shape.parked_total = poison.count(session)
+        shape.parked_total, shape.values_left_out = poison.count(session), poison.count_values(session)
         shape.problems = [_problem(problem) for problem in claims.problems(session, _PAGE_SIZE)]
         if integration.state is State.BACKFILLING and claims.is_counted(session):
             shape.seconds_left = _seconds_left(integration, shape.entities)
@@ -245,7 +246,7 @@ _PAGE_SIZE = 100
 
 def _parked(record: Parked) -> ParkedRecord:
     seen_at = clock.rfc3339(record.seen_at) if record.seen_at else ""
-    return ParkedRecord(entity=record.entity, **coded("reason", record.reason), digest=record.digest, seen_at=seen_at)
+    return ParkedRecord(**{**vars(record), **coded("reason", record.reason), "seen_at": seen_at})
 
 
 def _problem(chunk: claims.Problem) -> Problem:

@@ -207,12 +207,15 @@ class EntityProgress(BaseModel):
 
 
 class ParkedRecord(BaseModel):
-    """A record of Jira's that could not be read or stored, unlike everything around it."""
+    """A record or a value of Jira's that could not be read or stored, unlike everything around it."""
 
     entity: str
+    row_entity: str | None = Field(description="Entity of the object that has the fault; null: not known")
+    row_id: str | None = Field(description="Id of that object: the entry ends when it is read without the fault")
+    column: str | None = Field(description="The column that is null for it; null: a whole record is missing")
     reason: str
     reason_code: ConditionCode
-    digest: str = Field(description="SHA-256 of the record, hexadecimal")
+    digest: str = Field(description="SHA-256 of the record or value, hexadecimal")
     seen_at: str
 
 
@@ -233,8 +236,9 @@ class ShownProgress(BaseModel):
     state_reason: str | None
     state_reason_code: ConditionCode | None = None
     entities: list[EntityProgress]
-    parked: list[ParkedRecord] = Field(description="The newest 100")
-    parked_total: int
+    parked: list[ParkedRecord] = Field(description="The newest 100, records before values")
+    parked_total: int = Field(description="Records that are missing")
+    values_left_out: int = Field(description="Values that are missing in stored records")
     problems: list[Problem] = Field(description="The first 100")
     started_at: str | None
     last_ingested_at: str | None

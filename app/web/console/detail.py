@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, render_template, request
 
 from app import clock
-from app.catalog.extract import clean
+from app.catalog.conversion import clean
 from app.conditions import Code, Condition
 from app.errors import Missing, Unavailable
 from app.ingest.planning import inbox
@@ -50,8 +50,10 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
             return page("overview.html", runtime, integration, "detail", shown=view, projects=[], plots=[])
         with runtime.store.bound_to(integration.tenant_id) as session:
             projects = overview.projects(session)
+            value_count = poison.count_values(session)
             captions = [plots.words_of(name, plots.hours_of(session, name)) for name in plots.PLOTS]
-        return page("overview.html", runtime, integration, "detail", shown=view, projects=projects, plots=captions)
+        figures = {"projects": projects, "plots": captions, "values_left_out": value_count}
+        return page("overview.html", runtime, integration, "detail", shown=view, **figures)
 
     @routes.get("/integrations/<integration_id>/plots/<name>.svg")
     def plot(integration_id: str, name: str) -> Response:
@@ -106,6 +108,7 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
             runs, troubles = activity.listed(session, limit=_MOST_RUNS), diagnostics.troubles(session)
             hours, backlog = inbox.by_hour(session, since=clock.now() - _WEEK), inbox.waiting(session, is_ours=False)
             records, record_count = poison.newest(session, _MOST_RECORDS), poison.count(session)
+            value_count = poison.count_values(session)
         return page(
             "activity.html",
             runtime,
@@ -120,6 +123,7 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
             waiting=backlog,
             parked=records,
             parked_total=record_count,
+            values_left_out=value_count,
             details=details,
             points=_points(runtime, integration),
         )

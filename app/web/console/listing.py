@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Response, jsonify, render_template, request
 
-from app.catalog.extract import clean
+from app.catalog.conversion import clean
 from app.ingest.status import overview
 from app.integrations import ledger
 from app.integrations.model import State

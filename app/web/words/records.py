@@ -9,8 +9,20 @@ from app.web.words.language import N_
 LEFT_OUT: dict[Code, Entry] = {
     Code.NOT_AN_OBJECT: Entry(N_("%(entity)s: expected an object, got %(type)s")),
     Code.NO_ID: Entry(N_("%(entity)s: no id")),
-    Code.BAD_VALUE: Entry(N_("%(entity)s: %(id)s: %(column)s: %(error)s")),
     Code.ROW_REFUSED: Entry(N_("%(entity)s: %(id)s: the database refuses it (%(fault)s)")),
+    Code.VALUE_NOT_IN_OBJECT: Entry(N_("value left out: %(column)s of %(entity)s %(id)s, not in an object")),
+    Code.VALUE_NOT_TEXT: Entry(N_("value left out: %(column)s of %(entity)s %(id)s, not a text")),
+    Code.VALUE_NOT_TEXTS: Entry(N_("value left out: %(column)s of %(entity)s %(id)s, not a list of texts")),
+    Code.VALUE_NOT_INTEGER: Entry(N_("value left out: %(column)s of %(entity)s %(id)s, not a whole number")),
+    Code.VALUE_NOT_NUMBER: Entry(N_("value left out: %(column)s of %(entity)s %(id)s, not a number")),
+    Code.VALUE_NOT_BOOLEAN: Entry(N_("value left out: %(column)s of %(entity)s %(id)s, not true or false")),
+    Code.VALUE_NOT_MOMENT: Entry(N_("value left out: %(column)s of %(entity)s %(id)s, not a time")),
+    Code.VALUE_NOT_DATE: Entry(N_("value left out: %(column)s of %(entity)s %(id)s, not a date")),
+    Code.VALUE_NOT_JSON: Entry(N_("value left out: %(column)s of %(entity)s %(id)s, of an unknown form")),
+    Code.VALUE_OUT_OF_RANGE: Entry(N_("value left out: %(column)s of %(entity)s %(id)s, out of range")),
+    Code.VALUE_REFUSED: Entry(
+        N_("value left out: %(column)s of %(entity)s %(id)s, refused by the database (%(fault)s)")
+    ),
 }
 """Pages show them as details."""
 EVIDENCE: dict[Code, Entry] = {

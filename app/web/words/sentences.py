@@ -13,7 +13,7 @@ from app.web.words.programs import PROGRAMS
 from app.web.words.records import EVIDENCE, LEFT_OUT
 from app.web.words.refusals import GENERAL, REFUSALS
 from app.web.words.runs import RUNS
-from app.web.words.terms import BRIEF_CAUSES
+from app.web.words.terms import BRIEF_CAUSES, COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,9 +98,15 @@ def _text(name: str, value: Value, translate: Translate) -> str:
         return str(sum(value.values()))
     if name == "age" and isinstance(value, int):
         return _age(value, translate)
+    return _term(name, str(value), translate)
+
+
+def _term(name: str, value: str, translate: Translate) -> str:
+    if name == "column":
+        return translate(COLUMNS[value]) if value in COLUMNS else value
     if name == "records":
-        return f"{value} record" if value == 1 else f"{value} records"
-    return str(value)
+        return f"{value} record" if value == "1" else f"{value} records"
+    return value
 
 
 def _age(minutes: int, translate: Translate) -> str:

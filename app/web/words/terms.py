@@ -29,7 +29,38 @@ ENTITIES: dict[str, str] = {
     "user": N_("People"),
 }
 
-
+COLUMNS: dict[str, str] = {
+    "activated": N_("time of activation"),
+    "assignee_id": N_("assignee"),
+    "author_id": N_("author"),
+    "body": N_("text"),
+    "complete": N_("time of completion"),
+    "created": N_("time of creation"),
+    "creator_id": N_("creator"),
+    "description": N_("description"),
+    "due": N_("due date"),
+    "end": N_("end"),
+    "key": N_("key"),
+    "labels": N_("labels"),
+    "name": N_("name"),
+    "priority_id": N_("priority"),
+    "release_date": N_("release date"),
+    "reporter_id": N_("reporter"),
+    "resolved": N_("time of resolution"),
+    "seconds": N_("time spent"),
+    "sprint_ids": N_("sprints"),
+    "start": N_("start"),
+    "start_date": N_("start date"),
+    "started": N_("start"),
+    "status_id": N_("status"),
+    "story_points": N_("story points"),
+    "summary": N_("summary"),
+    "time_original_seconds": N_("original estimate"),
+    "time_remaining_seconds": N_("remaining estimate"),
+    "time_spent_seconds": N_("time spent"),
+    "updated": N_("time of the last change"),
+}
+"""Columns with a name of their own in sentences; the others go by the feed's."""
 JOBS: dict[str, str] = {
     "plan": N_("Planning"),
     "backfill": N_("Reading the site"),

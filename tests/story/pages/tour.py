@@ -23,7 +23,7 @@ PAGE = "/plugins/servlet/ac/io.harness.sei.jira-connect/sei-configuration"
 LONG = "Software Engineering Insights of Donaudampfschifffahrtsgesellschaftskapitänsmützenfabrik, all projects"
 SLOW_MS = 4000
 REFUSAL = Condition(Code.ANSWERED, status=403, endpoint="POST /rest/api/3/search/jql")
-BAD_MOMENT = Condition(Code.BAD_VALUE, entity="comment", id="10042", column="created", error="ValueError")
+BAD_MOMENT = Condition(Code.VALUE_NOT_MOMENT, entity="comment", id="10042", column="created")
 
 
 @dataclass(frozen=True)
@@ -225,8 +225,8 @@ class Console:
                 (Condition(Code.REFUSED, why=REFUSAL).to_json(), self.integration),
             )
             connection.execute(
-                "INSERT INTO poison (tenant_id, id, entity, reason, digest) SELECT tenant_id, gen_random_uuid(), 'comment',"
-                " %s, repeat('0', 64) FROM integrations WHERE id = %s",
+                'INSERT INTO poison (tenant_id, id, entity, "column", reason, digest) SELECT tenant_id, gen_random_uuid(),'
+                " 'comment', 'created', %s, repeat('0', 64) FROM integrations WHERE id = %s",
                 (BAD_MOMENT.to_json(), self.integration),
             )
 

@@ -120,8 +120,10 @@ def extracted_parts(name: str, body: Json, page: Page, parent_id: str | None = N
 
 
 def parts_of(name: str, bodies: Iterable[Json], parent_id: str | None = None) -> list[Row | TopUp]:
-    """The parts extracted from objects of one entity."""
-    return [part for body in bodies for part in extracted_parts(name, body, Page(SITE), parent_id)]
+    """The parts extracted from objects of one entity; none of them has a fault."""
+    parts = [part for body in bodies for part in extracted_parts(name, body, Page(SITE), parent_id)]
+    assert [part.faults for part in parts if isinstance(part, Row) and part.faults] == []
+    return parts
 
 
 def rows_of(name: str, parts: Iterable[Row | TopUp]) -> dict[str, Row]:

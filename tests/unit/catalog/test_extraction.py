@@ -94,25 +94,38 @@ def test_what_has_no_id_is_poison(body: Json) -> None:
             extract(declaration, body, SITE, "1")
 
 
-def test_poison_names_the_column_and_not_the_value() -> None:
-    with pytest.raises(PoisonRecord) as failure:
-        extract(entity("issue"), {"id": "1", "fields": {"created": "secret"}}, SITE)
-    assert "secret" not in str(failure.value)
+def test_faults_name_the_column_and_not_the_value() -> None:
+    row = extract(entity("issue"), {"id": "1", "fields": {"created": "secret"}}, SITE)
+    assert [fault.column for fault in row.faults] == ["created"]
+    assert "secret" not in repr(row.faults)
 
 
-def test_one_poisoned_child_does_not_take_the_others_along() -> None:
-    body: Json = {
-        "id": "1",
-        "fields": {"comment": {"total": 3, "comments": [{"id": "2", "created": "?"}, {"id": "3"}, {"id": []}]}},
-    }
-    poison_records: list[PoisonRecord] = []
-    parts = extracted_parts("issue", body, Page(SITE, poison_records))
-    assert set(rows_of("comment", parts)) == {"3"}
-    assert [poison.entity for poison in poison_records] == ["comment"]
+def test_children_that_are_no_objects_are_faults_of_their_parent() -> None:
+    comments: Json = [{"id": "2", "created": "?"}, {"id": "3"}, {"id": []}, "text", None, "text"]
+    body: Json = {"id": "1", "fields": {"comment": {"total": 6, "comments": comments}}}
+    parts = extracted_parts("issue", body, Page(SITE))
+    rows = rows_of("comment", parts)
+    assert (set(rows), [fault.column for fault in rows["2"].faults]) == ({"2", "3"}, ["created"])
+    faults = rows_of("issue", parts)["1"].faults
+    codes = [Code.NO_ID, *[Code.NOT_AN_OBJECT] * 3]
+    assert [(fault.entity, fault.column, fault.reason.code) for fault in faults] == [
+        ("comment", None, code) for code in codes
+    ]
     assert top_ups_of("comment", parts) == []
+
+
+@pytest.mark.parametrize("comment", ["text", 3, ["text"], {"comments": "text"}, {"comments": {}}])
+def test_a_list_of_another_shape_is_a_fault_and_never_an_empty_list(comment: Json) -> None:
+    parts = extracted_parts("issue", {"id": "1", "fields": {"comment": comment}}, Page(SITE))
+    assert [fault.entity for fault in rows_of("issue", parts)["1"].faults if fault.column is None] == ["comment"]
+
+
+@pytest.mark.parametrize("fields", [None, [], "text", 3])
+def test_an_issue_without_its_fields_is_poison(fields: Json) -> None:
+    """A row of it would replace every stored value by null."""
     with pytest.raises(PoisonRecord) as failure:
-        extracted_parts("issue", body, Page(SITE))
-    assert (failure.value.entity, failure.value.condition.params["id"]) == ("comment", "2")
+        extract(entity("issue"), {"id": "1", "fields": fields}, SITE)
+    assert failure.value.condition.code is Code.NOT_AN_OBJECT
 
 
 def test_repeats_within_an_object_are_left_out() -> None:
@@ -181,13 +194,8 @@ def test_anything_at_all_is_a_row_or_poison(data: st.DataObject) -> None:
             spot[name] = data.draw(_BODIES)
             break
         spot = below
-    poison_records: list[PoisonRecord] = []
     try:
-        rows = [
-            part
-            for part in extracted_parts(entity.name, body, Page(SITE, poison_records), "1")
-            if isinstance(part, Row)
-        ]
+        rows = [part for part in extracted_parts(entity.name, body, Page(SITE), "1") if isinstance(part, Row)]
     except PoisonRecord:
         return
     for row in rows:

@@ -1,4 +1,4 @@
-"""Oddities of real Jira payloads: each becomes a row or a PoisonRecord, never another failure."""
+"""Oddities of real Jira payloads: each becomes a row, with null for a value that can't be kept."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.catalog.extract import Row, extract, to_json
+from app.catalog.conversion import to_json
+from app.catalog.extract import Row, extract
 from app.catalog.field_policy import FieldPolicy
 from app.catalog.registry import entity
 from app.catalog.rich_text import plain_text
-from app.errors import PoisonRecord
 from tests.unit.catalog.recorded import SITE, said
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def test_text_is_kept_as_far_as_postgresql_can(value: str, text: str | None) -> 
 def test_json_is_cleaned_at_every_level() -> None:
     value = {"a\x00": ["b\x00", float("nan"), float("inf"), 2**70, 10**400, "\ud800"]}
     custom = _issue(customfield_1=value).values["custom"]
-    assert json.loads(str(custom)) == {"customfield_1": {"a": ["b", None, None, float(2**70), None, "?"]}}
+    assert json.loads(str(custom)) == {"customfield_1": {"a": ["b", None, None, float(2**70), str(10**400), "?"]}}
 
 
 def test_json_that_speaks_of_a_nul_keeps_what_is_said() -> None:
@@ -78,19 +78,8 @@ def test_histories_of_the_bulk_endpoint_have_epoch_seconds() -> None:
 
 
 @pytest.mark.parametrize(
-    "moment",
-    ["yesterday", 10**30, -(10**30), float("nan"), float("inf"), True, [], {}, "0001-01-01T00:00:00+0800", "12:00"],
-)
-def test_impossible_moments_are_poison(moment: Json) -> None:
-    with pytest.raises(PoisonRecord) as failure:
-        _issue(created=moment)
-    params = failure.value.condition.params
-    assert (params["entity"], params["id"], params["column"]) == ("issue", "1", "created")
-
-
-@pytest.mark.parametrize(
     ("points", "number"),
-    [("-1", -1.0), (3, 3.0), (0, 0.0), ("0.5", 0.5), ({"value": "8"}, 8.0), ("many", None), ([], None), (None, None)],
+    [("-1", -1.0), (3, 3.0), (0, 0.0), ("0.5", 0.5), ({"value": "8"}, 8.0), (None, None)],
 )
 def test_story_points_come_in_many_shapes(points: Json, number: float | None) -> None:
     assert _issue(customfield_10024=points).values["story_points"] == number
@@ -108,13 +97,14 @@ def test_the_first_story_point_field_that_holds_something_counts() -> None:
         ([{"id": 7, "name": "a,id=9]"}, {"id": 8}], ["7", "8"]),
         (["com.atlassian.greenhopper.service.sprint.Sprint@1f[id=12,rapidViewId=3,name=a,id=9]"], ["12"]),
         (["com.atlassian.greenhopper.service.sprint.Sprint@1f[rapidViewId=3,state=CLOSED,id=12]"], ["12"]),
-        (["nothing"], []),
-        ([None, 3], []),
-        ("a story", []),
+        (["nothing"], None),
+        ([None, 3], None),
+        ("a story", None),
+        ([None, {"id": "7"}], ["7"]),
         (None, []),
     ],
 )
-def test_sprints_are_objects_on_cloud_and_strings_on_data_center(sprint: Json, sprint_ids: list[str]) -> None:
+def test_sprints_are_objects_on_cloud_and_strings_on_data_center(sprint: Json, sprint_ids: list[str] | None) -> None:
     assert _issue(customfield_10020=sprint).values["sprint_ids"] == sprint_ids
 
 
@@ -190,5 +180,4 @@ def test_wiki_text_of_data_center_is_its_own_words() -> None:
 
 def test_half_a_day_is_a_day() -> None:
     assert _issue(duedate="2025-03-09").values["due"] == date(2025, 3, 9)
-    with pytest.raises(PoisonRecord):
-        _issue(duedate="9/Mar/25")
+    assert _issue(duedate="2025-03-09T23:59:00.000-0500").values["due"] == date(2025, 3, 9)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.catalog.extract import to_moment
+from app.catalog.conversion import to_moment
 from app.catalog.field_policy import FieldPolicy
 from app.catalog.json_value import find
 from app.catalog.language import Each

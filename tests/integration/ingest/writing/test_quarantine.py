@@ -42,15 +42,15 @@ LONG = f"{random.Random(5).getrandbits(32_000):x}"
 """Text that is too long for an index of PostgreSQL, compressed or not."""
 
 
-def an_object_for_a_summary(issue: dict[str, Any]) -> None:
-    issue["fields"]["summary"] = {"an": "object"}
+def a_text_for_fields(issue: dict[str, Any]) -> None:
+    issue["fields"] = "text"
 
 
 def no_id(issue: dict[str, Any]) -> None:
     del issue["id"]
 
 
-def a_key_too_long(issue: dict[str, Any]) -> None:
+def an_id_too_long(issue: dict[str, Any]) -> None:
     issue["id"] = LONG
 
 
@@ -89,9 +89,9 @@ def stored(parts: Runtime, tenant_id: UUID, name: str) -> set[str]:
 @pytest.mark.parametrize(
     ("spoil", "name", "reason"),
     [
-        (an_object_for_a_summary, "issue", "issue: 100137: summary: TypeError"),
+        (a_text_for_fields, "issue", "issue: expected an object, got str"),
         (no_id, "issue", "issue: no id"),
-        (a_key_too_long, "issue", f"issue: {LONG[:40]}…: the database refuses it (ProgramLimitExceeded)"),
+        (an_id_too_long, "issue", "issue: EE-137: the database refuses it (ProgramLimitExceeded)"),
         (a_comment_too_long, "comment", f"comment: {LONG[:40]}…: the database refuses it (ProgramLimitExceeded)"),
     ],
 )
@@ -121,7 +121,7 @@ def test_the_digest_is_that_of_the_record_as_it_was_read(parts: Runtime, paired_
     originals: list[dict[str, Any]] = []
 
     def spoil(issue: dict[str, Any]) -> None:
-        an_object_for_a_summary(issue)
+        a_text_for_fields(issue)
         originals.append(issue)
 
     backfill(parts, tenant_id, FakeSite(20, spoiling(3, spoil)))
@@ -134,7 +134,7 @@ def test_a_record_that_is_read_again_is_parked_once_and_gone_when_it_can_be_read
 ) -> None:
     tenant_id, integration = paired_site
     for _ in range(2):
-        backfill(parts, tenant_id, FakeSite(20, spoiling(3, a_key_too_long)))
+        backfill(parts, tenant_id, FakeSite(20, spoiling(3, an_id_too_long)))
         assert progress_of(parts, integration).parked_total == 1
     backfill(parts, tenant_id, FakeSite(20))
     assert progress_of(parts, integration).parked_total == 0
@@ -146,7 +146,7 @@ def test_what_is_parked_is_counted_for_operators_and_said_in_the_state(
     tenant_id, integration = paired_site
     with parts.store.unrestricted_unsafe() as session:
         before = metrics_snapshot.take(session, states=ledger.WORKING_STATES).poison
-    site = FakeSite(20, spoiling(3, an_object_for_a_summary))
+    site = FakeSite(20, spoiling(3, a_text_for_fields))
     backfill(parts, tenant_id, site)
     verification.verify(parts.store, site.source, tenant_id)  # type: ignore[arg-type]  # a fake wire
     with parts.store.unrestricted_unsafe() as session:
@@ -162,7 +162,7 @@ def test_what_is_parked_is_counted_for_operators_and_said_in_the_state(
 
 def test_a_bad_record_of_a_webhook_is_parked_too(parts: Runtime, paired_site: tuple[UUID, Integration]) -> None:
     tenant_id, _ = paired_site
-    site = FakeSite(20, spoiling(3, a_key_too_long))
+    site = FakeSite(20, spoiling(3, an_id_too_long))
     with parts.store.bound_to(tenant_id) as session:
         for number in (3, 4):
             inbox.keep(session, str(ids.new()), "jira:issue_updated", {"issue": {"id": f"{100_000 + number}"}})
