@@ -28,7 +28,7 @@ def epochs_of(subscriber: Subscriber) -> list[Row[tuple[object, ...]]]:
 
 
 def restart_server(subscriber: Subscriber) -> None:
-    """What a restart of PostgreSQL changes: the server is another one."""
+    """Stand in for a restart of PostgreSQL: the server is another one."""
     with subscriber.parts.store.bound_to(subscriber.tenant_id) as session:
         session.execute(update(FEED_EPOCHS).values(server="an earlier start"))
 

@@ -1,4 +1,4 @@
-"""The feed answers whatever the tables hold and whatever happens to them while it reads."""
+"""The feed answers for all contents of the tables and all changes during a read."""
 
 from __future__ import annotations
 

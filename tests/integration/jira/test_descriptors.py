@@ -86,13 +86,13 @@ def ask(connections: Connections, port: int, number: int) -> int:
 
 def test_two_thousand_sites_are_served_within_two_hundred_descriptors(port: int) -> None:
     connections, before = Connections("test", HOSTS), descriptors()
-    most = 0
+    peak = 0
     with ThreadPoolExecutor(THREADS) as pool:
         for start in range(0, SITES, 100):
             list(pool.map(lambda number: ask(connections, port, number), range(start, start + 100)))
-            most = max(most, descriptors())
-    assert most <= MOST_DESCRIPTORS
-    assert most - before <= wire.MOST_IDLE + THREADS
+            peak = max(peak, descriptors())
+    assert peak <= MOST_DESCRIPTORS
+    assert peak - before <= wire.MOST_IDLE + THREADS
 
 
 def test_many_connections_to_few_sites_are_within_the_limit_as_well(port: int) -> None:

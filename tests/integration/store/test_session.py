@@ -56,27 +56,27 @@ def check_unrestricted(session: Session) -> None:
 def test_a_narrowed_session_sees_one_tenant_until_the_end_of_the_block(
     parts: Runtime, two_integrations: tuple[Integration, Integration], tenant_id: UUID
 ) -> None:
-    own, other = two_integrations
+    integration, second_integration = two_integrations
     with parts.store.unrestricted_unsafe() as session:
         with session.narrowed_to(tenant_id):
             assert session.tenant_id == tenant_id
-            assert visible_ids(session) == {own.id}
-        assert visible_ids(session) >= {own.id, other.id}
+            assert visible_ids(session) == {integration.id}
+        assert visible_ids(session) >= {integration.id, second_integration.id}
         check_unrestricted(session)
         with session.narrowed_to(tenant_id):
-            assert visible_ids(session) == {own.id}
+            assert visible_ids(session) == {integration.id}
 
 
 def test_a_bound_session_is_not_narrowed(
     parts: Runtime, two_integrations: tuple[Integration, Integration], tenant_id: UUID
 ) -> None:
-    own, other = two_integrations
-    for bound in (parts.store.bound_to(tenant_id), parts.store.bound_to_account(own.account_id)):
-        with bound as session:
+    integration, second_integration = two_integrations
+    for context in (parts.store.bound_to(tenant_id), parts.store.bound_to_account(integration.account_id)):
+        with context as session:
             with pytest.raises(BoundSession), session.narrowed_to(ids.new()):
                 pass
-            assert own.id in visible_ids(session)
-            assert other.id not in visible_ids(session)
+            assert integration.id in visible_ids(session)
+            assert second_integration.id not in visible_ids(session)
 
 
 def test_a_narrowed_session_is_not_narrowed_again(parts: Runtime, tenant_id: UUID) -> None:
@@ -133,6 +133,6 @@ def test_only_a_tenants_session_has_a_tenant(
 ) -> None:
     with parts.store.bound_to(tenant_id) as session:
         assert session.tenant_id == tenant_id
-    for unbound in (parts.store.unrestricted_unsafe(), parts.store.bound_to_account(two_integrations[0].account_id)):
-        with unbound as session, pytest.raises(UnboundSession):
+    for context in (parts.store.unrestricted_unsafe(), parts.store.bound_to_account(two_integrations[0].account_id)):
+        with context as session, pytest.raises(UnboundSession):
             _ = session.tenant_id

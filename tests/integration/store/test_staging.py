@@ -33,9 +33,9 @@ class CrashError(Exception):
 @pytest.fixture
 def store(parts: Runtime) -> Iterator[Store]:
     """A store with one connection: each session gets it from the one before."""
-    one = Store(parts.store.engine.url.render_as_string(hide_password=False), parts.redis, pool_size=1)
-    yield one
-    one.engine.dispose()
+    small_store = Store(parts.store.engine.url.render_as_string(hide_password=False), parts.redis, pool_size=1)
+    yield small_store
+    small_store.engine.dispose()
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_a_cursor_with_numbers_below_zero_is_malformed(numbers: tuple[int, int])
 
 
 @pytest.mark.parametrize(
-    ("read", "names", "is_covered"),
+    ("cursor_entities", "names", "is_covered"),
     [
         ((), (), True),
         ((), ("issue",), True),
@@ -84,7 +84,7 @@ def test_a_cursor_with_numbers_below_zero_is_malformed(numbers: tuple[int, int])
     ],
 )
 def test_a_cursor_covers_the_entities_that_were_read(
-    read: tuple[str, ...], names: tuple[str, ...], is_covered: bool
+    cursor_entities: tuple[str, ...], names: tuple[str, ...], is_covered: bool
 ) -> None:
-    cursor = Cursor(CURSOR.epoch_id, 3, 9, CURSOR.pass_id, is_pass_complete=True, entities=read)
+    cursor = Cursor(CURSOR.epoch_id, 3, 9, CURSOR.pass_id, is_pass_complete=True, entities=cursor_entities)
     assert cursor.covers(names) is is_covered

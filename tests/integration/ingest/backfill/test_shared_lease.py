@@ -49,7 +49,7 @@ class Lists:
 
 
 @pytest.fixture
-def planned(parts: Runtime, tenant_id: UUID) -> UUID:
+def planned_tenant_id(parts: Runtime, tenant_id: UUID) -> UUID:
     """A tenant with the comments of eight issues to read."""
     with parts.store.bound_to(tenant_id) as session:
         checkpoints.plan(session, [Wanted("comment", str(number), plan.SHORT) for number in range(LEASE_SIZE)])
@@ -77,48 +77,50 @@ def rows(parts: Runtime, tenant_id: UUID) -> dict[str, Any]:
         return {row.scope_id: row for row in session.execute(select(CHUNKS).where(CHUNKS.c.entity == "comment"))}
 
 
-def test_a_defect_in_one_walk_releases_the_others_and_stores_the_walked_ones(parts: Runtime, planned: UUID) -> None:
+def test_a_defect_in_one_walk_releases_the_others_and_stores_the_walked_ones(
+    parts: Runtime, planned_tenant_id: UUID
+) -> None:
     with pytest.raises(ZeroDivisionError):
-        walk_next(parts, planned, Lists(ZeroDivisionError()))
-    chunks = rows(parts, planned)
+        walk_next(parts, planned_tenant_id, Lists(ZeroDivisionError()))
+    chunks = rows(parts, planned_tenant_id)
     assert [scope_id for scope_id, row in chunks.items() if row.lease is not None] == [BAD]
     assert {row.state for scope_id, row in chunks.items() if scope_id != BAD} <= {"done", "waiting"}
-    assert walk_next(parts, planned, Lists(ZeroDivisionError())) == sum(
+    assert walk_next(parts, planned_tenant_id, Lists(ZeroDivisionError())) == sum(
         row.state == "waiting" for scope_id, row in chunks.items() if scope_id != BAD
     )
-    chunks = rows(parts, planned)
+    chunks = rows(parts, planned_tenant_id)
     assert {row.state for scope_id, row in chunks.items() if scope_id != BAD} == {"done"}
     assert {row.attempts for row in chunks.values()} == {0}
 
 
-def test_a_refused_credential_costs_no_chunk_an_attempt(parts: Runtime, planned: UUID) -> None:
+def test_a_refused_credential_costs_no_chunk_an_attempt(parts: Runtime, planned_tenant_id: UUID) -> None:
     refusal = JiraRefused(Code.ANSWERED, is_credential=True, status=401, endpoint="GET /comment")
     for _ in range(2 * retry.MOST_ATTEMPTS):
         with pytest.raises(JiraRefused):
-            walk_next(parts, planned, Lists(refusal))
-    chunks = rows(parts, planned)
+            walk_next(parts, planned_tenant_id, Lists(refusal))
+    chunks = rows(parts, planned_tenant_id)
     assert {row.lease for row in chunks.values()} == {None}
     assert {row.attempts for row in chunks.values()} == {0}
     assert {row.state for row in chunks.values()} <= {"done", "waiting"}
 
 
-def test_a_walk_that_always_dies_takes_no_other_chunk_along(parts: Runtime, planned: UUID) -> None:
+def test_a_walk_that_always_dies_takes_no_other_chunk_along(parts: Runtime, planned_tenant_id: UUID) -> None:
     """A process that is killed releases nothing: all chunks under its lease count an attempt, then each is alone."""
     for _ in range(8 * LEASE_SIZE):
-        with parts.store.bound_to(planned) as session:
+        with parts.store.bound_to(planned_tenant_id) as session:
             chunks = claims.claim(session, at_once=LEASE_SIZE, min_priority=plan.SHORT, limit=LEASE_SIZE)
         if BAD not in [chunk.scope_id for chunk in chunks] or chunks[0].attempts > retry.MOST_ATTEMPTS:
-            with parts.store.bound_to(planned) as session:
+            with parts.store.bound_to(planned_tenant_id) as session:
                 checkpoints.release(session, chunks)
-            walk_next(parts, planned, Lists(ZeroDivisionError()))
-        expire_leases(parts, planned)
-    states = {scope_id: row.state for scope_id, row in rows(parts, planned).items()}
+            walk_next(parts, planned_tenant_id, Lists(ZeroDivisionError()))
+        expire_leases(parts, planned_tenant_id)
+    states = {scope_id: row.state for scope_id, row in rows(parts, planned_tenant_id).items()}
     assert states == {str(number): "done" for number in range(LEASE_SIZE)} | {BAD: "failed"}
 
 
-def test_a_list_that_was_read_whole_at_the_fourth_try_has_no_problem(parts: Runtime, planned: UUID) -> None:
-    with parts.store.bound_to(planned) as session:
+def test_a_list_that_was_read_whole_at_the_fourth_try_has_no_problem(parts: Runtime, planned_tenant_id: UUID) -> None:
+    with parts.store.bound_to(planned_tenant_id) as session:
         session.execute(update(CHUNKS).values(attempts=3))
-    while walk_next(parts, planned, Lists(length=1)):
+    while walk_next(parts, planned_tenant_id, Lists(length=1)):
         pass
-    assert {(row.state, row.problem) for row in rows(parts, planned).values()} == {("done", None)}
+    assert {(row.state, row.problem) for row in rows(parts, planned_tenant_id).values()} == {("done", None)}
