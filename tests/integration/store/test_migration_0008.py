@@ -333,10 +333,14 @@ def test_every_stored_sentence_becomes_a_condition_and_comes_back(empty_database
         documents = [json.loads(text) for text in after[column]]
         assert documents == [*sentences.values(), {"code": "other", "text": UNKNOWN_SENTENCE}], column
         conditions = [Condition.from_json(text) for text in after[column]]
-        retired_sentences = {sentence for sentence, condition in sentences.items() if condition["code"] in RETIRED_CODES}
+        retired_sentences = {
+            sentence for sentence, condition in sentences.items() if condition["code"] in RETIRED_CODES
+        }
         assert [condition.code for condition in conditions].count(Code.OTHER) == 1 + len(retired_sentences), column
         words_of = dict(zip(sentences, map(english, conditions), strict=False))
-        assert {sentence for sentence, text in words_of.items() if text != sentence} <= CHANGED_WORDS | retired_sentences
+        assert {
+            sentence for sentence, text in words_of.items() if text != sentence
+        } <= CHANGED_WORDS | retired_sentences
 
 
 def test_a_sentence_that_an_older_process_writes_after_the_migration_is_read_and_kept(empty_database_url: str) -> None:
