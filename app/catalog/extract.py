@@ -137,6 +137,14 @@ def _number_as_id(value: Json) -> str:
         return ""
 
 
+def id_of(entity: Entity, body: Json, parent_id: str | None = None) -> str | None:
+    """The id of an object as its row has it; None where it has none."""
+    try:
+        return _id_of(entity, Item(body, parent_id)) if isinstance(body, dict) else None
+    except PoisonRecord:
+        return None
+
+
 @dataclass(frozen=True)
 class Page:
     """The common state of one page's objects, and the results so far."""

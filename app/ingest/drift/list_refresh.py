@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ARRAY, Text, cast, delete, select, update
 
 from app import clock, jobs
+from app.catalog.extract import id_of
 from app.catalog.json_value import Json, find
 from app.catalog.registry import entity as entity_named
 from app.catalog.registry import repeated_for
@@ -71,7 +72,7 @@ def read_list(store: Store, source: Source, tenant_id: UUID, entity: Entity, sco
         case NotOffered(failure) | NotForUs(failure) | Broken(failure):
             raise failure
     list_read.total = len(list_read.bodies)
-    listed_ids = {str(find(body, "id")) for body in list_read.bodies if isinstance(body, dict)}
+    listed_ids = {id_of(entity, body, scope_id or None) for body in list_read.bodies} - {None}
     with store.bound_to(tenant_id) as session:
         missing_ids = sorted(_stored(session, entity, scope_id) - listed_ids)
     if entity.one is None:

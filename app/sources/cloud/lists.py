@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app import clock, logs
+from app.catalog.extract import id_of
 from app.catalog.json_value import Json, find
-from app.catalog.language import Item
 from app.conditions import Code
 from app.errors import JiraGone, JiraNonsense
 from app.sources.answers import Matches, Objects
@@ -55,22 +55,17 @@ def one(site: CloudSession, entity: Entity, object_id: str) -> Json | Finding:
         body = site.get(path, params).body
         if walk.items:
             return _member(entity, list_in(body, walk.items, path), object_id, path)
-        if not _id_of(entity, body):
+        if id_of(entity, body) is None:
             raise JiraNonsense(Code.OBJECT_MISSING, path=path)
         return body
 
     return attempt(ask)
 
 
-def _id_of(entity: Entity, body: Json) -> str:
-    """The id of an object; empty where it has none."""
-    return str(entity.id(Item(body)) or "") if isinstance(body, dict) else ""
-
-
 def _member(entity: Entity, bodies: Sequence[Json], object_id: str, path: str) -> Json:
     """The object of an id. Raises JiraGone where a list doesn't hold it."""
     for body in bodies:
-        if _id_of(entity, body) == object_id:
+        if id_of(entity, body) == object_id:
             return body
     raise JiraGone(Code.OBJECT_NOT_LISTED, path=path)
 
