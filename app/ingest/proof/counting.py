@@ -107,8 +107,8 @@ def list_findings(session: Session) -> Iterator[Finding]:
             continue
         table = table_of(listed_entity)
         query = select(func.count()).select_from(table).where(table.c.deleted_at.is_(None))
-        if row.project_id:
-            query = query.where(table.c.project_id == row.project_id)
+        if row.project_id and listed_entity.walk.scope_column:
+            query = query.where(table.c[listed_entity.walk.scope_column] == row.project_id)
         yield Finding(
             listed_entity.name, row.project_id, int(session.execute(query).scalar_one()), int(row.expected), WALK_TOTALS
         )
