@@ -18,6 +18,7 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from app.catalog.registry import all_entities
 from app.web.words.language import LANGUAGES
 
 ROOT = Path(__file__).parents[1]
@@ -30,10 +31,12 @@ METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
 
 
 def extracted() -> Catalog:
-    """Every marked string with its files."""
+    """Every marked string, and every label of an entity, with its files."""
     catalog = Catalog(charset="utf-8")
     for name, _, message, comments, context in extract_from_dir(WEB, METHODS, keywords=KEYWORDS):
         catalog.add(message, locations=[(f"app/web/{name}", 0)], auto_comments=comments, context=context)
+    for entity in all_entities().values():
+        catalog.add(entity.label, locations=[(f"app/catalog/entities/{entity.name}.py", 0)])
     return catalog
 
 

@@ -157,6 +157,8 @@ class Entity:
 
     name: str
     """Singular, as in the change feed."""
+    label: str
+    """Plural, for people, in English; `make words` takes it into the catalogues of the other languages."""
     columns: tuple[Column, ...]
     example: Example
     refresh: timedelta | Upkeep
@@ -193,5 +195,7 @@ class Entity:
     """The entity of the filters: its changes repeat the walk over stored issues."""
     is_whole_by_count: bool = False
     """A list with as many rows as the issue's total is whole: its rows don't change, or a feed reports their edits."""
+    position: int = 1000
+    """Place among the entities on pages, lower first; equal ones by label."""
     total_column: str | None = None
     """The issue's column with Jira's own total of its rows of this entity, the target of completeness."""

@@ -31,6 +31,12 @@ def entity(name: str) -> Entity:
 
 
 @cache
+def in_order() -> tuple[Entity, ...]:
+    """Every entity in the order of pages."""
+    return tuple(sorted(all_entities().values(), key=lambda candidate: (candidate.position, candidate.label)))
+
+
+@cache
 def children_of(parent: str) -> tuple[tuple[Entity, Inline], ...]:
     """The entities embedded in objects of `parent`, with their places."""
     candidates = all_entities().values()

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from flask_babel import format_decimal
 
 from app import clock
+from app.catalog.registry import in_order
 from app.conditions import Code
 from app.ingest.status import Progress
 from app.integrations.model import State
 from app.web.words.language import gettext
 from app.web.words.sentences import explain
 from app.web.words.states import LOOKS, STATES
-from app.web.words.terms import ENTITIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,7 @@ def integration(integration: Integration | None, entities: Sequence[Progress] = 
             "verified": _moment(integration.verified_at if integration else None),
         },
         "value": {"progress": percent},
-        "rows": {"entities": [_row(progress[name]) for name in ENTITIES if name in progress]},
+        "rows": {"entities": [_row(kind.label, progress[kind.name]) for kind in in_order() if kind.name in progress]},
         "again": _again(integration),
     }
 
@@ -158,9 +158,9 @@ def _count(entities: Sequence[Progress]) -> str:
     return gettext("%(done)s of %(expected)s issues read", done=number(issues.done), expected=number(issues.expected))
 
 
-def _row(entity: Progress) -> list[object]:
+def _row(label: str, entity: Progress) -> list[object]:
     return [
-        gettext(ENTITIES[entity.entity]),
+        gettext(label),
         number(entity.done),
         "–" if entity.expected is None else number(entity.expected),
         {"at": entity.verified_at} if entity.verified_at else "–",

@@ -23,6 +23,12 @@ def test_a_file_is_an_entity_of_its_name() -> None:
     assert files == set(all_entities())
 
 
+def test_every_entity_has_a_label_of_its_own() -> None:
+    labels = [entity.label for entity in all_entities().values()]
+    assert all(labels)
+    assert len(set(labels)) == len(labels)
+
+
 @pytest.mark.parametrize("entity", ENTITIES)
 def test_an_entity_has_an_example_with_a_body_and_every_column(entity: Entity) -> None:
     assert entity.example.body

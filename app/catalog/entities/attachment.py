@@ -7,6 +7,8 @@ from app.catalog.language import Entity, Example, Inline, Upkeep
 
 ENTITY = Entity(
     name="attachment",
+    label="Attachments (names only)",
+    position=70,
     refresh=Upkeep.PARENT,
     orphan_at="attachment.id",
     belongs_to="issue",

@@ -9,6 +9,8 @@ from app.catalog.language import Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="board",
+    label="Boards",
+    position=90,
     refresh=timedelta(hours=6),
     named_at=("board.id",),
     walk=Walk("board", Paging.OFFSET, "values", page_size=50),

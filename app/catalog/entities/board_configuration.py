@@ -33,6 +33,8 @@ def _column(column: Json) -> Json:
 
 ENTITY = Entity(
     name="board_configuration",
+    label="Settings of boards",
+    position=110,
     refresh=timedelta(hours=24),
     priority=20,
     listed_at=("board.id",),

@@ -16,6 +16,8 @@ def _id(item: Item) -> Json:
 
 ENTITY = Entity(
     name="board_issue",
+    label="Issues on boards",
+    position=100,
     refresh=timedelta(hours=24),
     matched_by="board_configuration",
     goes_with=(("issue", "issue_id"),),

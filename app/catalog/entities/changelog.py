@@ -49,6 +49,8 @@ def _item(change: Json, policy: FieldPolicy) -> Json:
 
 ENTITY = Entity(
     name="changelog",
+    label="Changes of issues",
+    position=20,
     refresh=Upkeep.PARENT,
     is_whole_by_count=True,
     belongs_to="issue",

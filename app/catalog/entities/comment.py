@@ -7,6 +7,8 @@ from app.catalog.language import Each, Entity, Example, Inline, Paging, Upkeep, 
 
 ENTITY = Entity(
     name="comment",
+    label="Comments",
+    position=30,
     refresh=Upkeep.PARENT,
     orphan_at="comment.id",
     belongs_to="issue",

@@ -9,6 +9,8 @@ from app.catalog.language import Each, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="component",
+    label="Components",
+    position=130,
     refresh=timedelta(hours=12),
     issue_columns=("component_ids",),
     belongs_to="project",

@@ -9,6 +9,8 @@ from app.catalog.language import Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="field",
+    label="Fields",
+    position=190,
     refresh=timedelta(hours=6),
     priority=0,
     walk=Walk("field", Paging.WHOLE, ""),

@@ -120,6 +120,8 @@ _SPRINT: Json = {"id": 175, "name": "K5 Sprint 1", "state": "active", "boardId":
 
 ENTITY = Entity(
     name="issue",
+    label="Issues",
+    position=10,
     refresh=Upkeep.POLL,
     priority=30,
     walk=Walk("search/jql", Paging.TOKEN, "issues", Each.PROJECT),

@@ -43,6 +43,8 @@ def _destination(item: Item) -> Json:
 
 ENTITY = Entity(
     name="issue_link",
+    label="Issue links",
+    position=50,
     refresh=Upkeep.PARENT,
     goes_with=(("issue", "destination_issue_id"),),
     belongs_to="issue",

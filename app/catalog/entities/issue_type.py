@@ -9,6 +9,8 @@ from app.catalog.language import Copy, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="issue_type",
+    label="Issue types",
+    position=160,
     refresh=timedelta(hours=6),
     listed_at=(),
     walk=Walk("issuetype", Paging.WHOLE, ""),

@@ -9,6 +9,8 @@ from app.catalog.language import Copy, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="priority",
+    label="Priorities",
+    position=170,
     refresh=timedelta(hours=6),
     walk=Walk("priority", Paging.WHOLE, ""),
     copies=(Copy("issue", "priority_id", {"priority_name": "name"}),),

@@ -31,6 +31,8 @@ _PARAMS: Mapping[str, str | tuple[str, ...]] = {
 
 ENTITY = Entity(
     name="project",
+    label="Projects",
+    position=120,
     refresh=timedelta(hours=1),
     priority=5,
     named_at=("project.id",),

@@ -17,6 +17,8 @@ def _history_tells(item: Item) -> bool:
 
 ENTITY = Entity(
     name="remote_link",
+    label="Remote links",
+    position=60,
     refresh=Upkeep.PARENT,
     belongs_to="issue",
     walk=Walk("issue/{issue_id}/remotelink", Paging.WHOLE, "", Each.ISSUE),

@@ -9,6 +9,8 @@ from app.catalog.language import Copy, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="resolution",
+    label="Resolutions",
+    position=180,
     refresh=timedelta(hours=6),
     walk=Walk("resolution", Paging.WHOLE, ""),
     copies=(Copy("issue", "resolution_id", {"resolution_name": "name"}),),

@@ -19,6 +19,8 @@ def _activated(item: Item) -> Json:
 
 ENTITY = Entity(
     name="sprint",
+    label="Sprints",
+    position=80,
     refresh=timedelta(hours=6),
     named_at=("sprint.id",),
     issue_columns=("sprint_ids",),

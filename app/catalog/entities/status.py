@@ -9,6 +9,8 @@ from app.catalog.language import Copy, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="status",
+    label="Statuses",
+    position=150,
     refresh=timedelta(hours=6),
     walk=Walk("status", Paging.WHOLE, ""),
     copies=(Copy("issue", "status_id", {"status_name": "name", "status_category": "category_key"}),),

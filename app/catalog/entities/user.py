@@ -11,6 +11,8 @@ from app.catalog.language import Entity, Example, Inline, Paging, Upkeep, Walk
 
 ENTITY = Entity(
     name="user",
+    label="People",
+    position=200,
     refresh=Upkeep.PARENT,
     named_at=("user.accountId", "user.key", "user.name"),
     id=lambda item: account_of(item.body),

@@ -9,6 +9,8 @@ from app.catalog.language import Each, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
     name="version",
+    label="Versions",
+    position=140,
     refresh=timedelta(hours=12),
     listed_at=("version.projectId", "mergedTo.projectId"),
     issue_columns=("fix_version_ids", "affected_version_ids"),

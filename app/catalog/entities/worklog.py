@@ -7,6 +7,8 @@ from app.catalog.language import Each, Entity, Example, Inline, Paging, Upkeep, 
 
 ENTITY = Entity(
     name="worklog",
+    label="Worklogs",
+    position=40,
     refresh=Upkeep.FEED,
     orphan_at="worklog.id",
     is_whole_by_count=True,

@@ -9,6 +9,7 @@ from flask import Response, render_template, request
 
 from app import clock
 from app.catalog.conversion import clean
+from app.catalog.registry import in_order
 from app.conditions import Code, Condition
 from app.errors import Missing, Unavailable
 from app.ingest.planning import inbox
@@ -22,7 +23,7 @@ from app.web.words.failures import INCOMPLETE
 from app.web.words.language import N_, gettext
 from app.web.words.sentences import details, explain
 from app.web.words.states import LOOKS, STATES
-from app.web.words.terms import CAUSES, ENTITIES, JOBS, RESULTS
+from app.web.words.terms import CAUSES, JOBS, RESULTS
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -140,7 +141,7 @@ def page(template: str, runtime: Runtime, integration: Integration, tab: str, **
         state=STATES[integration.state],
         look=LOOKS[integration.state],
         state_name=integration.state.value,
-        entity_names=ENTITIES,
+        labels={entity.name: entity.label for entity in in_order()},
         **context,
     )
 

@@ -1,33 +1,10 @@
-"""Names for people: entities, jobs, results, causes and checks."""
+"""Names for people: columns, jobs, results, causes and checks. An entity has its label in the catalogue."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from app.web.words.language import N_
-
-ENTITIES: dict[str, str] = {
-    "issue": N_("Issues"),
-    "changelog": N_("Changes of issues"),
-    "comment": N_("Comments"),
-    "worklog": N_("Worklogs"),
-    "issue_link": N_("Issue links"),
-    "remote_link": N_("Remote links"),
-    "attachment": N_("Attachments (names only)"),
-    "sprint": N_("Sprints"),
-    "board": N_("Boards"),
-    "board_issue": N_("Issues on boards"),
-    "board_configuration": N_("Settings of boards"),
-    "project": N_("Projects"),
-    "component": N_("Components"),
-    "version": N_("Versions"),
-    "status": N_("Statuses"),
-    "issue_type": N_("Issue types"),
-    "priority": N_("Priorities"),
-    "resolution": N_("Resolutions"),
-    "field": N_("Fields"),
-    "user": N_("People"),
-}
 
 COLUMNS: dict[str, str] = {
     "activated": N_("time of activation"),
