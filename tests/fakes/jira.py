@@ -56,6 +56,8 @@ class FakeSite:
     """Whether an unknown id refuses the whole search for ids."""
     step: int = STEP
     """Milliseconds between issues."""
+    lists: dict[str, list[Any]] = field(default_factory=dict)
+    """Unpaged lists besides its own, by the last part of the path."""
     base_url: str = "https://fake.atlassian.net"
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     in_flight: int = 0
@@ -113,9 +115,10 @@ class FakeSite:
         if last == "board":
             values = [{"id": board_id, "name": f"Board {board_id}", "type": "kanban"} for board_id in self.boards]
             return {"values": values, "total": len(values), "isLast": True}
-        if last not in _CONSTANT_BODIES:
+        bodies = {**_CONSTANT_BODIES, **self.lists}
+        if last not in bodies:
             raise JiraGone(Code.ANSWERED, status=404, endpoint=path)
-        return copy.deepcopy(_CONSTANT_BODIES[last])
+        return copy.deepcopy(bodies[last])
 
     def _match(self, filter_id: int, issue_ids: list[int]) -> dict[str, Any]:
         if filter_id not in self.boards:
