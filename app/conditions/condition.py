@@ -30,7 +30,7 @@ class Condition:
         object.__setattr__(self, "params", {name: _storable(value) for name, value in params.items()})
 
     def __str__(self) -> str:
-        """The form for logs: `answered(status=503, endpoint=GET /rest/api/3/myself)`."""
+        """The form for logs: `no_answer(error=ConnectTimeout)`."""
         values = ", ".join(f"{name}={value}" for name, value in self.params.items())
         return f"{self.code.value}({values})" if values else self.code.value
 
