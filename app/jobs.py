@@ -58,6 +58,7 @@ VERIFY = JobSpec("verify", Lane.UPKEEP, "workers.ingest.verify", timeout=900)
 WEBHOOKS = JobSpec("webhooks", Lane.LIVE, "workers.ingest.webhooks")
 REREAD = JobSpec("reread", Lane.BULK, "workers.ingest.reread")
 ERASE = JobSpec("erase", Lane.UPKEEP, "workers.upkeep.erase")
+EXCLUDE = JobSpec("exclude", Lane.UPKEEP, "workers.upkeep.exclude", timeout=900)
 PURGE = JobSpec("purge", Lane.UPKEEP, "workers.upkeep.purge")
 SWEEP = JobSpec("sweep", Lane.STEADY, "workers.upkeep.sweep")
 ROUND = JobSpec("round", Lane.STEADY, "workers.upkeep.round_of_duties")
@@ -73,7 +74,7 @@ RECENT = JobSpec("recent", Lane.UPKEEP, "workers.watch.recent", timeout=900)
 ISSUE_IDS = JobSpec("issue_ids", Lane.UPKEEP, "workers.watch.issue_ids", timeout=600)
 
 ALL = (
-    *(PLAN, BACKFILL, VERIFY, WEBHOOKS, REREAD, ERASE, PURGE, SWEEP, ROUND),
+    *(PLAN, BACKFILL, VERIFY, WEBHOOKS, REREAD, EXCLUDE, ERASE, PURGE, SWEEP, ROUND),
     *(CATCH_UP, LICENCE, POLL, WORKLOGS, FAILED_WEBHOOKS, REFRESH, SECOND_LOOK, PROBE, RECENT, ISSUE_IDS),
 )
 

@@ -9,8 +9,9 @@ from app import jobs, logs
 from app.conditions import Code, Condition
 from app.errors import Missing
 from app.ingest.backfill import worker_count
-from app.ingest.planning import enqueue_workers, tenant_schedule
+from app.ingest.planning import enqueue_workers, exclusions, tenant_schedule
 from app.ingest.proof import derive_state, lost_jobs
+from app.ingest.writing import remove_excluded
 from app.integrations import ledger
 from app.privacy import erase as erasure
 from app.tenants import replay_guard
@@ -18,6 +19,7 @@ from workers.job import job
 
 if TYPE_CHECKING:
     from app.runtime import Runtime
+    from app.store.session import Session
 
 log = logs.get(__name__)
 
@@ -30,10 +32,7 @@ def sweep(runtime: Runtime) -> None:
         replay_guard.forget_expired(session)
         lost_jobs.promise_erasure(session)
         lost_jobs.tidy(session)
-        for integration_id in lost_jobs.find_deleting(session):
-            session.enqueue(jobs.ERASE, str(integration_id), once_as=str(integration_id))
-        for tenant_id in lost_jobs.find_purgeable(session):
-            session.enqueue(jobs.PURGE, str(tenant_id), once_as=str(tenant_id))
+        _enqueue_removals(session)
         late = lost_jobs.find_late(session)
     for tenant_id in late:
         with runtime.store.bound_to(tenant_id) as session:
@@ -53,6 +52,16 @@ def sweep(runtime: Runtime) -> None:
             if work.is_unplanned:
                 session.enqueue(jobs.PLAN, str(work.tenant_id), once_as=f"{work.tenant_id}-sweep")
     log.info("sweep", tenants=len(due))
+
+
+def _enqueue_removals(session: Session) -> None:
+    """Enqueue removals of data: of deleted integrations, past its grace period, of excluded fields."""
+    for integration_id in lost_jobs.find_deleting(session):
+        session.enqueue(jobs.ERASE, str(integration_id), once_as=str(integration_id))
+    for tenant_id in lost_jobs.find_purgeable(session):
+        session.enqueue(jobs.PURGE, str(tenant_id), once_as=str(tenant_id))
+    for tenant_id in exclusions.find_unenforced(session):
+        session.enqueue(jobs.EXCLUDE, str(tenant_id), once_as=f"{tenant_id}-sweep")
 
 
 @job
@@ -79,6 +88,13 @@ def erase(runtime: Runtime, integration_id: str) -> None:
         erasure.erase_tenant_data(runtime.store, tenant_id)
     with runtime.store.unrestricted_unsafe() as session:
         erasure.drop_integration(session, integration_uuid)
+
+
+@job
+def exclude(runtime: Runtime, tenant_id: str) -> Condition | None:
+    """Remove the text of excluded fields from a tenant's rows."""
+    row_count = remove_excluded(runtime.store, UUID(tenant_id))
+    return Condition(Code.TEXTS_REMOVED, rows=row_count) if row_count else None
 
 
 @job

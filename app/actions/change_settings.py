@@ -33,10 +33,25 @@ class Changes:
 
 
 def change_settings(session: Session, integration_id: UUID, changes: Changes) -> Integration:
-    """Store the changes. Settings that differ have a paired site read again, with the new fields. Raises Missing."""
-    before = ledger.get(session, integration_id, lock=True)
+    """Store the changes. Settings that differ have a paired site read again, with the new fields. Raises Missing.
+
+    Text of newly excluded fields is removed from the stored rows; that alone reads nothing again.
+    """
+    before = IntegrationSettings.model_validate(ledger.get(session, integration_id, lock=True).settings)
     integration = ledger.change(session, integration_id, changes.columns())
-    is_same = changes.settings in (None, IntegrationSettings.model_validate(before.settings))
-    if integration.tenant_id is not None and not is_same:
-        session.enqueue(jobs.PLAN, str(integration.tenant_id), once_as=str(integration.tenant_id))
+    after = changes.settings or before
+    if integration.tenant_id is None or not after.differs(before):
+        return integration
+    tenant_id = str(integration.tenant_id)
+    if {*after.excluded_fields} - {*before.excluded_fields}:
+        # Without a name, so each change has a run of its own that begins after it.
+        session.enqueue(jobs.EXCLUDE, tenant_id)
+    if not _only_excludes(before, after):
+        session.enqueue(jobs.PLAN, tenant_id, once_as=tenant_id)
     return integration
+
+
+def _only_excludes(before: IntegrationSettings, after: IntegrationSettings) -> bool:
+    """Whether the settings differ in added exclusions alone."""
+    is_added = {*before.excluded_fields} <= {*after.excluded_fields}
+    return is_added and not before.differs(after.model_copy(update={"excluded_fields": before.excluded_fields}))

@@ -6,18 +6,33 @@ from typing import TYPE_CHECKING
 
 from app.conditions import Code, Condition
 from app.errors import JiraRefused
+from app.ingest import status
 from app.integrations.validate import Check, not_paired, validate
 
 if TYPE_CHECKING:
     from app.integrations.model import Integration
+    from app.store.session import Store
     from app.tenants.sites import Sites
 
 
-def check_connection(sites: Sites, integration: Integration) -> list[Check]:
+def check_connection(store: Store, sites: Sites, integration: Integration) -> list[Check]:
     """Run every check of the pre-flight, in order, up to the first that makes the next ones pointless."""
     if integration.tenant_id is None:
         return not_paired()
     try:
-        return validate(sites.open(integration.tenant_id))
+        checks = validate(sites.open(integration.tenant_id))
     except JiraRefused as refusal:
         return [Check("paired", ok=False, condition=Condition(Code.SITE_INACTIVE, why=refusal.condition))]
+    with store.bound_to(integration.tenant_id) as session:
+        uses = status.field_uses(session, integration)
+    return [*checks, _fields(uses)] if uses else checks
+
+
+def _fields(uses: list[status.FieldUse]) -> Check:
+    """The first doubt about the site's own fields; the Settings tab and the API list the others."""
+    doubts = [use.doubt for use in uses if use.doubt is not None]
+    doubt = min(doubts, key=lambda condition: _GRAVEST.index(condition.code), default=Condition(Code.FIELDS_CLEAR))
+    return Check("fields", ok=not doubts, condition=doubt, is_required=False)
+
+
+_GRAVEST = (Code.FIELD_GONE, Code.FIELDS_SEVERAL, Code.FIELD_ABSENT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.catalog.json_value import Json, absent, ids_of, named_account
@@ -9,7 +10,7 @@ from app.catalog.language import Column, Item, Kind
 from app.catalog.rich_text import plain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def reading(path: str) -> Callable[[Item], Json]:
@@ -106,3 +107,19 @@ def rich_text(name: str, at: str) -> tuple[Column, Column, Column]:
         Column(f"{name}_text", Kind.TEXT, words, personal=True),
         Column(f"{name}_length", Kind.INTEGER, lambda item: len(words(item) or "")),
     )
+
+
+def unless_excluded(field: str, *columns: Column, condition: tuple[Column, str] | None = None) -> Iterator[Column]:
+    """The columns, empty if the SEI admin excludes the field; with `condition`, in rows with that value in that column."""
+
+    def taking(take: Callable[[Item], Json]) -> Callable[[Item], Json]:
+        def take_unless_excluded(item: Item) -> Json:
+            if item.policy.may_keep(field) or (condition is not None and condition[0].take(item) != condition[1]):
+                return take(item)
+            return None
+
+        return take_unless_excluded
+
+    name_and_value = None if condition is None else (condition[0].name, condition[1])
+    for column in columns:
+        yield replace(column, take=taking(column.take), excluded_with=field, excluded_where=name_and_value)

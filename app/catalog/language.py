@@ -97,6 +97,14 @@ class Column:
     take: Callable[[Item], Json]
     personal: bool = False
     """Personal data: erased when its account is closed or the tenant leaves."""
+    excluded_with: str | None = None
+    """The excludable field of its text: the column is empty where an SEI admin excludes the field."""
+    excluded_where: tuple[str, str] | None = None
+    """Another column and its value: only such rows hold the field's text here."""
+    without_excluded: Callable[[Json, FieldPolicy], Json] | None = None
+    """Removes the text of excluded fields from the column's JSON."""
+    site_kind: str | None = None
+    """The attribute of the field policy with the site's own fields behind the column."""
 
 
 @dataclass(frozen=True)

@@ -188,6 +188,12 @@ class Code(StrEnum):
     EMAILS_UNKNOWN = "emails_unknown", "why"
     EMAILS_HELD_BACK = "emails_held_back", "why"
 
+    # The site's own fields
+    FIELDS_CLEAR = "fields_clear"
+    FIELDS_SEVERAL = "fields_several", "meaning", "fields"
+    FIELD_ABSENT = "field_absent", "meaning"
+    FIELD_GONE = "field_gone", "meaning", "fields"
+
     # Records that were left out
     NOT_AN_OBJECT = "not_an_object", "entity", "type"
     NO_ID = "no_id", "entity"
@@ -240,3 +246,4 @@ class Code(StrEnum):
     LICENCE_FOUND_LAPSED = "licence_found_lapsed"
     SITE_ANSWERS_AGAIN = "site_answers_again"
     ERASED = "erased"
+    TEXTS_REMOVED = "texts_removed", "rows"

@@ -17,12 +17,16 @@ import orjson
 from sqlalchemy import Text, cast, literal, select, union_all
 
 from app import clock
+from app.catalog.field_policy import FieldPolicy
 from app.catalog.language import Kind
 from app.catalog.registry import all_entities, entity
+from app.catalog.withholding import without_excluded
 from app.conditions import Code
 from app.errors import Malformed, StartAnew
 from app.handoff import epochs
 from app.handoff.cursor import Cursor, parse
+from app.ingest.planning import exclusions, field_policy
+from app.integrations import ledger
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
@@ -61,7 +65,7 @@ def changes(
     if place is None:
         place = Cursor(epoch.id, epoch.handouts, 0, secrets.token_hex(8), is_pass_complete=False, entities=names)
     heads = _heads(session, names or tuple(all_entities()), place, limit)
-    lines = _lines(session, heads)
+    lines = _lines(session, heads, _policy(session))
     has_more = len(heads) == limit or len(lines) < len(heads)
     is_complete = place.is_pass_complete or not has_more
     if not heads:
@@ -107,7 +111,13 @@ def _is_all_of(place: Cursor, names: tuple[str, ...]) -> bool:
     return set(place.entities or all_entities()) <= set(names)
 
 
-def _lines(session: Session, heads: list[Row[Any]]) -> list[dict[str, Any]]:
+def _policy(session: Session) -> FieldPolicy:
+    """The exclusions in force: rows keep excluded text until a job has removed it."""
+    integration = ledger.of_tenant(session) if exclusions.standing(session)[0] else None
+    return FieldPolicy() if integration is None else field_policy.load(session, integration)
+
+
+def _lines(session: Session, heads: list[Row[Any]], policy: FieldPolicy) -> list[dict[str, Any]]:
     """The rows of the heads, without those that were erased or written again meanwhile: these have a later version."""
     by_entity: dict[str, list[str]] = {}
     for head in heads:
@@ -118,14 +128,14 @@ def _lines(session: Session, heads: list[Row[Any]]) -> list[dict[str, Any]]:
         query = select(*_columns(declaration)).where(table_of(declaration).c.id.in_(ids))
         rows |= {(name, row["id"], row["version"]): row for row in session.execute(query).mappings()}
     keys = [(head.entity, head.id, head.version) for head in heads]
-    return [_line(entity(key[0]), rows[key]) for key in keys if key in rows]
+    return [_line(entity(key[0]), rows[key], policy) for key in keys if key in rows]
 
 
 @cache
 def _columns(declaration: Entity) -> tuple[ColumnElement[Any], ...]:
     """The columns of a line. JSON stays text: as Python's numbers, those beyond 64 bits could not be written again."""
     columns = table_of(declaration).c
-    names = ("id", "version", "deleted_at", "deleted_because")
+    names = ("id", "version", "read_at", "deleted_at", "deleted_because")
     values = (
         cast(columns[column.name], Text).label(column.name) if column.kind is Kind.JSON else columns[column.name]
         for column in declaration.columns
@@ -133,13 +143,17 @@ def _columns(declaration: Entity) -> tuple[ColumnElement[Any], ...]:
     return (*(columns[name] for name in names), *values)
 
 
-def _line(declaration: Entity, row: RowMapping) -> dict[str, Any]:
-    is_deleted = row["deleted_at"] is not None
-    data = (
-        {"deleted_at": clock.rfc3339(row["deleted_at"]), "reason": row["deleted_because"]}
-        if is_deleted
-        else {column.name: _written(column.kind, row[column.name]) for column in declaration.columns}
-    )
+def _line(declaration: Entity, row: RowMapping, policy: FieldPolicy) -> dict[str, Any]:
+    is_excluded = row["deleted_at"] is None and not policy.may_keep(declaration.name)
+    is_deleted = row["deleted_at"] is not None or is_excluded
+    data: dict[str, Any]
+    if is_excluded:
+        data = {"deleted_at": clock.rfc3339(row["read_at"]), "reason": "excluded"}
+    elif is_deleted:
+        data = {"deleted_at": clock.rfc3339(row["deleted_at"]), "reason": row["deleted_because"]}
+    else:
+        values = without_excluded(declaration, row, policy) if policy.excluded else row
+        data = {column.name: _written(column.kind, values[column.name]) for column in declaration.columns}
     return {
         "entity": declaration.name,
         "id": row["id"],

@@ -88,6 +88,9 @@ TENANTS = Table(
     Column("state", Text, nullable=False),
     _created_at(),
     _moment("purge_after"),
+    Column(
+        "withheld", ARRAY(Text), nullable=False, server_default="{}", comment="excluded fields without text in rows"
+    ),
     CheckConstraint("state IN ('active', 'disabled', 'uninstalled')", name="state"),
     comment="one install record; never matched by address",
 )

@@ -55,7 +55,8 @@ def rename_field(editor: Editor, parameters: JsonObject) -> Change:
     fields = editor.world.catalogue.fields
     custom = {key: field for key, field in fields.items() if key.startswith("customfield")}
     before = editor.choose(parameters, "field", fields if "field" in parameters else custom)
-    fields[before["id"]] = {**before, "name": editor.new_name(parameters, before["name"])}
+    name = editor.new_name(parameters, before["name"])
+    fields[before["id"]] = {**before, "name": name, "untranslatedName": name}
     editor.world.touch()
     return Change("field", before["id"], None, {"name": fields[before["id"]]["name"]})
 
@@ -66,7 +67,7 @@ def create_field(editor: Editor, parameters: JsonObject) -> Change:
     number = 1 + max((int(key.split("_")[1]) for key in fields if key.startswith("customfield_")), default=10_000)
     pattern = next(candidate for key, candidate in fields.items() if key.startswith("customfield"))
     field = {**pattern, "id": f"customfield_{number}", "name": parameters.get("name", f"Field {number}")}
-    field["key"] = field["id"]
+    field |= {"key": field["id"], "untranslatedName": field["name"]}
     field["schema"] = {"type": "string", "custom": "com.atlassian.jira.plugin.system.customfieldtypes:textfield"}
     field["schema"]["customId"] = number
     fields[field["id"]] = field

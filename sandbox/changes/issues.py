@@ -21,7 +21,7 @@ from sandbox.changes.links import remove_references
 from sandbox.shapes import JiraError, JsonObject
 from sandbox.world import Issue
 
-_EDITABLE = ("summary", "description", "labels", "duedate", "environment", "customfield_10024", "priority")
+_EDITABLE = ("summary", "description", "labels", "duedate", "environment", "priority")
 _LABELS = ("hotfix", "planned", "blocked", "ревью", "ops")
 
 
@@ -89,9 +89,9 @@ def update(editor: Editor, parameters: JsonObject) -> Change:
     if not values:
         before = issue.fields.get("labels") or []
         values = {"labels": sorted({*before} ^ {editor.chance.choice(_LABELS)})}
-    unknown_names = set(values) - set(_EDITABLE)
+    unknown_names = {name for name in values if name not in _EDITABLE and not name.startswith("customfield_")}
     if unknown_names:
-        raise JiraError(400, f"cannot edit {sorted(unknown_names)}; only {', '.join(_EDITABLE)}")
+        raise JiraError(400, f"cannot edit {sorted(unknown_names)}; only {', '.join(_EDITABLE)} and custom fields")
     items = [_field_item(editor, name, issue.fields.get(name), value) for name, value in values.items()]
     return edit(editor, issue, author, items, **values)
 

@@ -15,11 +15,11 @@ import requests
 from psycopg.rows import dict_row
 
 from app import clock
-from app.catalog.extract import Page, extract_all
+from app.catalog.extract import Page, extract, extract_all
 from app.catalog.field_policy import FieldPolicy
-from app.catalog.json_value import find
 from app.catalog.language import Each, Kind, Paging
 from app.catalog.registry import all_entities, entity, walked
+from app.catalog.site_mapping import SiteField, map_fields
 from app.jira.client import Answer, whole
 from app.sources import Place
 from app.sources.cloud.pages import fetch
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 Rows = dict[str, dict[str, dict[str, Any]]]
 """By entity, by id, by column."""
 _BOOK_KEEPING = {"tenant_id", "id", "read_at", "version", "deleted_at", "deleted_because"}
-_SPRINT = "com.pyxis.greenhopper.jira:gh-sprint"
-_EPIC_LINK = "com.pyxis.greenhopper.jira:gh-epic-link"
 
 
 @dataclass
@@ -138,11 +136,13 @@ class _Truth:
 
 
 def _fields_of(fields: list[Any]) -> FieldPolicy:
-    by_schema = {str(find(body, "schema.custom")): str(body["id"]) for body in fields}
-    points = tuple(
-        sorted(str(e["id"]) for e in fields if e["name"].lower() in {"story points", "story point estimate"})
-    )
-    return FieldPolicy(story_points=points, sprint=by_schema.get(_SPRINT), epic_link=by_schema.get(_EPIC_LINK))
+    rows = [extract(entity("field"), body, FieldPolicy()) for body in fields]
+    own_fields = [
+        SiteField(row.id, **{name: row.values[name] for name in SiteField.__dataclass_fields__ if name != "id"})  # type: ignore[arg-type]  # texts by declaration
+        for row in rows
+    ]
+    mapping = map_fields(own_fields, {})
+    return FieldPolicy(**{meaning.value: kind.fields for meaning, kind in mapping.items()})
 
 
 def stored_rows(database_url: str, client_key: str) -> Rows:

@@ -23,7 +23,7 @@ _KEYS = {
 }
 
 
-_VALUES = frozenset({"from", "from_string", "to", "to_string"})
+_VALUES = ("from", "from_string", "to", "to_string")
 
 
 def _items(item: Item) -> Json:
@@ -35,16 +35,31 @@ def _items(item: Item) -> Json:
     if not isinstance(changes, list):
         absent(changes)
         return []
-    return [_item(change, item.policy) for change in changes]
+    own_items: Json = [_item(change) for change in changes]
+    return _without_excluded(own_items, item.policy) if item.policy.excluded else own_items
 
 
-def _item(change: Json, policy: FieldPolicy) -> Json:
-    """One change of one field; an excluded field keeps its name and loses its values. Raises NotAnObjectError."""
+def _item(change: Json) -> Json:
+    """One change of one field. Raises NotAnObjectError."""
     if not isinstance(change, dict):
         raise NotAnObjectError(change)
-    field = change.get("fieldId") or change.get("field")
-    may_keep = policy.may_keep(str(field).lower())
-    return {name: change.get(key) if may_keep or name not in _VALUES else None for name, key in _KEYS.items()}
+    return {name: change.get(key) for name, key in _KEYS.items()}
+
+
+def _without_excluded(items: Json, policy: FieldPolicy) -> Json:
+    """The items; changes of an excluded field keep its name and lose its values."""
+    if not isinstance(items, list):
+        return items
+    return [_emptied(item) if isinstance(item, dict) and not _may_keep(item, policy) else item for item in items]
+
+
+def _may_keep(item: dict[str, Json], policy: FieldPolicy) -> bool:
+    name, field_id, field_type = (str(item.get(key) or "") for key in ("field", "field_id", "field_type"))
+    return policy.may_keep_change(name, field_id, field_type)
+
+
+def _emptied(item: dict[str, Json]) -> Json:
+    return {**item, **dict.fromkeys(_VALUES)}
 
 
 ENTITY = Entity(
@@ -61,7 +76,7 @@ ENTITY = Entity(
         parent("issue_id"),
         account("author_id", "author"),
         moment("created", "created"),
-        Column("items", Kind.JSON, _items),
+        Column("items", Kind.JSON, _items, without_excluded=_without_excluded),
     ),
     example=Example(
         parent_id="10063",

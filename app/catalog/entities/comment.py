@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.catalog.columns import account, boolean, moment, parent, rich_text
+from app.catalog.columns import account, boolean, moment, parent, rich_text, unless_excluded
 from app.catalog.language import Each, Entity, Example, Inline, Paging, Upkeep, Walk
 
 ENTITY = Entity(
@@ -24,7 +24,7 @@ ENTITY = Entity(
         moment("created", "created"),
         moment("updated", "updated"),
         boolean("is_public", "jsdPublic"),
-        *rich_text("body", "body"),
+        *unless_excluded("comment", *rich_text("body", "body")),
     ),
     example=Example(
         parent_id="10063",

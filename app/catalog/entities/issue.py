@@ -1,35 +1,27 @@
 """A whole issue: its standard fields, the site's own fields and the totals of its lists.
 
-Jira keeps story points, sprints and the epic in custom fields with ids that differ by site; `Item` names them.
+Jira keeps story points, sprints, the epic and others in custom fields with ids that differ by site (`site_fields`).
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
-from app.catalog.columns import account, boolean, date, document, ids, integer, moment, reading, rich_text, text, texts
+from app.catalog.columns import (
+    account,
+    boolean,
+    document,
+    ids,
+    integer,
+    moment,
+    reading,
+    rich_text,
+    text,
+    texts,
+    unless_excluded,
+)
 from app.catalog.field_policy import FieldPolicy
-from app.catalog.json_value import Json, absent, find, ids_of
+from app.catalog.json_value import Json, absent, find
 from app.catalog.language import Column, Each, Entity, Example, Item, Kind, Paging, Upkeep, Walk
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-_EPIC_LEVEL = 1
-"""Jira's `hierarchyLevel` of an epic; a story is 0, a sub-task -1."""
-_SPRINT_ID = re.compile(r"[\[,]id=(\d+)[,\]]")
-"""In Data Center's `com.atlassian.greenhopper.service.sprint.Sprint@1f[id=12,rapidViewId=3,state=ACTIVE,…]`."""
-
-
-def _unless_excluded(field: str, *columns: Column) -> Iterator[Column]:
-    """The columns, empty if the SEI admin excludes the field."""
-
-    def taking(take: Callable[[Item], Json]) -> Callable[[Item], Json]:
-        return lambda item: take(item) if item.policy.may_keep(field) else None
-
-    return (replace(column, take=taking(column.take)) for column in columns)
+from app.catalog.site_fields import CUSTOM, DUE, EPIC_KEY, FLAGGED, SPRINT_IDS, START, STORY_POINTS, TEAM
 
 
 def _seconds(name: str, at: str, tracking_name: str) -> Column:
@@ -43,56 +35,6 @@ def _seconds(name: str, at: str, tracking_name: str) -> Column:
     return Column(name, Kind.INTEGER, take)
 
 
-def _story_points(item: Item) -> Json:
-    """The first number among the site's story point fields; a choice field has its number in `value`.
-
-    Without one, the first other value, which is no number and is left out as such.
-    """
-    odd_value: Json = None
-    for field in item.policy.story_points:
-        value = find(item.body, f"fields.{field}")
-        points = value.get("value") if isinstance(value, dict) else value
-        if isinstance(points, str | int | float) and _is_number(points):
-            return points
-        odd_value = points if odd_value is None else odd_value
-    return odd_value
-
-
-def _is_number(value: str | float) -> bool:
-    try:
-        float(value)
-    except (ValueError, OverflowError):
-        return False
-    return True
-
-
-def _sprint_ids(item: Item) -> Json:
-    """Ids of all sprints of the issue, past ones included: objects on Cloud, strings on Data Center.
-
-    Raises ShapeError for anything else.
-    """
-    sprints = find(item.body, f"fields.{item.policy.sprint}") if item.policy.sprint else None
-    if not isinstance(sprints, list):
-        absent(sprints)
-        return []
-    return ids_of([_with_id(sprint) for sprint in sprints if sprint is not None])
-
-
-def _with_id(sprint: Json) -> Json:
-    """An object with the sprint's id, of Data Center's text as well."""
-    match = _SPRINT_ID.search(sprint) if isinstance(sprint, str) else None
-    return {"id": match.group(1)} if match else sprint
-
-
-def _epic_key(item: Item) -> Json:
-    """The epic link, or the parent if it is an epic: Jira is moving from the first to the second."""
-    epic_key = find(item.body, f"fields.{item.policy.epic_link}") if item.policy.epic_link else None
-    if isinstance(epic_key, str) and epic_key:
-        return epic_key
-    above = find(item.body, "fields.parent")
-    return find(above, "key") if find(above, "fields.issuetype.hierarchyLevel") == _EPIC_LEVEL else None
-
-
 def _is_archived(item: Item) -> Json:
     return bool(find(item.body, "fields.archived") or find(item.body, "fields.archiveddate"))
 
@@ -102,20 +44,12 @@ def _attachment_total(item: Item) -> Json:
     return len(attachments) if isinstance(attachments, list) else absent(attachments)
 
 
-def _custom(item: Item) -> Json:
-    """The custom fields with a value, by id: all of them, or the SEI admin's choice."""
-    fields = find(item.body, "fields")
-    pairs = fields.items() if isinstance(fields, dict) else ()
-    values = {name: value for name, value in pairs if name.startswith("customfield_") and value is not None}
-    names = item.policy.custom or values
-    return {name: value for name, value in values.items() if name in names and item.policy.may_keep(name)}
-
-
 _DESCRIPTION: Json = {
     "type": "doc",
     "version": 1,
     "content": [{"type": "paragraph", "content": [{"type": "text", "text": "By size"}]}],
 }
+_TEAM: Json = {"id": "36885b3c-1bf0-4f85-a357-c5b858c31de4", "name": "Charts", "isVisible": True}
 _SPRINT: Json = {"id": 175, "name": "K5 Sprint 1", "state": "active", "boardId": 93}
 
 ENTITY = Entity(
@@ -143,22 +77,25 @@ ENTITY = Entity(
         text("priority_name", "fields.priority.name"),
         text("resolution_id", "fields.resolution.id"),
         text("resolution_name", "fields.resolution.name"),
-        *_unless_excluded("summary", text("summary", "fields.summary", personal=True)),
-        *_unless_excluded("description", *rich_text("description", "fields.description")),
+        *unless_excluded("summary", text("summary", "fields.summary", personal=True)),
+        *unless_excluded("description", *rich_text("description", "fields.description")),
         *rich_text("environment", "fields.environment"),
         moment("created", "fields.created"),
         moment("updated", "fields.updated"),
         moment("resolved", "fields.resolutiondate"),
         moment("status_category_changed", "fields.statuscategorychangedate"),
-        date("due", "fields.duedate"),
+        START,
+        DUE,
         account("assignee_id", "fields.assignee"),
         account("reporter_id", "fields.reporter"),
         account("creator_id", "fields.creator"),
         text("parent_id", "fields.parent.id"),
         text("parent_key", "fields.parent.key"),
-        Column("epic_key", Kind.TEXT, _epic_key),
-        Column("story_points", Kind.NUMBER, _story_points),
-        Column("sprint_ids", Kind.TEXTS, _sprint_ids),
+        EPIC_KEY,
+        STORY_POINTS,
+        SPRINT_IDS,
+        *TEAM,
+        FLAGGED,
         texts("labels", "fields.labels"),
         ids("component_ids", "fields.components"),
         ids("fix_version_ids", "fields.fixVersions"),
@@ -177,14 +114,19 @@ ENTITY = Entity(
         document("issue_restriction", "fields.issuerestriction"),
         Column("archived", Kind.BOOLEAN, _is_archived),
         integer("changelog_total", "changelog.total"),
-        *_unless_excluded("comment", integer("comment_total", "fields.comment.total")),
+        *unless_excluded("comment", integer("comment_total", "fields.comment.total")),
         integer("worklog_total", "fields.worklog.total"),
         Column("attachment_total", Kind.INTEGER, _attachment_total),
-        Column("custom", Kind.JSON, _custom, personal=True),
+        CUSTOM,
     ),
     example=Example(
         policy=FieldPolicy(
-            story_points=("customfield_10024",), sprint="customfield_10020", epic_link="customfield_10014"
+            story_points=("customfield_10024",),
+            sprint=("customfield_10020",),
+            epic=("customfield_10014",),
+            start_date=("customfield_10015",),
+            team=("customfield_10001",),
+            flagged=("customfield_10021",),
         ),
         body={
             "id": "20708",
@@ -226,8 +168,11 @@ ENTITY = Entity(
                 "comment": {"comments": [], "maxResults": 0, "total": 0, "startAt": 0},
                 "worklog": {"worklogs": [], "maxResults": 20, "total": 0, "startAt": 0},
                 "attachment": [],
+                "customfield_10001": _TEAM,
                 "customfield_10014": "K5-1",
+                "customfield_10015": "2025-03-01",
                 "customfield_10020": [_SPRINT],
+                "customfield_10021": [{"id": "10019", "value": "Impediment"}],
                 "customfield_10024": 3.0,
                 "customfield_10060": None,
             },
@@ -258,6 +203,7 @@ ENTITY = Entity(
             "updated": "2021-03-28T08:06:08.713Z",
             "resolved": "2020-06-19T06:31:18.495Z",
             "status_category_changed": "2020-06-19T06:31:18.502Z",
+            "start": "2025-03-01",
             "due": "2025-03-09",
             "assignee_id": "58199f9a2b6f4d0b33b34209",
             "reporter_id": "54c965db8acd172e3af3fe36",
@@ -267,6 +213,9 @@ ENTITY = Entity(
             "epic_key": "K5-1",
             "story_points": 3.0,
             "sprint_ids": ["175"],
+            "team_id": "36885b3c-1bf0-4f85-a357-c5b858c31de4",
+            "team_name": "Charts",
+            "flagged": True,
             "labels": ["Saas", "frontEnd"],
             "component_ids": ["10011"],
             "fix_version_ids": ["10026"],
@@ -289,8 +238,11 @@ ENTITY = Entity(
             "worklog_total": 0,
             "attachment_total": 0,
             "custom": {
+                "customfield_10001": _TEAM,
                 "customfield_10014": "K5-1",
+                "customfield_10015": "2025-03-01",
                 "customfield_10020": [_SPRINT],
+                "customfield_10021": [{"id": "10019", "value": "Impediment"}],
                 "customfield_10024": 3.0,
             },
         },

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from app.catalog.columns import boolean, parent, text
+from app.catalog.columns import boolean, parent, text, unless_excluded
 from app.catalog.language import Each, Entity, Example, Inline, Item, Paging, Upkeep, Walk
+
+_APPLICATION = text("application_type", "application.type")
+"""A link to an issue of this or another Jira repeats the issue's summary."""
 
 
 def _history_tells(item: Item) -> bool:
@@ -28,11 +31,15 @@ ENTITY = Entity(
         text("global_id", "globalId"),
         text("relationship", "relationship"),
         text("url", "object.url"),
-        text("title", "object.title"),
-        text("summary", "object.summary"),
+        *unless_excluded(
+            "summary",
+            text("title", "object.title"),
+            text("summary", "object.summary"),
+            condition=(_APPLICATION, "com.atlassian.jira"),
+        ),
         text("icon_title", "object.icon.title"),
         text("application_name", "application.name"),
-        text("application_type", "application.type"),
+        _APPLICATION,
         boolean("is_resolved", "object.status.resolved"),
     ),
     example=Example(

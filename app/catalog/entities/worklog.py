@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.catalog.columns import account, document, integer, moment, parent, rich_text, text
+from app.catalog.columns import account, document, integer, moment, parent, rich_text, text, unless_excluded
+from app.catalog.field_policy import WORKLOG_COMMENT
 from app.catalog.language import Each, Entity, Example, Inline, Paging, Upkeep, Walk
 
 ENTITY = Entity(
@@ -27,7 +28,7 @@ ENTITY = Entity(
         moment("started", "started"),
         integer("seconds", "timeSpentSeconds"),
         text("time_spent", "timeSpent"),
-        *rich_text("comment", "comment"),
+        *unless_excluded(WORKLOG_COMMENT, *rich_text("comment", "comment")),
         document("visibility", "visibility"),
     ),
     example=Example(

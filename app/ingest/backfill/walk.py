@@ -204,7 +204,7 @@ class Walker:
 
     def _store_together(self, last_pages: Sequence[LastPage]) -> None:
         """One transaction for the ends of several short walks; where it fails, one for each."""
-        merged_page = ParsedPage(last_pages[0].parsed_page.entity)
+        merged_page = ParsedPage(last_pages[0].parsed_page.entity, last_pages[0].parsed_page.policy)
         for last_page in last_pages:
             merged_page.add(last_page.parsed_page)
         try:

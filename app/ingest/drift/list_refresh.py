@@ -123,15 +123,15 @@ def _stored(session: Session, entity: Entity, scope_id: str) -> set[str]:
 def keep(session: Session, list_read: ListRead, fields: FieldPolicy) -> int:
     """Store the results of a look in the caller's transaction. Returns the number of changed rows."""
     reopened_ids = _reopened(session, list_read)
-    policy_before = _known_fields(session, list_read)
+    mapping_before = _mapping(session, list_read)
     parsed_page = parse_page(list_read.entity, list_read.bodies, fields, list_read.scope_id or None)
     changed_rows = write_page(session, parsed_page, read_at=list_read.sent_at).changed_rows
     project_access.walk_again(session, reopened_ids)
-    if _known_fields(session, list_read) != policy_before:
-        # Story points, sprint or epic link stand in another field now: what was read out of issues is not what is theirs.
-        project_access.walk_issues_again(session)
     if list_read.gone_ids:
         changed_rows += bury(session, list_read.entity, list_read.gone_ids)
+    if _mapping(session, list_read) != mapping_before:
+        # Story points, sprint, team and others stand in other fields now than those that the issues were read from.
+        project_access.walk_issues_again(session)
     if list_read.total is not None:
         _note_walk(session, list_read)
     return changed_rows
@@ -203,10 +203,12 @@ def _reopened(session: Session, list_read: ListRead) -> list[str]:
     return list(session.execute(select(table.c.id).where(table.c.id.in_(is_open), is_closed)).scalars())
 
 
-def _known_fields(session: Session, list_read: ListRead) -> FieldPolicy | None:
-    """The field policy before or after a look at the site's fields; None for other lists."""
+def _mapping(session: Session, list_read: ListRead) -> list[tuple[str, ...]] | None:
+    """The site's own fields by kind before or after a look at its fields; None for other lists."""
     integration = ledger.of_tenant(session) if list_read.entity.name == "field" else None
-    return field_policy.load(session, integration) if integration is not None else None
+    if integration is None:
+        return None
+    return [kind.fields for kind in field_policy.mapping_of(session, integration).values()]
 
 
 def _note_walk(session: Session, list_read: ListRead) -> None:

@@ -5,8 +5,17 @@ jobs, all enqueued after commit. Invariants: a plan is in PostgreSQL before any 
 work; planning twice plans once; a delivery id is stored once.
 """
 
-from app.ingest.planning import inbox, tenant_schedule
+from app.ingest.planning import exclusions, field_policy, inbox, tenant_schedule
 from app.ingest.planning.plan import begin_backfill, enqueue_worker_once, enqueue_workers
 from app.ingest.planning.resume import resume_work
 
-__all__ = ["begin_backfill", "enqueue_worker_once", "enqueue_workers", "inbox", "resume_work", "tenant_schedule"]
+__all__ = [
+    "begin_backfill",
+    "enqueue_worker_once",
+    "enqueue_workers",
+    "exclusions",
+    "field_policy",
+    "inbox",
+    "resume_work",
+    "tenant_schedule",
+]

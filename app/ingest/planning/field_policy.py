@@ -1,4 +1,4 @@
-"""Field policy of an integration: its settings and the site's custom fields, told apart by schema, not by name."""
+"""Field policy of an integration: its settings and the site's fields, told apart by schema and untranslated name."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from sqlalchemy import select
 
 from app.catalog.field_policy import FieldPolicy
 from app.catalog.registry import entity
+from app.catalog.site_mapping import Mapped, Meaning, SiteField, map_fields
 from app.integrations.settings import IntegrationSettings
 from app.store.schema import CHUNKS
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from app.integrations.model import Integration
     from app.store.session import Session
-
-_SPRINT = "com.pyxis.greenhopper.jira:gh-sprint"
-_EPIC_LINK = "com.pyxis.greenhopper.jira:gh-epic-link"
-_POINT_NAMES = ("story points", "story point estimate")
-"""Company-managed and team-managed projects each have their own."""
 
 
 def is_known(session: Session) -> bool:
@@ -31,14 +29,34 @@ def is_known(session: Session) -> bool:
 def load(session: Session, integration: Integration) -> FieldPolicy:
     """The policy of the bound tenant; settings take precedence."""
     settings = IntegrationSettings.model_validate(integration.settings)
-    table = table_of(entity("field"))
-    fields = session.execute(select(table.c.id, table.c.name, table.c.schema_custom).order_by(table.c.id)).all()
-    by_schema = {row.schema_custom: row.id for row in fields if row.schema_custom}
-    points = tuple(row.id for row in fields if (row.name or "").lower() in _POINT_NAMES)
+    fields, excluded_ids = site_fields(session), set(settings.excluded_fields)
+    mapping = map_fields(fields, settings.mapping(), excluded_ids)
     return FieldPolicy(
-        story_points=(settings.story_point_field,) if settings.story_point_field else points,
-        sprint=by_schema.get(_SPRINT),
-        epic_link=settings.epic_field or by_schema.get(_EPIC_LINK),
+        **{meaning.value: kind.fields for meaning, kind in mapping.items()},
         custom=tuple(settings.custom_fields),
-        excluded=tuple(settings.excluded_fields),
+        excluded=tuple(dict.fromkeys(settings.excluded_fields)),
+        excluded_names=frozenset(name for field in fields if field.id in excluded_ids for name in field.names),
+        other_ids=frozenset(field.id for field in fields if field.id not in excluded_ids),
+        other_names=frozenset(name for field in fields if field.id not in excluded_ids for name in field.names),
     )
+
+
+def mapping_of(session: Session, integration: Integration) -> dict[Meaning, Mapped]:
+    """The site's own fields by kind, with the doubts about each."""
+    settings = IntegrationSettings.model_validate(integration.settings)
+    return map_fields(site_fields(session), settings.mapping(), settings.excluded_fields)
+
+
+def kinds_of(session: Session, integration: Integration, field_ids: Collection[str]) -> frozenset[str]:
+    """The kinds of fields that would have these, were they not excluded."""
+    settings = IntegrationSettings.model_validate(integration.settings)
+    mapping = map_fields(site_fields(session), settings.mapping())
+    return frozenset(meaning.value for meaning, kind in mapping.items() if not {*kind.fields}.isdisjoint(field_ids))
+
+
+def site_fields(session: Session) -> list[SiteField]:
+    """The site's fields, without those that it doesn't have any more."""
+    table = table_of(entity("field"))
+    columns = [table.c[name] for name in SiteField.__dataclass_fields__]
+    rows = session.execute(select(*columns).where(table.c.deleted_at.is_(None)).order_by(table.c.id))
+    return [SiteField(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public accessor has this name

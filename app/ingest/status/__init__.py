@@ -7,5 +7,17 @@ nothing here writes or asks Jira; a summary is one or a few statements for a sit
 from app.ingest.status import diagnostics, overview, progress
 from app.ingest.status.diagnostics import Hour, Trouble, UnreadablePart
 from app.ingest.status.progress import Kept, Progress
+from app.ingest.status.site_fields import FieldUse, field_uses
 
-__all__ = ["Hour", "Kept", "Progress", "Trouble", "UnreadablePart", "diagnostics", "overview", "progress"]
+__all__ = [
+    "FieldUse",
+    "Hour",
+    "Kept",
+    "Progress",
+    "Trouble",
+    "UnreadablePart",
+    "diagnostics",
+    "field_uses",
+    "overview",
+    "progress",
+]

@@ -6,5 +6,6 @@ one unreadable record costs one record; only a complete list or a confirmed abse
 """
 
 from app.ingest.writing import absences, project_access, unreadable
+from app.ingest.writing.exclusions import remove_excluded
 
-__all__ = ["absences", "project_access", "unreadable"]
+__all__ = ["absences", "project_access", "remove_excluded", "unreadable"]

@@ -12,7 +12,7 @@ from app.catalog.language import Each
 from app.catalog.registry import children_of, walked
 from app.errors import PoisonRecord
 from app.ingest.planning import plan
-from app.ingest.writing import left_out, rename_propagation, top_ups
+from app.ingest.writing import exclusions, left_out, rename_propagation, top_ups
 from app.jira.client import whole
 from app.store import checkpoints, records
 from app.store.poison import Parked
@@ -34,6 +34,8 @@ class ParsedPage:
     """Contents of a page before it is stored."""
 
     entity: Entity
+    policy: FieldPolicy
+    """The field policy of its extraction."""
     rows: list[Row] = field(default_factory=list)
     top_ups: list[TopUp] = field(default_factory=list)
     poison: list[Parked] = field(default_factory=list)
@@ -54,7 +56,9 @@ class ParsedPage:
 def parse_page(entity: Entity, items: Iterable[Json | Raw], fields: FieldPolicy, parent_id: str | None) -> ParsedPage:
     """Parse a page's objects; an unreadable one doesn't stop the rest. Raises JiraNonsense for invalid JSON."""
     page = Page(fields)
-    parsed_page = ParsedPage(entity, page.rows)
+    parsed_page = ParsedPage(entity, fields, page.rows)
+    if not fields.may_keep(entity.name):
+        return parsed_page
     for item in items:
         body, start = whole(item), len(page.rows)
         try:
@@ -95,6 +99,7 @@ def write_page(session: Session, parsed_page: ParsedPage, *, read_at: datetime) 
     stored_histories = top_ups.known_histories(session, parsed_page.rows)
     before = rename_propagation.before(session, parsed_page.entity, parsed_page.rows)
     results = records.apply(session, parsed_page.rows, read_at=read_at)
+    exclusions.hold(session, parsed_page.policy, parsed_page.rows)
     own_result = results.get(parsed_page.entity.name)
     # What is new here brought its children along: nothing of theirs can be left over, and what was cut off is missing.
     open_top_ups = parsed_page.top_ups

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, jsonify
 from flask_openapi3 import APIBlueprint, OpenAPI
 
-from app.web.api import completeness, feed, integrations, record
+from app.web.api import completeness, feed, fields, integrations, record
 from app.web.guard import Door, trusts
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def register(app: OpenAPI, runtime: Runtime) -> None:
     feed.add(routes, runtime)
     completeness.add(routes, runtime)
     record.add(routes, runtime)
+    fields.add(routes, runtime)
     app.register_api(routes)
 
     reference = Blueprint("api_reference", __name__, url_prefix="/api/v1")

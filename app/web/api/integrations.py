@@ -120,7 +120,9 @@ def _add_pairing(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={200: Validation, **_PROBLEMS},
     )
     def check(path: IntegrationPath) -> Response:
-        checks = actions.check_connection(runtime.sites, callers_integration(runtime, path.integration_id))
+        checks = actions.check_connection(
+            runtime.store, runtime.sites, callers_integration(runtime, path.integration_id)
+        )
         return _json(
             Validation(
                 ok=all(check.ok for check in checks if check.is_required),

@@ -101,7 +101,7 @@ def _add_page(routes: Blueprint, runtime: Runtime) -> None:
 
     @routes.post("/integrations/<integration_id>/validate")
     def validate(integration_id: str) -> Response:
-        checks = actions.check_connection(runtime.sites, integration_of(runtime, integration_id))
+        checks = actions.check_connection(runtime.store, runtime.sites, integration_of(runtime, integration_id))
         return jsonify(
             ok=all(check.ok for check in checks if check.is_required), checks=[check_of(check) for check in checks]
         )

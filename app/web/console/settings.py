@@ -8,14 +8,19 @@ from flask import redirect, request, url_for
 from pydantic import ValidationError
 
 from app import actions
+from app.catalog.field_policy import REQUESTABLE, WORKLOG_COMMENT
 from app.conditions import Code
 from app.errors import Missing
+from app.ingest import status
 from app.integrations.settings import IntegrationSettings
 from app.web.api.integrations import callers_session
 from app.web.api.shapes import ChangeIntegration
 from app.web.console.connecting import integration_of
 from app.web.console.detail import page
 from app.web.console.forms import explain_fields, list_of, words_of
+from app.web.words.language import gettext
+from app.web.words.sentences import explain
+from app.web.words.terms import MEANINGS
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -80,34 +85,72 @@ def _form(
     *,
     is_saved: bool = False,
 ) -> str:
-    return page("settings.html", runtime, integration, "settings", values=values, problems=problems, is_saved=is_saved)
+    uses: list[status.FieldUse] = []
+    if integration.tenant_id is not None:
+        with runtime.store.bound_to(integration.tenant_id) as session:
+            uses = status.field_uses(session, integration)
+    return page(
+        "settings.html",
+        runtime,
+        integration,
+        "settings",
+        values=values,
+        problems=problems,
+        is_saved=is_saved,
+        uses=[_use(use) for use in uses],
+    )
+
+
+def _use(use: status.FieldUse) -> dict[str, Any]:
+    """One kind of fields in the reader's language."""
+    return {
+        "kind": gettext(MEANINGS[use.meaning]),
+        "fields": ", ".join(f"{name} ({field_id})" for field_id, name in use.fields.items()),
+        "is_chosen": use.is_chosen,
+        "doubt": explain(use.doubt) if use.doubt else None,
+    }
 
 
 def _values_of(integration: Integration) -> dict[str, Any]:
     """The form's values for the stored integration."""
     settings = IntegrationSettings.model_validate(integration.settings)
+    fields = {meaning.value: ", ".join(ids) for meaning, ids in settings.mapping().items()}
     return {
         "name": integration.name,
         "description": integration.description,
         "tags": ", ".join(integration.tags),
-        "story_point_field": settings.story_point_field or "",
-        "epic_field": settings.epic_field or "",
+        "story_point_field": fields.get("story_points", ""),
+        "epic_field": fields.get("epic", ""),
+        **{name: fields.get(name, "") for name in ("sprint", *_SINGLE)},
         "custom_fields": ", ".join(settings.custom_fields),
+        "excluded_custom": ", ".join(field for field in settings.excluded_fields if field not in _EXCLUDABLE),
         **dict.fromkeys((f"exclude_{field}" for field in settings.excluded_fields), "1"),
     }
 
 
+_SINGLE = ("start_date", "due_date", "team", "flagged")
+_EXCLUDABLE = (*REQUESTABLE, WORKLOG_COMMENT)
+
+
 def _change() -> ChangeIntegration:
     """The form as a change of the API's. Raises ValidationError."""
-    excluded_fields = ("summary", "description", "comment")
+    points, excluded_fields = list_of("story_point_field"), [f for f in _EXCLUDABLE if request.form.get(f"exclude_{f}")]
+    only_field = points[0] if len(points) == 1 else None
     return ChangeIntegration(
         name=words_of("name"),
         description=words_of("description"),
         tags=list_of("tags"),
-        settings=IntegrationSettings(
-            story_point_field=words_of("story_point_field") or None,
-            epic_field=words_of("epic_field") or None,
-            custom_fields=list_of("custom_fields"),
-            excluded_fields=[field for field in excluded_fields if request.form.get(f"exclude_{field}")],
+        settings=IntegrationSettings.model_validate(
+            {
+                "story_point_field": only_field,
+                "epic_field": words_of("epic_field") or None,
+                "field_mapping": {
+                    "story_points": [] if only_field else points,
+                    "sprint": list_of("sprint"),
+                    **{name: words_of(name) or None for name in _SINGLE},
+                },
+                "custom_fields": list_of("custom_fields"),
+                "excluded_fields": [*excluded_fields, *list_of("excluded_custom")],
+            }
         ),
     )

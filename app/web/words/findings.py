@@ -9,6 +9,7 @@ from app.web.words.language import N_
 _IN_A_MINUTE = N_("Try again in a minute.")
 _ALLOW_LIST = N_("Check that the site is up and, if it limits addresses, that ours are on its allow-list.")
 _LET_IT_BROWSE = N_("Ask a Jira admin to let the app browse projects.")
+_SETTLE = N_("Name the right field on the Settings tab, or leave it as it is.")
 _CATCH_UP = N_("Nothing; the app catches up by itself.")
 
 REASONS: dict[Code, Entry] = {
@@ -138,4 +139,20 @@ CHECKS: dict[Code, Entry] = {
     ),
     Code.EMAILS_UNKNOWN: Entry("%(why)s", N_("Jira did not answer as expected."), _IN_A_MINUTE),
     Code.EMAILS_HELD_BACK: Entry("%(why)s", N_("Jira asked the app to slow down."), _IN_A_MINUTE),
+    Code.FIELDS_CLEAR: Entry(
+        "The site's own fields are clear.", N_("It is clear which fields hold points, sprints and others.")
+    ),
+    Code.FIELDS_SEVERAL: Entry(
+        N_("Several fields hold %(meaning)s: %(fields)s. Each issue has the first with a value."),
+        N_("Several fields hold %(meaning)s: %(fields)s. Each issue has the first with a value."),
+        _SETTLE,
+    ),
+    Code.FIELD_ABSENT: Entry(
+        N_("No field of the site holds %(meaning)s."), N_("No field of the site holds %(meaning)s."), _SETTLE
+    ),
+    Code.FIELD_GONE: Entry(
+        N_("The field in the settings for %(meaning)s isn't there any more: %(fields)s."),
+        N_("The field in the settings for %(meaning)s isn't there any more: %(fields)s."),
+        _SETTLE,
+    ),
 }

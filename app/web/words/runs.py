@@ -28,6 +28,7 @@ RUNS: dict[Code, Entry] = {
     Code.LICENCE_FOUND_LAPSED: Entry(N_("the licence has lapsed")),
     Code.SITE_ANSWERS_AGAIN: Entry(N_("the site takes us again")),
     Code.ERASED: Entry(N_("erased")),
+    Code.TEXTS_REMOVED: Entry(N_("excluded text removed: %(rows)s changes")),
     Code.WORKER_KILLED: Entry(N_("The worker was killed.")),
     Code.CRASHED: Entry("%(error)s"),
 }

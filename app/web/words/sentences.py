@@ -13,7 +13,7 @@ from app.web.words.programs import PROGRAMS
 from app.web.words.records import EVIDENCE, LEFT_OUT
 from app.web.words.refusals import GENERAL, REFUSALS
 from app.web.words.runs import RUNS
-from app.web.words.terms import BRIEF_CAUSES, COLUMNS
+from app.web.words.terms import BRIEF_CAUSES, COLUMNS, MEANINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,9 +101,13 @@ def _text(name: str, value: Value, translate: Translate) -> str:
     return _term(name, str(value), translate)
 
 
+_TERMS = {"column": COLUMNS, "meaning": MEANINGS}
+
+
 def _term(name: str, value: str, translate: Translate) -> str:
-    if name == "column":
-        return translate(COLUMNS[value]) if value in COLUMNS else value
+    terms = _TERMS.get(name, {})
+    if value in terms:
+        return translate(terms[value])
     if name == "records":
         return f"{value} record" if value == "1" else f"{value} records"
     return value

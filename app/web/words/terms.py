@@ -44,9 +44,27 @@ JOBS: dict[str, str] = {
     "verify": N_("Verifying"),
     "webhooks": N_("Applying webhooks"),
     "reread": N_("Reading again"),
+    "exclude": N_("Removing excluded text"),
     "purge": N_("Erasing"),
 }
 """Jobs that leave a line in a site's activity."""
+TEXTS: dict[str, str] = {
+    "summary": N_("titles"),
+    "description": N_("descriptions"),
+    "comment": N_("comments"),
+    "worklog_comment": N_("comments of worklogs"),
+}
+"""The texts of issues that an SEI admin may exclude."""
+MEANINGS: dict[str, str] = {
+    "story_points": N_("story points"),
+    "sprint": N_("sprints"),
+    "epic": N_("the epic"),
+    "start_date": N_("the start date"),
+    "due_date": N_("the due date"),
+    "team": N_("the team"),
+    "flagged": N_("the flag"),
+}
+"""Kinds of fields that each site has under ids of its own."""
 RESULTS: dict[str, tuple[str, str]] = {
     "running": (N_("running"), "busy"),
     "done": (N_("done"), "good"),
@@ -89,5 +107,6 @@ CHECKS: dict[str, CheckWords] = {
     "reachable": CheckWords(N_("Reachable"), N_("The site answers the app over the network.")),
     "credential": CheckWords(N_("Signature"), N_("Jira takes what the app signs in the site's name.")),
     "projects": CheckWords(N_("Projects"), N_("The app may browse at least one project.")),
+    "fields": CheckWords(N_("Fields"), N_("It is clear which fields hold story points, sprints and others. Optional.")),
     "emails": CheckWords(N_("E-mail addresses"), N_("The app may read people's e-mail addresses. Optional.")),
 }

@@ -90,7 +90,8 @@ def _checks(table: Table) -> list[CheckConstraint]:
 def test_every_check_has_a_name() -> None:
     names = {
         str(node.args[0].value)
-        for node in ast.walk(tree_of(ROOT.joinpath("app/integrations/validate.py").relative_to(ROOT)))
+        for path in ("app/integrations/validate.py", "app/actions/check_connection.py")
+        for node in ast.walk(tree_of(ROOT.joinpath(path).relative_to(ROOT)))
         if isinstance(node, ast.Call)
         and getattr(node.func, "id", "") == "Check"
         and isinstance(node.args[0], ast.Constant)

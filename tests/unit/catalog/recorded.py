@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from app.catalog.json_value import Json
 
-SITE = FieldPolicy(story_points=("customfield_10024",), sprint="customfield_10020", epic_link="customfield_10014")
+SITE = FieldPolicy(story_points=("customfield_10024",), sprint=("customfield_10020",), epic=("customfield_10014",))
 """The recorded Cloud site's own field ids, from its `field.json`."""
 
 COLUMNS = {

@@ -201,3 +201,59 @@ def test_anything_at_all_is_a_row_or_poison(data: st.DataObject) -> None:
     for row in rows:
         assert row.id
         assert "\x00" not in json.dumps({"id": row.id, **row.values}, default=str)
+
+
+def policy_without(*field_ids: str) -> FieldPolicy:
+    return FieldPolicy(
+        excluded=field_ids,
+        excluded_names=frozenset({"zusammenfassung", "secret", "geheimnis"}),
+        other_ids=frozenset({"status", "customfield_2"}),
+        other_names=frozenset({"status", "effort"}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("item", "is_kept"),
+    [
+        ({"field": "summary", "fieldId": "summary"}, False),
+        ({"field": "Summary"}, False),
+        ({"field": "Zusammenfassung", "fieldId": "Zusammenfassung"}, False),
+        ({"field": "Renamed", "fieldId": "customfield_1", "fieldtype": "custom"}, False),
+        ({"field": "Geheimnis", "fieldtype": "custom"}, False),
+        ({"field": "Its former name", "fieldtype": "custom"}, False),
+        ({"field": "Its former name", "fieldtype": "custom", "fieldId": "Its former name"}, False),
+        ({"field": "Secret", "fieldId": "customfield_2", "fieldtype": "custom"}, True),
+        ({"field": "Effort", "fieldtype": "custom"}, True),
+        ({"field": "Gone", "fieldId": "customfield_3", "fieldtype": "custom"}, True),
+        ({"field": "status", "fieldId": "status", "fieldtype": "jira"}, True),
+        ({"field": "Link", "fieldtype": "jira"}, True),
+    ],
+)
+def test_histories_name_an_excluded_field_in_many_ways(item: dict[str, Json], is_kept: bool) -> None:
+    history: Json = {"id": "1", "items": [{**item, "from": "secret", "fromString": "secret", "toString": "secret"}]}
+    row = extract(entity("changelog"), history, policy_without("summary", "customfield_1"))
+    assert ("secret" in str(row.values["items"]).replace('"Secret"', "")) is is_kept
+
+
+def test_objects_of_issues_in_custom_fields_lose_excluded_texts() -> None:
+    fields: Json = {"customfield_1": "secret", "customfield_9": {"data": [{"key": "A-1", "summary": "secret"}]}}
+    row = extract(entity("issue"), {"id": "1", "fields": fields}, policy_without("summary", "customfield_1"))
+    assert row.values["custom"] == '{"customfield_9":{"data":[{"key":"A-1"}]}}'
+
+
+@pytest.mark.parametrize(("application", "title"), [("com.atlassian.jira", None), ("com.example.git", "secret")])
+def test_a_remote_link_to_an_issue_loses_its_summary(application: str, title: str | None) -> None:
+    body: Json = {"id": 1, "application": {"type": application}, "object": {"title": "secret", "summary": "secret"}}
+    values = extract(entity("remote_link"), body, policy_without("summary")).values
+    assert (values["title"], values["summary"]) == (title, title)
+
+
+def test_a_comment_of_a_worklog_is_left_out_and_its_time_stays() -> None:
+    body: Json = {"id": "1", "timeSpentSeconds": 60, "comment": "secret"}
+    values = extract(entity("worklog"), body, FieldPolicy(excluded=("worklog_comment",))).values
+    assert (values["seconds"], values["comment"], values["comment_text"], values["comment_length"]) == (
+        60,
+        None,
+        None,
+        None,
+    )

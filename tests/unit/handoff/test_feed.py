@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.catalog.field_policy import FieldPolicy
 from app.catalog.registry import all_entities, entity
 from app.errors import Malformed
 from app.handoff import feed
@@ -62,7 +63,7 @@ def _row(name: str, **override: Any) -> dict[str, Any]:
 
 
 def test_a_row_is_an_upsert_with_its_entitys_columns_and_no_others() -> None:
-    line = feed._line(entity("issue"), _row("issue", created=MOMENT, key="A-1"))  # type: ignore[arg-type]
+    line = feed._line(entity("issue"), _row("issue", created=MOMENT, key="A-1"), FieldPolicy())  # type: ignore[arg-type]
     assert {name: line[name] for name in ("entity", "id", "op", "version")} == {
         "entity": "issue",
         "id": "10001",
@@ -75,11 +76,11 @@ def test_a_row_is_an_upsert_with_its_entitys_columns_and_no_others() -> None:
 
 def test_a_tombstone_is_a_delete_without_the_rows_content() -> None:
     row = _row("comment", deleted_at=MOMENT, deleted_because="deleted", body_text="personal")
-    line = feed._line(entity("comment"), row)  # type: ignore[arg-type]
+    line = feed._line(entity("comment"), row, FieldPolicy())  # type: ignore[arg-type]
     assert line["op"] == "delete"
     assert line["data"] == {"deleted_at": "2026-01-02T03:04:05.678Z", "reason": "deleted"}
 
 
 @pytest.mark.parametrize("name", all_entities())
 def test_every_entitys_row_can_be_written(name: str) -> None:
-    assert json.dumps(feed._line(entity(name), _row(name)))  # type: ignore[arg-type]
+    assert json.dumps(feed._line(entity(name), _row(name), FieldPolicy()))  # type: ignore[arg-type]

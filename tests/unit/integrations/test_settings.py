@@ -13,6 +13,15 @@ def test_nothing_needs_to_be_set() -> None:
     assert defaults.model_dump() == {
         "story_point_field": None,
         "epic_field": None,
+        "field_mapping": {
+            "story_points": [],
+            "sprint": [],
+            "epic": None,
+            "start_date": None,
+            "due_date": None,
+            "team": None,
+            "flagged": None,
+        },
         "custom_fields": [],
         "excluded_fields": [],
     }
@@ -27,6 +36,9 @@ def test_nothing_needs_to_be_set() -> None:
         {"custom_fields": ["customfield_10020", "customfield_10021"]},
         {"custom_fields": [f"customfield_{number}" for number in range(200)]},
         {"excluded_fields": ["summary", "description", "comment"]},
+        {"excluded_fields": ["worklog_comment", "customfield_10050"]},
+        {"field_mapping": {"story_points": ["customfield_10016", "customfield_10024"], "team": "customfield_10001"}},
+        {"story_point_field": "customfield_10016", "field_mapping": {"story_points": ["customfield_10016"]}},
     ],
 )
 def test_good_settings_are_kept_as_given(values: dict[str, object]) -> None:
@@ -51,6 +63,11 @@ def test_good_settings_are_kept_as_given(values: dict[str, object]) -> None:
         {"custom_fields": None},
         {"excluded_fields": ["assignee"]},
         {"excluded_fields": ["comment"] * 4},
+        {"excluded_fields": ["customfield_"]},
+        {"field_mapping": {"points": ["customfield_10016"]}},
+        {"field_mapping": {"story_points": "customfield_10016"}},
+        {"story_point_field": "customfield_10016", "field_mapping": {"story_points": ["customfield_10024"]}},
+        {"epic_field": "customfield_10014", "field_mapping": {"epic": "parent"}},
     ],
     ids=lambda values: repr(values)[:60],
 )

@@ -1,0 +1,58 @@
+"""Excluded fields of a tenant: those of the settings, and those without text in any stored row.
+
+Rows honour an exclusion once their texts are removed (`writing.exclusions`); `tenants.withheld` lists such fields.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import cast, func, select, update
+from sqlalchemy.dialects.postgresql import JSONB
+
+from app import jobs
+from app.integrations.model import State
+from app.store.schema import INTEGRATIONS, TENANTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from app.store.session import Session
+
+
+def standing(session: Session) -> tuple[frozenset[str], frozenset[str]]:
+    """The excluded fields of the bound tenant's integration, and those without text in any of its rows."""
+    query = (
+        select(INTEGRATIONS.c.settings, TENANTS.c.withheld)
+        .select_from(TENANTS.outerjoin(INTEGRATIONS, INTEGRATIONS.c.tenant_id == TENANTS.c.id))
+        .where(TENANTS.c.id == session.tenant_id)
+    )
+    row = session.execute(query).one()
+    return frozenset((row.settings or {}).get("excluded_fields", ())), frozenset(row.withheld)
+
+
+def note_withheld(session: Session, fields: Iterable[str]) -> None:
+    """Store the fields without text in any row. Call it under the tenant's write lock."""
+    session.execute(update(TENANTS).where(TENANTS.c.id == session.tenant_id).values(withheld=sorted(fields)))
+
+
+def enforce(session: Session, *, is_again: bool) -> None:
+    """Enqueue the job of exclusions where stored rows may hold excluded texts, or (`is_again`) lack included ones."""
+    excluded_fields, withheld_fields = standing(session)
+    if is_again or excluded_fields - withheld_fields:
+        session.enqueue(jobs.EXCLUDE, str(session.tenant_id))
+
+
+def find_unenforced(session: Session) -> list[UUID]:
+    """Tenants with rows that may hold text of excluded fields, in an unrestricted session."""
+    excluded_fields = func.coalesce(INTEGRATIONS.c.settings["excluded_fields"], cast([], JSONB))
+    rows = session.execute(
+        select(TENANTS.c.id)
+        .join(INTEGRATIONS, INTEGRATIONS.c.tenant_id == TENANTS.c.id)
+        .where(
+            INTEGRATIONS.c.state != State.DELETING.value,
+            ~excluded_fields.contained_by(func.to_jsonb(TENANTS.c.withheld)),
+        )
+    )
+    return [row.id for row in rows]
