@@ -6,6 +6,7 @@ request.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PORTS = {"https": 443, "http": 80}
+_LOCALHOST = "localhost"
 _MAX_LENGTH = 255
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -92,5 +94,19 @@ def is_name(host: str) -> bool:
 
 
 def is_private_ok(host: str, patterns: Sequence[str]) -> bool:
-    """Whether a pattern names this exact private address, as in development."""
-    return any(_host_and_port(pattern.rpartition("://")[2])[0].lower() == host for pattern in patterns)
+    """Whether a pattern names this exact address, or `localhost`, as in development.
+
+    Any other name is no exception: its DNS records choose the address, and they may change.
+    """
+    is_own_machine = host == _LOCALHOST or _is_address(host)
+    return is_own_machine and any(
+        _host_and_port(pattern.rpartition("://")[2])[0].lower() == host for pattern in patterns
+    )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.config import is_loose
 from app.jira.hosts import is_allowed, is_private_ok, origin_of
 
 CLOUD = ("*.atlassian.net", "*.jira.com")
@@ -128,6 +129,19 @@ def test_nothing_before_or_after_a_sites_name_moves_it_elsewhere(stuff: str) -> 
 )
 def test_a_private_address_is_good_where_it_is_named(host: str, is_allowed: bool) -> None:
     assert is_private_ok(host, LAPTOP) is is_allowed
+
+
+@pytest.mark.parametrize("host", ["jira.example.org", "acme.atlassian.net", "jira", "localhost.example.org", "1.2.3"])
+def test_a_name_is_no_private_address_even_where_it_is_named(host: str) -> None:
+    assert not is_private_ok(host, [host, f"http://{host}:*"])
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "10.0.0.1", "[::1]", "[::ffff:10.0.0.1]", "[fe80::1]"])
+@pytest.mark.parametrize("form", ["{}", "https://{}", "https://{}:443", "http://{}:*", "{}:8443"])
+def test_production_refuses_every_pattern_that_exempts_an_address(host: str, form: str) -> None:
+    pattern = form.format(host)
+    assert is_private_ok(host.strip("[]"), [pattern])
+    assert is_loose(pattern)
 
 
 def test_a_wildcard_names_no_private_address() -> None:

@@ -47,9 +47,11 @@ def test_public_addresses_are_told_from_all_others(address: str, public: bool) -
         ("https://127.0.0.1", True),
         ("http://127.0.0.1:8099", False),
         ("http://[::1]:8099", False),
+        ("https://jira.example.org", True),
     ],
 )
-def test_every_site_is_judged_but_one_that_a_pattern_names(url: str, is_checked: bool) -> None:
-    patterns = ["*.atlassian.net", "*.0.0.1", "http://[::1]:*"] + ([] if is_checked else ["http://127.0.0.1:*"])
+def test_every_site_is_judged_but_an_address_that_a_pattern_names(url: str, is_checked: bool) -> None:
+    patterns = ["*.atlassian.net", "jira.example.org", "*.0.0.1", "http://[::1]:*"]
+    patterns += [] if is_checked else ["http://127.0.0.1:*"]
     adapter = Connections("test", patterns).to(url).get_adapter(f"{url}/rest/api/3/myself")
     assert isinstance(adapter, PublicOnly) is is_checked
