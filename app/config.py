@@ -31,6 +31,7 @@ class Settings(BaseSettings):
 
     environment: Literal["production", "development"] = "production"
     base_url: str = "http://127.0.0.1:8080"
+    base_urls: Annotated[tuple[str, ...], NoDecode] = ()
     # Not in a repr: some hold a password, and a repr ends up in a traceback.
     database_url: str | None = Field(None, repr=False)
     redis_url: str | None = Field(None, repr=False)
@@ -52,7 +53,7 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=1, le=65535)
     data_dir: Path = Path("var")
 
-    @field_validator("secret_keys", "site_hosts", mode="before")
+    @field_validator("base_urls", "secret_keys", "site_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         """Comma-separated text, as operators write lists in an environment."""
@@ -64,6 +65,11 @@ class Settings(BaseSettings):
         """Strip trailing slashes: an address needs one spelling for comparison and joining."""
         return value.rstrip("/") if value else value
 
+    @field_validator("base_urls")
+    @classmethod
+    def _all_without_slash(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(value.rstrip("/") for value in values)
+
     @property
     def is_production(self) -> bool:
         """Whether unsafe settings prevent the start."""
@@ -72,8 +78,17 @@ class Settings(BaseSettings):
     @property
     def base_path(self) -> str:
         """The path part of BASE_URL, without a trailing slash; empty when the app owns the host."""
-        parts = _split(self.base_url)
-        return parts.path.rstrip("/") if parts else ""
+        return _path_of(self.base_url)
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """All addresses of the app: BASE_URL, then the further ones, which callers may use and nobody is shown."""
+        return (self.base_url, *self.base_urls)
+
+    @property
+    def base_paths(self) -> frozenset[str]:
+        """The path parts of all bases."""
+        return frozenset(map(_path_of, self.bases))
 
     @property
     def has_oidc(self) -> bool:
@@ -144,6 +159,7 @@ def _bad_addresses(settings: Settings) -> list[str]:
     problems = []
     for name, value, schemes in (
         ("BASE_URL", settings.base_url, ("http", "https")),
+        *(("BASE_URLS", base_url, ("http", "https")) for base_url in settings.base_urls),
         ("INSTALL_KEYS_URL", settings.install_keys_url, ("http", "https")),
         ("OIDC_ISSUER", settings.oidc_issuer, ("http", "https")),
         ("DATABASE_URL", settings.database_url, ("postgresql", "postgres")),
@@ -194,6 +210,11 @@ def _split(url: str) -> SplitResult | None:
     return parts
 
 
+def _path_of(url: str) -> str:
+    parts = _split(url)
+    return parts.path.rstrip("/") if parts else ""
+
+
 def _not_for_production(settings: Settings) -> list[str]:
     problems = []
     if "base_url" not in settings.model_fields_set:
@@ -202,6 +223,8 @@ def _not_for_production(settings: Settings) -> list[str]:
         problems.append("BASE_URL: must be https in production; Atlassian calls nothing else")
     elif (parts := _split(settings.base_url)) is not None and parts.hostname in LOCAL_NAMES:
         problems.append("BASE_URL: names this machine; set it to the app's public address")
+    if not all(base_url.startswith("https://") for base_url in settings.base_urls):
+        problems.append("BASE_URLS: must be https in production; Atlassian calls nothing else")
     if not settings.install_keys_url.startswith("https://"):
         problems.append("INSTALL_KEYS_URL: must be https in production, or anyone on the way could sign installs")
     if settings.oidc_issuer is not None and not settings.oidc_issuer.startswith("https://"):

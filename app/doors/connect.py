@@ -49,8 +49,8 @@ class ConnectDoor:
     """Authenticates callers. Every refusal is Unproven, with a reason for the log only."""
 
     def __init__(self, settings: Settings, keyring: Keyring, install_keys: InstallKeys) -> None:
-        self._base_url = settings.base_url
-        self._base_path = settings.base_path
+        self._bases = settings.bases
+        self._base_paths = settings.base_paths
         self._keyring = keyring
         self._install_keys = install_keys
 
@@ -58,7 +58,8 @@ class ConnectDoor:
         """The claims of a token signed by Atlassian for this exact address, and the raw token for the replay guard."""
         token = tokens.read(_from_header(connect_request), algorithm="RS256", longest_life=_OTHER_LIFE)
         # Free checks first: a token that must fail anyway never makes us fetch a key.
-        if not any(_is_same(audience.removesuffix("/"), self._base_url) for audience in token.claims.audience):
+        audiences = [audience.removesuffix("/") for audience in token.claims.audience]
+        if not any(_is_same(audience, base) for audience in audiences for base in self._bases):
             raise Unproven("aud is not us")
         self._require_computed_hash(token, connect_request)
         claims = tokens.verify(token, self._install_keys.key(token.key_id))
@@ -111,7 +112,11 @@ class ConnectDoor:
             return tenant, tokens.verify(token, previous)
 
     def _require_computed_hash(self, token: UnverifiedToken, connect_request: ConnectRequest) -> None:
-        request_hashes = query_hash.hashes(connect_request.method, connect_request.target, self._base_path)
+        request_hashes = (
+            request_hash
+            for base_path in self._base_paths
+            for request_hash in query_hash.hashes(connect_request.method, connect_request.target, base_path)
+        )
         if not any(_is_same(token.claims.query_hash, request_hash) for request_hash in request_hashes):
             raise Unproven("qsh is for another request")
 

@@ -59,7 +59,7 @@ def create_app(runtime: Runtime | None = None) -> OpenAPI:
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
-    app.wsgi_app = Mounted(app.wsgi_app, runtime.settings.base_path)  # type: ignore[method-assign]  # Flask's documented way to wrap
+    app.wsgi_app = Mounted(app.wsgi_app, runtime.settings.base_paths)  # type: ignore[method-assign]  # Flask's documented way to wrap
     base = runtime.settings.base_path
     app.jinja_env.globals.update(static=lambda name: f"{base}/static/{name}", pairing=f"{base}/jira/pairing", base=base)
     language.register(app)
@@ -93,21 +93,21 @@ def _log_requests(app: OpenAPI) -> None:
 
 
 class Mounted:
-    """Serves the app below BASE_URL's path only."""
+    """Serves the app below the paths of its bases only."""
 
-    def __init__(self, inner: Callable[..., Iterable[bytes]], base_path: str) -> None:
+    def __init__(self, inner: Callable[..., Iterable[bytes]], base_paths: Iterable[str]) -> None:
         self._inner = inner
-        self._base = base_path
+        self._bases = sorted(base_paths, key=len, reverse=True)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
-        """Strip the base from the path, once."""
+        """Strip the longest base from the path, once."""
         path = environ.get("PATH_INFO", "")
-        if self._base:
-            if path == self._base or path.startswith(f"{self._base}/"):
-                environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + self._base
-                environ["PATH_INFO"] = path[len(self._base) :]
-            elif path not in {"/livez", "/readyz", "/metrics"}:
-                environ["PATH_INFO"] = "/outside-of-the-base-path"
+        base = next((base for base in self._bases if path == base or path.startswith(f"{base}/")), None)
+        if base is not None:
+            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + base
+            environ["PATH_INFO"] = path[len(base) :]
+        elif path not in {"/livez", "/readyz", "/metrics"} and "" not in self._bases:
+            environ["PATH_INFO"] = "/outside-of-the-base-path"
         return self._inner(environ, start_response)
 
 

@@ -106,6 +106,9 @@ def test_development_starts_with_nothing(bare: Environment) -> None:
         ("BASE_URL", "https://app.example.org#x"),
         ("BASE_URL", "https://[app.example.org"),
         ("BASE_URL", "https://app.example.org:99999"),
+        ("BASE_URLS", "http://old.example.org"),
+        ("BASE_URLS", "https://eu.example.org,old.example.org"),
+        ("BASE_URLS", "https://eu.example.org,https://old.example.org?x=1"),
         ("INSTALL_KEYS_URL", "http://keys.example.org"),
         ("INSTALL_KEYS_URL", "ftp://keys.example.org"),
         ("DATABASE_URL", None),
@@ -230,6 +233,14 @@ def test_no_pattern_makes_the_check_fail(pattern: str) -> None:
 def test_a_base_url_has_one_spelling(base_url: str, spelling: str, path: str) -> None:
     settings = Settings(environment="development", base_url=base_url)
     assert (settings.base_url, settings.base_path) == (spelling, path)
+
+
+def test_further_bases_stand_behind_the_base_url(safe: Environment) -> None:
+    assert load().bases == ("https://app.example.org",)
+    safe.says(BASE_URL="https://app.example.org/app/", BASE_URLS="https://eu.example.org/, https://old.example.org/a")
+    settings = load()
+    assert settings.bases == ("https://app.example.org/app", "https://eu.example.org", "https://old.example.org/a")
+    assert (settings.base_path, settings.base_paths) == ("/app", {"/app", "", "/a"})
 
 
 def test_lists_are_comma_separated(safe: Environment) -> None:

@@ -414,6 +414,42 @@ def test_a_rotated_secret_opens_only_tokens_issued_before_the_rotation(
             opens(connect_request(OLD_SECRET, issued_at))
 
 
+# Further bases of the app
+
+
+@pytest.fixture
+def door_with_bases(ring: StaticKeyring, host: KeyHost) -> ConnectDoor:
+    settings = Settings(
+        environment="development", base_url=BASE, base_urls=("https://old.test", "https://eu.app.test/other/")
+    )
+    return ConnectDoor(settings, ring, InstallKeys(("https://keys.test",), get=host))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("base", "path"), [(BASE, "/base"), ("https://old.test", ""), ("https://eu.app.test/other/", "/other")]
+)
+def test_a_further_base_is_accepted_in_audiences_and_hashes(
+    door_with_bases: ConnectDoor, door: ConnectDoor, atlassian: Atlassian, base: str, path: str
+) -> None:
+    token = atlassian.lifecycle_token(HOOK, "acme", base)
+    hook = ConnectRequest("POST", f"{path}{HOOK}", (f"JWT {token}",), ())
+    webhook_token = atlassian.shared_secret_token("POST", WEBHOOK, "acme", SECRET)
+    webhook = ConnectRequest("POST", f"{path}{WEBHOOK}", (f"JWT {webhook_token}",), ())
+    assert door_with_bases.lifecycle(hook)[0].issuer == "acme"
+    assert door_with_bases.server(webhook).tenant == ACME
+    if base != BASE:
+        with pytest.raises(Unproven):
+            door.lifecycle(hook)
+
+
+@pytest.mark.parametrize("audience", ["https://old.test.evil", "https://eu.app.test", "https://eu.app.test/othe", ""])
+def test_an_address_near_a_further_base_is_refused(
+    door_with_bases: ConnectDoor, atlassian: Atlassian, audience: str
+) -> None:
+    with pytest.raises(Unproven):
+        door_with_bases.lifecycle(posted(HOOK, atlassian.lifecycle_token(HOOK, "acme", audience)))
+
+
 # In time, and from an existing site
 
 
