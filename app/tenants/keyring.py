@@ -46,6 +46,14 @@ class Secrets(NamedTuple):
         return "Secrets(…)"
 
 
+class Rotation(NamedTuple):
+    """The result of resealing all secrets."""
+
+    resealed_count: int
+    broken_ids: list[UUID]
+    """Tenants with a secret that no key opens."""
+
+
 class Keyring:
     """Stores and opens sealed secrets, tenant by tenant."""
 
@@ -109,25 +117,40 @@ class Keyring:
         """Delete every secret of a tenant at once."""
         session.execute(delete(CREDENTIALS).where(CREDENTIALS.c.tenant_id == tenant_id))
 
-    def rotate(self) -> int:
-        """Reseal with the newest key every secret sealed with an older one. Returns their number; safe at any time."""
-        resealed_count = 0
+    def rotate(self) -> Rotation:
+        """Reseal with the newest key every secret sealed with an older one, tenant by tenant; safe at any time."""
         with self._store.unrestricted_unsafe() as session:
+            tenant_ids = session.execute(select(CREDENTIALS.c.tenant_id).distinct()).scalars().all()
+        resealed_count, broken_ids = 0, []
+        for tenant_id in tenant_ids:
+            count, is_whole = self._rotate_of(tenant_id)
+            resealed_count += count
+            if not is_whole:
+                broken_ids.append(tenant_id)
+        return Rotation(resealed_count, broken_ids)
+
+    def _rotate_of(self, tenant_id: UUID) -> tuple[int, bool]:
+        """Reseal one tenant's secrets. Returns their number, and whether all of them opened."""
+        count, is_whole = 0, True
+        with self._store.bound_to(tenant_id) as session:
             # Under row locks: a secret that Jira rotates meanwhile is not overwritten.
             for row in session.execute(select(CREDENTIALS).with_for_update()).all():
-                resealed_count += self._reseal(session, row)
-        return resealed_count
+                for name in ("sealed", "previous_sealed"):
+                    try:
+                        count += self._reseal(session, row, name)
+                    except SealBroken:
+                        is_whole = False
+        return count, is_whole
 
-    def _reseal(self, session: Session, row: Row[tuple[object, ...]]) -> int:
-        fresh = {
-            name: self._seal_again(row.tenant_id, row.purpose, sealed_secret)
-            for name in ("sealed", "previous_sealed")
-            if (sealed_secret := getattr(row, name)) is not None and self._vault.is_stale(sealed_secret)
-        }
-        if fresh:
-            at = (CREDENTIALS.c.tenant_id == row.tenant_id, CREDENTIALS.c.purpose == row.purpose)
-            session.execute(update(CREDENTIALS).where(*at).values(**fresh))
-        return len(fresh)
+    def _reseal(self, session: Session, row: Row[tuple[object, ...]], name: str) -> int:
+        """Reseal one column of a row. Returns the number of changed secrets, raises SealBroken."""
+        sealed_secret = getattr(row, name)
+        if sealed_secret is None or not self._vault.is_stale(sealed_secret):
+            return 0
+        fresh = {name: self._seal_again(row.tenant_id, row.purpose, sealed_secret)}
+        at = (CREDENTIALS.c.tenant_id == row.tenant_id, CREDENTIALS.c.purpose == row.purpose)
+        session.execute(update(CREDENTIALS).where(*at).values(**fresh))
+        return 1
 
     def _seal_again(self, tenant_id: UUID, purpose: str, sealed_secret: str) -> str:
         secret = self._vault.open(sealed_secret, owner=str(tenant_id), purpose=purpose)

@@ -154,9 +154,15 @@ def keys_group() -> None:
 @keys_group.command("rotate")
 @plainly
 def keys_rotate() -> None:
-    """Seal every secret again with the first of SECRET_KEYS; safe while everything runs."""
+    """Seal every secret again with the first of SECRET_KEYS; exit status 1 where a site's secret does not open."""
     with runtime.running() as parts:
-        click.echo(f"{parts.keyring.rotate()} secrets sealed with the newest key.")
+        rotation = parts.keyring.rotate()
+    click.echo(f"{rotation.resealed_count} secrets sealed with the newest key.")
+    for tenant_id in rotation.broken_ids:
+        click.echo(
+            f"{tenant_id}  no key of SECRET_KEYS opens its secret: restore the key, or have the app re-installed"
+        )
+    sys.exit(1 if rotation.broken_ids else 0)
 
 
 @click.command("doctor")

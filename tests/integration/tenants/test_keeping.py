@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import func, select, update
 
 from app import clock, runtime
@@ -15,6 +17,8 @@ from app.privacy import erase
 from app.store.schema import CREDENTIALS, TENANTS
 from app.store.tables import tenant_owned
 from app.tenants import depart, keyring
+from app.vault import Vault
+from app.web import commands
 from tests.conftest import KEY, a_settings
 from tests.factories import a_paired_site, an_install, an_installed_site
 from tests.integration.store.test_records import a_comment, an_issue, put
@@ -47,8 +51,8 @@ def with_keys(database_url: str, redis_url: str) -> Iterator[Callable[..., Runti
 def test_keys_rotate_while_everything_runs(parts: Runtime, with_keys: Callable[..., Runtime]) -> None:
     sites = [an_installed_site(parts) for _ in range(5)]
     rotation = with_keys(NEW_KEY, KEY)
-    assert rotation.keyring.rotate() >= 5
-    assert rotation.keyring.rotate() == 0
+    assert rotation.keyring.rotate().resealed_count >= 5
+    assert rotation.keyring.rotate() == (0, [])
     only_new = with_keys(NEW_KEY)
     for site in sites:
         for process in (rotation, only_new):
@@ -56,7 +60,36 @@ def test_keys_rotate_while_everything_runs(parts: Runtime, with_keys: Callable[.
             assert entry is not None
             assert entry[1].current == site.shared_secret
     # Back to the first key, which the runtime of the other tests has.
-    assert with_keys(KEY, NEW_KEY).keyring.rotate() >= 5
+    assert with_keys(KEY, NEW_KEY).keyring.rotate().resealed_count >= 5
+
+
+@pytest.mark.parametrize("column", ["sealed", "previous_sealed"])
+def test_a_secret_that_does_not_open_keeps_no_other_from_its_rotation(
+    parts: Runtime, with_keys: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch, column: str
+) -> None:
+    sites = [an_installed_site(parts) for _ in range(5)]
+    broken_id = sites[2].tenant_id
+    with parts.store.bound_to(broken_id) as session:
+        parts.keyring.keep(session, broken_id, "n" * 40)
+        session.execute(update(CREDENTIALS).values({column: "v1.00000000.AAAA"}))
+    rotation = with_keys(NEW_KEY, KEY)
+    monkeypatch.setattr(commands.runtime, "running", lambda: nullcontext(rotation))
+    result = CliRunner().invoke(commands.keys_rotate)
+    assert result.exit_code == 1
+    assert str(broken_id) in result.output
+    assert not any(str(site.tenant_id) in result.output for site in sites if site.tenant_id != broken_id)
+    for site in sites:
+        entry = with_keys(NEW_KEY).keyring.find(site.client_key)
+        assert (entry is None) is (site.tenant_id == broken_id)
+    with parts.store.unrestricted_unsafe() as session:
+        sealed = {row.tenant_id: row.sealed for row in session.execute(select(CREDENTIALS))}
+        parts.keyring.destroy(session, broken_id)
+    is_resealed = [not Vault([b"n" * 32]).is_stale(sealed[site.tenant_id]) for site in sites]
+    assert is_resealed == [column == "previous_sealed" or site.tenant_id != broken_id for site in sites]
+    assert with_keys(KEY, NEW_KEY).keyring.rotate().broken_ids == []
+    assert CliRunner().invoke(commands.keys_rotate).exit_code == 0
+    # Back to the first key, which the runtime of the other tests has.
+    with_keys(KEY, NEW_KEY).keyring.rotate()
 
 
 def test_a_rotated_secret_stays_good_for_the_overlap_and_is_gone_after(parts: Runtime) -> None:
