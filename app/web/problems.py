@@ -22,6 +22,7 @@ from app.errors import (
     JiraFailure,
     Malformed,
     Missing,
+    ProgrammingFault,
     Refused,
     StartAnew,
     TooMany,
@@ -69,9 +70,7 @@ def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - handlers side
 
     def unavailable(error: Unavailable) -> Response:
         log.warning("unavailable", reason=str(error), path=request.path)
-        answer = respond(503, "Service trouble", error.condition)
-        answer.headers["Retry-After"] = "30"
-        return answer
+        return _trouble(error.condition)
 
     def jira_failed(error: JiraFailure) -> Response:
         log.warning("jira failed", reason=str(error), path=request.path)
@@ -98,7 +97,8 @@ def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - handlers side
 
     app.register_error_handler(RecursionError, too_deep)
     app.register_error_handler(ParseException, misframed)
-    app.register_error_handler(AppError, lambda _error: unavailable(Unavailable(Code.OUT_OF_ORDER)))
+    app.register_error_handler(AppError, _out_of_order)
+    app.register_error_handler(ProgrammingFault, unexpected)
     app.register_error_handler(Refused, refused)
     app.register_error_handler(Unavailable, unavailable)
     app.register_error_handler(JiraFailure, jira_failed)
@@ -112,6 +112,18 @@ def _members_of(error: Refused) -> dict[str, object]:
         return {}
     log.warning("a reader of the feed has to start anew", code=error.condition.code, path=request.path)
     return {"restart": True}
+
+
+def _out_of_order(error: AppError) -> Response:
+    # An AppError's text is for logs; its cause may quote values.
+    log.error("out of order", error=type(error).__name__, reason=str(error), path=request.path)
+    return _trouble(Condition(Code.OUT_OF_ORDER))
+
+
+def _trouble(condition: Condition) -> Response:
+    answer = respond(503, "Service trouble", condition)
+    answer.headers["Retry-After"] = "30"
+    return answer
 
 
 def _condition_of(error: HTTPException) -> Condition:
