@@ -31,8 +31,13 @@ if TYPE_CHECKING:
 
 MOST_IDLE = 64
 """Connections of a process that stay open without a request, to all sites together: twice those of a busy site."""
-_TRANSLATION_NETWORKS = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "fec0::/10")))
-"""IPv6 networks, global according to Python, with a mapping to IPv4 addresses or to site-local ones."""
+_TRANSLATION_NETWORKS = tuple(
+    map(
+        ipaddress.ip_network,
+        ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "fec0::/10", "192.88.99.0/24"),
+    )
+)
+"""Networks, global according to Python, of translators to IPv4 (SIIT, NAT64, 6to4 relays) or with site-local addresses."""
 
 
 class PrivatePeerError(OSError):
@@ -42,10 +47,10 @@ class PrivatePeerError(OSError):
 def is_public(address: str) -> bool:
     """Whether an address is on the public internet; an IPv4 address in IPv6 form is judged as IPv4."""
     ip = ipaddress.ip_address(address.partition("%")[0])
-    if ip.version == 6 and any(ip in network for network in _TRANSLATION_NETWORKS):  # noqa: PLR2004 - IPv6
+    target = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
+    if any(address in network for address in (ip, target) for network in _TRANSLATION_NETWORKS):
         return False
-    ipv4 = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
-    return (ipv4 or ip).is_global and not ip.is_multicast
+    return target.is_global and not ip.is_multicast
 
 
 def _require_public(connection: HTTPConnection) -> None:
