@@ -139,8 +139,6 @@ def _claims(payload: Mapping[str, object], longest_life: int) -> Claims:
 
 def _time(payload: Mapping[str, object], name: str) -> int:
     value = payload.get(name)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < _LARGEST_TIME:
         raise Unproven(name)
     return value

@@ -86,11 +86,6 @@ def test_audience_is_text_or_a_list_of_texts(audience: object, read_as: tuple[st
     assert accept(claims(aud=audience)).audience == read_as
 
 
-@pytest.mark.parametrize("value", [NOW + 0.0, float(NOW)])
-def test_whole_numbers_written_with_a_point_are_whole(value: float) -> None:
-    assert accept(claims(iat=value)).issued_at == NOW
-
-
 HEADERS: dict[str, Share] = {
     "alg none": {"alg": "none"},
     "alg None": {"alg": "None"},
@@ -148,6 +143,7 @@ PAYLOADS: dict[str, Share] = {
     "exp a text": claims(exp=str(NOW + 180)),
     "exp true": claims(exp=True),
     "exp with a fraction": claims(exp=NOW + 180.5),
+    "exp with a point": text_of("exp", f"{NOW + 180}.0"),
     "exp 10^30": claims(exp=10**30),
     "exp 1e30": text_of("exp", "1e30"),
     "exp beyond any float": text_of("exp", "1e999"),
@@ -159,6 +155,8 @@ PAYLOADS: dict[str, Share] = {
     "exp later than the route allows": claims(exp=NOW + 3601),
     "no iat": claims(iat=None),
     "iat a text": claims(iat=str(NOW)),
+    "iat with a point": text_of("iat", f"{NOW}.0"),
+    "iat with an exponent": text_of("iat", f"{NOW // 10}e1"),
     "iat negative": claims(iat=-1, exp=1),
     "iat zero": claims(iat=0, exp=1),
     "iat true": claims(iat=True, exp=2),
