@@ -63,6 +63,7 @@ class ConnectDoor:
             raise Unproven("aud is not us")
         self._require_computed_hash(token, connect_request)
         claims = tokens.verify(token, self._install_keys.key(token.key_id))
+        self._install_keys.confirm(token.key_id)
         return claims, token.raw
 
     def server(self, connect_request: ConnectRequest) -> Caller:

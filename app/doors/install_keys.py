@@ -1,7 +1,8 @@
 """Atlassian's install keys: the RSA public keys for `installed` and `uninstalled`, fetched by `kid`.
 
-The settings pin the host; a request never chooses it. A key is cached for good, since a rotation brings a new kid. An
-unknown kid is remembered for a minute, and look-ups are rate limited, since anybody can trigger them.
+The settings pin the host; a request never chooses it. A key is cached for good, since a rotation brings a new kid, and
+shared between processes once it has verified a signature. An unknown kid is remembered for a minute, and look-ups are
+rate limited, since anybody can trigger them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import requests
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from urllib3.exceptions import HTTPError
 
 from app import clock, logs
@@ -65,6 +66,8 @@ class InstallKeys:
         self._key_cache = key_cache
         self._get = get or OneHop().get
         self._keys: OrderedDict[str, RSAPublicKey] = OrderedDict()
+        self._unconfirmed: dict[str, RSAPublicKey] = {}
+        """Fetched keys that have verified no signature yet."""
         self._unknown_kids: OrderedDict[str, int] = OrderedDict()
         self._look_ups: list[int] = []
         self._lock = threading.Lock()
@@ -83,9 +86,23 @@ class InstallKeys:
         key = _parse(pem.encode()) if pem else self._look_up(key_id)
         with self._lock:
             self._keys[key_id] = key
+            if pem is None:
+                self._unconfirmed[key_id] = key
             while len(self._keys) > _MAX_KEYS:
-                self._keys.popitem(last=False)
+                oldest_id, _ = self._keys.popitem(last=False)
+                self._unconfirmed.pop(oldest_id, None)
         return key
+
+    def confirm(self, key_id: str | None) -> None:
+        """Store a key for all processes, after it has verified a signature. Raises Unavailable."""
+        key = self._unconfirmed.get(key_id or "")
+        if key_id is None or key is None:
+            return
+        if self._key_cache:
+            pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            self._key_cache.keep(key_id, pem.decode("ascii"))
+        with self._lock:
+            self._unconfirmed.pop(key_id, None)
 
     def _look_up(self, key_id: str) -> RSAPublicKey:
         """Query the hosts in order and return the first key."""
@@ -107,10 +124,7 @@ class InstallKeys:
                 trouble = error
                 continue
             if body is not None:
-                key = _parse(body)
-                if self._key_cache:
-                    self._key_cache.keep(key_id, body.decode("ascii", "replace"))
-                return key
+                return _parse(body)
         if trouble is not None:
             raise trouble
         self._remember_unknown(key_id)

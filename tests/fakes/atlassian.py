@@ -149,6 +149,19 @@ class Drip(io.RawIOBase):
         return b"-"
 
 
+class MemoryCache:
+    """A key cache with a record of its keys."""
+
+    def __init__(self) -> None:
+        self.pems: dict[str, str] = {}
+
+    def find(self, kid: str) -> str | None:
+        return self.pems.get(kid)
+
+    def keep(self, kid: str, pem: str) -> None:
+        self.pems[kid] = pem
+
+
 @dataclass
 class KeyHost:
     """The host of the install keys, in place of `requests.get`. Records the requested URLs.

@@ -227,7 +227,9 @@ def test_a_display_address_that_is_no_name_does_not_reach_the_policy(
 
 def test_a_flood_of_invented_kids_does_not_keep_a_known_one_out(door: Runtime, atlassian: Atlassian) -> None:
     host = atlassian.key_host()
-    InstallKeys(("https://keys.test",), get=host, key_cache=InstallKeyCache(door.store)).key(atlassian.kid)
+    known_keys = InstallKeys(("https://keys.test",), get=host, key_cache=InstallKeyCache(door.store))
+    known_keys.key(atlassian.kid)
+    known_keys.confirm(atlassian.kid)
     flooded_keys = InstallKeys(("https://keys.test",), get=host, key_cache=InstallKeyCache(door.store))
     for _ in range(100):
         with pytest.raises(Exception, match="unproven"):

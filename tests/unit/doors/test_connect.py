@@ -18,7 +18,7 @@ from app.doors.install_keys import InstallKeys
 from app.errors import Unavailable, Unproven
 from app.tenants.keyring import Secrets
 from app.tenants.model import State, Tenant
-from tests.fakes.atlassian import raw_token
+from tests.fakes.atlassian import MemoryCache, raw_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +84,22 @@ def test_lifecycle_takes_atlassians_signature(door: ConnectDoor, atlassian: Atla
     token = atlassian.lifecycle_token(HOOK, "acme", BASE)
     claims, raw = door.lifecycle(posted(HOOK, token))
     assert (claims.issuer, raw) == ("acme", token)
+
+
+def test_lifecycle_shares_a_key_once_a_signature_has_verified(
+    ring: StaticKeyring, host: KeyHost, atlassian: Atlassian
+) -> None:
+    cache = MemoryCache()
+    install_keys = InstallKeys(("https://keys.test",), get=host, key_cache=cache)
+    door = ConnectDoor(Settings(environment="development", base_url=BASE), ring, install_keys)  # type: ignore[arg-type]
+    header, payload, _ = atlassian.lifecycle_token(HOOK, "acme", BASE).split(".")
+    forged_token = f"{header}.{payload}.{atlassian.lifecycle_token(HOOK, 'rival', BASE).split('.')[2]}"
+    with pytest.raises(Unproven):
+        door.lifecycle(posted(HOOK, forged_token))
+    assert cache.pems == {}
+    for _ in range(2):
+        door.lifecycle(lifecycle_request(atlassian))
+    assert list(cache.pems) == [atlassian.kid]
 
 
 def test_lifecycle_asks_no_keyring_since_the_site_may_be_new(

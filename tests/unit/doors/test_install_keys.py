@@ -10,7 +10,7 @@ import requests
 
 from app.doors.install_keys import InstallKeys
 from app.errors import Unavailable, Unproven
-from tests.fakes.atlassian import KeyHost, elliptic_pem, weak_pem
+from tests.fakes.atlassian import KeyHost, MemoryCache, elliptic_pem, weak_pem
 
 if TYPE_CHECKING:
     from tests.fakes.atlassian import Atlassian
@@ -195,6 +195,25 @@ def test_line_ends_and_blanks_do_not_matter(
 ) -> None:
     host.says(200, before + atlassian.pem.strip().replace(b"\n", b"\r\n") + after)
     assert keys.key(atlassian.kid) == atlassian.private_key.public_key()
+
+
+def test_only_a_key_that_verified_a_signature_is_shared(host: KeyHost, atlassian: Atlassian) -> None:
+    cache = MemoryCache()
+    keys = InstallKeys((HOST,), get=host, key_cache=cache)
+    keys.key(atlassian.kid)
+    assert cache.pems == {}
+    keys.confirm(atlassian.kid)
+    assert list(cache.pems) == [atlassian.kid]
+    host.fails(requests.ConnectionError())
+    assert InstallKeys((HOST,), get=host, key_cache=cache).key(atlassian.kid) == atlassian.private_key.public_key()
+
+
+def test_a_kid_that_was_never_fetched_is_confirmed_to_nobody(keys: InstallKeys, host: KeyHost) -> None:
+    cache = MemoryCache()
+    for kid in (STRANGER, None):
+        InstallKeys((HOST,), get=host, key_cache=cache).confirm(kid)
+        keys.confirm(kid)
+    assert (cache.pems, host.urls) == ({}, [])
 
 
 def test_kept_keys_are_bounded(frozen_clock: FrozenClock, atlassian: Atlassian) -> None:
