@@ -23,7 +23,7 @@ from app.catalog.site_mapping import SiteField, map_fields
 from app.jira.client import Answer, whole
 from app.sources import Place
 from app.sources.cloud.pages import fetch
-from app.sources.cloud.paths import path_of
+from app.sources.cloud.rest import path_of
 from app.store.tables import table_of
 from tests.soak.site import PERSON
 

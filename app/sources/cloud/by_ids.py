@@ -17,7 +17,7 @@ from app.conditions import Code
 from app.errors import JiraNonsense, JiraRejected
 from app.sources.answers import IssueRead
 from app.sources.cloud.pages import list_in, next_token
-from app.sources.cloud.paths import path_of
+from app.sources.cloud.rest import path_of
 from app.sources.outcomes import Broken, Gone, NotForUs, NotOffered, attempt, require
 from app.sources.paging import READ_BATCH, Page, Place, follow
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from app.catalog.field_policy import FieldPolicy
-    from app.sources.cloud.session import CloudSession
+    from app.sources.cloud.rest import CloudSession
     from app.sources.outcomes import Finding
 
 

@@ -11,14 +11,14 @@ from app.conditions import Code
 from app.errors import JiraNonsense
 from app.sources.answers import FailedPage, FeedPage, Objects
 from app.sources.cloud.pages import list_in
-from app.sources.cloud.paths import path_of
+from app.sources.cloud.rest import path_of
 from app.sources.outcomes import attempt
 from app.sources.paging import Page, Place, follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from app.sources.cloud.session import CloudSession
+    from app.sources.cloud.rest import CloudSession
     from app.sources.outcomes import Finding
     from app.sources.source import WorklogFeed
 

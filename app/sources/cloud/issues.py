@@ -15,7 +15,7 @@ from app.errors import JiraGone, JiraRejected
 from app.jira.client import whole
 from app.sources.answers import IdPage
 from app.sources.cloud.pages import fetch, list_in
-from app.sources.cloud.paths import path_of
+from app.sources.cloud.rest import path_of
 from app.sources.outcomes import attempt, require
 from app.sources.paging import Page, Place, follow
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from app.catalog.language import Walk
-    from app.sources.cloud.session import CloudSession
+    from app.sources.cloud.rest import CloudSession
     from app.sources.outcomes import Finding
     from app.sources.scope import Scope
 

@@ -11,7 +11,7 @@ from app.conditions import Code
 from app.errors import JiraGone, JiraNonsense
 from app.sources.answers import Matches, Objects
 from app.sources.cloud.pages import fetch, list_in
-from app.sources.cloud.paths import path_of
+from app.sources.cloud.rest import path_of
 from app.sources.outcomes import attempt
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from app.catalog.language import Entity
-    from app.sources.cloud.session import CloudSession
+    from app.sources.cloud.rest import CloudSession
     from app.sources.outcomes import Finding
     from app.sources.paging import Page, Place
 

@@ -13,7 +13,7 @@ from app.sources.paging import Page, Place
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from app.sources.cloud.session import CloudSession
+    from app.sources.cloud.rest import CloudSession
 
 
 def fetch(

@@ -11,8 +11,7 @@ from app.errors import JiraGone, JiraNonsense
 from app.sources.answers import Account, Capabilities, Server
 from app.sources.cloud import by_ids, feeds, issues, lists
 from app.sources.cloud.pages import is_one_object
-from app.sources.cloud.paths import licence_path, path_of
-from app.sources.cloud.session import CloudSession
+from app.sources.cloud.rest import CloudSession, licence_path, path_of
 from app.sources.outcomes import Broken, attempt
 
 if TYPE_CHECKING:

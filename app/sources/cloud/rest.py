@@ -1,4 +1,4 @@
-"""The wire of a site of Jira Cloud, with each 401 held against the credential itself.
+"""REST of Jira Cloud: its paths, and a site's wire with each 401 held against the credential itself.
 
 Jira Cloud answers 401 for one endpoint while the credential is good elsewhere: a scope that the app lacks, a product without a
 licence. Only `myself` decides about the credential; a 401 beside a good answer of `myself` is a refusal of that one part.
@@ -9,15 +9,29 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from app.errors import JiraGone, JiraNonsense, JiraRefused, JiraRejected
-from app.sources.cloud.paths import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from app.catalog.json_value import Json
     from app.jira.client import Answer, Site
+
+_AGILE = frozenset({"board", "sprint", "epic"})
+"""Resources of the Agile API; all others belong to the platform's."""
+
+
+def path_of(resource: str, **ids: str) -> str:
+    """The path of a resource as entities name it, such as `issue/{issue_id}/comment`, with its ids filled in."""
+    root = "/rest/agile/1.0/" if resource.partition("/")[0] in _AGILE else "/rest/api/3/"
+    return root + resource.format(**{name: quote(value, safe="") for name, value in ids.items()})
+
+
+def licence_path(app_key: str) -> str:
+    """The path of the app's own record on the site, by Atlassian Connect's API."""
+    return f"/rest/atlassian-connect/1/addons/{quote(app_key, safe='')}"
 
 
 @dataclass(frozen=True)
