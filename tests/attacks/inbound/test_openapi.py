@@ -36,7 +36,7 @@ OPERATIONS = (
     *(f"GET {INTEGRATION}/{view}" for view in ("progress", "changes")),
     *(
         f"GET {INTEGRATION}/{listing}"
-        for listing in ("completeness", "activity", "deliveries", "absences", "status-history")
+        for listing in ("completeness", "fields", "activity", "deliveries", "absences", "status-history")
     ),
 )
 CHECK_NAMES = (

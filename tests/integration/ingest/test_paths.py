@@ -40,6 +40,8 @@ LOOKUPS = {
         "conditions.codes",
         "planning.plan",
     ),
+    *("catalog.conversion", "catalog.site_fields", "catalog.site_mapping", "integrations.settings"),
+    *("planning.exclusions", "writing.exclusions", "writing.left_out"),
 }
 """Modules for look-ups, or without effect on an ordinary page, which the drawing leaves out."""
 
