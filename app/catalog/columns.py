@@ -34,9 +34,9 @@ def reading(path: str) -> Callable[[Item], Json]:
     return take if steps else take_first
 
 
-def text(name: str, at: str, *, personal: bool = False) -> Column:
+def text(name: str, at: str) -> Column:
     """A column of text at a path."""
-    return Column(name, Kind.TEXT, reading(at), personal=personal)
+    return Column(name, Kind.TEXT, reading(at))
 
 
 def texts(name: str, at: str) -> Column:
@@ -69,9 +69,9 @@ def date(name: str, at: str) -> Column:
     return Column(name, Kind.DATE, reading(at))
 
 
-def document(name: str, at: str, *, personal: bool = False) -> Column:
+def document(name: str, at: str) -> Column:
     """A column of Jira's JSON at a path, unchanged."""
-    return Column(name, Kind.JSON, reading(at), personal=personal)
+    return Column(name, Kind.JSON, reading(at))
 
 
 def ids(name: str, at: str) -> Column:
@@ -103,8 +103,8 @@ def rich_text(name: str, at: str) -> tuple[Column, Column, Column]:
         return item.words[1]
 
     return (
-        Column(name, Kind.JSON, take, personal=True),
-        Column(f"{name}_text", Kind.TEXT, words, personal=True),
+        Column(name, Kind.JSON, take),
+        Column(f"{name}_text", Kind.TEXT, words),
         Column(f"{name}_length", Kind.INTEGER, lambda item: len(words(item) or "")),
     )
 

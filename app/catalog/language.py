@@ -95,8 +95,6 @@ class Column:
     name: str
     kind: Kind
     take: Callable[[Item], Json]
-    personal: bool = False
-    """Personal data: erased when its account is closed or the tenant leaves."""
     excluded_with: str | None = None
     """The excludable field of its text: the column is empty where an SEI admin excludes the field."""
     excluded_where: tuple[str, str] | None = None

@@ -161,4 +161,4 @@ TEAM = (
     Column("team_name", Kind.TEXT, _team_name, site_kind="team"),
 )
 FLAGGED = Column("flagged", Kind.BOOLEAN, _flagged, site_kind="flagged")
-CUSTOM = Column("custom", Kind.JSON, _custom, personal=True, without_excluded=_without_excluded)
+CUSTOM = Column("custom", Kind.JSON, _custom, without_excluded=_without_excluded)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from app.catalog.language import Each, Paging, Upkeep
+from app.catalog.language import Column, Copy, Each, Entity, Inline, Paging, Upkeep, Walk
 from app.catalog.registry import all_entities, children_of
 from app.ingest.drift.stale_lists import LIST_AGES
-from tests.architecture.source import ROOT
-
-if TYPE_CHECKING:
-    from app.catalog.language import Entity
+from tests.architecture.source import ROOT, modules, tree_of
 
 ENTITIES = [pytest.param(entity, id=name) for name, entity in all_entities().items()]
 
@@ -65,3 +63,16 @@ def test_a_list_of_a_scope_names_the_column_of_its_scope(entity: Entity) -> None
         return
     if entity.walk.each in {Each.PROJECT, Each.BOARD, Each.SCRUM_BOARD}:
         assert entity.walk.scope_column in [item.name for item in entity.columns]
+
+
+@pytest.mark.parametrize("declaration", [Column, Walk, Inline, Copy, Entity])
+def test_every_part_of_a_declaration_is_read_by_code(declaration: type) -> None:
+    """A mark without a reader is a promise without effect; the golden tests read the examples."""
+    attributes = {
+        node.attr
+        for path in modules("app", "workers")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    }
+    names = {field.name for field in dataclasses.fields(declaration)}
+    assert names - attributes - {"example"} == set()

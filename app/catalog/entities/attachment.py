@@ -17,7 +17,7 @@ ENTITY = Entity(
     webhooks=("attachment_created", "attachment_deleted"),
     columns=(
         parent("issue_id"),
-        text("filename", "filename", personal=True),
+        text("filename", "filename"),
         text("mime_type", "mimeType"),
         integer("size", "size"),
         moment("created", "created"),

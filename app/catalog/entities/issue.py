@@ -77,7 +77,7 @@ ENTITY = Entity(
         text("priority_name", "fields.priority.name"),
         text("resolution_id", "fields.resolution.id"),
         text("resolution_name", "fields.resolution.name"),
-        *unless_excluded("summary", text("summary", "fields.summary", personal=True)),
+        *unless_excluded("summary", text("summary", "fields.summary")),
         *unless_excluded("description", *rich_text("description", "fields.description")),
         *rich_text("environment", "fields.environment"),
         moment("created", "fields.created"),

@@ -34,14 +34,14 @@ ENTITY = Entity(
     webhooks=("user_created", "user_updated", "user_deleted"),
     columns=(
         text("account_type", "accountType"),
-        text("key", "key", personal=True),
-        text("name", "name", personal=True),
-        text("display_name", "displayName", personal=True),
-        text("email", "emailAddress", personal=True),
+        text("key", "key"),
+        text("name", "name"),
+        text("display_name", "displayName"),
+        text("email", "emailAddress"),
         text("time_zone", "timeZone"),
         text("locale", "locale"),
         boolean("is_active", "active"),
-        text("avatar_url", "avatarUrls.48x48", personal=True),
+        text("avatar_url", "avatarUrls.48x48"),
     ),
     example=Example(
         body={
