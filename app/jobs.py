@@ -53,6 +53,7 @@ class JobSpec:
 
 
 PLAN = JobSpec("plan", Lane.LIVE, "workers.ingest.plan")
+WALK_ISSUES = JobSpec("walk_issues", Lane.LIVE, "workers.ingest.walk_issues")
 BACKFILL = JobSpec("backfill", Lane.BULK, "workers.ingest.backfill")
 VERIFY = JobSpec("verify", Lane.UPKEEP, "workers.ingest.verify", timeout=900)
 WEBHOOKS = JobSpec("webhooks", Lane.LIVE, "workers.ingest.webhooks")
@@ -74,7 +75,7 @@ RECENT = JobSpec("recent", Lane.UPKEEP, "workers.watch.recent", timeout=900)
 ISSUE_IDS = JobSpec("issue_ids", Lane.UPKEEP, "workers.watch.issue_ids", timeout=600)
 
 ALL = (
-    *(PLAN, BACKFILL, VERIFY, WEBHOOKS, REREAD, EXCLUDE, ERASE, PURGE, SWEEP, ROUND),
+    *(PLAN, WALK_ISSUES, BACKFILL, VERIFY, WEBHOOKS, REREAD, EXCLUDE, ERASE, PURGE, SWEEP, ROUND),
     *(CATCH_UP, LICENCE, POLL, WORKLOGS, FAILED_WEBHOOKS, REFRESH, SECOND_LOOK, PROBE, RECENT, ISSUE_IDS),
 )
 

@@ -33,7 +33,7 @@ class Changes:
 
 
 def change_settings(session: Session, integration_id: UUID, changes: Changes) -> Integration:
-    """Store the changes. Settings that differ have a paired site read again, with the new fields. Raises Missing.
+    """Store the changes. Settings that differ have the issues of a paired site read again. Raises Missing.
 
     Text of newly excluded fields is removed from the stored rows; that alone reads nothing again.
     """
@@ -43,11 +43,11 @@ def change_settings(session: Session, integration_id: UUID, changes: Changes) ->
     if integration.tenant_id is None or not after.differs(before):
         return integration
     tenant_id = str(integration.tenant_id)
+    # Without a name, so each change has a run of its own that begins after it.
     if {*after.excluded_fields} - {*before.excluded_fields}:
-        # Without a name, so each change has a run of its own that begins after it.
         session.enqueue(jobs.EXCLUDE, tenant_id)
     if not _only_excludes(before, after):
-        session.enqueue(jobs.PLAN, tenant_id, once_as=tenant_id)
+        session.enqueue(jobs.WALK_ISSUES, tenant_id)
     return integration
 
 

@@ -228,6 +228,7 @@ class Code(StrEnum):
 
     # Results of jobs
     SITE_PLANNED = "site_planned"
+    ISSUES_PLANNED = "issues_planned"
     WORK_RESUMED = "work_resumed"
     WALKED_MORE_DUE = "walked_more_due", "parts"
     WALKED_REST_LATER = "walked_rest_later", "parts"

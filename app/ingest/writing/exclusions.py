@@ -13,12 +13,13 @@ import orjson
 from sqlalchemy import ARRAY, Text, case, cast, column, delete, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app import clock, jobs
+from app import clock
 from app.catalog.extract import TopUp
 from app.catalog.field_policy import WORKLOG_COMMENT
 from app.catalog.registry import entity
 from app.catalog.withholding import excludable, json_without_excluded
 from app.ingest.planning import exclusions, field_policy, inbox, plan
+from app.ingest.writing import project_access
 from app.integrations import ledger
 from app.store import checkpoints, records
 from app.store.schema import CHUNKS, ROW_VERSION
@@ -78,7 +79,7 @@ def hold(session: Session, policy: FieldPolicy, rows: Iterable[Row]) -> None:
 def remove_excluded(store: Store, tenant_id: UUID) -> int:
     """Remove the texts of all excluded fields, in batches, and plan walks for those included again.
 
-    Where a newly excluded field was one of several behind a column, the site is read again. Returns the number of
+    Where a newly excluded field was one of several behind a column, the issues are read again. Returns the number of
     changed rows.
     """
     with store.bound_to(tenant_id) as session:
@@ -94,7 +95,7 @@ def remove_excluded(store: Store, tenant_id: UUID) -> int:
         records.lock_for_writing(session)
         exclusions.note_withheld(session, exclusions.standing(session)[0] & {*policy.excluded})
         if removal.kinds:
-            session.enqueue(jobs.PLAN, str(tenant_id), once_as=str(tenant_id))
+            project_access.walk_issues_again(session)
         _walk_emptied(session, policy)
     return row_count
 

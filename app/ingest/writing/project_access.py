@@ -108,13 +108,15 @@ def walk_again(session: Session, projects: Collection[str]) -> None:
         enqueue_worker_once(session)
 
 
-def walk_issues_again(session: Session) -> None:
-    """Have the issues of all open projects read again."""
+def walk_issues_again(session: Session) -> bool:
+    """Have the issues of all open projects read again, as far as they are planned. Returns whether any are."""
     project = table_of(entity("project"))
     is_open = project.c.deleted_at.is_(None) & project.c.is_archived.is_not(True) & project.c.is_deleted.is_not(True)
-    project_ids = session.execute(select(project.c.id).where(is_open)).scalars()
-    if checkpoints.walk_again(session, ("issue",), sorted(set(project_ids) - frozen(session).keys())):
+    open_ids = set(session.execute(select(project.c.id).where(is_open)).scalars())
+    is_planned = checkpoints.walk_again(session, ("issue",), sorted(open_ids - frozen(session).keys())) > 0
+    if is_planned:
         enqueue_worker_once(session)
+    return is_planned
 
 
 def frozen(session: Session) -> dict[str, Condition]:

@@ -8,6 +8,7 @@ from app.web.words.language import N_
 
 RUNS: dict[Code, Entry] = {
     Code.SITE_PLANNED: Entry(N_("the whole site is read")),
+    Code.ISSUES_PLANNED: Entry(N_("all issues are read again")),
     Code.WORK_RESUMED: Entry(N_("work goes on")),
     Code.WALKED_MORE_DUE: Entry(N_("%(parts)s parts walked, more is due")),
     Code.WALKED_REST_LATER: Entry(N_("%(parts)s parts walked, the rest is due later")),

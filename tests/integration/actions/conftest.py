@@ -55,11 +55,15 @@ class Premises:
             due = select(SCHEDULES.c.duty).where(SCHEDULES.c.due_at <= clock.now(), SCHEDULES.c.asked_at.is_(None))
             return set(session.execute(due).scalars())
 
-    def jobs_in_queues(self) -> set[str]:
-        """Names of the jobs in the queues that name the tenant or the integration."""
-        job_ids = [job_id for lane in jobs.Lane for job_id in jobs.queue(self.parts.redis, lane).job_ids]
+    def job_ids(self) -> list[str]:
+        """Ids of the jobs in the queues that name the tenant or the integration."""
         owners = (str(self.tenant_id), str(self.integration_id))
-        return {job_id.partition("-")[0] for job_id in job_ids if any(owner in job_id for owner in owners)}
+        job_ids = [job_id for lane in jobs.Lane for job_id in jobs.queue(self.parts.redis, lane).job_ids]
+        return [job_id for job_id in job_ids if any(owner in job_id for owner in owners)]
+
+    def jobs_in_queues(self) -> set[str]:
+        """Names of these jobs."""
+        return {job_id.partition("-")[0] for job_id in self.job_ids()}
 
 
 @pytest.fixture

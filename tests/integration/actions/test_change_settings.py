@@ -1,19 +1,23 @@
-"""Only settings that differ have a site read again."""
+"""Only settings with another reading have anything read again, and only the issues."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from rq.job import Job
 
 from app import actions, jobs
 from app.actions import Changes
 from app.errors import Missing
 from app.ids import new
+from app.integrations.model import State
 from app.integrations.settings import IntegrationSettings
+from app.web import create_app
 
 if TYPE_CHECKING:
     from app.integrations.model import Integration
+    from app.runtime import Runtime
     from tests.integration.actions.conftest import Premises
 
 POINTS = IntegrationSettings(story_point_field="customfield_10016")
@@ -24,9 +28,42 @@ def change(premises: Premises, changes: Changes) -> Integration:
         return actions.change_settings(session, premises.integration_id, changes)
 
 
-def test_settings_that_differ_have_the_site_read_again(premises: Premises) -> None:
+def test_settings_that_differ_have_the_issues_read_again(premises: Premises) -> None:
     assert change(premises, Changes(settings=POINTS)).settings == POINTS.model_dump(mode="json")
-    assert premises.jobs_in_queues() == {jobs.PLAN.name}
+    assert premises.jobs_in_queues() == {jobs.WALK_ISSUES.name}
+    assert premises.integration.state is State.HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"custom_fields": ["customfield_1", "customfield_2"]}, {"custom_fields": ["customfield_2", "customfield_1"]}),
+        ({"excluded_fields": ["summary", "comment"]}, {"excluded_fields": ["comment", "summary"]}),
+        ({"story_point_field": "customfield_1"}, {"field_mapping": {"story_points": ["customfield_1"]}}),
+    ],
+)
+def test_the_same_patch_twice_plans_nothing_the_second_time(
+    parts: Runtime, premises: Premises, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    client = create_app(parts).test_client()
+
+    def patch(settings: dict[str, Any]) -> set[str]:
+        """Send the settings. Returns the names of the jobs that this enqueued."""
+        for job_id in premises.job_ids():
+            Job.fetch(job_id, connection=parts.redis).delete()
+        response = client.patch(
+            f"/api/v1/integrations/{premises.integration_id}",
+            json={"settings": settings},
+            headers={"Authorization": f"Bearer {premises.key}"},
+        )
+        assert response.status_code == 200
+        return premises.jobs_in_queues()
+
+    assert patch(first)
+    assert patch(first) == set()
+    assert patch(second) == set(), "the order or a short form is no other reading"
+    assert patch({}) == {jobs.WALK_ISSUES.name}
+    assert patch({}) == set()
 
 
 @pytest.mark.parametrize(
