@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from sandbox.oddities import Oddity
 
 FaultKind = Literal["429", "503", "cut", "timeout"]
 
@@ -21,6 +24,10 @@ FaultHook = Callable[[str, str, str], Fault | None]
 """Called with the method, path template and raw path of each REST request."""
 
 
+_CODE = frozenset({"fault_hook", "oddities"})
+"""Options that are code, so the control API neither shows nor takes them."""
+
+
 @dataclass(slots=True)
 class Options:
     """The options of one site. Rates are per request, from 0 to 1."""
@@ -29,6 +36,7 @@ class Options:
     fault_rates: dict[str, float] = field(default_factory=dict)  # by FaultKind
     fault_hook: FaultHook | None = None
     fault_timeout_s: float = 5.0
+    oddities: list[Oddity] = field(default_factory=list)  # the first that concerns a request answers it
     burst_per_second: int | None = None  # per method and path template
     burst_overrides: dict[str, int] = field(default_factory=dict)  # by "GET /rest/api/3/issue/{key}"
     max_concurrency: int | None = None
@@ -54,7 +62,7 @@ class Options:
 
     def change(self, changes: dict[str, Any]) -> None:
         """Apply a partial change from the control API. Raises ValueError for an unknown name."""
-        names = {field.name for field in fields(self)} - {"fault_hook"}
+        names = {field.name for field in fields(self)} - _CODE
         unknown_names = set(changes) - names
         if unknown_names:
             message = f"unknown options: {', '.join(sorted(unknown_names))}"
@@ -64,9 +72,9 @@ class Options:
 
     def as_json(self) -> dict[str, Any]:
         """Return all serialisable options, tokens included."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "fault_hook"}
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _CODE}
 
     def public_json(self) -> dict[str, Any]:
         """Return the options for the control API, without tokens."""
-        secret_names = {"fault_hook", "api_tokens", "personal_tokens"}
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in secret_names}
+        hidden_names = {*_CODE, "api_tokens", "personal_tokens"}
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in hidden_names}

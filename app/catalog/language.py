@@ -44,8 +44,6 @@ class Each(StrEnum):
     SITE = "site"
     PROJECT = "project"
     BOARD = "board"
-    SCRUM_BOARD = "scrum_board"
-    """Only boards with sprints; Jira answers 400 on the others."""
     ISSUE = "issue"
     """Planned for single issues with a cut-off inline list or a hint."""
     STORED = "stored"
@@ -120,6 +118,8 @@ class Walk:
     """Query parameters; a tuple repeats its parameter, once for each value."""
     scope_column: str | None = None
     """The column with the id of the project or board of a row's list."""
+    is_optional: bool = False
+    """Whether Jira answers 400 for scopes without such a list, as for the sprints of a kanban board."""
 
 
 @dataclass(frozen=True)

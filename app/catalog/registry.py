@@ -64,7 +64,7 @@ def walked(kind: Each) -> tuple[Entity, ...]:
 @cache
 def repeated_for(owner: str) -> tuple[Entity, ...]:
     """The entities with lists of a project or of a board."""
-    kinds = {"project": {Each.PROJECT}, "board": {Each.BOARD, Each.SCRUM_BOARD}}.get(owner, set())
+    kinds = {"project": {Each.PROJECT}, "board": {Each.BOARD}}.get(owner, set())
     return tuple(entity for kind in sorted(kinds) for entity in walked(kind))
 
 

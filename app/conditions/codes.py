@@ -122,6 +122,7 @@ class Code(StrEnum):
     FEED_WITHOUT_VALUES = "feed_without_values", "path"
     FEED_STUCK = "feed_stuck", "path"
     OTHER_FILTERS = "other_filters"
+    FILTER_UNREADABLE = "filter_unreadable"
 
     # The limiter holds a request back
     LIMITER_AWAY = "limiter_away"

@@ -5,7 +5,7 @@ Invariants: no REST path is spelled anywhere above; one page loop with one set o
 classified here once. A source knows no tenant and no database.
 """
 
-from app.sources.outcomes import Broken, Finding, Gone, NotForUs, NotOffered, require
+from app.sources.outcomes import Broken, Finding, Gone, NotForUs, NotOffered, is_without_list, persist, require
 from app.sources.paging import ISSUE_PAGE, READ_BATCH, Page, Place, WalkGuard, follow
 from app.sources.registry import source_for
 from app.sources.scope import Scope
@@ -25,6 +25,8 @@ __all__ = [
     "Source",
     "WalkGuard",
     "follow",
+    "is_without_list",
+    "persist",
     "require",
     "source_for",
 ]

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
+    from app.sources.outcomes import Broken, NotForUs, NotOffered
+
 
 @dataclass(frozen=True)
 class Capabilities:
@@ -64,7 +66,9 @@ class IssueRead:
     unsearchable: set[str] = field(default_factory=set)
     """Ids that only a direct read answers: archived, or not indexed yet."""
     gone_ids: set[str] = field(default_factory=set)
-    """Ids for which a direct read returned a finding, a 403 included: wider than the finding Gone."""
+    """Ids that a direct read didn't find: deleted, or invisible."""
+    unreadable: dict[str, NotOffered | NotForUs | Broken] = field(default_factory=dict)
+    """Findings about issues that are there and can't be had, by id."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,8 @@ class Matches:
     """One object a membership: `boardId`, `issueId`."""
     board_ids: Sequence[str]
     """Boards with a filter that Jira could evaluate."""
+    unreadable: Mapping[str, NotOffered | NotForUs | Broken]
+    """Findings about the other boards' filters, by board id."""
     issue_ids: Sequence[str]
     sent_at: datetime
 

@@ -23,14 +23,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from app.errors import JiraGone, JiraRefused, JiraRejected
+from app.errors import JiraDown, JiraGone, JiraNonsense, JiraRefused, JiraRejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.catalog.language import Entity
     from app.errors import JiraFailure
 
 T = TypeVar("T")
+_BAD_REQUEST = 400
+_TRIES = 3
+"""Questions about one object, before its failure is its own."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,25 @@ def attempt(ask: Callable[[], T], *, names_object: bool = True) -> T | NotOffere
         if failure.is_credential:
             raise
         return NotForUs(failure)
+
+
+def persist(ask: Callable[[], T], diagnose: Callable[[JiraFailure], Broken]) -> T | Broken:
+    """Ask a few times, while the site answers other questions. Raises JiraFailure where it doesn't."""
+    for _ in range(_TRIES - 1):
+        try:
+            return ask()
+        except (JiraDown, JiraNonsense) as failure:
+            diagnose(failure)
+    try:
+        return ask()
+    except (JiraDown, JiraNonsense) as failure:
+        return diagnose(failure)
+
+
+def is_without_list(entity: Entity, failure: JiraFailure) -> bool:
+    """Whether a refusal says that a scope has no list of this kind, as a kanban board has no sprints."""
+    is_optional = entity.walk is not None and entity.walk.is_optional
+    return is_optional and failure.condition.params.get("status") == _BAD_REQUEST
 
 
 def require(outcome: T | NotOffered | NotForUs | Gone | Broken) -> T:

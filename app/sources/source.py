@@ -80,7 +80,7 @@ class Source(Protocol):
         """Whole issues by id, read-your-writes where the site can.
 
         `deletion_ids` are reported deleted by somebody: they are read directly, since a search that names them may be
-        refused as a whole. An id that is refused alone is in `gone_ids`.
+        refused as a whole. An issue that isn't there is in `gone_ids`, one that can't be had in `unreadable`.
         """
 
     def changed_since(self, moment: int, token: str | None = None) -> Iterator[IdPage]:

@@ -197,6 +197,12 @@ def walk_again(session: Session, entities: Collection[str], scope_ids: Collectio
     return session.changed(update(CHUNKS).where(is_meant, is_begun).values(**_FRESH, due_at=clock.now()))
 
 
+def walk_failed_again(session: Session, entity: str, scope_id: str) -> int:
+    """Restart the failed chunks of a scope. Returns their number."""
+    is_failed = (CHUNKS.c.entity == entity, CHUNKS.c.scope_id == scope_id, CHUNKS.c.state == "failed")
+    return session.changed(update(CHUNKS).where(*is_failed).values(**_FRESH, due_at=clock.now()))
+
+
 def make_due(session: Session) -> None:
     """Make the bound tenant's postponed chunks due at once."""
     now = clock.now()

@@ -6,13 +6,16 @@ import re
 import time
 from dataclasses import dataclass
 from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import orjson
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from sandbox.gate import authentication
+from sandbox.oddities import Call, parsed
 from sandbox.options import Fault
 from sandbox.shapes import ORIGIN, JiraError
 from sandbox.site import APP_USER, Site
@@ -129,6 +132,7 @@ def _leave(answer: Response) -> Response:
         time.sleep(site.options.fault_timeout_s)
     elif fault is not None and fault.kind == "cut":
         answer.set_data(answer.get_data()[: len(answer.get_data()) // 2])
+    _make_odd(site, answer)
     answer.headers.update(g.get("limit_headers") or {})
     answer.headers["X-AREQUESTID"] = f"{int(g.started * 1000):x}"
     if "caller" in g:
@@ -139,6 +143,24 @@ def _leave(answer: Response) -> Response:
     path, query = _raw_target()
     site.traffic.leave(g.template, f"{path}?{query}" if query else path, answer.status_code, points, now)
     return answer
+
+
+def _make_odd(site: Site, answer: Response) -> None:
+    """Replace the answer by the first oddity that concerns it."""
+    if not site.options.oddities or answer.status_code == HTTPStatus.UNAUTHORIZED:
+        return
+    path, query = _raw_target()
+    call = Call(f"{request.method} {path}", unquote(query), request.get_data(as_text=True))
+    body = parsed(answer.get_data())
+    for oddity in list(site.options.oddities):
+        odd_answer = oddity.replaces(call, answer.status_code, body)
+        if odd_answer is not None:
+            answer.status_code, odd_body = odd_answer
+            is_html = isinstance(odd_body, str)
+            answer.set_data(odd_body if is_html else orjson.dumps(odd_body))
+            answer.content_type = "text/html" if is_html else JSON_TYPE
+            answer.headers.update(oddity.headers)
+            return
 
 
 def _refusal(refusal: JiraError) -> Response:

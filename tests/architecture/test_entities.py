@@ -61,7 +61,7 @@ def test_an_entity_is_in_a_refresh_schedule(entity: Entity) -> None:
 def test_a_list_of_a_scope_names_the_column_of_its_scope(entity: Entity) -> None:
     if entity.walk is None or entity.walk.paging is Paging.TOKEN:
         return
-    if entity.walk.each in {Each.PROJECT, Each.BOARD, Each.SCRUM_BOARD}:
+    if entity.walk.each in {Each.PROJECT, Each.BOARD}:
         assert entity.walk.scope_column in [item.name for item in entity.columns]
 
 

@@ -131,7 +131,12 @@ class FakeSite:
         if token is not None and not str(token).isdigit():
             raise TokenExpired(Code.TOKEN_EXPIRED)
         start, size = int(token or 0), min(int(parameters.get("maxResults", 50)), 100)
-        page: dict[str, Any] = {"issues": [self._issue(number) for number in numbers[start : start + size]]}
+        issues = [self._issue(number) for number in numbers[start : start + size]]
+        if isinstance(parameters.get("fields"), str) and parameters["fields"] in {"id", "updated", "created"}:
+            for issue in issues:
+                name = parameters["fields"]
+                issue["fields"] = {name: issue["fields"][name]} if name in issue["fields"] else {}
+        page: dict[str, Any] = {"issues": issues}
         page["isLast"] = start + size >= len(numbers)
         if not page["isLast"]:
             page["nextPageToken"] = str(start + size)

@@ -95,8 +95,9 @@ class _Truth:
             for listing in walked(Each.PROJECT):
                 self._take(listing, self._reader.every(listing, project_id), project_id)
         for board_id, row in self.rows["board"].items():
-            for listing in (*walked(Each.BOARD), *(walked(Each.SCRUM_BOARD) if row["type"] == "scrum" else ())):
-                self._take(listing, self._reader.every(listing, board_id), board_id)
+            for listing in walked(Each.BOARD):
+                if row["type"] != "kanban" or not (listing.walk and listing.walk.is_optional):
+                    self._take(listing, self._reader.every(listing, board_id), board_id)
             self._members(board_id)
         for body in self._reader.get("/rest/api/3/users/search", {"maxResults": 1000}).body:  # type: ignore[union-attr]  # a list
             self._take(entity("user"), [body])

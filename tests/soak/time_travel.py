@@ -41,6 +41,12 @@ def last_starts(database_url: str, client_key: str) -> dict[str, float]:
         return dict(rows.fetchall())
 
 
+def retry_unreadable(database_url: str, client_key: str) -> None:
+    """Make the next try of every unreadable part due."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"UPDATE unreadable SET retry_at = now() WHERE {_OF}", {"client_key": client_key})
+
+
 def age(database_url: str, client_key: str, hours: float) -> None:
     """Move every stored timestamp into the past. No job becomes due by that alone."""
     _execute(database_url, client_key, _AGE_ROWS, hours)

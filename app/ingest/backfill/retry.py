@@ -1,8 +1,8 @@
 """Consequences of a failed walk for its chunk: later, again, halved, or given up with its reason.
 
 A page that can't be read is asked for again a few times at its checkpoint. If it keeps failing while the site is well,
-the fault is in the chunk's contents: a chunk of issues is halved, and again, until the unreadable issue is alone with the
-issues that were created in the same minute; only that chunk is given up. While the site itself doesn't answer, nothing is.
+the fault is in the chunk's contents: the issues of the chunk are read by their ids, and those that fail alone are set
+aside (`writing.unreadable`). While the site itself doesn't answer, nothing is given up.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from app import clock, logs
 from app.catalog.language import Paging
-from app.conditions import Code, Condition
+from app.catalog.registry import entity as entity_of
 from app.errors import JiraBusy, JiraFailure, JiraRefused, TokenExpired, WalkAstray
-from app.integrations import ledger
-from app.integrations.model import State
-from app.sources import Broken, Gone, NotForUs, NotOffered
+from app.ingest.backfill.by_ids import read_by_ids
+from app.ingest.writing import unreadable
+from app.ingest.writing.unreadable import Part
+from app.sources import Broken, Gone, NotForUs, NotOffered, is_without_list
 from app.store import checkpoints
 from app.store.checkpoints import LeaseLost
 
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from app.catalog.language import Walk
+    from app.conditions import Condition
     from app.sources import Finding, Source
     from app.store.checkpoints import Chunk
-    from app.store.session import Session, Store
+    from app.store.session import Store
 
 log = logs.get(__name__)
 
@@ -36,10 +38,10 @@ MOST_ATTEMPTS = 8
 """Tries of a chunk without progress. 2, 4, 8 … seconds lie between them: eight minutes together."""
 _SAME_PAGE = 3
 """Tries of one page before the site is asked whether it is well."""
+_LIST_ATTEMPTS = 5
+"""Attempts, a minute together, before a part of a site that is well is set aside; it is tried again later."""
 _OUTAGE = 5
 """Attempts that count while the site doesn't answer: a minute between two tries, and some left afterwards."""
-_PROBE = timedelta(hours=1)
-"""Interval between tries of a refused scope."""
 
 
 class ChunkOwner(Protocol):
@@ -70,11 +72,11 @@ def settle_finding(owner: ChunkOwner, chunk: Chunk, finding: Finding) -> None:
             case Gone():
                 # The project, board or issue vanished meanwhile: nothing is left to walk.
                 checkpoints.finish(session, chunk)
-            case NotForUs(failure):
-                checkpoints.postpone(session, chunk, until=clock.now() + _PROBE, problem=problem, counts=False)
-                tell(session, Condition(Code.JIRA_REFUSES, why=failure.condition))
-            case NotOffered() | Broken():
+            case NotOffered(failure) if is_without_list(entity_of(chunk.entity), failure):
+                checkpoints.finish(session, chunk, expected=0)
+            case NotForUs() | NotOffered() | Broken():
                 checkpoints.fail(session, chunk, problem=problem)
+                unreadable.set_aside(session, Part(chunk.entity, chunk.scope_id), finding)
 
 
 def settle_failure(owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFailure) -> None:
@@ -128,29 +130,28 @@ def _try_again(owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFailure
 def _give_up_if_well(owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFailure) -> bool | None:
     """The result of `give_up` where the site is well; None during an outage."""
     try:
-        outcome = owner.source.diagnose(failure)
-        return give_up(owner, chunk, walk, outcome.failure.problem, for_good=chunk.attempts >= MOST_ATTEMPTS)
+        return give_up(owner, chunk, walk, owner.source.diagnose(failure), for_good=chunk.attempts >= _LIST_ATTEMPTS)
     except JiraFailure:
         return None
 
 
-def give_up(owner: ChunkOwner, chunk: Chunk, walk: Walk, problem: Condition, *, for_good: bool = True) -> bool:
-    """Halve a chunk of issues; a chunk without a middle is failed if it is `for_good`. Returns whether either was done."""
-    if walk.paging is Paging.TOKEN and owner.halve(chunk):
-        log.warning("chunk halved", entity=chunk.entity, scope=chunk.scope_id, problem=str(problem))
+def give_up(owner: ChunkOwner, chunk: Chunk, walk: Walk, finding: Broken, *, for_good: bool = True) -> bool:
+    """Read a chunk of issues by their ids, or halve it; fail what neither can, if it is `for_good`.
+
+    Returns whether one of them was done. Raises a JiraFailure.
+    """
+    problem = finding.failure.problem
+    if walk.paging is Paging.TOKEN and (
+        read_by_ids(owner.store, owner.source, owner.tenant_id, chunk) or owner.halve(chunk)
+    ):
+        log.warning("chunk taken apart", entity=chunk.entity, scope=chunk.scope_id, problem=str(problem))
         return True
     if for_good:
         log.error("chunk given up", entity=chunk.entity, scope=chunk.scope_id, problem=str(problem))
         with owner.store.bound_to(owner.tenant_id) as session:
             checkpoints.fail(session, chunk, problem=problem)
+            unreadable.set_aside(session, Part(chunk.entity, chunk.scope_id), finding)
     return for_good
-
-
-def tell(session: Session, reason: Condition) -> None:
-    """Move the integration to *needs attention*."""
-    integration = ledger.of_tenant(session)
-    if integration is not None and integration.state.is_working:
-        ledger.move_to(session, integration.id, State.NEEDS_ATTENTION, reason=reason)
 
 
 def back_off(attempts: int) -> datetime:

@@ -1,8 +1,7 @@
 """One chunk, walked to its end: fetch a page, store it with its checkpoint, repeat.
 
-Jira's token walks have ended early, gone in circles and sent empty pages. A walk of issues is therefore held against
-Jira's own count: a chunk that is too large is halved before it starts; one that falls short is counted again, halved and
-walked again; a difference that stays is recorded.
+Jira's token walks have ended early, gone in circles and sent empty pages, so a walk of issues is held against Jira's own
+count: a large chunk is halved before it starts, a short one is counted, halved and walked again, a lasting gap recorded.
 """
 
 from __future__ import annotations
@@ -15,15 +14,15 @@ from app import clock, logs
 from app.catalog.language import OPEN_END, Each, Entity, Paging, Walk
 from app.catalog.registry import entity as entity_of
 from app.conditions import Code, Condition
-from app.errors import JiraFailure
+from app.errors import JiraDown, JiraFailure
 from app.ingest.backfill import retry
 from app.ingest.backfill.threads import retry_while_unavailable
 from app.ingest.planning import plan
-from app.ingest.writing import memberships
+from app.ingest.writing import memberships, unreadable
 from app.ingest.writing.page import ParsedPage, parse_page, write_page
 from app.ingest.writing.quarantine import quarantine
 from app.integrations import ledger
-from app.sources import ISSUE_PAGE, Page, Place, Scope, WalkGuard, follow
+from app.sources import ISSUE_PAGE, Broken, Page, Place, Scope, WalkGuard, follow
 from app.sources.outcomes import attempt
 from app.store import checkpoints
 from app.store.checkpoints import LeaseLost
@@ -94,9 +93,9 @@ class Walker:
     page_sizer: PageSizer
 
     def walk_all(self, chunks: Sequence[Chunk], policy: FieldPolicy, deadline: Deadline) -> None:
-        """Walk chunks one after the other; the last pages of short ones are stored together.
+        """Walk chunks one after the other, and store the last pages of short ones together.
 
-        A chunk that can't go on is settled here; after the deadline or an error the others are released without an attempt.
+        A chunk that can't go on is settled here. The deadline or an error releases the others without an attempt.
         """
         last_pages: list[LastPage] | None = [] if len(chunks) > 1 else None
         waiting_chunks = list(chunks)
@@ -115,7 +114,7 @@ class Walker:
         chunk_walk = ChunkWalk(chunk, entity.walk, policy, WalkGuard(chunk.expected, chunk.seen))
         try:
             if chunk.attempts > retry.MOST_ATTEMPTS:
-                retry.give_up(self, chunk, entity.walk, Condition(Code.WORKERS_DIED))
+                retry.give_up(self, chunk, entity.walk, Broken(JiraDown(Code.WORKERS_DIED)))
                 return
             # Raised refusals are those of counts, which name no object; the source itself reports a scope that is gone.
             finding = attempt(lambda: self._pages(entity, chunk_walk, deadline, last_pages), names_object=False)
@@ -223,6 +222,7 @@ class Walker:
             write_page(session, merged_page, read_at=min(last_page.page.sent_at for last_page in last_pages))
             ends = [(walk.chunk, len(page.items), walk.guard.expected) for walk, _, page in last_pages]
             checkpoints.finish_all(session, [(*end, _shortfall(*end)) for end in ends])
+            unreadable.clear(session, merged_page.entity.name, [chunk.scope_id for chunk, *_ in ends])
             _mark_ingested(session)
 
     def _log(self, chunk: Chunk, page: Page, changed_rows: int) -> None:
@@ -244,9 +244,9 @@ class Walker:
             else:
                 problem = _shortfall(chunk, page_length, expected_count)
                 checkpoints.finish(session, chunk, seen=page_length, expected=expected_count, problem=problem)
+                unreadable.clear(session, chunk.entity, [chunk.scope_id])
                 if chunk.entity == "issue":
-                    follow_ups = plan.for_stored(chunk.scope_id, chunk.lower, chunk.upper)
-                    checkpoints.plan(session, follow_ups, again=True)
+                    checkpoints.plan(session, plan.for_stored(chunk.scope_id, chunk.lower, chunk.upper), again=True)
             _mark_ingested(session)
         chunk_walk.chunk = next_chunk
         if result.planned_chunks or page.next is None:

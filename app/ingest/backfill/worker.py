@@ -23,7 +23,6 @@ from app.conditions import Code, Condition
 from app.errors import JiraRefused
 from app.ingest.backfill.page_size import PageSizer
 from app.ingest.backfill.peers import Peers, Share
-from app.ingest.backfill.retry import tell
 from app.ingest.backfill.threads import LeaseRenewer, WorkerThreads, retry_while_unavailable
 from app.ingest.backfill.time_slice import TimeSlice
 from app.ingest.backfill.walk import Walker
@@ -99,7 +98,7 @@ class BackfillWorker:
             source = self.sites.open(self.tenant_id, Purpose.BACKFILL)
         except JiraRefused as refusal:
             with self.store.bound_to(self.tenant_id) as session:
-                tell(session, refusal.condition)
+                _tell(session, Condition(Code.JIRA_REFUSES, why=refusal.condition))
             return "later"
         threads = WorkerThreads(self.thread_count)
         walker = Walker(self.store, source, self.tenant_id, threads, self.page_sizer)
@@ -201,3 +200,10 @@ class BackfillWorker:
             name = f"{self.tenant_id}-{until.timestamp():.0f}"
             session.park(jobs.BACKFILL, str(self.tenant_id), until=until, once_as=name)
         return "later"
+
+
+def _tell(session: Session, reason: Condition) -> None:
+    """Move the integration to *needs attention*."""
+    integration = ledger.of_tenant(session)
+    if integration is not None and integration.state.is_working:
+        ledger.move_to(session, integration.id, State.NEEDS_ATTENTION, reason=reason)

@@ -13,7 +13,7 @@ from app.catalog.registry import entity
 from app.conditions import Code, Condition
 from app.errors import JiraFailure, JiraRefused
 from app.ingest.planning import field_policy
-from app.ingest.writing import absences, project_access
+from app.ingest.writing import absences, project_access, unreadable
 from app.ingest.writing.page import parse_page, write_page
 from app.integrations import ledger
 from app.sources.answers import is_archived
@@ -92,6 +92,7 @@ def _settle(session: Session, check: _AbsenceCheck, policy: FieldPolicy) -> dict
     bodies = [body for issue_id, body in by_id.items() if issue_id not in archived_ids]
     parsed_page = parse_page(entity("issue"), bodies, policy, None)
     write_page(session, parsed_page, read_at=check.issue_read.sent_at)
+    unreadable.note_issues(session, check.issue_read, parsed_page)
     if archived_ids:
         absences.bury(session, archived_ids, absences.ARCHIVED, evidence=Condition(Code.DIRECT_READ))
         counts[absences.ARCHIVED] = len(archived_ids)
@@ -106,6 +107,8 @@ def _settle(session: Session, check: _AbsenceCheck, policy: FieldPolicy) -> dict
     ):
         for cause, count in part.items():
             counts[cause] = counts.get(cause, 0) + count
+    # An issue that can't be had for now is there, so it isn't absent.
+    absences.seen_again(session, [*check.issue_read.unreadable])
     return counts
 
 

@@ -19,13 +19,14 @@ from app.catalog.json_value import Json, find
 from app.catalog.registry import entity as entity_named
 from app.catalog.registry import repeated_for
 from app.conditions import Code
-from app.errors import JiraGone, JiraNonsense, JiraRejected
+from app.errors import JiraNonsense
 from app.ingest.planning import field_policy, inbox, tenant_schedule
-from app.ingest.writing import project_access
+from app.ingest.writing import project_access, unreadable
 from app.ingest.writing.page import parse_page, write_page
+from app.ingest.writing.unreadable import Part
 from app.integrations import ledger
 from app.jira.client import whole
-from app.sources import Broken, Gone, NotForUs, NotOffered, Page, follow
+from app.sources import Broken, Gone, NotForUs, NotOffered, Page, follow, is_without_list, persist
 from app.store import records
 from app.store.schema import CHUNKS
 from app.store.tables import table_of
@@ -53,6 +54,10 @@ class ListRead:
     sent_at: datetime
     bodies: list[Json] = field(default_factory=list)
     gone_ids: set[str] = field(default_factory=set)
+    unreadable: dict[str, Finding] = field(default_factory=dict)
+    """Findings about objects that are there and can't be had, by id."""
+    finding: NotOffered | NotForUs | Broken | None = None
+    """Why the list couldn't be had; then nothing is missing from it."""
     total: int | None = None
     """Length of the list; None where it was not read whole."""
 
@@ -60,17 +65,17 @@ class ListRead:
 def read_list(store: Store, source: Source, tenant_id: UUID, entity: Entity, scope_id: str) -> ListRead | Gone:
     """Read a whole list of the site, a project or a board; Gone where its scope is. Raises a JiraFailure."""
     list_read = ListRead(entity, scope_id, clock.now())
-    bodies = _whole(source, entity, scope_id)
+    bodies = persist(lambda: _whole(source, entity, scope_id), source.diagnose)
     match bodies:
         case list():
             list_read.bodies = bodies
-        case NotOffered(JiraRejected()):
-            # Sprints of a board that has none.
+        case Gone():
+            return bodies
+        case NotOffered(failure) if is_without_list(entity, failure):
+            list_read.bodies = []
+        case NotOffered() | NotForUs() | Broken():
+            list_read.finding = bodies
             return list_read
-        case Gone() | NotOffered(JiraGone()):
-            return Gone(bodies.failure)
-        case NotOffered(failure) | NotForUs(failure) | Broken(failure):
-            raise failure
     list_read.total = len(list_read.bodies)
     listed_ids = {id_of(entity, body, scope_id or None) for body in list_read.bodies} - {None}
     with store.bound_to(tenant_id) as session:
@@ -91,9 +96,11 @@ def read_object(source: Source, entity: Entity, object_id: str) -> ListRead:
 
 
 def _ask_for(list_read: ListRead, source: Source, object_id: str) -> None:
-    body = source.one(list_read.entity, object_id)
-    if isinstance(body, NotOffered | NotForUs | Gone | Broken):
+    body = persist(lambda: source.one(list_read.entity, object_id), source.diagnose)
+    if isinstance(body, Gone):
         list_read.gone_ids.add(object_id)
+    elif isinstance(body, NotOffered | NotForUs | Broken):
+        list_read.unreadable[object_id] = body
     else:
         list_read.bodies.append(body)
 
@@ -120,6 +127,11 @@ def _stored(session: Session, entity: Entity, scope_id: str) -> set[str]:
     return set(session.execute(query).scalars())
 
 
+def is_of_projects(name: str) -> bool:
+    """Whether an entity's lists are those of projects."""
+    return entity_named(name) in repeated_for("project")
+
+
 def keep(session: Session, list_read: ListRead, fields: FieldPolicy) -> int:
     """Store the results of a look in the caller's transaction. Returns the number of changed rows."""
     reopened_ids = _reopened(session, list_read)
@@ -129,12 +141,25 @@ def keep(session: Session, list_read: ListRead, fields: FieldPolicy) -> int:
     project_access.walk_again(session, reopened_ids)
     if list_read.gone_ids:
         changed_rows += bury(session, list_read.entity, list_read.gone_ids)
+    _note_findings(session, list_read, [row.id for row in parsed_page.rows if row.entity is list_read.entity])
     if _mapping(session, list_read) != mapping_before:
         # Story points, sprint, team and others stand in other fields now than those that the issues were read from.
         project_access.walk_issues_again(session)
     if list_read.total is not None:
         _note_walk(session, list_read)
     return changed_rows
+
+
+def _note_findings(session: Session, list_read: ListRead, read_ids: list[str]) -> None:
+    """Set aside the parts that couldn't be had, and forget those that were."""
+    name = list_read.entity.name
+    if list_read.finding is not None:
+        unreadable.set_aside(session, Part(name, list_read.scope_id), list_read.finding)
+    elif list_read.total is not None:
+        unreadable.clear(session, name, [list_read.scope_id])
+    for object_id, finding in list_read.unreadable.items():
+        unreadable.set_aside(session, Part(name, object_id, is_object=True), finding)
+    unreadable.clear(session, name, [*read_ids, *list_read.gone_ids], is_object=True)
 
 
 def bury(session: Session, entity: Entity, gone_ids: Iterable[str]) -> int:

@@ -16,11 +16,12 @@ from app.catalog.language import Each
 from app.catalog.registry import all_entities, entity, walked
 from app.conditions import Code, Condition
 from app.ingest.drift import list_refresh
-from app.ingest.planning import field_policy
+from app.ingest.planning import field_policy, inbox
 from app.ingest.planning.plan import enqueue_workers
-from app.ingest.writing import project_access, rename_propagation
+from app.ingest.writing import project_access, rename_propagation, unreadable
+from app.ingest.writing.unreadable import Part
 from app.integrations import ledger
-from app.sources import Broken, Gone, NotForUs, NotOffered
+from app.sources import READ_BATCH, Broken, Gone, NotForUs, NotOffered, persist
 from app.sources.answers import Objects
 from app.store import checkpoints, cursors
 from app.store.schema import CHUNKS
@@ -39,6 +40,8 @@ _ISSUE_WALKS = frozenset(entity.name for entity in walked(Each.STORED))
 LIST_AGES = MappingProxyType({name: age for name, age in _AGES.items() if name not in _ISSUE_WALKS})
 """The greatest age of a list, by entity."""
 _LINK_TYPE_AGE = timedelta(hours=6)
+_LINK_TYPES = Part("issue_link", "")
+"""The list of link types, without which renames of a type aren't followed."""
 AT_ONCE = 20
 """Lists of one run: with the ages above, a run every ten minutes keeps a thousand boards fresh."""
 
@@ -51,8 +54,10 @@ def refresh_stalest_lists(store: Store, source: Source, tenant_id: UUID) -> Cond
             return None
         due = _due(session)
         fields = field_policy.load(session, integration)
-        if _walk_stored(session):
+        if _walk_stored(session) + _walk_failed(session):
             enqueue_workers(session, 1)
+        _ask_for_issues(session)
+        single_objects = unreadable.due(session, AT_ONCE, is_object=True)
     changed_rows = 0
     for name, scope_id in due:
         list_read = list_refresh.read_list(store, source, tenant_id, entity(name), scope_id)
@@ -63,6 +68,11 @@ def refresh_stalest_lists(store: Store, source: Source, tenant_id: UUID) -> Cond
             changed_rows += list_refresh.keep(session, list_read, fields)
         if name == "project":
             check_listed_projects(store, source, tenant_id, list_read.gone_ids)
+    for part in single_objects:
+        if part.entity != "issue":
+            object_read = list_refresh.read_object(source, entity(part.entity), part.scope_id)
+            with store.bound_to(tenant_id) as session:
+                changed_rows += list_refresh.keep(session, object_read, fields)
     changed_rows += _link_types(store, source, tenant_id)
     return Condition(Code.LISTS_READ, lists=len(due), changed=changed_rows) if due else None
 
@@ -76,17 +86,18 @@ def _link_types(store: Store, source: Source, tenant_id: UUID) -> int:
     changed_rows = 0
     try:
         if cursor.ended_at is None or cursor.ended_at < clock.now() - _LINK_TYPE_AGE:
-            types = source.link_types()
-            match types:
-                case Objects(items, sent_at):
-                    with store.bound_to(tenant_id) as session:
+            types = persist(source.link_types, source.diagnose)
+            with store.bound_to(tenant_id) as session:
+                match types:
+                    case Objects(items, sent_at):
                         changed_rows = rename_propagation.propagate_link_types(session, items, read_at=sent_at)
-                        cursors.move(session, cursor, ended_at=clock.now())
-                case NotOffered() | Gone():
-                    # Issue linking is off.
-                    changed_rows = 0
-                case NotForUs(failure) | Broken(failure):
-                    raise failure
+                        unreadable.clear(session, _LINK_TYPES.entity, [_LINK_TYPES.scope_id])
+                    case NotOffered() | Gone():
+                        # Issue linking is off.
+                        changed_rows = 0
+                    case NotForUs() | Broken():
+                        unreadable.set_aside(session, _LINK_TYPES, types)
+                cursors.move(session, cursor, ended_at=clock.now())
     finally:
         with store.bound_to(tenant_id) as session:
             cursors.give_back(session, cursor)
@@ -103,10 +114,11 @@ def check_listed_projects(store: Store, source: Source, tenant_id: UUID, gone_id
 
 
 def _due(session: Session) -> list[tuple[str, str]]:
-    """Entity and scope of the lists beyond their age, stalest first."""
+    """Entity and scope of the lists beyond their age, stalest first; unreadable ones when their next try is due."""
     now = clock.now()
     is_due = or_(*((CHUNKS.c.entity == name) & (CHUNKS.c.finished_at < now - pace) for name, pace in LIST_AGES.items()))
     query = select(CHUNKS.c.entity, CHUNKS.c.scope_id).where(CHUNKS.c.state == "done", is_due)
+    query = query.where(~unreadable.is_resting(CHUNKS.c.entity, CHUNKS.c.scope_id))
     # Projects first: what the others' scopes mean depends on them.
     rows = session.execute(query.order_by(CHUNKS.c.entity != "project", CHUNKS.c.finished_at).limit(AT_ONCE))
     return [(row.entity, row.scope_id) for row in rows]
@@ -135,3 +147,16 @@ def _walk_stored(session: Session) -> int:
         if session.execute(select(CHUNKS.c.id).where(*is_old).limit(1)).first():
             count += checkpoints.walk_again(session, [name])
     return count
+
+
+def _walk_failed(session: Session) -> int:
+    """Put failed walks back on the plan once their next try is due. Returns how many."""
+    return sum(
+        checkpoints.walk_failed_again(session, part.entity, part.scope_id) for part in unreadable.due(session, AT_ONCE)
+    )
+
+
+def _ask_for_issues(session: Session) -> None:
+    """Have unreadable issues read again once their next try is due."""
+    due_parts = unreadable.due(session, READ_BATCH, is_object=True)
+    inbox.ask(session, [part.scope_id for part in due_parts if part.entity == "issue"], origin=inbox.SWEEP)

@@ -15,7 +15,9 @@ from app.catalog.registry import entity
 from app.conditions import Code, Condition
 from app.ingest.drift.poll import BEFORE_BACKFILL, OVERLAP
 from app.ingest.planning import field_policy, inbox
+from app.ingest.writing import unreadable
 from app.ingest.writing.page import parse_page, write_page
+from app.ingest.writing.unreadable import Part
 from app.integrations import ledger
 from app.integrations.model import State
 from app.sources import Broken, Gone, NotForUs, NotOffered
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
     from app.sources import Source
     from app.sources.source import WorklogFeed
     from app.store.session import Session, Store
+
+
+_FEEDS = Part("worklog", "")
+"""The site's feeds of worklogs; without them worklogs come with their issues."""
 
 
 def follow_worklogs(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
@@ -68,11 +74,14 @@ def _follow(
                     with store.bound_to(tenant_id) as session:
                         row_count += keep(session)
                         cursors.move(session, cursor, reached=max(reached, cursor.reached), ended_at=clock.now())
+                        unreadable.clear(session, _FEEDS.entity, [_FEEDS.scope_id])
                 case NotOffered() | Gone():
                     # Time tracking is off; the next round asks again.
                     return 0
-                case NotForUs(failure) | Broken(failure):
-                    raise failure
+                case NotForUs() | Broken():
+                    with store.bound_to(tenant_id) as session:
+                        unreadable.set_aside(session, _FEEDS, page)
+                    return None
     finally:
         with store.bound_to(tenant_id) as session:
             cursors.give_back(session, cursor)

@@ -13,7 +13,7 @@ from app.ingest.live import evidence
 from app.ingest.planning import field_policy, inbox
 from app.ingest.planning.events import LIST_AT, ONE_AT, PROJECT_DELETED
 from app.ingest.planning.plan import enqueue_worker_once
-from app.ingest.writing import absences, memberships, project_access
+from app.ingest.writing import absences, memberships, project_access, unreadable
 from app.ingest.writing.page import parse_page, write_page
 from app.ingest.writing.quarantine import quarantine
 from app.integrations import ledger
@@ -65,10 +65,10 @@ class Batch:
         for name in LIST_AT:
             for scope_id in evidence.named(self.deliveries, name, whole=not LIST_AT[name]):
                 list_read = list_refresh.read_list(self.store, self.source, self.tenant_id, entity(name), scope_id)
-                if isinstance(list_read, Gone):
-                    self.lost_projects |= {scope_id} - {""}
-                else:
+                if not isinstance(list_read, Gone):
                     self.list_reads.append(list_read)
+                elif list_refresh.is_of_projects(name):
+                    self.lost_projects |= {scope_id}
         return read_ids
 
     def _read_issues(self) -> list[str]:
@@ -103,6 +103,7 @@ class Batch:
                 if result.planned_chunks:
                     enqueue_worker_once(session)
                 self._settle_absent(session, self.issue_read, self.parsed_page)
+                unreadable.note_issues(session, self.issue_read, self.parsed_page)
             for list_read in self.list_reads:
                 list_refresh.keep(session, list_read, self.policy)
             inbox.finish(session, self.deliveries)

@@ -12,12 +12,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app import clock, jobs, logs
-from app.errors import JiraBusy, JiraDown, JiraNonsense, JiraRefused, Unavailable, condition_of
+from app.errors import JiraBusy, JiraDown, JiraRefused, Unavailable, condition_of
 from app.ingest.live.batch import Batch, Unwanted, batch_of
 from app.ingest.planning import inbox
-from app.ingest.writing import memberships
+from app.ingest.writing import memberships, unreadable
+from app.ingest.writing.unreadable import Part
 from app.integrations import ledger
-from app.sources import READ_BATCH, Broken, Gone, NotForUs, NotOffered
+from app.sources import READ_BATCH, persist
 from app.store import cursors
 
 if TYPE_CHECKING:
@@ -102,17 +103,13 @@ class Drain:
         """Update the board memberships of the issues that were read; every poll repeats it once the index has caught up."""
         issues = [*self.unmatched_issues]
         self.unmatched_issues.clear()
-        try:
-            finding = memberships.follow(self.store, self.source, self.tenant_id, issues)
-        except JiraNonsense as nonsense:
-            finding = Broken(nonsense)
-        match finding:
-            case None:
-                pass
-            case NotOffered(failure) | Broken(failure):
-                log.warning("boards not asked", tenant_id=str(self.tenant_id), problem=str(failure))
-            case NotForUs(failure) | Gone(failure):
-                raise failure
+        finding = persist(
+            lambda: memberships.follow(self.store, self.source, self.tenant_id, issues), self.source.diagnose
+        )
+        if finding is not None:
+            log.warning("boards not asked", tenant_id=str(self.tenant_id), problem=str(finding.failure))
+            with self.store.bound_to(self.tenant_id) as session:
+                unreadable.set_aside(session, Part("board_issue", ""), finding)
 
     def _let_gather(self, last: datetime | None, waiting_count: int) -> None:
         """Wait until the interval since the site's last read is over.

@@ -42,10 +42,9 @@ def take_failed_webhooks(store: Store, source: Source, tenant_id: UUID) -> Condi
                         arrivals = [arrival for delivery in deliveries if (arrival := _arrival(delivery))]
                         delivery_count += inbox.keep_all(session, arrivals, origin=inbox.FAILED_LIST)
                         cursors.move(session, cursor, reached=reached, ended_at=clock.now())
-                case NotOffered():
+                case NotOffered() | NotForUs() | Gone() | Broken():
+                    # Polls and sweeps find what a lost webhook reported.
                     return None
-                case NotForUs(failure) | Gone(failure) | Broken(failure):
-                    raise failure
     finally:
         with store.bound_to(tenant_id) as session:
             cursors.give_back(session, cursor)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def is_known(session: Session) -> bool:
-    """Whether the site's fields have been read."""
+    """Whether the site's fields have been read, or can't be had."""
     state = session.execute(select(CHUNKS.c.state).where(CHUNKS.c.entity == "field")).scalar_one_or_none()
-    return state == "done"
+    return state in {"done", "failed"}
 
 
 def load(session: Session, integration: Integration) -> FieldPolicy:

@@ -30,7 +30,6 @@ _PRIORITIES = {
     Each.SITE: 10,
     Each.PROJECT: 40,
     Each.BOARD: 40,
-    Each.SCRUM_BOARD: 40,
     Each.STORED: SHORT,
     Each.ISSUE: 50,
 }
@@ -75,8 +74,6 @@ def follow_ups(rows: Iterable[Row]) -> Iterator[Wanted]:
             yield from (_wanted(entity, Each.PROJECT, row.id) for entity in walked(Each.PROJECT))
         elif row.entity.name == "board":
             yield from (_wanted(entity, Each.BOARD, row.id) for entity in walked(Each.BOARD))
-            if row.values.get("type") == "scrum":
-                yield from (_wanted(entity, Each.SCRUM_BOARD, row.id) for entity in walked(Each.SCRUM_BOARD))
 
 
 def for_stored(scope_id: str, lower: int, upper: int) -> list[Wanted]:

@@ -101,7 +101,7 @@ def list_findings(session: Session) -> Iterator[Finding]:
             or listed_entity.walk.paging is Paging.TOKEN
         ):
             continue
-        if listed_entity.walk.each is Each.SCRUM_BOARD:
+        if listed_entity.walk.is_optional:
             # Boards share sprints, so a count of rows says nothing; that each list was read to its end does.
             yield Finding(listed_entity.name, "", int(row.seen), int(row.expected), WALK_TOTALS)
             continue

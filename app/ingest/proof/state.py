@@ -10,10 +10,9 @@ from sqlalchemy import func, select
 from app import clock
 from app.conditions import Code, Condition
 from app.ingest.planning import inbox
-from app.ingest.writing import project_access
+from app.ingest.writing import project_access, unreadable
 from app.integrations import ledger
 from app.integrations.model import State
-from app.store import claims
 from app.store.schema import COMPLETENESS, INBOX
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def derive_state(session: Session, *, is_verified: bool | None = None, reason: C
     elif late:
         ledger.move_to(session, integration.id, State.DELAYED, reason=late, **also)
     else:
-        ledger.move_to(session, integration.id, State.HEALTHY, **also)
+        ledger.move_to(session, integration.id, State.HEALTHY, reason=_reservation(session), **also)
 
 
 def _wrong(
@@ -58,12 +57,15 @@ def _wrong(
         if more_projects:
             return Condition(Code.PROJECTS_LOST, project=first, others=more_projects)
         return Condition(Code.PROJECT_LOST, project=first)
-    failed_chunks = claims.standing(session).failed
-    if failed_chunks:
-        return Condition(Code.PARTS_UNREAD, parts=failed_chunks)
     if is_verified is None and integration.state is State.NEEDS_ATTENTION and _was_short(session):
         return integration.state_reason
     return None
+
+
+def _reservation(session: Session) -> Condition | None:
+    """The number of parts that can't be had, while everything else is verified; None where there are none."""
+    part_count = unreadable.count(session)
+    return Condition(Code.PARTS_UNREAD, parts=part_count) if part_count else None
 
 
 def _was_short(session: Session) -> bool:

@@ -115,7 +115,7 @@ def _kind(name: str) -> str:
     """The entity of the scope of a walk."""
     walk = entity(name).walk
     kind = walk.each if walk else Each.SITE
-    return {Each.PROJECT: "project", Each.BOARD: "board", Each.SCRUM_BOARD: "board"}.get(kind, "issue")
+    return {Each.PROJECT: "project", Each.BOARD: "board"}.get(kind, "issue")
 
 
 def _names(session: Session, kind: str, ids: set[str]) -> dict[str, str]:

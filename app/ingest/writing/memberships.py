@@ -6,10 +6,10 @@ A kanban board's sub-query is left out: it hides finished issues, which reports 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import literal, select
 
 from app import clock, logs
 from app.catalog.conversion import to_moment
@@ -17,7 +17,9 @@ from app.catalog.field_policy import FieldPolicy
 from app.catalog.json_value import find
 from app.catalog.language import OPEN_END
 from app.catalog.registry import entity
+from app.ingest.writing import unreadable
 from app.ingest.writing.page import parse_page, write_page
+from app.ingest.writing.unreadable import Part
 from app.integrations import ledger
 from app.jira.client import whole
 from app.sources import Page, Place
@@ -26,7 +28,7 @@ from app.store import records
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -47,6 +49,8 @@ class MembershipPage(Page):
 
     issue_ids: Sequence[str] = ()
     board_ids: Sequence[str] = ()
+    unreadable: Mapping[str, Finding] = field(default_factory=dict)
+    """Findings about boards with a filter that wasn't evaluated."""
 
 
 def fetch(store: Store, source: Source, tenant_id: UUID, chunk: Chunk, place: Place) -> MembershipPage | Finding:
@@ -61,7 +65,9 @@ def fetch(store: Store, source: Source, tenant_id: UUID, chunk: Chunk, place: Pl
 
 
 def _page(matches: Matches, next_place: Place | None = None) -> MembershipPage:
-    return MembershipPage(matches.items, next_place, None, matches.sent_at, matches.issue_ids, matches.board_ids)
+    return MembershipPage(
+        matches.items, next_place, None, matches.sent_at, matches.issue_ids, matches.board_ids, matches.unreadable
+    )
 
 
 def follow(store: Store, source: Source, tenant_id: UUID, issue_ids: Collection[str]) -> Finding | None:
@@ -106,16 +112,24 @@ def live(session: Session, issue_ids: Collection[str]) -> list[str]:
 
 
 def filters(session: Session) -> dict[str, str]:
-    """Filter ids by board id, of the boards with a filter."""
+    """Filter ids by board id, of the boards with a filter; unreadable ones when their next try is due."""
     table = table_of(entity("board_configuration"))
     query = select(table.c.board_id, table.c.filter_id).where(
-        table.c.deleted_at.is_(None), table.c.filter_id.regexp_match(r"^\d+$")
+        table.c.deleted_at.is_(None),
+        table.c.filter_id.regexp_match(r"^\d+$"),
+        ~unreadable.is_resting(literal("board_issue"), table.c.board_id),
     )
     return {row.board_id: row.filter_id for row in session.execute(query.order_by(table.c.board_id))}
 
 
 def bury_unmatched(session: Session, page: MembershipPage, parsed_page: ParsedPage, *, at: datetime) -> int:
-    """Put tombstones on memberships that the question covered and the answer lacks. Returns their number."""
+    """Put tombstones on memberships that the question covered and the answer lacks. Returns their number.
+
+    A board with a filter that wasn't evaluated is set aside, and keeps its memberships.
+    """
+    for board_id, finding in page.unreadable.items():
+        unreadable.set_aside(session, Part("board_issue", board_id), finding)
+    unreadable.clear(session, "board_issue", ["", *page.board_ids])
     live_ids = [row.id for row in parsed_page.rows]
     return records.bury_rest(
         session, entity("board_issue"), {"issue_id": page.issue_ids, "board_id": page.board_ids}, live_ids, at=at

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import delete, func, literal, select
+from sqlalchemy import delete, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
+
+    from app.ingest.writing.page import ParsedPage
     from app.sources import Finding
+    from app.sources.answers import IssueRead
     from app.store.session import Session
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=10), timedelta(days=1)
@@ -89,6 +93,14 @@ def set_aside(session: Session, part: Part, finding: Finding) -> None:
     )
 
 
+def note_issues(session: Session, issue_read: IssueRead, parsed_page: ParsedPage) -> None:
+    """Set aside the issues of a read that can't be had, and forget those that were read or are gone."""
+    for issue_id, finding in issue_read.unreadable.items():
+        set_aside(session, Part("issue", issue_id, is_object=True), finding)
+    read_ids = [row.id for row in parsed_page.rows if row.entity is parsed_page.entity]
+    clear(session, "issue", [*read_ids, *issue_read.gone_ids], is_object=True)
+
+
 def clear(session: Session, entity: str, scope_ids: Collection[str], *, is_object: bool = False) -> None:
     """Forget parts that were read, or that are gone."""
     if scope_ids:
@@ -100,12 +112,14 @@ def clear(session: Session, entity: str, scope_ids: Collection[str], *, is_objec
         session.execute(delete(UNREADABLE).where(*is_read))
 
 
-def resting(session: Session, *, is_object: bool = False) -> set[Part]:
-    """The parts that are not due for another try yet."""
-    query = select(UNREADABLE.c.entity, UNREADABLE.c.scope_id, UNREADABLE.c.is_object).where(
-        UNREADABLE.c.is_object.is_(is_object), UNREADABLE.c.retry_at > clock.now()
+def is_resting(entity: ColumnElement[str], scope_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Condition: the list of that entity and scope is unreadable, and its next try isn't due yet."""
+    return exists().where(
+        UNREADABLE.c.entity == entity,
+        UNREADABLE.c.is_object.is_(False),
+        UNREADABLE.c.scope_id == scope_id,
+        UNREADABLE.c.retry_at > clock.now(),
     )
-    return {Part(**row._asdict()) for row in session.execute(query)}
 
 
 def due(session: Session, limit: int, *, is_object: bool = False) -> list[Part]:

@@ -2,7 +2,8 @@
 
 Jira refuses a whole query for one id that isn't there or can't be seen (`A value with ID '…' does not exist`). A refusal
 is therefore no failure: the ids that its text quotes are left out and the rest is asked for again; where it quotes none,
-the ids are halved until the one is found. Ids that the search doesn't return are read directly, since a direct read
+the ids are halved until the one is found. A search that fails while the site is well is halved likewise, since one
+issue can fail every answer that holds it. Ids that the search doesn't return are read directly, since a direct read
 knows no index.
 """
 
@@ -14,11 +15,11 @@ from typing import TYPE_CHECKING
 from app import clock
 from app.catalog.json_value import Json, find
 from app.conditions import Code
-from app.errors import JiraNonsense, JiraRejected
+from app.errors import JiraDown, JiraNonsense, JiraRejected, TokenExpired
 from app.sources.answers import IssueRead
 from app.sources.cloud.pages import list_in, next_token
 from app.sources.cloud.rest import path_of
-from app.sources.outcomes import Broken, Gone, NotForUs, NotOffered, attempt, require
+from app.sources.outcomes import Broken, Gone, NotForUs, NotOffered, attempt, persist, require
 from app.sources.paging import READ_BATCH, Page, Place, follow
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class SearchedIssues:
     sent_at: datetime
     bodies: list[Json] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
+    failures: set[str] = field(default_factory=set)
+    """Absent ids that fail every search for them."""
 
 
 def read(site: CloudSession, issue_ids: Sequence[str], policy: FieldPolicy, deletion_ids: Collection[str]) -> IssueRead:
@@ -46,17 +49,22 @@ def read(site: CloudSession, issue_ids: Sequence[str], policy: FieldPolicy, dele
     issue_read = IssueRead(clock.now())
     absent = [issue_id for issue_id in issue_ids if issue_id in deletion_ids]
     searchable = [issue_id for issue_id in issue_ids if issue_id not in deletion_ids]
+    unread_ids: set[str] = set()
     for start in range(0, len(searchable), READ_BATCH):
         result = search(site, searchable[start : start + READ_BATCH], policy)
         issue_read.bodies += result.bodies
         absent += result.absent
+        unread_ids |= result.failures
     for issue_id in absent:
         outcome = _direct_read(site, issue_id, policy)
-        if isinstance(outcome, NotOffered | NotForUs | Gone | Broken):
+        if isinstance(outcome, Gone):
             issue_read.gone_ids.add(issue_id)
+        elif isinstance(outcome, NotOffered | NotForUs | Broken):
+            issue_read.unreadable[issue_id] = outcome
         else:
             issue_read.bodies.append(outcome)
-            issue_read.unsearchable.add(issue_id)
+            if issue_id not in unread_ids:
+                issue_read.unsearchable.add(issue_id)
     return issue_read
 
 
@@ -70,30 +78,43 @@ def _direct_read(site: CloudSession, issue_id: str, policy: FieldPolicy) -> Json
             raise JiraNonsense(Code.OBJECT_MISSING, path=path)
         return body
 
-    return attempt(ask)
+    return persist(lambda: attempt(ask), site.diagnose)
 
 
 def search(site: CloudSession, issue_ids: Sequence[str], policy: FieldPolicy) -> SearchedIssues:
     """At most 50 issues, their own latest writes in sight. Raises a JiraFailure."""
     result = SearchedIssues(clock.now())
     if issue_ids:
-        result.bodies = _bodies(site, list(issue_ids), policy)
+        _search(site, list(issue_ids), policy, result)
         present = {str(find(body, "id")) for body in result.bodies}
         result.absent = [issue_id for issue_id in issue_ids if issue_id not in present]
     return result
 
 
-def _bodies(site: CloudSession, issue_ids: list[str], policy: FieldPolicy) -> list[Json]:
+def _search(site: CloudSession, issue_ids: list[str], policy: FieldPolicy, result: SearchedIssues) -> None:
+    """Add the issues to the result, and those that fail alone."""
     try:
-        return _walk(site, issue_ids, policy)
+        result.bodies += _walk(site, issue_ids, policy)
     except JiraRejected as refusal:
         remaining_ids = [issue_id for issue_id in issue_ids if issue_id not in refusal.quoted_ids]
+        if not remaining_ids:
+            return
         if len(remaining_ids) < len(issue_ids):
-            return _bodies(site, remaining_ids, policy) if remaining_ids else []
-        if len(issue_ids) == 1:
-            return []
-        middle = len(issue_ids) // 2
-        return _bodies(site, issue_ids[:middle], policy) + _bodies(site, issue_ids[middle:], policy)
+            _search(site, remaining_ids, policy, result)
+        elif len(issue_ids) > 1:
+            _search_halves(site, issue_ids, policy, result)
+    except (JiraDown, JiraNonsense, TokenExpired) as failure:
+        site.diagnose(failure)
+        if len(issue_ids) > 1:
+            _search_halves(site, issue_ids, policy, result)
+        else:
+            result.failures |= {*issue_ids}
+
+
+def _search_halves(site: CloudSession, issue_ids: list[str], policy: FieldPolicy, result: SearchedIssues) -> None:
+    middle = len(issue_ids) // 2
+    _search(site, issue_ids[:middle], policy, result)
+    _search(site, issue_ids[middle:], policy, result)
 
 
 def _walk(site: CloudSession, issue_ids: list[str], policy: FieldPolicy) -> list[Json]:

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from app import clock, logs
+from app import clock
 from app.catalog.extract import id_of
 from app.catalog.json_value import Json, find
 from app.conditions import Code
-from app.errors import JiraGone, JiraNonsense
+from app.errors import JiraGone, JiraNonsense, JiraRefused, JiraRejected
 from app.sources.answers import Matches, Objects
 from app.sources.cloud.pages import fetch, list_in
 from app.sources.cloud.rest import path_of
-from app.sources.outcomes import attempt
+from app.sources.outcomes import Gone, NotForUs, NotOffered, attempt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from msgspec import Raw
 
     from app.catalog.language import Entity
     from app.sources.cloud.rest import CloudSession
-    from app.sources.outcomes import Finding
+    from app.sources.outcomes import Broken, Finding
     from app.sources.paging import Page, Place
-
-log = logs.get(__name__)
 
 FILTER_BATCH = 50
 """Filters of one question; Jira names no limit."""
@@ -101,27 +101,65 @@ def memberships(site: CloudSession, filters: Mapping[str, str], issue_ids: Seque
     `/board/{id}/issue` would cost a point for every issue of every board; `jql/match` answers with ids, for many boards
     at once. Raises JiraNonsense for answers to other filters.
     """
-    return attempt(lambda: _memberships(site, filters, issue_ids), names_object=False)
-
-
-def _memberships(site: CloudSession, filters: Mapping[str, str], issue_ids: Sequence[str]) -> Matches:
-    sent_at, readable_boards = clock.now(), list[str]()
-    items: list[Json | Raw] = []
+    question = _Matching(site, filters, issue_ids)
     boards = list(filters)
     for start in range(0, len(boards), FILTER_BATCH):
         batch = boards[start : start + FILTER_BATCH]
+        finding = question.match(batch)
+        if finding is not None and _is_about_all(question, batch, finding):
+            return finding
+    return Matches(question.items, question.board_ids, question.unreadable, issue_ids, question.sent_at)
+
+
+def _is_about_all(question: _Matching, batch: list[str], finding: NotOffered | NotForUs) -> bool:
+    """Whether the question itself is refused: each filter of the first batch is, or one with a word about the endpoint."""
+    if question.board_ids or len(question.unreadable) < len(batch):
+        return False
+    return len(batch) > 1 or not isinstance(finding.failure, JiraRejected)
+
+
+@dataclass
+class _Matching:
+    """A question about many filters, and its results so far."""
+
+    site: CloudSession
+    filters: Mapping[str, str]
+    issue_ids: Sequence[str]
+    sent_at: datetime = field(default_factory=clock.now)
+    items: list[Json | Raw] = field(default_factory=list)
+    board_ids: list[str] = field(default_factory=list)
+    unreadable: dict[str, NotOffered | NotForUs | Broken] = field(default_factory=dict)
+
+    def match(self, batch: list[str]) -> NotOffered | NotForUs | None:
+        """Ask for a batch of boards, halved where it is refused: one filter can refuse all. Returns the last refusal."""
+        outcome = attempt(lambda: self._ask(batch), names_object=False)
+        if isinstance(outcome, Gone):
+            raise outcome.failure
+        if isinstance(outcome, list):
+            self._keep(batch, outcome)
+            return None
+        if len(batch) == 1:
+            self.unreadable[batch[0]] = outcome
+            return outcome
+        middle = len(batch) // 2
+        refusals = [self.match(batch[:middle]), self.match(batch[middle:])]
+        return refusals[-1] or refusals[0]
+
+    def _ask(self, batch: list[str]) -> list[Json]:
         body: dict[str, Json] = {
-            "jqls": [f"filter = {filters[board_id]}" for board_id in batch],
-            "issueIds": [int(issue_id) for issue_id in issue_ids if issue_id.isdecimal()],
+            "jqls": [f"filter = {self.filters[board_id]}" for board_id in batch],
+            "issueIds": [int(issue_id) for issue_id in self.issue_ids if issue_id.isdecimal()],
         }
-        matches = find(site.post(path_of("jql/match"), body).body, "matches")
+        matches = find(self.site.post(path_of("jql/match"), body).body, "matches")
         if not isinstance(matches, list) or len(matches) != len(batch):
             raise JiraNonsense(Code.OTHER_FILTERS)
+        return matches
+
+    def _keep(self, batch: list[str], matches: list[Json]) -> None:
         for board_id, match in zip(batch, matches, strict=True):
             matched_ids = find(match, "matchedIssues")
             if find(match, "errors") or not isinstance(matched_ids, list):
-                log.warning("board's filter not readable", board=board_id)
+                self.unreadable[board_id] = NotForUs(JiraRefused(Code.FILTER_UNREADABLE))
                 continue
-            readable_boards.append(board_id)
-            items += [{"boardId": board_id, "issueId": str(issue_id)} for issue_id in matched_ids]
-    return Matches(items, readable_boards, issue_ids, sent_at)
+            self.board_ids.append(board_id)
+            self.items += [{"boardId": board_id, "issueId": str(issue_id)} for issue_id in matched_ids]

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from app.catalog.json_value import account_of
+from app.conditions import Code
 from app.errors import JiraGone, JiraNonsense, JiraRefused, JiraRejected
+from app.sources.outcomes import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from app.catalog.json_value import Json
+    from app.errors import JiraFailure
     from app.jira.client import Answer, Site
 
 _AGILE = frozenset({"board", "sprint", "epic"})
@@ -56,6 +60,13 @@ class CloudSession:
         """Send a POST with JSON. Raises a JiraFailure."""
         with self._checked_credential(path):
             return self.site.post(path, body)
+
+    def diagnose(self, failure: JiraFailure) -> Broken:
+        """Attribute a failure to the object, once `myself` answers. Raises the JiraFailure of an outage."""
+        path = path_of("myself")
+        if account_of(self.get(path).body) is None:
+            raise JiraNonsense(Code.OBJECT_MISSING, path=path)
+        return Broken(failure)
 
     @contextmanager
     def _checked_credential(self, path: str) -> Iterator[None]:

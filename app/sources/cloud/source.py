@@ -12,7 +12,7 @@ from app.sources.answers import Account, Capabilities, Server
 from app.sources.cloud import by_ids, feeds, issues, lists
 from app.sources.cloud.pages import is_one_object
 from app.sources.cloud.rest import CloudSession, licence_path, path_of
-from app.sources.outcomes import Broken, attempt
+from app.sources.outcomes import attempt
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from app.errors import JiraFailure
     from app.jira.client import Site
     from app.sources.answers import FailedPage, FeedPage, IdPage, IssueRead, Matches, Objects
-    from app.sources.outcomes import Finding
+    from app.sources.outcomes import Broken, Finding
     from app.sources.paging import Page, Place
     from app.sources.scope import Scope
     from app.sources.source import WorklogFeed
@@ -78,8 +78,7 @@ class CloudSource:
 
     def diagnose(self, failure: JiraFailure) -> Broken:
         """Attribute a failure to the object once `myself` answers. Raises the JiraFailure of an outage."""
-        self.whoami()
-        return Broken(failure)
+        return self.session.diagnose(failure)
 
     def email_of(self, account_id: str) -> Json | Finding:
         """`GET user/email`: an object by the schema of Atlassian's document, plain text by its example."""

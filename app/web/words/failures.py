@@ -33,6 +33,7 @@ FAILURES: dict[Code, Entry] = {
     Code.FEED_WITHOUT_VALUES: Entry(N_("%(path)s has no values.")),
     Code.FEED_STUCK: Entry(N_("%(path)s does not move on.")),
     Code.OTHER_FILTERS: Entry(N_("Jira answered other filters than it was asked about.")),
+    Code.FILTER_UNREADABLE: Entry(N_("Jira doesn't evaluate the board's filter for the app.")),
     Code.LIMITER_AWAY: Entry(N_("The limiter's Redis does not answer.")),
     Code.APP_BLOCKED: Entry(N_("Held back: Jira has stopped the app until its hour of points is over.")),
     Code.SITE_BLOCKED: Entry(N_("Held back: Jira asked us to leave this site alone.")),

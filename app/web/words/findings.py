@@ -66,9 +66,9 @@ REASONS: dict[Code, Entry] = {
         N_("Look at what was left out on the Activity tab, and tell whoever runs SEI Connect."),
     ),
     Code.PARTS_UNREAD: Entry(
-        "%(parts)s parts of the site could not be read.",
-        N_("%(parts)s parts of the site could not be read."),
-        N_("Look at the error log on the Activity tab, then sync the integration again."),
+        "Everything is verified but %(parts)s parts of the site that can't be read.",
+        N_("Everything is verified but %(parts)s parts of the site that can't be read."),
+        N_("Look at “Not readable” on the Data tab for each part, its reason and what to do."),
     ),
     Code.PROJECT_LOST: Entry(
         "The app can no longer see %(project)s; what is stored of it stays as it is. Let the app browse it again.",

@@ -22,7 +22,6 @@ _BESIDES = {"board_configuration", "board_issue"}
 _PLACEHOLDERS = {
     Each.SITE: set(),
     Each.BOARD: {"board_id"},
-    Each.SCRUM_BOARD: {"board_id"},
     Each.ISSUE: {"issue_id"},
 }
 

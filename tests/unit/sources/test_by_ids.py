@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -98,6 +98,9 @@ def test_another_failure_stays_one() -> None:
     class Down(Jira):
         def post(self, path: str, body: Any) -> Answer:
             raise JiraDown(Code.NO_ANSWER, error=f"{path} {body}")
+
+        def diagnose(self, failure: JiraDown) -> NoReturn:
+            raise failure
 
     with pytest.raises(JiraDown):
         by_ids.search(Down(set()), ids(1), FieldPolicy())  # type: ignore[arg-type]  # a fake wire

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 PROJECT_IDS = {"EE": "10003", "K5": "10050"}
 UNKNOWN_ID = "99999999"
-SCOPE_IDS = {Each.SITE: "", Each.PROJECT: PROJECT_IDS["EE"], Each.BOARD: "8", Each.SCRUM_BOARD: "8"}
+SCOPE_IDS = {Each.SITE: "", Each.PROJECT: PROJECT_IDS["EE"], Each.BOARD: "8"}
 FACTS = {"status": "statuses", "issue_type": "issue_types", "project": "projects", "sprint": "sprints"}
 """Tables in `expected` by the list that must give exactly their rows; statuses of single projects come on top."""
 SITE_TIME = datetime(2026, 11, 30, 12, tzinfo=UTC)

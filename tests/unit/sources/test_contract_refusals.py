@@ -11,7 +11,7 @@ from app.catalog.registry import entity
 from app.conditions import Code
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraGone, JiraNonsense, JiraRefused, JiraRejected, TokenExpired
 from app.sources import Gone, NotForUs, NotOffered, Place, Scope
-from app.sources.answers import IssueRead
+from app.sources.answers import IssueRead, Matches
 from tests.unit.sources.conftest import verbs
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ OF_AN_OBJECT: Outcomes = FAILURES | {"400": NotOffered, "403": NotForUs, "404": 
 OF_THE_SITE: Outcomes = OF_AN_OBJECT | {"404": NotOffered, "410": NotOffered}
 """A question that names no object: an endpoint that isn't there is not offered."""
 ISSUE_REFUSALS: Outcomes = dict.fromkeys(("400", "403", "404", "410", "422"), IssueRead)
-"""Issues read one by one: each refusal is about one id, which is gone."""
+"""Issues read one by one: each refusal is about one id."""
 
 OUTCOMES: dict[str, Outcomes] = {
     "whoami": REFUSALS,
@@ -127,7 +127,7 @@ OUTCOMES: dict[str, Outcomes] = {
     "listing of a project": OF_AN_OBJECT,
     "one": OF_AN_OBJECT,
     "one of a list": OF_AN_OBJECT,
-    "memberships": OF_THE_SITE,
+    "memberships": OF_THE_SITE | {"400": Matches, "422": Matches},
     "visible_projects": REFUSALS,
     "link_types": OF_THE_SITE,
     "worklog_changes": OF_THE_SITE,
@@ -161,7 +161,8 @@ def test_an_answer_has_its_outcome(
     if isinstance(outcome, JiraRefused):
         assert outcome.is_credential is (answer == "401"), "only a 401 says that nothing else will be answered either"
     if isinstance(outcome, IssueRead):
-        assert (outcome.bodies, outcome.gone_ids) == ([], set(ISSUES))
+        gone_ids = set(ISSUES) if answer in {"404", "410"} else set()
+        assert (outcome.bodies, outcome.gone_ids, set(outcome.unreadable)) == ([], gone_ids, set(ISSUES) - gone_ids)
 
 
 def test_a_token_that_the_site_forgot_has_an_outcome_of_its_own(

@@ -18,6 +18,7 @@ from app.ingest.backfill.page_size import PAGE_OCTETS, PageSizer
 from app.ingest.backfill.worker import BackfillWorker
 from app.ingest.planning import plan
 from app.ingest.proof import verification
+from app.ingest.writing import unreadable
 from app.integrations import ledger
 from app.integrations.model import State
 from app.privacy.erase import erase_tenant_data
@@ -213,21 +214,20 @@ def test_empty_pages_without_end_are_noticed(parts: Runtime, tenant_id: UUID) ->
     assert stored(parts, tenant_id) == 120
 
 
-def test_a_refused_credential_is_told_and_probed_later(parts: Runtime, tenant_id: UUID) -> None:
-    def refuse(_path: str, _page: dict[str, Any]) -> None:
-        raise JiraRefused(Code.ANSWERED, status=401, endpoint="")
+def test_a_site_that_shows_nothing_to_the_app_is_told_part_by_part(parts: Runtime, tenant_id: UUID) -> None:
+    def refuse(path: str, _page: dict[str, Any]) -> None:
+        if not path.endswith("/myself"):
+            raise JiraRefused(Code.ANSWERED, status=403, endpoint="")
 
     with parts.store.bound_to(tenant_id) as session:
         plan.begin_backfill(session, site_concurrency=1)
     worker = BackfillWorker(parts.store, FakeSites(FakeSite(10, refuse)), tenant_id, 8, 2, page_sizer=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
-    assert worker.work(until=clock.now() + timedelta(seconds=20)) == "later"
+    assert worker.work(until=clock.now() + timedelta(seconds=20)) == "done"
     with parts.store.bound_to(tenant_id) as session:
-        integration = ledger.of_tenant(session)
         assert claims.standing(session).due == 0
-    assert integration is not None
-    assert integration.state_reason is not None
-    reason = english(integration.state_reason)
-    assert (integration.state.value, reason) == ("needs attention", "Jira refuses us: Jira answered 401.")
+        unread_parts = unreadable.listed(session, limit=100)
+    assert {part.entity for part in unread_parts} == {"board", "project"}, "the fake site always answers the others"
+    assert {part.reason.code for part in unread_parts} == {Code.NOT_FOR_US}
 
 
 def test_a_paused_integration_stops_within_a_page(parts: Runtime, tenant_id: UUID) -> None:
@@ -296,15 +296,15 @@ def unreadable_with(number: int, failure: JiraFailure) -> Callable[[str, dict[st
         TokenExpired(Code.TOKEN_EXPIRED),
     ],
 )
-def test_a_page_that_never_can_be_read_is_given_up_and_the_rest_goes_on(
+def test_the_issues_of_a_page_that_never_can_be_read_are_read_one_by_one(
     parts: Runtime, tenant_id: UUID, failure: JiraFailure
 ) -> None:
     site = FakeSite(250, unreadable_with(137, failure))
     backfill(parts, tenant_id, site, rounds=200)
+    # The fake site answers no direct read, so the issue itself is gone.
     assert stored(parts, tenant_id) == 249
-    (given_up,) = [chunk for chunk in chunks(parts, tenant_id) if chunk.state == "failed"]
-    assert given_up.problem == failure.problem
-    assert len(site.searches()) < 150
+    assert [(chunk.entity, chunk.problem) for chunk in chunks(parts, tenant_id) if chunk.state != "done"] == []
+    assert len(site.searches()) < 50
 
 
 @pytest.mark.parametrize(

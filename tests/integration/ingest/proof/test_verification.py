@@ -18,9 +18,11 @@ from app.ingest.backfill.worker import BackfillWorker, walk_limit
 from app.ingest.planning import plan
 from app.ingest.proof import counting, lost_jobs, verification
 from app.ingest.proof.count_cache import CountCache
+from app.ingest.writing import project_access
 from app.integrations import ledger
 from app.integrations.model import State
 from app.store.schema import CHUNKS
+from app.store.sync_tables import FROZEN_PROJECTS
 from tests.fakes.jira import FakeSite, FakeSites
 
 if TYPE_CHECKING:
@@ -92,11 +94,12 @@ def test_also_where_somebody_must_act_but_only_when_something_was_read_since(par
     site = FakeSite(50)
     backfill(parts, tenant_id, site)
     with parts.store.bound_to(tenant_id) as session:
-        session.execute(update(CHUNKS).where(CHUNKS.c.entity == "status").values(state="failed"))
+        project_access.freeze(session, ["10000"])
     assert verify(parts, tenant_id, site) is State.NEEDS_ATTENTION
     assert not is_asked_for(parts, tenant_id)
     with parts.store.bound_to(tenant_id) as session:
-        session.execute(update(CHUNKS).where(CHUNKS.c.entity == "status").values(state="done", finished_at=clock.now()))
+        session.execute(update(FROZEN_PROJECTS).values(thawed_at=clock.now()))
+        session.execute(update(CHUNKS).where(CHUNKS.c.entity == "status").values(finished_at=clock.now()))
     assert is_asked_for(parts, tenant_id)
     assert verify(parts, tenant_id, site) is State.HEALTHY
 

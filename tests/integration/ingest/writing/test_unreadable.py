@@ -46,7 +46,6 @@ def test_each_pause_is_twice_the_one_before_up_to_a_day(
         first = session.execute(select(UNREADABLE.c.since)).scalar_one()
         pause = part.retry_at - first
         assert timedelta(minutes=minutes) <= pause < timedelta(minutes=minutes, seconds=30)
-        assert unreadable.resting(session) == {BOARD}
         assert unreadable.due(session, 10) == []
 
 
@@ -68,5 +67,4 @@ def test_a_part_is_due_once_its_pause_is_over(parts: Runtime, tenant_id: UUID, m
         unreadable.set_aside(session, BOARD, NotOffered(JiraRejected(Code.ANSWERED, status=422, endpoint="")))
         moment = unreadable.clock.now() + timedelta(minutes=11)
         monkeypatch.setattr(unreadable.clock, "now", lambda: moment)
-        assert unreadable.resting(session) == set()
         assert unreadable.due(session, 10) == [BOARD]

@@ -1,0 +1,92 @@
+"""Odd answers of real sites: one odd answer costs one odd thing, is named with its reason, and clears when it heals."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox import Site, serve
+from tests.field.cases import CASES, Case, Expectation, Unread
+from tests.soak import time_travel
+from tests.soak.truth import differences
+from tests.story.processes import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sandbox import SiteKey
+    from tests.story.processes import RunningApp
+
+PATIENCE = 300
+ids = [case.name for case in CASES]
+
+
+@dataclass
+class Played:
+    """A case on its paired site."""
+
+    site: Site
+    expectation: Expectation
+    integration: str
+
+
+@pytest.fixture(scope="module")
+def played(app: RunningApp, install_key: SiteKey) -> Iterator[dict[str, Played]]:
+    """Every case's site, paired at once: they are read beside each other."""
+    cases = {}
+    with ExitStack() as servers:
+        for number, case in enumerate(CASES):
+            site = Site(app_url=app.url, key=install_key, dataset="seeded", issues=40, projects=2, seed=100 + number)
+            servers.enter_context(serve(site))
+            expectation = case.spoil(site)
+            site.options.oddities = list(expectation.oddities)
+            cases[case.name] = Played(site, expectation, app.pair(site, case.name))
+        yield cases
+
+
+@pytest.fixture(scope="module")
+def healed(played: dict[str, Played], app: RunningApp, story_database_url: str) -> dict[str, Played]:
+    """The same sites without their oddities, and every next try due."""
+    for odd in played.values():
+        app.wait_until_verified(odd.integration, PATIENCE)
+        odd.site.options.oddities = []
+        time_travel.retry_unreadable(story_database_url, odd.site.client_key)
+        time_travel.make_due(story_database_url, odd.site.client_key, "refresh")
+    return played
+
+
+def unread_parts(app: RunningApp, integration: str) -> set[Unread]:
+    parts = app.api("GET", f"/integrations/{integration}/completeness").json()["unreadable"]
+    return {Unread(part["entity"], part["scope_id"], part["reason"], part["is_object"]) for part in parts}
+
+
+@pytest.mark.parametrize("case", CASES, ids=ids)
+def test_one_odd_answer_costs_one_odd_thing(
+    case: Case, played: dict[str, Played], app: RunningApp, story_database_url: str
+) -> None:
+    odd = played[case.name]
+    app.wait_until_verified(odd.integration, PATIENCE)
+    assert unread_parts(app, odd.integration) == odd.expectation.unread
+    assert differences(story_database_url, odd.site, without=odd.expectation.missing or {}) == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=ids)
+def test_a_healed_part_is_read_and_its_finding_clears(
+    case: Case, healed: dict[str, Played], app: RunningApp, story_database_url: str
+) -> None:
+    odd = healed[case.name]
+
+    def is_whole() -> bool:
+        if unread_parts(app, odd.integration) or differences(story_database_url, odd.site):
+            return False
+        progress = app.progress(odd.integration)
+        return bool(progress["state"] == "healthy" and progress["state_reason"] is None)
+
+    def explain() -> str:
+        differing_rows = differences(story_database_url, odd.site)
+        return f"{unread_parts(app, odd.integration)} {app.progress(odd.integration)} {differing_rows}\n{app.tail()}"
+
+    wait_for(is_whole, PATIENCE, explain)
