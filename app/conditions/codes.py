@@ -76,6 +76,7 @@ class Code(StrEnum):
     NOT_PAIRED = "not_paired"
     NO_SITE = "no_site"
     NOT_WORKING = "not_working"
+    PAIRING_ENDED = "pairing_ended"
     CANNOT_PAUSE = "cannot_pause"
     CANNOT_RESUME = "cannot_resume"
     NO_CREDENTIALS = "no_credentials"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,19 +10,19 @@ from sqlalchemy import func, select, update
 
 from app import clock, ids
 from app.conditions import Code
-from app.errors import Missing
+from app.errors import Conflicting, Missing
 from app.integrations.model import Integration, Method, Product, State
 from app.store.schema import INTEGRATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
     from uuid import UUID
 
     from sqlalchemy import ColumnElement, Row
 
     from app.conditions import Condition
-    from app.store.session import Session
+    from app.store.session import Session, Store
 
 _COLUMNS = tuple(INTEGRATIONS.c[field.name] for field in fields(Integration))
 WORKING_STATES = tuple(state.value for state in State if state.is_working)
@@ -64,6 +65,22 @@ def get(session: Session, integration_id: UUID, *, lock: bool = False) -> Integr
     if row is None:
         raise Missing(Code.NO_INTEGRATION)
     return _from(row)
+
+
+@contextmanager
+def site_session(store: Store, integration: Integration) -> Iterator[Session]:
+    """A transaction to read the rows of an integration's site.
+
+    The pairing is checked again after the reads: rows of a site that has meanwhile gone to another account never get out.
+    Raises Conflicting where the pairing has ended.
+    """
+    if integration.tenant_id is None:
+        raise Conflicting(Code.PAIRING_ENDED)
+    with store.bound_to(integration.tenant_id) as session:
+        yield session
+        current = of_tenant(session)
+        if current is None or current.id != integration.id:
+            raise Conflicting(Code.PAIRING_ENDED)
 
 
 def of_tenant(session: Session, *, lock: bool = False) -> Integration | None:

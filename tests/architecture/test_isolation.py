@@ -62,6 +62,12 @@ def test_sessions_are_narrowed_only_where_listed() -> None:
     assert set(NARROWING_FILES) - files == set(), "these need no exception any more"
 
 
+def test_the_rows_of_a_site_are_read_by_an_account_only_while_it_is_paired() -> None:
+    """`ledger.site_session` checks the pairing in the transaction of the reads."""
+    folders = ("app/web/api", "app/web/console")
+    assert {str(path) for path in modules(*folders) for name, _ in calls(path) if name == "bound_to"} == set()
+
+
 def test_nobody_goes_around_the_sessions() -> None:
     """Connections from an engine are bound to no tenant."""
     files = {

@@ -11,6 +11,7 @@ from app import clock
 from app.conditions import Code, Condition
 from app.ingest import status
 from app.ingest.writing import project_access
+from app.integrations import ledger
 from app.web.api.integrations import callers_integration
 from app.web.api.shapes import IntegrationPath, Short, as_json, plain, problems
 from app.web.words.sentences import english
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from app.integrations.model import Integration
     from app.runtime import Runtime
 
-_PROBLEMS = problems(400, 401, 404, 429, 503)
+_PROBLEMS = problems(400, 401, 404, 409, 429, 503)
 ProjectId = Annotated[str, StringConstraints(max_length=20, pattern=r"^[0-9]*$")]
 
 
@@ -94,7 +95,7 @@ def findings_of(runtime: Runtime, integration: Integration, query: CompletenessQ
     frozen_projects: dict[str, Condition] = {}
     unreadable_parts: list[status.UnreadablePart] = []
     if integration.tenant_id is not None:
-        with runtime.store.bound_to(integration.tenant_id) as session:
+        with ledger.site_session(runtime.store, integration) as session:
             findings = status.progress.kept(
                 session, entity=query.entity, scope_id=query.project, is_history=query.history, limit=query.limit
             )

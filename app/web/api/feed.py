@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from app.handoff import feed
 from app.handoff.cursor import PATTERN, START, parse
+from app.integrations import ledger
 from app.web.api.integrations import callers_integration
 from app.web.api.shapes import IntegrationPath, problems
 
@@ -65,7 +66,7 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
         summary="Changes after a cursor, oldest first",
         responses={
             200: {"content": {NDJSON: {"schema": _line_schema()}}},
-            **problems(400, 401, 404, 410, 429, 503),
+            **problems(400, 401, 404, 409, 410, 429, 503),
         },
     )
     def changes(path: IntegrationPath, query: ChangesQuery) -> Response:
@@ -74,7 +75,7 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
             parse(query.cursor)
             end = End(next_cursor=query.cursor or START, has_more=False, pass_id=None, pass_complete=False)
             return _ndjson([], end)
-        with runtime.store.bound_to(integration.tenant_id) as session:
+        with ledger.site_session(runtime.store, integration) as session:
             batch = feed.changes(
                 session, integration.id, cursor=query.cursor, limit=query.limit, entity_names=query.entity
             )

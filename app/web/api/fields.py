@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from app.catalog.site_mapping import Meaning
 from app.ingest import status
+from app.integrations import ledger
 from app.web.api.integrations import callers_integration
 from app.web.api.shapes import ConditionCode, IntegrationPath, coded, problems
 
@@ -48,7 +49,7 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
     @routes.get(
         "/integrations/<integration_id>/fields",
         summary="Which of the site's fields hold story points, sprints, the epic and others",
-        responses={200: FieldUses, **problems(400, 401, 404, 429, 503)},
+        responses={200: FieldUses, **problems(400, 401, 404, 409, 429, 503)},
     )
     def fields(path: IntegrationPath) -> Response:
         shape = uses_of(runtime, callers_integration(runtime, path.integration_id))
@@ -59,7 +60,7 @@ def uses_of(runtime: Runtime, integration: Integration) -> FieldUses:
     """The fields of an integration by kind."""
     uses: list[status.FieldUse] = []
     if integration.tenant_id is not None:
-        with runtime.store.bound_to(integration.tenant_id) as session:
+        with ledger.site_session(runtime.store, integration) as session:
             uses = status.field_uses(session, integration)
     return FieldUses(
         records=[

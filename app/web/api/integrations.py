@@ -9,7 +9,7 @@ from flask import Response, request
 
 from app import actions, clock
 from app.conditions import Code
-from app.errors import Malformed, Unavailable
+from app.errors import Conflicting, Malformed, Unavailable
 from app.ingest import status
 from app.integrations import ledger
 from app.integrations.model import State
@@ -192,12 +192,13 @@ def callers_integration(runtime: Runtime, integration_id: UUID) -> Integration:
         return ledger.get(session, integration_id)
 
 
-def site_url_of(runtime: Runtime, tenant_id: UUID | None) -> str | None:
-    """The address of a paired site, for links."""
-    if tenant_id is None:
+def site_url_of(runtime: Runtime, integration: Integration) -> str | None:
+    """The address of an integration's site, for links; None where it has none."""
+    try:
+        with ledger.site_session(runtime.store, integration) as session:
+            tenant = tenant_by_id(session, session.tenant_id)
+    except Conflicting:
         return None
-    with runtime.store.bound_to(tenant_id) as session:
-        tenant = tenant_by_id(session, tenant_id)
     return tenant.site_url if tenant else None
 
 
@@ -217,7 +218,7 @@ def progress_of(runtime: Runtime, integration: Integration) -> ShownProgress:
     )
     if integration.tenant_id is None:
         return shape
-    with runtime.store.bound_to(integration.tenant_id) as session:
+    with ledger.site_session(runtime.store, integration) as session:
         shape.entities = [EntityProgress(**vars(progress)) for progress in status.progress.by_entity(session)]
         shape.parked = [_parked(record) for record in poison.newest(session, _PAGE_SIZE)]
         shape.parked_total, shape.values_left_out = poison.count(session), poison.count_values(session)
@@ -256,7 +257,7 @@ def _problem(chunk: claims.Problem) -> Problem:
 
 
 def _shown(runtime: Runtime, integration: Integration) -> ShownIntegration:
-    return ShownIntegration.of(integration, site_url_of(runtime, integration.tenant_id))
+    return ShownIntegration.of(integration, site_url_of(runtime, integration))
 
 
 def _require_json_or_nothing() -> None:

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 from app import clock
 from app.ingest.planning import inbox
 from app.ingest.writing import absences
+from app.integrations import ledger
 from app.store import activity, validity
 from app.web.api.integrations import callers_integration
 from app.web.api.shapes import ConditionCode, IntegrationPath, Short, as_json, plain, problems, shown
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from app.integrations.model import Integration
     from app.runtime import Runtime
 
-_PROBLEMS = problems(400, 401, 404, 429, 503)
+_PROBLEMS = problems(400, 401, 404, 409, 429, 503)
 
 
 class ActivityQuery(BaseModel):
@@ -169,7 +170,7 @@ def activity_of(runtime: Runtime, integration: Integration, query: ActivityQuery
     """The runs for an integration."""
     runs: list[activity.Run] = []
     if integration.tenant_id is not None:
-        with runtime.store.bound_to(integration.tenant_id) as session:
+        with ledger.site_session(runtime.store, integration) as session:
             runs = activity.listed(session, limit=query.limit, before=query.before, job=query.job)
     records = [Run(**{**plain(entry), "id": str(entry.id), "seconds": _seconds(entry)}) for entry in runs]
     is_full = len(runs) == query.limit
@@ -181,7 +182,7 @@ def deliveries_of(runtime: Runtime, integration: Integration, query: DeliveriesQ
     hours: list[inbox.Hour] = []
     backlog = 0
     if integration.tenant_id is not None:
-        with runtime.store.bound_to(integration.tenant_id) as session:
+        with ledger.site_session(runtime.store, integration) as session:
             hours = inbox.by_hour(session, since=clock.now() - timedelta(hours=query.hours))
             backlog = inbox.waiting(session, is_ours=False)
     sums = {name: sum(getattr(hour, name) for hour in hours) for name in ("received", "duplicated", "late", "given_up")}
@@ -193,7 +194,7 @@ def absences_of(runtime: Runtime, integration: Integration, query: AbsencesQuery
     absent_issues: list[absences.Absence] = []
     if integration.tenant_id is not None:
         is_open = {"open": True, "settled": False}.get(query.state)
-        with runtime.store.bound_to(integration.tenant_id) as session:
+        with ledger.site_session(runtime.store, integration) as session:
             absent_issues = absences.listed(session, limit=query.limit, is_open=is_open)
     return Absences(records=[Absence(**plain(absence)) for absence in absent_issues])
 
@@ -202,7 +203,7 @@ def spans_of(runtime: Runtime, integration: Integration) -> Spans:
     """The history of an integration's statuses."""
     spans: list[dict[str, Any]] = []
     if integration.tenant_id is not None:
-        with runtime.store.bound_to(integration.tenant_id) as session:
+        with ledger.site_session(runtime.store, integration) as session:
             spans = validity.spans(session, "status")
     return Spans(records=[Span(**{name: shown(value) for name, value in span.items()}) for span in spans])
 

@@ -85,7 +85,7 @@ def _add_page(routes: Blueprint, runtime: Runtime) -> None:
             left=runtime.otp_store.good_for(integration.id),
             install=MARKETPLACE,
             letter=letter,
-            site=site_url_of(runtime, integration.tenant_id),
+            site=site_url_of(runtime, integration),
             mail=f"mailto:?subject={quote(subject)}&body={quote(letter)}",
         )
 
@@ -134,9 +134,9 @@ def shown_of(runtime: Runtime, integration: Integration) -> shown.View:
     """The contents of an integration's page as of `web.shown`, and the steps of connecting it."""
     entities = []
     if integration.tenant_id is not None:
-        with runtime.store.bound_to(integration.tenant_id) as session:
+        with ledger.site_session(runtime.store, integration) as session:
             entities = status.progress.by_entity(session)
-    site = site_url_of(runtime, integration.tenant_id)
+    site = site_url_of(runtime, integration)
     page = shown.integration(integration, entities)
     is_paired = bool(page["is"]["paired"])
     is_verified = is_paired and integration.state is State.HEALTHY

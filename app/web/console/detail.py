@@ -15,6 +15,7 @@ from app.errors import Missing, Unavailable
 from app.ingest.planning import inbox
 from app.ingest.status import diagnostics, overview
 from app.ingest.writing import absences
+from app.integrations import ledger
 from app.store import activity, poison
 from app.web.api.integrations import site_url_of
 from app.web.console import plots
@@ -49,7 +50,7 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
         view = shown_of(runtime, integration)
         if integration.tenant_id is None:
             return page("overview.html", runtime, integration, "detail", shown=view, projects=[], plots=[])
-        with runtime.store.bound_to(integration.tenant_id) as session:
+        with ledger.site_session(runtime.store, integration) as session:
             projects = overview.projects(session)
             value_count = poison.count_values(session)
             captions = [plots.words_of(name, plots.hours_of(session, name)) for name in plots.PLOTS]
@@ -61,7 +62,7 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
         integration = integration_of(runtime, integration_id)
         if integration.tenant_id is None or name not in plots.PLOTS:
             raise Missing(Code.NO_INTEGRATION)
-        with runtime.store.bound_to(integration.tenant_id) as session:
+        with ledger.site_session(runtime.store, integration) as session:
             hours = plots.hours_of(session, name)
         picture = plots.draw(name, hours, is_narrow=request.args.get("width") == "narrow")
         return Response(picture, mimetype="image/svg+xml")
@@ -77,7 +78,7 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
         only_empty = request.args.get("empty") == "1"
         if integration.tenant_id is None:
             return page("data.html", runtime, integration, "data", is_paired=False)
-        with runtime.store.bound_to(integration.tenant_id) as session:
+        with ledger.site_session(runtime.store, integration) as session:
             issue = overview.find_issue(session, key) if key else None
             newest, projects = overview.newest_issues(session), overview.projects(session)
             open_absences = absences.listed(session, limit=_MOST_RECORDS, is_open=True)
@@ -105,7 +106,7 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
         integration = integration_of(runtime, integration_id)
         if integration.tenant_id is None:
             return page("activity.html", runtime, integration, "work", is_paired=False)
-        with runtime.store.bound_to(integration.tenant_id) as session:
+        with ledger.site_session(runtime.store, integration) as session:
             runs, troubles = activity.listed(session, limit=_MOST_RUNS), diagnostics.troubles(session)
             hours, backlog = inbox.by_hour(session, since=clock.now() - _WEEK), inbox.waiting(session, is_ours=False)
             records, record_count = poison.newest(session, _MOST_RECORDS), poison.count(session)
@@ -137,7 +138,7 @@ def page(template: str, runtime: Runtime, integration: Integration, tab: str, **
         integration=integration,
         tab=tab,
         tabs=TABS,
-        site=site_url_of(runtime, integration.tenant_id),
+        site=site_url_of(runtime, integration),
         state=STATES[integration.state],
         look=LOOKS[integration.state],
         state_name=integration.state.value,

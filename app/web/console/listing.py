@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flask import Response, jsonify, render_template, request
 
 from app.catalog.conversion import clean
+from app.errors import Conflicting
 from app.ingest.status import overview
 from app.integrations import ledger
 from app.integrations.model import State
@@ -47,7 +48,7 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
             filters=filters,
             listing=listing,
             shown=_shown(runtime, listing),
-            sites={integration.id: site_url_of(runtime, integration.tenant_id) for integration in listing.integrations},
+            sites={integration.id: site_url_of(runtime, integration) for integration in listing.integrations},
             states=STATES,
             looks=LOOKS,
             pages=-(-listing.total // _PAGE_SIZE),
@@ -95,5 +96,8 @@ def _issues_of(runtime: Runtime, integration: Integration) -> tuple[int, int | N
     """Stored and expected issues of an integration during its backfill."""
     if integration.tenant_id is None or integration.state is not State.BACKFILLING:
         return None
-    with runtime.store.bound_to(integration.tenant_id) as session:
-        return overview.issues_so_far(session)
+    try:
+        with ledger.site_session(runtime.store, integration) as session:
+            return overview.issues_so_far(session)
+    except Conflicting:
+        return None

@@ -12,6 +12,7 @@ from app.catalog.field_policy import REQUESTABLE, WORKLOG_COMMENT
 from app.conditions import Code
 from app.errors import Missing
 from app.ingest import status
+from app.integrations import ledger
 from app.integrations.settings import IntegrationSettings
 from app.web.api.integrations import callers_session
 from app.web.api.shapes import ChangeIntegration
@@ -87,7 +88,7 @@ def _form(
 ) -> str:
     uses: list[status.FieldUse] = []
     if integration.tenant_id is not None:
-        with runtime.store.bound_to(integration.tenant_id) as session:
+        with ledger.site_session(runtime.store, integration) as session:
             uses = status.field_uses(session, integration)
     return page(
         "settings.html",

@@ -113,6 +113,11 @@ _INTEGRATIONS: dict[Code, Entry] = {
         N_("It may have been deleted; look for it under Your integrations."),
     ),
     Code.NOT_PAIRED: Entry("This site is not paired.", N_("This site is not paired any more."), _RELOAD),
+    Code.PAIRING_ENDED: Entry(
+        "The pairing of this integration ended during the call. Ask again.",
+        N_("This site is not paired any more."),
+        _RELOAD,
+    ),
     Code.NOT_WORKING: Entry(
         "The integration is not connected, or it is paused.",
         N_("The integration is not connected, or it is paused."),
