@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from app.conditions import Code, Condition
 from app.errors import JiraRefused
 from app.ingest import status
+from app.integrations import ledger
 from app.integrations.validate import Check, not_paired, validate
 
 if TYPE_CHECKING:
@@ -16,15 +17,18 @@ if TYPE_CHECKING:
 
 
 def check_connection(store: Store, sites: Sites, integration: Integration) -> list[Check]:
-    """Run every check of the pre-flight, in order, up to the first that makes the next ones pointless."""
+    """Run every check of the pre-flight, in order, up to the first that makes the next ones pointless.
+
+    Raises Conflicting where the pairing ends meanwhile: the checks describe the site of another account then.
+    """
     if integration.tenant_id is None:
         return not_paired()
     try:
         checks = validate(sites.open(integration.tenant_id))
     except JiraRefused as refusal:
-        return [Check("paired", ok=False, condition=Condition(Code.SITE_INACTIVE, why=refusal.condition))]
-    with store.bound_to(integration.tenant_id) as session:
-        uses = status.field_uses(session, integration)
+        checks = [Check("paired", ok=False, condition=Condition(Code.SITE_INACTIVE, why=refusal.condition))]
+    with ledger.site_session(store, integration) as session:
+        uses = status.field_uses(session, integration) if checks[0].ok else []
     return [*checks, _fields(uses)] if uses else checks
 
 

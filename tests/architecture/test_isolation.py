@@ -13,6 +13,8 @@ from app.store.schema import METADATA
 from tests.architecture.source import calls, modules, tree_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Table
 
 EXEMPT_FILES = {
@@ -32,6 +34,13 @@ NARROWING_FILES = {
     "app/actions/uninstalled.py": "the hook's token proves the tenant",
 }
 """Files that may narrow an unrestricted session to a tenant, each with its reason."""
+TENANTS_OWN_FILES = {
+    "app/actions/sync.py": "checks the pairing itself, and answers with the integration alone",
+    "app/web/connect.py": "the token of a webhook proves the tenant",
+    "app/web/jira_pages/__init__.py": "the page's token proves the tenant, and Jira the administrator",
+    "app/web/jira_pages/page.py": "the page's token proves the tenant, and Jira the administrator",
+}
+"""Files on the way of a request that may bind a session to a tenant without `ledger.site_session`, each with its reason."""
 SHARED_TABLES = {
     "accounts": "SEI accounts are no tenant's",
     "api_keys": "belong to an SEI account",
@@ -48,6 +57,16 @@ def _tables() -> dict[str, Table]:
     return dict(METADATA.tables)
 
 
+def _files_that_name(*names: str, folders: tuple[str, ...]) -> Iterator[str]:
+    """The modules with one of these names or attributes, called or passed on."""
+    for path in modules(*folders):
+        for node in ast.walk(tree_of(path)):
+            if (isinstance(node, ast.Attribute) and node.attr in names) or (
+                isinstance(node, ast.Name) and node.id in names
+            ):
+                yield str(path)
+
+
 def test_unrestricted_sessions_are_opened_only_where_listed() -> None:
     files = {
         str(path) for path in modules("app", "workers") for name, _ in calls(path) if name == "unrestricted_unsafe"
@@ -62,21 +81,18 @@ def test_sessions_are_narrowed_only_where_listed() -> None:
     assert set(NARROWING_FILES) - files == set(), "these need no exception any more"
 
 
-def test_the_rows_of_a_site_are_read_by_an_account_only_while_it_is_paired() -> None:
+def test_accounts_read_a_site_only_while_it_is_paired() -> None:
     """`ledger.site_session` checks the pairing in the transaction of the reads."""
-    folders = ("app/web/api", "app/web/console")
-    assert {str(path) for path in modules(*folders) for name, _ in calls(path) if name == "bound_to"} == set()
+    files = set(_files_that_name("bound_to", folders=("app/web", "app/actions")))
+    assert files - set(TENANTS_OWN_FILES) == set(), (
+        "read a site in `ledger.site_session`, or give a reason in this test"
+    )
+    assert set(TENANTS_OWN_FILES) - files == set(), "these need no exception any more"
 
 
 def test_nobody_goes_around_the_sessions() -> None:
     """Connections from an engine are bound to no tenant."""
-    files = {
-        str(path)
-        for path in modules("app", "workers")
-        for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.Attribute | ast.Name)
-        and (node.attr if isinstance(node, ast.Attribute) else node.id) in {"engine", "create_engine", "make_engine"}
-    }
+    files = _files_that_name("engine", "create_engine", "make_engine", folders=("app", "workers"))
     assert {path for path in files if not path.startswith("app/store/")} == set()
 
 

@@ -2,99 +2,233 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from app.conditions import Code, Condition
+from app.errors import Conflicting, JiraDown, JiraRefused
 from app.integrations import ledger
 from app.integrations.model import State
+from app.pairing.unpair import unpair
 from app.web import create_app
 from tests.conftest import BASE_URL
-from tests.factories import an_account, an_installed_site, an_integration
+from tests.factories import a_paired_site, an_account, an_installed_site, an_integration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from uuid import UUID
 
     from flask.testing import FlaskClient
+    from werkzeug.test import TestResponse
 
+    from app.integrations.ledger import Listing
     from app.integrations.model import Integration
     from app.runtime import Runtime
     from app.store.session import Session
 
-API = ("/completeness", "/activity", "/deliveries", "/absences", "/status-history", "/progress", "/fields")
-CONSOLE = ("", "/connect", "/shown", "/data", "/activity", "/settings", "/plots/throughput.svg")
+API, CONSOLE = "/api/v1", "/console"
+LIST, ONE = "/integrations", "/integrations/<integration_id>"
+CALLS = ("/completeness", "/activity", "/deliveries", "/absences", "/status-history", "/progress", "/fields")
+PAGES = ("", "/connect", "/shown", "/data", "/activity", "/settings", "/plots/throughput.svg")
+WITHOUT_ROWS = {
+    f"{API}{LIST}": "the account's integrations, without the sites' addresses",
+    f"{API}{ONE}": "its integration, without the site's address",
+    f"{API}{ONE}/changes": "answers 410: a cursor is one pairing's",
+    CONSOLE: "the account's integrations, without the sites' addresses and issues",
+    f"{CONSOLE}/shown": "the account's integrations, without the sites' issues",
+    f"{CONSOLE}/available": "no site's",
+    f"{CONSOLE}/available/jira": "no site's",
+    f"{CONSOLE}/available/jira/connect-app": "no site's",
+}
+"""Readers with an answer other than 409 after the loss, each with its reason."""
+
+
+class SilentSite:
+    """A source that Jira doesn't answer."""
+
+    address = "https://lost.atlassian.net"
+
+    def server(self) -> None:
+        raise JiraDown(Code.NO_ANSWER, error="TimeoutError")
+
+
+class SitesInTheWay:
+    """In place of `Sites`: a source that doesn't answer, or none for a disabled app."""
+
+    is_disabled = False
+
+    def open(self, _tenant_id: UUID) -> SilentSite:
+        if self.is_disabled:
+            raise JiraRefused(Code.APP_INACTIVE)
+        return SilentSite()
 
 
 @dataclass(frozen=True)
 class Reader:
-    """The former account of a site, signed in to API and console."""
+    """The account of a paired site, signed in to API and console."""
 
     client: FlaskClient
     key: str
     integration_id: UUID
+    sites: SitesInTheWay
+    lose: Callable[[], None]
+    """The site goes to another account."""
 
-    def status_of_call(self, name: str) -> tuple[int, str]:
+    def call(self, name: str, method: str = "GET") -> TestResponse:
         headers = {"Authorization": f"Bearer {self.key}"}
-        answer = self.client.get(f"/api/v1/integrations/{self.integration_id}{name}", headers=headers)
-        return answer.status_code, answer.text
+        return self.client.open(f"{API}{self._filled(name)}", method=method, headers=headers)
 
-    def status_of_page(self, name: str) -> tuple[int, str]:
-        answer = self.client.get(f"/console/integrations/{self.integration_id}{name}", base_url=BASE_URL)
-        return answer.status_code, answer.text
+    def page(self, name: str) -> TestResponse:
+        return self.client.get(f"{CONSOLE}{self._filled(name)}", base_url=BASE_URL)
+
+    def submit(self, name: str) -> TestResponse:
+        return self.client.post(f"{CONSOLE}{self._filled(name)}", data={"csrf": "c"}, base_url=BASE_URL)
+
+    def is_busy(self) -> object:
+        """Whether the list counts the issues of the site."""
+        return (self.page("/shown").json or {})["is"][f"{self.integration_id} busy"]
+
+    def set_csrf(self) -> None:
+        with self.client.session_transaction("/console", base_url=BASE_URL) as session:
+            session["csrf"] = "c"
+
+    def _filled(self, name: str) -> str:
+        return name.replace("<integration_id>", str(self.integration_id))
 
 
-def pair(parts: Runtime, integration: Integration, tenant_id: UUID) -> None:
+def move(parts: Runtime, integration: Integration, state: State, tenant_id: UUID | None) -> None:
     with parts.store.unrestricted_unsafe() as session:
-        ledger.move_to(session, integration.id, State.BACKFILLING, tenant_id=tenant_id)
+        ledger.move_to(session, integration.id, state, tenant_id=tenant_id)
 
 
 @pytest.fixture
-def losing_reader(parts: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
-    """A reader of a site that goes to another account right after each check of the owner."""
+def reader(parts: Runtime) -> Reader:
     (account, key), (next_account, _) = an_account(parts), an_account(parts)
     site = an_installed_site(parts)
     integration, next_integration = an_integration(parts, account), an_integration(parts, next_account)
-    pair(parts, integration, site.tenant_id)
-    get = ledger.get
+    move(parts, integration, State.BACKFILLING, site.tenant_id)
+
+    def lose() -> None:
+        move(parts, integration, State.DISCONNECTED, None)
+        move(parts, next_integration, State.BACKFILLING, site.tenant_id)
+
+    sites = SitesInTheWay()
+    app = create_app(replace(parts, sites=sites))  # type: ignore[arg-type]  # answers only what the checks ask
+    new_reader = Reader(app.test_client(), key, integration.id, sites, lose)
+    new_reader.set_csrf()
+    new_reader.client.post("/console/sign-in", data={"csrf": "c", "key": key}, base_url=BASE_URL)
+    new_reader.set_csrf()
+    return new_reader
+
+
+@pytest.fixture
+def losing_reader(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    """A reader of a site that goes to another account right after each check of the owner."""
+    get, page_of = ledger.get, ledger.page_of
 
     def get_and_lose(session: Session, integration_id: UUID, *, lock: bool = False) -> Integration:
-        row = get(session, integration_id, lock=lock)
-        with parts.store.unrestricted_unsafe() as other_session:
-            ledger.move_to(other_session, integration.id, State.DISCONNECTED, tenant_id=None)
-        pair(parts, next_integration, site.tenant_id)
-        return row
+        integration = get(session, integration_id, lock=lock)
+        reader.lose()
+        return integration
 
-    client = create_app(parts).test_client()
-    with client.session_transaction("/console", base_url=BASE_URL) as session:
-        session["csrf"] = "c"
-    client.post("/console/sign-in", data={"csrf": "c", "key": key}, base_url=BASE_URL)
+    def list_and_lose(session: Session, account_id: UUID, **choice: object) -> Listing:
+        listing = page_of(session, account_id, **choice)  # type: ignore[arg-type]  # passed on as they are
+        reader.lose()
+        return listing
+
     monkeypatch.setattr(ledger, "get", get_and_lose)
-    yield Reader(client, key, integration.id)
-    monkeypatch.undo()
+    monkeypatch.setattr(ledger, "page_of", list_and_lose)
+    return reader
 
 
-@pytest.mark.parametrize("name", API)
+def readers_of(parts: Runtime) -> Iterator[str]:
+    """The addresses of API and console that are read."""
+    for rule in create_app(parts).url_map.iter_rules():
+        if "GET" in (rule.methods or ()) and rule.endpoint.rpartition(".")[0] in {"api", "console"}:
+            yield rule.rule
+
+
+def test_every_reader_is_here(parts: Runtime) -> None:
+    """A new call or page joins one of the lists."""
+    calls = {f"{API}{ONE}{name}" for name in CALLS}
+    pages = {f"{CONSOLE}{ONE}{name}".replace("throughput", "<name>") for name in PAGES}
+    assert set(readers_of(parts)) == calls | pages | set(WITHOUT_ROWS)
+
+
+def test_readers_are_answered_while_the_site_is_paired(reader: Reader) -> None:
+    answers = {name: reader.call(f"{ONE}{name}").status_code for name in (*CALLS, "", "/changes")}
+    answers |= {f"page {name}": reader.page(f"{ONE}{name}").status_code for name in PAGES}
+    assert {name: status for name, status in answers.items() if status != 200} == {}
+    assert "atlassian.net" in reader.call(LIST).text
+    assert "atlassian.net" in reader.page("").text
+    assert reader.is_busy() is True
+
+
+@pytest.mark.parametrize("name", CALLS)
 def test_a_call_reads_nothing_of_a_site_that_was_lost(losing_reader: Reader, name: str) -> None:
-    status, body = losing_reader.status_of_call(name)
-    assert status == 409
-    assert "pairing_ended" in body
+    answer = losing_reader.call(f"{ONE}{name}")
+    assert answer.status_code == 409
+    assert "pairing_ended" in answer.text
 
 
 def test_the_feed_brings_nothing_of_a_site_that_was_lost(losing_reader: Reader) -> None:
     """The feed finds the lost pairing itself, by the cursor's life."""
-    status, body = losing_reader.status_of_call("/changes")
-    assert status == 410
-    assert '"restart":true' in body
+    answer = losing_reader.call(f"{ONE}/changes")
+    assert answer.status_code == 410
+    assert '"restart":true' in answer.text
 
 
-@pytest.mark.parametrize("name", CONSOLE)
+@pytest.mark.parametrize("name", PAGES)
 def test_a_page_shows_nothing_of_a_site_that_was_lost(losing_reader: Reader, name: str) -> None:
-    assert losing_reader.status_of_page(name)[0] == 409
+    assert losing_reader.page(f"{ONE}{name}").status_code == 409
 
 
-def test_one_integration_shows_no_address_of_a_site_that_was_lost(losing_reader: Reader) -> None:
-    status, body = losing_reader.status_of_call("")
-    assert status == 200
-    assert "atlassian.net" not in body
+def test_a_refused_form_shows_nothing_of_a_site_that_was_lost(losing_reader: Reader) -> None:
+    """The form comes back with the site's fields."""
+    assert losing_reader.submit(f"{ONE}/settings").status_code == 409
+
+
+@pytest.mark.parametrize("is_disabled", [False, True])
+def test_a_check_tells_nothing_of_a_site_that_was_lost(losing_reader: Reader, is_disabled: bool) -> None:
+    losing_reader.sites.is_disabled = is_disabled
+    answer = losing_reader.call(f"{ONE}/validate", "POST")
+    assert answer.status_code == 409
+    assert "pairing_ended" in answer.text
+    assert "lost.atlassian.net" not in answer.text
+
+
+def test_the_consoles_check_tells_nothing_of_a_site_that_was_lost(losing_reader: Reader) -> None:
+    assert losing_reader.submit(f"{ONE}/validate").status_code == 409
+
+
+@pytest.mark.parametrize("name", [LIST, ONE])
+def test_integrations_show_no_address_of_a_site_that_was_lost(losing_reader: Reader, name: str) -> None:
+    answer = losing_reader.call(name)
+    assert answer.status_code == 200
+    assert "atlassian.net" not in answer.text
+
+
+def test_the_list_shows_no_address_of_a_site_that_was_lost(losing_reader: Reader) -> None:
+    answer = losing_reader.page("")
+    assert answer.status_code == 200
+    assert "atlassian.net" not in answer.text
+
+
+def test_the_list_shows_no_issues_of_a_site_that_was_lost(losing_reader: Reader) -> None:
+    """A line is busy while issues are counted."""
+    assert losing_reader.is_busy() is False
+
+
+def test_a_pairing_that_ends_during_the_reads_fails_them(parts: Runtime) -> None:
+    site, integration = a_paired_site(parts)
+
+    def read_and_lose() -> None:
+        with ledger.site_session(parts.store, integration) as session:
+            assert ledger.of_tenant(session) == integration
+            with parts.store.bound_to(site.tenant_id) as other_session:
+                unpair(other_session, reason=Condition(Code.UNPAIRED))
+
+    with pytest.raises(Conflicting):
+        read_and_lose()
