@@ -6,10 +6,12 @@ token. Standard-library loggers (gunicorn, rq, alembic, urllib3) go through the 
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
 
 import structlog
 
@@ -37,6 +39,10 @@ _SECRET_VALUES = (
     (re.compile(r"(?<![\w.%+-])[\w.%+-]+@[\w-]+(\.[\w-]+)+"), REDACTION),
 )
 _DEPTH = 6
+_LARGEST = 10**100
+"""Longer numbers are no measure of ours; Python refuses to write those of more than 4,300 digits."""
+_UNWRITABLE_NUMBER = "[no number]"
+_UNWRITABLE = "a log line could not be written"
 
 
 def configure(*, is_production: bool, level: int = logging.INFO) -> None:
@@ -61,7 +67,7 @@ def configure(*, is_production: bool, level: int = logging.INFO) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=processors,
@@ -76,10 +82,11 @@ def configure(*, is_production: bool, level: int = logging.INFO) -> None:
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
-    """Replace secrets by name and by shape, at any depth."""
-    for name, value in event.items():
-        event[name] = REDACTION if _SECRET_NAME.search(name) else scrub(value)
-    return event
+    """Replace secrets by name and by shape, at any depth. Never raises: a log line must not stop the work it tells of."""
+    try:
+        return {str(name): REDACTION if _SECRET_NAME.search(str(name)) else scrub(event[name]) for name in event}
+    except Exception as error:  # noqa: BLE001 - any, by design
+        return {"event": _UNWRITABLE, "level": "error", "error": type(error).__name__}
 
 
 def scrub(value: object, depth: int = 0) -> object:
@@ -87,7 +94,7 @@ def scrub(value: object, depth: int = 0) -> object:
     if isinstance(value, str):
         for pattern, replacement in _SECRET_VALUES:
             value = pattern.sub(replacement, value)
-        return value
+        return value.encode("utf-8", "replace").decode()  # without lone surrogates, which no strict parser takes
     if depth >= _DEPTH:
         return "[too deep]"
     if isinstance(value, dict):
@@ -97,7 +104,34 @@ def scrub(value: object, depth: int = 0) -> object:
         }
     if isinstance(value, list | tuple | set):
         return [scrub(child, depth + 1) for child in value]
-    return value if isinstance(value, int | float | bool | type(None)) else scrub(str(value), depth + 1)
+    if isinstance(value, int | float | bool | type(None)):
+        return value if value is None or -_LARGEST < value < _LARGEST else _UNWRITABLE_NUMBER
+    return scrub(_text_of(value), depth + 1)
+
+
+def _text_of(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - the object's own code
+        return f"[{type(value).__name__}]"
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes to standard error. A line that can't be formatted is told without its contents, which aren't redacted yet."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line. `logging` would raise for an argument of deep nesting."""
+        try:
+            super().emit(record)
+        except RecursionError:
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """Write one fixed line; `logging` would write the message and its arguments."""
+        error = type(sys.exc_info()[1]).__name__
+        line = {"event": _UNWRITABLE, "level": "error", "logger": record.name, "error": error}
+        with suppress(Exception):
+            self.stream.write(json.dumps(line) + self.terminator)
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

@@ -79,11 +79,11 @@ def _clean_json(value: Any, levels: int = _LEVELS) -> Any:  # noqa: ANN401 - JSO
     """
     if isinstance(value, str):
         return clean(value)
-    if isinstance(value, dict | list) and levels == 0:
+    if isinstance(value, dict | list | tuple) and levels == 0:
         return None
     if isinstance(value, dict):
         return {clean(str(key)): _clean_json(child, levels - 1) for key, child in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_clean_json(child, levels - 1) for child in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None

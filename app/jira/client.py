@@ -7,7 +7,6 @@ come from the usual environment variables
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -22,7 +21,7 @@ from urllib3.exceptions import HTTPError
 from app import clock
 from app.conditions import Code
 from app.errors import JiraDown, JiraNonsense, JiraRefused
-from app.jira import hosts
+from app.jira import hosts, lenient_json
 from app.jira.endpoints import endpoint_of
 from app.jira.failures import failure_of
 from app.jira.wire import MOST_IDLE, OneHop, Prompt, PublicOnly, end_by
@@ -225,7 +224,7 @@ def cut(body: bytearray) -> Json:
     """
     try:
         return _PAGE_OF_OCTETS.decode(body)  # type: ignore[return-value]  # lists of octets in place of JSON
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return parse(body)
 
 
@@ -235,7 +234,7 @@ def whole(item: Json | msgspec.Raw) -> Json:
 
 
 def parse(body: bytes | bytearray | memoryview) -> Json:
-    """Parse Jira's JSON: orjson first; the slower parser accepts the lone surrogates of users. Raises JiraNonsense."""
+    """Parse Jira's JSON: orjson first; the slower parser accepts odd values. Raises JiraNonsense."""
     if not body:
         return None
     try:
@@ -243,6 +242,6 @@ def parse(body: bytes | bytearray | memoryview) -> Json:
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(bytes(body).decode("utf-8", "replace"))  # type: ignore[no-any-return]  # JSON by construction
+        return lenient_json.loads(bytes(body))
     except (ValueError, RecursionError) as error:
         raise JiraNonsense(Code.ANSWER_NOT_JSON) from error

@@ -152,8 +152,8 @@ def test_an_endless_answer_is_given_up_on(site: Site, wire: Wire) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"<html>Log in</html>", b'{"issues": [', b"{'a': 1}", b"\xff\xfe{}", b"[" * 100_000 + b"]" * 100_000, b"   "],
-    ids=["HTML", "cut", "no JSON", "UTF-16", "too deep", "blank"],
+    [b"<html>Log in</html>", b'{"issues": [', b"{'a': 1}", b"\xff\xfe{}", b"[" * 100_000, b"   "],
+    ids=["HTML", "cut", "no JSON", "UTF-16", "deep and cut", "blank"],
 )
 def test_an_answer_that_is_no_json_is_nonsense(site: Site, wire: Wire, body: bytes) -> None:
     wire.answers(body)
