@@ -117,6 +117,17 @@ class Session:
             raise RuntimeError("the driver did not count")
         return int(result.rowcount)
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part of the transaction that may fail alone. Raises StoreFault where the database refuses its values."""
+        action_count = len(self._after)
+        try:
+            with _available(), self.connection.begin_nested():
+                yield
+        except BaseException:
+            del self._after[action_count:]
+            raise
+
     def after_commit(self, act: Callable[[], object]) -> None:
         """Call `act` after the commit."""
         self._after.append(act)

@@ -14,7 +14,8 @@ from app.conditions import Code, Condition
 from app.errors import JiraFailure, JiraRefused
 from app.ingest.planning import field_policy
 from app.ingest.writing import absences, project_access, unreadable
-from app.ingest.writing.page import parse_page, write_page
+from app.ingest.writing.page import parse_page
+from app.ingest.writing.quarantine import write_accepted
 from app.integrations import ledger
 from app.sources.answers import is_archived
 from app.store.sync_tables import ABSENCES
@@ -91,7 +92,7 @@ def _settle(session: Session, check: _AbsenceCheck, policy: FieldPolicy) -> dict
     archived_ids = [issue_id for issue_id, body in by_id.items() if is_archived(body)]
     bodies = [body for issue_id, body in by_id.items() if issue_id not in archived_ids]
     parsed_page = parse_page(entity("issue"), bodies, policy, None)
-    write_page(session, parsed_page, read_at=check.issue_read.sent_at)
+    write_accepted(session, parsed_page, read_at=check.issue_read.sent_at)
     unreadable.note_issues(session, check.issue_read, parsed_page)
     if archived_ids:
         absences.bury(session, archived_ids, absences.ARCHIVED, evidence=Condition(Code.DIRECT_READ))

@@ -22,7 +22,8 @@ from app.conditions import Code
 from app.errors import JiraNonsense
 from app.ingest.planning import field_policy, inbox, tenant_schedule
 from app.ingest.writing import project_access, unreadable
-from app.ingest.writing.page import parse_page, write_page
+from app.ingest.writing.page import parse_page
+from app.ingest.writing.quarantine import write_accepted
 from app.ingest.writing.unreadable import Part
 from app.integrations import ledger
 from app.jira.client import whole
@@ -137,7 +138,7 @@ def keep(session: Session, list_read: ListRead, fields: FieldPolicy) -> int:
     reopened_ids = _reopened(session, list_read)
     mapping_before = _mapping(session, list_read)
     parsed_page = parse_page(list_read.entity, list_read.bodies, fields, list_read.scope_id or None)
-    changed_rows = write_page(session, parsed_page, read_at=list_read.sent_at).changed_rows
+    changed_rows = write_accepted(session, parsed_page, read_at=list_read.sent_at).changed_rows
     project_access.walk_again(session, reopened_ids)
     if list_read.gone_ids:
         changed_rows += bury(session, list_read.entity, list_read.gone_ids)

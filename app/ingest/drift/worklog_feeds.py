@@ -16,7 +16,8 @@ from app.conditions import Code, Condition
 from app.ingest.drift.poll import BEFORE_BACKFILL, OVERLAP
 from app.ingest.planning import field_policy, inbox
 from app.ingest.writing import unreadable
-from app.ingest.writing.page import parse_page, write_page
+from app.ingest.writing.page import parse_page
+from app.ingest.writing.quarantine import write_accepted
 from app.ingest.writing.unreadable import Part
 from app.integrations import ledger
 from app.integrations.model import State
@@ -109,7 +110,7 @@ def _changed(store: Store, source: Source, tenant_id: UUID, ids: Mapping[str, in
         inbox.ask(session, sorted(issues - live_ids), origin=inbox.POLL)
         live_bodies = [worklog for worklog in bodies if str(find(worklog, "issueId")) in live_ids]
         parsed_page = parse_page(entity("worklog"), live_bodies, field_policy.load(session, integration), None)
-        return write_page(session, parsed_page, read_at=answer.sent_at).changed_rows
+        return write_accepted(session, parsed_page, read_at=answer.sent_at).changed_rows
 
     return keep
 

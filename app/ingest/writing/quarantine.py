@@ -1,7 +1,7 @@
 """Quarantine: finds the values and rows that the database refuses, so one bad value doesn't block a page.
 
 A readable value may still not fit: a key too long for an index, for example. PostgreSQL doesn't tell the row or the column,
-so the page is tried in halves, and then the columns of each refused row, in transactions that are rolled back.
+so the page is tried in halves, and then the columns of each refused row, in savepoints that are rolled back.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from app import ids
 from app.catalog.conversion import digest_of
 from app.catalog.extract import Fault, Row, value_fault
 from app.conditions import Code, Condition
+from app.ingest.writing.page import write_page
 from app.store import records
 from app.store.poison import Parked
 from app.store.session import StoreFault
@@ -22,12 +23,24 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from app.ingest.writing.page import ParsedPage
-    from app.store.session import Store
+    from app.ingest.writing.page import ParsedPage, WriteResult
+    from app.store.session import Session, Store
 
 
 class _UndoneError(Exception):
-    """Ends a trial transaction."""
+    """Ends a trial."""
+
+
+def write_accepted(session: Session, parsed_page: ParsedPage, *, read_at: datetime) -> WriteResult:
+    """Store a page in the caller's transaction, without the values that the database refuses.
+
+    For small pages: a savepoint costs two statements.
+    """
+    try:
+        with session.savepoint():
+            return write_page(session, parsed_page, read_at=read_at)
+    except StoreFault:
+        return write_page(session, _accepted_part(session, parsed_page, read_at), read_at=read_at)
 
 
 def quarantine(store: Store, tenant_id: UUID, parsed_page: ParsedPage, *, read_at: datetime) -> ParsedPage:
@@ -35,7 +48,12 @@ def quarantine(store: Store, tenant_id: UUID, parsed_page: ParsedPage, *, read_a
 
     Raises StoreFault where no single row is at fault.
     """
-    trial = _Trial(store, tenant_id, read_at)
+    with store.bound_to(tenant_id) as session:
+        return _accepted_part(session, parsed_page, read_at)
+
+
+def _accepted_part(session: Session, parsed_page: ParsedPage, read_at: datetime) -> ParsedPage:
+    trial = _Trial(session, read_at)
     refusals = list(trial.refused_rows(parsed_page.rows))
     if not refusals:
         raise StoreFault("no row of it alone")
@@ -55,17 +73,16 @@ def quarantine(store: Store, tenant_id: UUID, parsed_page: ParsedPage, *, read_a
 
 @dataclass(frozen=True)
 class _Trial:
-    """Tries rows on one tenant's tables."""
+    """Tries rows within one transaction; nothing of them stays."""
 
-    store: Store
-    tenant_id: UUID
+    session: Session
     read_at: datetime
 
     def fault_of(self, rows: Sequence[Row]) -> StoreFault | None:
-        """The database's refusal of rows; nothing is written."""
+        """The database's refusal of rows."""
         try:
-            with self.store.bound_to(self.tenant_id) as session:
-                records.apply(session, rows, read_at=self.read_at)
+            with self.session.savepoint():
+                records.apply(self.session, rows, read_at=self.read_at)
                 raise _UndoneError
         except _UndoneError:
             return None

@@ -11,6 +11,8 @@ from sqlalchemy import select, text
 from app import clock
 from app.catalog.registry import all_entities, entity
 from app.conditions import Code
+from app.ingest.drift import list_refresh
+from app.ingest.drift.list_refresh import ListRead
 from app.ingest.writing.page import parse_page, write_page
 from app.ingest.writing.quarantine import quarantine
 from app.store import metrics_snapshot, poison, records
@@ -173,3 +175,18 @@ def test_nothing_of_a_value_is_stored(parts: Runtime, paired: tuple[UUID, Integr
         for name in ("poison", *(f"jira_{name}" for name in all_entities())):
             rows = session.execute(text(f"SELECT CAST({name}.* AS text) FROM {name}")).scalars().all()
             assert not [row for row in rows if SECRET in row], name
+
+
+def test_list_with_a_value_that_the_database_refuses_is_stored_without_it(
+    parts: Runtime, paired: tuple[UUID, Integration]
+) -> None:
+    tenant_id, _ = paired
+    bodies: list[Json] = [{"id": "8", "name": "Good"}, {"id": "9", "name": "Odd", "projectId": LONG}]
+    with parts.store.bound_to(tenant_id) as session:
+        list_read = ListRead(entity("version"), "", clock.now(), bodies)
+        assert list_refresh.keep(session, list_read, SITE) == 2
+    with parts.store.bound_to(tenant_id) as session:
+        table = table_of(entity("version"))
+        rows = session.execute(select(table.c.name, table.c.project_id).order_by(table.c.id)).all()
+    assert [tuple(row) for row in rows] == [("Good", None), ("Odd", None)]
+    assert [entry.reason.code for entry in entries(parts, tenant_id)] == [Code.VALUE_REFUSED]
