@@ -25,6 +25,11 @@ def once(lane: str) -> None:
     _note(lane)
 
 
+def fail(text: str) -> None:
+    """Raise an error of this text."""
+    raise ValueError(text)
+
+
 def _note(lane: str) -> None:
     _redis().rpush(LANES_KEY, lane)
 

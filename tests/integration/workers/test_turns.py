@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DATABASE = 8
+FAILING_JOB = "tests.integration.workers.endless.fail"
 ENDLESS_JOB, SINGLE_JOB = "tests.integration.workers.endless.again", "tests.integration.workers.endless.once"
 FIRST_TENANT, SECOND_TENANT = UUID(int=1), UUID(int=2)
 
@@ -42,6 +43,17 @@ def work(redis: Redis, job_count: int) -> list[str]:
         burst=True, max_jobs=job_count, logging_level="WARNING"
     )
     return [lane.decode() for lane in redis.lrange(LANES_KEY, 0, -1)]
+
+
+def test_a_job_that_fails_with_the_worst_text_is_recorded(redis: Redis) -> None:
+    job = queue(redis, Lane.UPKEEP).enqueue(FAILING_JOB, "\ud800 Bearer abcdefgh12345678")
+    queue(redis, Lane.UPKEEP).enqueue(SINGLE_JOB, "next", result_ttl=0)
+    assert work(redis, 2)[-1] == "next"
+    result = job.latest_result()
+    assert result is not None
+    assert result.exc_string is not None
+    assert "ValueError" in result.exc_string
+    assert "abcdefgh" not in result.exc_string
 
 
 def test_upkeep_has_its_turn_while_a_backfill_queues_again_and_again(redis: Redis) -> None:
