@@ -8,7 +8,6 @@ come from the usual environment variables
 from __future__ import annotations
 
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -24,6 +23,7 @@ from app.errors import JiraDown, JiraNonsense, JiraRefused
 from app.jira import hosts, lenient_json
 from app.jira.endpoints import endpoint_of
 from app.jira.failures import failure_of
+from app.jira.headers import moment_of
 from app.jira.wire import MOST_IDLE, OneHop, Prompt, PublicOnly, end_by
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Site:
                     **data,
                 ) as response:
                     body, size = _read(response, permit, str(endpoint), timeout.body, parser)
-                    return Answer(body, sent_at, response.status_code, _site_time(response), size)
+                    return Answer(body, sent_at, response.status_code, moment_of(response.headers), size)
             except (requests.RequestException, HTTPError) as error:
                 raise JiraDown(Code.NO_ANSWER, error=type(error).__name__) from error
 
@@ -169,13 +169,6 @@ class Site:
         """Refuse addresses off the list; the connection itself rejects names of private addresses (`wire`)."""
         if not hosts.is_allowed(self.base_url, self._site_hosts):
             raise JiraRefused(Code.ADDRESS_NOT_LISTED)
-
-
-def _site_time(response: requests.Response) -> datetime | None:
-    try:
-        return parsedate_to_datetime(response.headers["Date"])
-    except (KeyError, ValueError):
-        return None
 
 
 def query_of(params: Mapping[str, str | int | Sequence[str | int]]) -> str:

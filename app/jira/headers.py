@@ -105,6 +105,11 @@ def lesson_of(status: int, headers: Mapping[str, str], now: datetime) -> Lesson:
     )
 
 
+def moment_of(headers: Mapping[str, str]) -> datetime | None:
+    """The server's clock by `Date`, to the second; None where it is absent or malformed."""
+    return _http_date(headers.get("Date") or "")
+
+
 def is_pause(status: int, headers: Mapping[str, str]) -> bool:
     """Whether an answer asks us to come back later: 429, or 503 with a time."""
     return _pause(status, _by_lower_name(headers))[1] is not None
@@ -197,8 +202,13 @@ def _after(value: str | None, now: datetime) -> float | None:
         return min(max(0.0, float(value)), MAX_WAIT)
     except ValueError:
         pass
+    moment = _http_date(value)
+    return (moment - now).total_seconds() if moment else None
+
+
+def _http_date(value: str) -> datetime | None:
     try:
-        return (_in_utc(parsedate_to_datetime(value)) - now).total_seconds()
+        return _in_utc(parsedate_to_datetime(value))
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 

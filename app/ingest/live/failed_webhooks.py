@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from app import clock
 from app.catalog.json_value import find
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from app.sources import Source
     from app.store.session import Store
 
-_LONGEST_ID = 255
+_BEHIND_PATH = re.compile(r"[?#].*", re.DOTALL)
 
 
 def take_failed_webhooks(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
@@ -54,12 +54,12 @@ def take_failed_webhooks(store: Store, source: Source, tenant_id: UUID) -> Condi
 def _arrival(delivery: Json) -> inbox.Arrival | None:
     """One entry as a delivery; its event is in its address. None for an entry without an address or an id."""
     address, delivery_id, raw = (find(delivery, name) for name in ("url", "id", "body"))
-    if not isinstance(address, str) or delivery_id is None:
+    if not isinstance(address, str) or not isinstance(delivery_id, str | int):
         return None
-    name = urlsplit(address).path.rsplit("/", 1)[-1]
+    name = _BEHIND_PATH.sub("", address).rsplit("/", 1)[-1]
     event = f"jira:{name.removeprefix('jira.')}" if name.startswith("jira.") else name
     try:
-        body = client.parse(raw.encode()) if isinstance(raw, str) else raw
+        body = client.parse(raw.encode("utf-8", "replace")) if isinstance(raw, str) else raw
     except JiraNonsense:
         body = None
-    return inbox.Arrival(str(delivery_id)[:_LONGEST_ID], event, body)
+    return inbox.Arrival(str(delivery_id), event, body)

@@ -79,4 +79,6 @@ def _named(value: Json) -> str:
 def _changes(body: Json) -> dict[str, Json]:
     """The items of the body's changelog by field."""
     items = find(body, "changelog.items")
-    return {str(find(item, "field")): item for item in items} if isinstance(items, list) else {}
+    if not isinstance(items, list):
+        return {}
+    return {name: item for item in items if isinstance(name := find(item, "field"), str)}

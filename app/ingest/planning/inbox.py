@@ -80,13 +80,13 @@ def keep_all(session: Session, arrivals: Iterable[Arrival], *, origin: str) -> i
     rows = [
         {
             "tenant_id": session.tenant_id,
-            "delivery_id": arrival.id,
+            "delivery_id": delivery_id,
             "event": clean(arrival.event)[:_LONGEST_ID],
             "body": hints_of(arrival.event, arrival.body),
             "origin": origin,
             "happened_at": happened_at(arrival.body),
         }
-        for arrival in {arrival.id: arrival for arrival in arrivals}.values()
+        for delivery_id, arrival in {clean(arrival.id)[:_LONGEST_ID]: arrival for arrival in arrivals}.items()
     ]
     if not rows or ledger.of_tenant(session) is None:
         return 0

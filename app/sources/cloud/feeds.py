@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 _FEED_DELAY = timedelta(minutes=1)
 """The newest part of a worklog feed, which Jira leaves out."""
+_LATEST = 253_402_300_799_999
+"""Epoch milliseconds of the end of the year 9999."""
+_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _FAILED_PAGE = 100
 _AUDIT_PAGE = 1000
 
@@ -46,22 +50,26 @@ def _feed_page(site: CloudSession, path: str, since: int) -> Page:
         raise JiraNonsense(Code.FEED_WITHOUT_VALUES, path=path)
     if find(answer.body, "lastPage") is not False:
         return Page([*values], None, None, answer.sent_at, site_time=answer.site_time)
-    until = find(answer.body, "until")
-    if not isinstance(until, int) or until <= since:
+    until = _epoch_ms(find(answer.body, "until"))
+    if until <= since:
         raise JiraNonsense(Code.FEED_STUCK, path=path)
     return Page([*values], Place(token=str(until)), None, answer.sent_at, site_time=answer.site_time)
 
 
 def _feed_of(page: Page) -> FeedPage:
-    worklogs = {str(find(value, "worklogId")): _moment(value) for value in page.items}  # type: ignore[arg-type]  # parsed
+    worklogs = {
+        worklog_id: _epoch_ms(find(value, "updatedTime"))  # type: ignore[arg-type]  # parsed
+        for value in page.items
+        if _ID.fullmatch(worklog_id := str(find(value, "worklogId")))  # type: ignore[arg-type]  # parsed
+    }
     if page.next is not None and page.next.token is not None:
         return FeedPage(worklogs, int(page.next.token))
     return FeedPage(worklogs, int(((page.site_time or page.sent_at) - _FEED_DELAY).timestamp() * 1000))
 
 
-def _moment(value: Json) -> int:
-    moment = find(value, "updatedTime")
-    return moment if isinstance(moment, int) else 0
+def _epoch_ms(value: Json) -> int:
+    """A moment in epoch milliseconds; 0 where it is none."""
+    return value if isinstance(value, int) and 0 < value <= _LATEST else 0
 
 
 def worklogs(site: CloudSession, worklog_ids: Sequence[str]) -> Objects:
@@ -101,8 +109,8 @@ def _failed_page(site: CloudSession, after: int) -> Page:
 
 
 def _failure_times(page: Page) -> list[int]:
-    moments = (find(value, "failureTime") for value in page.items)  # type: ignore[arg-type]  # parsed
-    return [moment for moment in moments if isinstance(moment, int)]
+    moments = (_epoch_ms(find(value, "failureTime")) for value in page.items)  # type: ignore[arg-type]  # parsed
+    return [moment for moment in moments if moment]
 
 
 def deleted_keys(site: CloudSession) -> set[str] | Finding:
