@@ -80,6 +80,18 @@ def broken_issue(issue_id: str, status: int = 500) -> Oddity:
     )
 
 
+def edited_issue(issue_id: str, edit: Callable[[JsonObject], Any]) -> Oddity:
+    """Every answer with the fields of an issue, with these fields changed in place."""
+
+    def change(body: JsonObject) -> JsonObject:
+        for issue in body.get("issues", [body]):
+            if str(issue.get("id")) == issue_id:
+                edit(issue["fields"])
+        return body
+
+    return Oddity("GET|POST /rest/api/3/*", edit=change, concerns=lambda _, body: issue_id in ids_in(body))
+
+
 def parsed(octets: bytes) -> Any:  # noqa: ANN401 - JSON
     """A body as JSON; None where it isn't."""
     try:

@@ -167,12 +167,16 @@ class Code(StrEnum):
     ROWS_REFETCHED = "rows_refetched", "missing", "expected"
     ROWS_HIDDEN = "rows_hidden", "missing", "expected"
     ROWS_UNREADABLE = "rows_unreadable", "missing", "expected", "records"
+    ROWS_LEFT_OVER = "rows_left_over", "surplus"
     PARTS_UNREAD = "parts_unread", "parts"
     PROJECT_LOST = "project_lost", "project"
     PROJECTS_LOST = "projects_lost", "project", "others"
     PROJECT_OUT_OF_SIGHT = "project_out_of_sight", "project"
     POLL_LATE = "poll_late", "age"
     CHANGE_LATE = "change_late", "age"
+    REREAD_LATE = "reread_late", "age"
+    JOB_LATE = "job_late", "job", "age"
+    LIST_LATE = "list_late", "entity", "age"
 
     # Checks of a connection
     NOT_PAIRED_YET = "not_paired_yet"

@@ -198,9 +198,10 @@ def walk_again(session: Session, entities: Collection[str], scope_ids: Collectio
 
 
 def walk_failed_again(session: Session, entity: str, scope_id: str) -> int:
-    """Restart the failed chunks of a scope. Returns their number."""
-    is_failed = (CHUNKS.c.entity == entity, CHUNKS.c.scope_id == scope_id, CHUNKS.c.state == "failed")
-    return session.changed(update(CHUNKS).where(*is_failed).values(**_FRESH, due_at=clock.now()))
+    """Restart the chunks of a scope that failed or ended short. Returns their number."""
+    is_failed = (CHUNKS.c.state == "failed") | ((CHUNKS.c.state == "done") & CHUNKS.c.problem.is_not(None))
+    is_meant = (CHUNKS.c.entity == entity, CHUNKS.c.scope_id == scope_id, is_failed)
+    return session.changed(update(CHUNKS).where(*is_meant).values(**_FRESH, due_at=clock.now()))
 
 
 def make_due(session: Session) -> None:

@@ -85,7 +85,8 @@ def _completeness(session: Session, states: Collection[str], age: Callable[[date
     last = (
         select(func.max(COMPLETENESS.c.verified_at).label("at")).where(matches_tenant).correlate(INTEGRATIONS).lateral()
     )
-    difference = COMPLETENESS.c.stored - COMPLETENESS.c.suspected - COMPLETENESS.c.expected
+    readable = COMPLETENESS.c.stored - COMPLETENESS.c.suspected + COMPLETENESS.c.unreadable
+    difference = readable - COMPLETENESS.c.expected
     rows: Any = session.execute(
         select(
             INTEGRATIONS.c.tenant_id,

@@ -265,9 +265,8 @@ COMPLETENESS = Table(
     Column("scope_id", Text, nullable=False),
     Column("stored", BigInteger, nullable=False),
     Column("expected", BigInteger, nullable=False),
-    Column(
-        "suspected", BigInteger, nullable=False, server_default="0", comment="stored rows that wait for a second look"
-    ),
+    Column("suspected", BigInteger, nullable=False, server_default="0", comment="rows that wait for a second look"),
+    Column("unreadable", BigInteger, nullable=False, server_default="0", comment="missing rows that can't be had"),
     Column("is_complete", Boolean, nullable=False),
     Column("method", Text, nullable=False),
     Column("verified_at", DateTime(timezone=True), nullable=False),

@@ -13,6 +13,7 @@ from sandbox.jql.evaluate import Clock, test_of
 from sandbox.moments import zone
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
 from sandbox.web.exchange import names, page, reply, site
+from sandbox.world import FIRST_FILTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +25,6 @@ _BOARD_TYPES = frozenset({"scrum", "kanban", "simple"})
 _STATES = frozenset({"future", "active", "closed"})
 _MAX_ISSUES = 5000
 _SPRINT = "customfield_10020"
-_FIRST_FILTER = 10_000
-"""Id of the filter of board 0; other filters follow by board id."""
 _FILTER = re.compile(r"filter\s*=\s*(\d+)", re.IGNORECASE)
 
 
@@ -95,8 +94,8 @@ def configuration(board_id: int) -> Response:
     body |= {
         "location": board.json["location"],
         "filter": {
-            "id": str(_FIRST_FILTER + board.id),
-            "self": f"{ORIGIN}/rest/api/2/filter/{_FIRST_FILTER + board.id}",
+            "id": str(board.filter_id),
+            "self": f"{ORIGIN}/rest/api/2/filter/{board.filter_id}",
         },
     }
     body["columnConfig"] = {"columns": statuses, "constraintType": "issueCount"}
@@ -156,7 +155,7 @@ def test_of_jql(jql: str) -> Callable[[Issue], bool]:
     match = _FILTER.fullmatch(jql.strip())
     if match is None:
         return _test(jql)
-    board = site().world.catalogue.boards.get(int(match.group(1)) - _FIRST_FILTER)
+    board = site().world.catalogue.boards.get(int(match.group(1)) - FIRST_FILTER)
     if board is None:
         raise JiraError(400, f"A value with ID '{match.group(1)}' does not exist for the field 'filter'.")
     return _filter_of(board)

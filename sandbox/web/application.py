@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import dataclass
@@ -146,21 +147,25 @@ def _leave(answer: Response) -> Response:
 
 
 def _make_odd(site: Site, answer: Response) -> None:
-    """Replace the answer by the first oddity that concerns it."""
+    """Replace the answer by the first oddity that concerns it, after the edits of those before."""
     if not site.options.oddities or answer.status_code == HTTPStatus.UNAUTHORIZED:
         return
     path, query = _raw_target()
     call = Call(f"{request.method} {path}", unquote(query), request.get_data(as_text=True))
-    body = parsed(answer.get_data())
+    body, is_odd = parsed(answer.get_data()), False
     for oddity in list(site.options.oddities):
         odd_answer = oddity.replaces(call, answer.status_code, body)
-        if odd_answer is not None:
-            answer.status_code, odd_body = odd_answer
-            is_html = isinstance(odd_body, str)
-            answer.set_data(odd_body if is_html else orjson.dumps(odd_body))
-            answer.content_type = "text/html" if is_html else JSON_TYPE
-            answer.headers.update(oddity.headers)
-            return
+        if odd_answer is None:
+            continue
+        is_odd = True
+        answer.status_code, body = odd_answer
+        answer.headers.update(oddity.headers)
+        if oddity.edit is None:
+            break
+    if is_odd:
+        # Jira has sent halves of surrogate pairs and numbers of any length, which only this module writes.
+        answer.set_data(body if isinstance(body, str) else json.dumps(body))
+        answer.content_type = "text/html" if isinstance(body, str) else JSON_TYPE
 
 
 def _refusal(refusal: JiraError) -> Response:

@@ -8,6 +8,8 @@ from sandbox.moments import parse_ms
 from sandbox.shapes import JsonObject
 
 Entries = tuple[JsonObject, ...]
+FIRST_FILTER = 10_000
+"""Id of the filter of board 0; other filters follow by board id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,11 @@ class Board:
     def id(self) -> int:
         """Jira's id of the board."""
         return int(self.json["id"])
+
+    @property
+    def filter_id(self) -> int:
+        """Id of its filter: filters follow by board id."""
+        return FIRST_FILTER + self.id
 
     @property
     def has_sprints(self) -> bool:

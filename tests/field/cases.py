@@ -6,16 +6,21 @@ members of the same class that nobody has reported yet.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox.oddities import LOGIN_PAGE, Call, Oddity, broken_issue
+from sandbox.oddities import LOGIN_PAGE, Call, Oddity, broken_issue, edited_issue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sandbox import Site
+    from sandbox.shapes import JsonObject
+    from sandbox.world import Issue
 
+CARD = "https://example.com/only"
 AGILE = "/rest/agile/1.0"
 PLATFORM = "/rest/api/3"
 
@@ -37,6 +42,15 @@ class Expectation:
     oddities: list[Oddity]
     unread: frozenset[Unread] = frozenset()
     missing: Mapping[str, frozenset[str]] | None = None
+    values: Mapping[tuple[str, str, str], object] = field(default_factory=dict)
+    """Stored values by entity, id and column, for issues with odd fields; a set: any of them."""
+    heal: Callable[[Site], object] | None = None
+    """The change that makes Jira send the healed objects again, where nothing else would."""
+
+    @property
+    def odd_issues(self) -> set[str]:
+        """The issues whose fields aren't the true ones."""
+        return {object_id for entity, object_id, _ in self.values if entity == "issue"}
 
 
 @dataclass(frozen=True)
@@ -125,6 +139,8 @@ def broken_issues(count: int, status: int) -> Callable[[Site], Expectation]:
         missing: dict[str, frozenset[str]] = {"issue": ids}
         for entity, children in (("changelog", "histories"), ("comment", "comments"), ("worklog", "worklogs")):
             missing[entity] = frozenset(str(child["id"]) for issue in issues for child in getattr(issue, children))
+        attachments = (file for issue in issues for file in issue.fields.get("attachment") or [])
+        missing["attachment"] = frozenset(str(file["id"]) for file in attachments)
         return Expectation(
             [broken_issue(issue_id, status) for issue_id in sorted(ids)],
             frozenset(Unread("issue", issue_id, "part_broken", is_object=True) for issue_id in ids),
@@ -151,16 +167,17 @@ def site_list(path: str, entity: str, status: int, body: Any, reason: str) -> Ca
 def bad_filter(site: Site) -> Expectation:
     """A question about many filters is refused because of one."""
     board_id = a_board(site, "kanban")
+    filter_id = next(board for board in site.world.catalogue.boards.values() if str(board.id) == board_id).filter_id
 
     def holds_filter(call: Call, _body: Any) -> bool:
-        return f'filter = {board_id}"' in call.body or f"filter = {board_id} " in call.body
+        return f"filter = {filter_id}" in call.body
 
     return Expectation(
         [
             Oddity(
                 f"POST {PLATFORM}/jql/match",
                 400,
-                errors(f"The value '{board_id}' does not exist for the field 'filter'."),
+                errors(f"The value '{filter_id}' does not exist for the field 'filter'."),
                 concerns=holds_filter,
             )
         ],
@@ -168,6 +185,70 @@ def bad_filter(site: Site) -> Expectation:
     )
 
 
+def an_issue(site: Site, place: int = 5) -> Issue:
+    return list(site.world.searchable())[place]
+
+
+def odd_fields(fields: JsonObject, columns: JsonObject) -> Callable[[Site], Expectation]:
+    """One issue has odd values; the columns say what is stored of them."""
+
+    def spoil(site: Site) -> Expectation:
+        issue_id = an_issue(site).id
+        return Expectation(
+            [edited_issue(issue_id, lambda issue_fields: issue_fields.update(fields))],
+            values={("issue", issue_id, column): value for column, value in columns.items()},
+            heal=lambda healed_site: healed_site.mutate("update_issue", issue=issue_id),
+        )
+
+    return spoil
+
+
+def short_list(entity: str, resource: str, surplus: int, *, is_empty: bool) -> Callable[[Site], Expectation]:
+    """An issue's list states more objects than it sends, or sends none."""
+
+    def spoil(site: Site) -> Expectation:
+        issue = next(issue for issue in site.world.searchable() if getattr(issue, f"{resource}s"))
+        total = len(getattr(issue, f"{resource}s")) + surplus
+
+        def shorten(body: JsonObject) -> JsonObject:
+            return {**body, "total": total, f"{resource}s": [] if is_empty else body[f"{resource}s"]}
+
+        return Expectation(
+            [
+                edited_issue(issue.id, lambda fields: fields[resource].update(total=total)),
+                Oddity(f"GET {PLATFORM}/issue/{issue.id}/{resource}", edit=shorten),
+            ],
+            frozenset({Unread(entity, issue.id, "part_broken")}),
+            values={("issue", issue.id, f"{entity}_total"): total},
+            heal=lambda healed_site: healed_site.mutate("update_issue", issue=issue.id),
+        )
+
+    return spoil
+
+
+def translated_points(site: Site) -> Expectation:
+    """Two fields of story points with translated names; each issue has its own."""
+    fields = json.loads((FIELD / "c09_translated_points.json").read_text())["GET /rest/api/3/field"]
+    site.world.catalogue.fields.update({item["id"]: item for item in fields})
+    first, second = an_issue(site, 5), an_issue(site, 6)
+
+    def points(name: str, value: float) -> Callable[[JsonObject], None]:
+        def change(issue_fields: JsonObject) -> None:
+            issue_fields.update({"customfield_10016": None, "customfield_10024": None, name: value})
+
+        return change
+
+    return Expectation(
+        [
+            edited_issue(first.id, points("customfield_10016", 5.0)),
+            edited_issue(second.id, points("customfield_10024", 8.0)),
+        ],
+        values={("issue", first.id, "story_points"): 5.0, ("issue", second.id, "story_points"): 8.0},
+        heal=lambda healed_site: [healed_site.mutate("update_issue", issue=issue.id) for issue in (first, second)],
+    )
+
+
+FIELD = Path(__file__).parents[3] / "shared" / "field"
 NO_LICENCE, REFUSAL, SCOPE = errors("no valid licence"), errors("no"), {"code": 401, "message": "scope does not match"}
 CONFIGURATION = ("configuration", "board_configuration")
 WRONG = errors("Something went wrong")
@@ -201,4 +282,24 @@ CASES = [
     Case("priorities are null", site_list("priority", "priority", 200, None, "part_broken")),
     Case("resolutions answer 403", site_list("resolution", "resolution", 403, REFUSAL, "not_for_us")),
     Case("c33 one filter can't be matched", bad_filter),
+    Case("c09 story points in two translated fields", translated_points),
+    Case(
+        "c11 a description of one card",
+        odd_fields(
+            {"description": {"type": "doc", "version": 1, "content": [{"type": "blockCard", "attrs": {"url": CARD}}]}},
+            {"description_text": CARD},
+        ),
+    ),
+    Case(
+        "c15x half a surrogate pair, and a year of five digits",
+        odd_fields({"summary": "cut \ud83d", "duedate": "20222-03-01"}, {"summary": "cut ?", "due": None}),
+    ),
+    Case("c16 an empty page in place of the comments", short_list("comment", "comment", 5, is_empty=True)),
+    Case("c17 a total of comments that is never reached", short_list("comment", "comment", 1, is_empty=False)),
+    Case("a total of worklogs that is never reached", short_list("worklog", "worklog", 3, is_empty=False)),
+    Case("an empty page in place of the worklogs", short_list("worklog", "worklog", 30, is_empty=True)),
+    Case("c18 a due date in the year 20222", odd_fields({"duedate": "20222-03-01"}, {"due": None})),
+    Case("an estimate in words", odd_fields({"timeoriginalestimate": "2h"}, {"time_original_seconds": None})),
+    Case("a number of 400 digits", odd_fields({"customfield_10024": 10**400}, {"story_points": None})),
+    Case("text in place of the assignee", odd_fields({"assignee": "Jane"}, {"assignee_id": None})),
 ]

@@ -15,10 +15,10 @@ from app.catalog.language import OPEN_END, Each, Entity, Paging, Walk
 from app.catalog.registry import entity as entity_of
 from app.conditions import Code, Condition
 from app.errors import JiraDown, JiraFailure
-from app.ingest.backfill import retry
+from app.ingest.backfill import retry, short_walks
 from app.ingest.backfill.threads import retry_while_unavailable
 from app.ingest.planning import plan
-from app.ingest.writing import memberships, unreadable
+from app.ingest.writing import memberships
 from app.ingest.writing.page import ParsedPage, parse_page, write_page
 from app.ingest.writing.quarantine import quarantine
 from app.integrations import ledger
@@ -44,10 +44,7 @@ log = logs.get(__name__)
 
 LARGEST = 1000
 """Issues of a chunk before it is halved: ten pages keep all threads busy on a site of any size."""
-_SHORT_WALK_LIMIT = 3
-"""Repetitions of a walk that falls short without getting further."""
-_MINUTE_MS = 60_000
-"""Halves meet at whole minutes: JQL may compare no finer."""
+_MINUTE_MS = 60_000  # Halves meet at whole minutes: JQL may compare no finer.
 
 
 @dataclass
@@ -62,6 +59,8 @@ class ChunkWalk:
     """Place of the page that was fetched last."""
     size: int | None = None
     """Issues of the next page; None for lists other than issues."""
+    listed_ids: list[str] | None = None
+    """Ids of an issue's list so far; None where its beginning was read elsewhere, or an object of it was unreadable."""
 
     @property
     def is_counted(self) -> bool:
@@ -72,6 +71,21 @@ class ChunkWalk:
     def scope(self) -> Scope:
         """The chunk's issues."""
         return Scope(self.chunk.scope_id, self.chunk.lower, self.chunk.upper, self.policy)
+
+    def note_list(self, parsed_page: ParsedPage) -> None:
+        """Note the ids of a page of an issue's list."""
+        if not self.place.offset:
+            self.listed_ids = []
+        if parsed_page.poison:
+            self.listed_ids = None
+        if self.listed_ids is not None:
+            self.listed_ids += [row.id for row in parsed_page.rows if row.entity is parsed_page.entity]
+
+    def complete_list(self, entity: Entity) -> dict[Entity, dict[str, list[str]]]:
+        """The issue with its ids, where the site's own total proves the list complete. Histories are never deleted."""
+        ids = self.listed_ids
+        is_complete = ids is not None and len(set(ids)) == self.guard.expected and entity.name != "changelog"
+        return {entity: {self.chunk.scope_id: ids or []}} if is_complete else {}
 
 
 class LastPage(NamedTuple):
@@ -183,12 +197,15 @@ class Walker:
         if page.next is None and chunk_walk.is_counted and self._is_short(chunk_walk, len(page.items)):
             return
         parsed_page = parse_page(entity, page.drained(), chunk_walk.policy, chunk_walk.chunk.scope_id or None)
-        if page.next is None and chunk_walk.walk.each is Each.ISSUE:
-            parsed_page.complete_lists = _complete_list(parsed_page, chunk_walk)
-            if last_pages is not None:
-                last_pages.append(LastPage(chunk_walk, parsed_page, page))
-                return
-        self._store(LastPage(chunk_walk, parsed_page, page))
+        last_page = LastPage(chunk_walk, parsed_page, page)
+        if chunk_walk.walk.each is Each.ISSUE:
+            chunk_walk.note_list(parsed_page)
+            if page.next is None:
+                parsed_page.complete_lists = chunk_walk.complete_list(entity)
+                if last_pages is not None:
+                    last_pages.append(last_page)
+                    return
+        self._store(last_page)
 
     def _store(self, last_page: LastPage) -> None:
         """One transaction: the page's rows, its follow-ups and its checkpoint."""
@@ -220,9 +237,8 @@ class Walker:
     def _commit_all(self, last_pages: Sequence[LastPage], merged_page: ParsedPage) -> None:
         with self.store.bound_to(self.tenant_id) as session:
             write_page(session, merged_page, read_at=min(last_page.page.sent_at for last_page in last_pages))
-            ends = [(walk.chunk, len(page.items), walk.guard.expected) for walk, _, page in last_pages]
-            checkpoints.finish_all(session, [(*end, _shortfall(*end)) for end in ends])
-            unreadable.clear(session, merged_page.entity.name, [chunk.scope_id for chunk, *_ in ends])
+            ends = [short_walks.End(walk.chunk, len(page.items), walk.guard.expected) for walk, _, page in last_pages]
+            short_walks.finish(session, ends)
             _mark_ingested(session)
 
     def _log(self, chunk: Chunk, page: Page, changed_rows: int) -> None:
@@ -231,24 +247,21 @@ class Walker:
 
     def _commit(self, chunk_walk: ChunkWalk, parsed_page: ParsedPage, page: Page) -> None:
         chunk, page_length, expected_count = chunk_walk.chunk, len(page.items), chunk_walk.guard.expected
-        next_chunk = chunk
         with self.store.bound_to(self.tenant_id) as session:
             result = write_page(session, parsed_page, read_at=page.sent_at)
             if isinstance(page, memberships.MembershipPage):
                 memberships.bury_unmatched(session, page, parsed_page, at=page.sent_at)
             if page.next is not None:
-                token, offset = page.next.token, page.next.offset
-                next_chunk = checkpoints.advance(
-                    session, chunk, token=token, offset=offset, seen=page_length, expected=expected_count
+                place = page.next
+                chunk = checkpoints.advance(
+                    session, chunk, token=place.token, offset=place.offset, seen=page_length, expected=expected_count
                 )
             else:
-                problem = _shortfall(chunk, page_length, expected_count)
-                checkpoints.finish(session, chunk, seen=page_length, expected=expected_count, problem=problem)
-                unreadable.clear(session, chunk.entity, [chunk.scope_id])
+                short_walks.finish(session, [short_walks.End(chunk, page_length, expected_count)])
                 if chunk.entity == "issue":
                     checkpoints.plan(session, plan.for_stored(chunk.scope_id, chunk.lower, chunk.upper), again=True)
             _mark_ingested(session)
-        chunk_walk.chunk = next_chunk
+        chunk_walk.chunk = chunk
         if result.planned_chunks or page.next is None:
             self.threads.notify()
         self._log(chunk, page, result.changed_rows)
@@ -259,7 +272,7 @@ class Walker:
         if guard.expected is None or seen_count >= guard.expected:
             return False
         recount = guard.expected = self.source.count(chunk_walk.scope)
-        if recount is None or seen_count >= recount or chunk.attempts >= _SHORT_WALK_LIMIT:
+        if recount is None or seen_count >= recount or chunk.attempts >= short_walks.LIMIT:
             return False
         log.warning("walk came up short", entity=chunk.entity, scope=chunk.scope_id, seen=seen_count, expected=recount)
         if recount <= ISSUE_PAGE or not self.halve(chunk):
@@ -285,16 +298,3 @@ class Walker:
 def _mark_ingested(session: Session) -> None:
     if not ledger.mark_ingested(session):
         raise LeaseLost("the integration was paused, disconnected or deleted meanwhile")
-
-
-def _complete_list(parsed_page: ParsedPage, chunk_walk: ChunkWalk) -> dict[Entity, list[str]]:
-    """The issue, where the page is its whole list and was read without loss. Histories are never deleted."""
-    is_complete = not chunk_walk.place.offset and not parsed_page.poison and parsed_page.entity.name != "changelog"
-    return {parsed_page.entity: [chunk_walk.chunk.scope_id]} if is_complete else {}
-
-
-def _shortfall(chunk: Chunk, page_length: int, expected_count: int | None) -> Condition | None:
-    """The problem of a walk that stayed short after all repetitions."""
-    if expected_count is None or chunk.attempts < _SHORT_WALK_LIMIT or chunk.seen + page_length >= expected_count:
-        return None
-    return Condition(Code.WALK_SHORT, expected=expected_count)

@@ -19,7 +19,7 @@ from app.catalog.registry import entity
 from app.conditions import Code, Condition
 from app.ingest.drift import poll
 from app.ingest.planning import inbox
-from app.ingest.writing import absences, project_access
+from app.ingest.writing import absences, project_access, unreadable
 from app.integrations import ledger
 from app.integrations.model import State
 from app.sources import Scope
@@ -56,6 +56,8 @@ class SweepResult(NamedTuple):
     """Issues with a difference; they are read again."""
     missed: int
     """Stored issues that the sweep did not see."""
+    unreadable: int = 0
+    """Issues that are not stored, because they can't be had."""
 
 
 def sweep_recent(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
@@ -115,7 +117,7 @@ def _sweep_on(
     store: Store, source: Source, tenant_id: UUID, cursor: Cursor, projects: Sequence[str], budget: int
 ) -> SweepResult:
     """Continue through the projects until so many ids are compared; the cursor moves with each part."""
-    sums = SweepResult(0, 0, 0)
+    sums = SweepResult(0, 0, 0, 0)
     lower = cursor.reached if projects and projects[0] == cursor.scope_id else 0
     for project, next_project in zip(projects, [*projects[1:], ""], strict=True):
         upper = lower
@@ -145,8 +147,10 @@ def sweep_range(store: Store, source: Source, tenant_id: UUID, project_id: str, 
         absences.seen_again(session, sorted(seen_ids & stored_ids))
         # What is not stored, is stored as gone, or was moved here from another project.
         reread_count = inbox.ask(session, sorted(seen_ids - stored_ids), origin=inbox.SWEEP)
+        unreadable_count = len(unreadable.objects_of(session, "issue", seen_ids - stored_ids))
         fresh = _read_since(session, stored_ids - seen_ids, start - _INDEX_LAG)
-    return SweepResult(len(seen_ids), reread_count, _miss(store, source, tenant_id, stored_ids - seen_ids - fresh))
+    missed_count = _miss(store, source, tenant_id, stored_ids - seen_ids - fresh)
+    return SweepResult(len(seen_ids), reread_count, missed_count, unreadable_count)
 
 
 def _miss(store: Store, source: Source, tenant_id: UUID, issues: Collection[str]) -> int:

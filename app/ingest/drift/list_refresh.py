@@ -66,7 +66,7 @@ class ListRead:
 def read_list(store: Store, source: Source, tenant_id: UUID, entity: Entity, scope_id: str) -> ListRead | Gone:
     """Read a whole list of the site, a project or a board; Gone where its scope is. Raises a JiraFailure."""
     list_read = ListRead(entity, scope_id, clock.now())
-    bodies = persist(lambda: _whole(source, entity, scope_id), source.diagnose)
+    bodies = persist(lambda: _whole(source, list_read), source.diagnose)
     match bodies:
         case list():
             list_read.bodies = bodies
@@ -75,14 +75,16 @@ def read_list(store: Store, source: Source, tenant_id: UUID, entity: Entity, sco
         case NotOffered(failure) if is_without_list(entity, failure):
             list_read.bodies = []
         case NotOffered() | NotForUs() | Broken():
+            # The objects that came are stored; missing ones aren't gone for that.
             list_read.finding = bodies
             return list_read
     list_read.total = len(list_read.bodies)
-    listed_ids = {id_of(entity, body, scope_id or None) for body in list_read.bodies} - {None}
+    listed_ids = {id_of(entity, body, scope_id or None) for body in list_read.bodies}
     with store.bound_to(tenant_id) as session:
         missing_ids = sorted(_stored(session, entity, scope_id) - listed_ids)
     if entity.one is None:
-        list_read.gone_ids = set(missing_ids) if listed_ids else set()
+        # An object without a readable id may be any of the missing ones.
+        list_read.gone_ids = set(missing_ids) if listed_ids and None not in listed_ids else set()
         return list_read
     for object_id in missing_ids[:_REQUEST_LIMIT]:
         _ask_for(list_read, source, object_id)
@@ -106,18 +108,18 @@ def _ask_for(list_read: ListRead, source: Source, object_id: str) -> None:
         list_read.bodies.append(body)
 
 
-def _whole(source: Source, entity: Entity, scope_id: str) -> list[Json] | Finding:
-    """Every object of a list. Raises JiraNonsense where it holds less than it states."""
-    bodies: list[Json] = []
+def _whole(source: Source, list_read: ListRead) -> list[Json] | Finding:
+    """Every object of a list. Raises JiraNonsense where it holds less than it states; the objects are in `list_read`."""
+    list_read.bodies = []
     total: int | None = None
-    for page in follow(lambda place: source.listing(entity, scope_id, place)):
+    for page in follow(lambda place: source.listing(list_read.entity, list_read.scope_id, place)):
         if not isinstance(page, Page):
             return page
-        bodies += map(whole, page.items)
+        list_read.bodies += map(whole, page.items)
         total = page.total
-    if total is not None and len(bodies) < total:
-        raise JiraNonsense(Code.LIST_CUT, entity=entity.name, total=total or 0, count=len(bodies))
-    return bodies
+    if total is not None and len(list_read.bodies) < total:
+        raise JiraNonsense(Code.LIST_CUT, entity=list_read.entity.name, total=total, count=len(list_read.bodies))
+    return list_read.bodies
 
 
 def _stored(session: Session, entity: Entity, scope_id: str) -> set[str]:

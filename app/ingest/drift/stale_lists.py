@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import case, or_, select, update
 
 from app import clock
 from app.catalog.language import Each
@@ -27,6 +27,7 @@ from app.store import checkpoints, cursors
 from app.store.schema import CHUNKS
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     from app.sources import Source
@@ -124,6 +125,25 @@ def _due(session: Session) -> list[tuple[str, str]]:
     return [(row.entity, row.scope_id) for row in rows]
 
 
+class StaleList(NamedTuple):
+    """A list beyond its age, and since when."""
+
+    entity: str
+    age: timedelta
+    due_at: datetime
+
+
+def stalest(session: Session) -> StaleList | None:
+    """The list that is furthest beyond its age, unless it rests as unreadable."""
+    due_times = case(*((CHUNKS.c.entity == name, CHUNKS.c.finished_at + age) for name, age in LIST_AGES.items()))
+    query = select(CHUNKS.c.entity, due_times.label("due_at")).where(
+        CHUNKS.c.state == "done", CHUNKS.c.entity.in_(LIST_AGES), due_times < clock.now()
+    )
+    query = query.where(~unreadable.is_resting(CHUNKS.c.entity, CHUNKS.c.scope_id))
+    row = session.execute(query.order_by(due_times).limit(1)).first()
+    return StaleList(row.entity, LIST_AGES[row.entity], row.due_at) if row else None
+
+
 def is_behind(session: Session) -> bool:
     """Whether any list is beyond its age."""
     return bool(_due(session))
@@ -151,9 +171,14 @@ def _walk_stored(session: Session) -> int:
 
 def _walk_failed(session: Session) -> int:
     """Put failed walks back on the plan once their next try is due. Returns how many."""
-    return sum(
-        checkpoints.walk_failed_again(session, part.entity, part.scope_id) for part in unreadable.due(session, AT_ONCE)
-    )
+    due_parts = unreadable.due(session, AT_ONCE)
+    count = sum(checkpoints.walk_failed_again(session, part.entity, part.scope_id) for part in due_parts)
+    for name in {part.entity for part in due_parts} & _ISSUE_WALKS:
+        # One walk over the stored issues answers for all boards.
+        is_waiting = (CHUNKS.c.entity == name, CHUNKS.c.state == "waiting")
+        if session.execute(select(CHUNKS.c.id).where(*is_waiting).limit(1)).first() is None:
+            count += checkpoints.walk_again(session, [name])
+    return count
 
 
 def _ask_for_issues(session: Session) -> None:

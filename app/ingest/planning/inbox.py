@@ -11,7 +11,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Double, Text, case, cast, func, literal, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Double,
+    Text,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    text,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from app import clock, ids, jobs
@@ -20,6 +34,7 @@ from app.ingest.planning.delivery_ids import happened_at, hints_of
 from app.integrations import ledger
 from app.sources import READ_BATCH
 from app.store.schema import INBOX
+from app.store.sync_tables import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -103,15 +118,18 @@ def keep_all(session: Session, arrivals: Iterable[Arrival], *, origin: str) -> i
 
 
 def ask(session: Session, issues: Iterable[str], *, origin: str) -> int:
-    """Have issues read again, unless that is pending. Returns their number."""
+    """Have issues read again, unless that is pending or they rest as unreadable. Returns their number."""
     unique_issues = dict.fromkeys(issues)
     if not unique_issues:
         return 0
     pending_query = select(func.jsonb_array_elements_text(INBOX.c.body["issues"])).where(
         INBOX.c.done_at.is_(None), INBOX.c.origin.in_((POLL, SWEEP))
     )
-    pending_issues = set(session.execute(pending_query).scalars())
-    new_issues = [issue_id for issue_id in unique_issues if issue_id not in pending_issues]
+    resting_query = select(UNREADABLE.c.scope_id).where(
+        UNREADABLE.c.entity == "issue", UNREADABLE.c.is_object.is_(True), UNREADABLE.c.retry_at > clock.now()
+    )
+    skipped_issues = set(session.execute(union_all(pending_query, resting_query)).scalars())
+    new_issues = [issue_id for issue_id in unique_issues if issue_id not in skipped_issues]
     if new_issues:
         session.execute(_requests(session.tenant_id, new_issues, origin))
         soon = clock.now() + _SOON

@@ -9,13 +9,15 @@ from sqlalchemy import Select, case, func, select, text
 
 from app.catalog.language import Each, Paging
 from app.catalog.registry import all_entities, entity, list_totals, repeated_for, walked
-from app.ingest.writing import absences
+from app.ingest.writing import absences, unreadable
+from app.store import poison
 from app.store.schema import CHUNKS
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from app.ingest.drift.id_sweeps import SweepResult
     from app.store.session import Session
 
 APPROXIMATE_COUNT = "approximate-count"
@@ -35,15 +37,17 @@ class Finding:
     method: str
     suspected: int = 0
     """Stored rows that a sweep did not see: they wait for a second check and don't count against the site."""
+    unreadable: int = 0
+    """Missing rows of parts that can't be had (`writing.unreadable`): each part is a finding of its own."""
 
     @property
     def difference(self) -> int:
-        """Surplus rows, or, below 0, missing ones."""
-        return self.stored - self.suspected - self.expected
+        """Surplus rows, or, below 0, missing ones, apart from those with an explanation."""
+        return self.stored - self.suspected + self.unreadable - self.expected
 
     @property
     def is_complete(self) -> bool:
-        """Whether no row is missing and none is left over."""
+        """Whether no row is missing and none is left over without an explanation."""
         return self.difference == 0
 
 
@@ -55,16 +59,22 @@ def stored_by_project(session: Session) -> dict[str, int]:
 
 
 def issues(
-    session: Session, site_counts: Mapping[str, int | None], swept_counts: Mapping[str, int]
+    session: Session, site_counts: Mapping[str, int | None], sweeps: Mapping[str, SweepResult]
 ) -> Iterator[Finding]:
-    """Issues by project: Jira's own count, or the ids themselves after a difference."""
+    """Issues by project: Jira's own count, or after a difference the ids themselves."""
     stored_counts, suspect_counts = stored_by_project(session), absences.open_by_project(session)
     for project_id, site_count in site_counts.items():
-        expected_count = swept_counts.get(project_id, site_count)
-        if expected_count is not None:
-            method = ID_SWEEP if project_id in swept_counts else APPROXIMATE_COUNT
-            stored_count, suspect_count = stored_counts.get(project_id, 0), suspect_counts.get(project_id, 0)
-            yield Finding("issue", project_id, stored_count, expected_count, method, suspect_count)
+        if site_count is None:
+            continue
+        stored_count, suspect_count = stored_counts.get(project_id, 0), suspect_counts.get(project_id, 0)
+        sweep = sweeps.get(project_id)
+        if sweep is None:
+            yield Finding("issue", project_id, stored_count, site_count, APPROXIMATE_COUNT, suspect_count)
+        else:
+            # Where rows are missing, the larger number is the safer one: a list can end early, as a walk can.
+            is_short = site_count > stored_count - suspect_count
+            expected_count = max(site_count, sweep.looked) if is_short else sweep.looked
+            yield Finding("issue", project_id, stored_count, expected_count, ID_SWEEP, suspect_count, sweep.unreadable)
 
 
 def inside_issues(session: Session) -> Iterator[Finding]:
@@ -84,10 +94,33 @@ def inside_issues(session: Session) -> Iterator[Finding]:
             .group_by(issue.c.project_id)
         )
         stored_counts = {row.project_id: int(row.held) for row in counts}
+        unreadable_counts = _unreadable_by_project(session, name)
         for row in totals:
             yield Finding(
-                name, row.project_id or "", stored_counts.get(row.project_id, 0), int(getattr(row, name)), LIST_TOTALS
+                name,
+                row.project_id or "",
+                stored_counts.get(row.project_id, 0),
+                int(getattr(row, name)),
+                LIST_TOTALS,
+                unreadable=unreadable_counts.get(row.project_id, 0),
             )
+
+
+def _unreadable_by_project(session: Session, name: str) -> dict[str, int]:
+    """Rows by project that are missing from the unreadable lists of issues; below 0, rows are left over there."""
+    issue, child = table_of(entity("issue")), table_of(entity(name))
+    stored_count = (
+        select(func.count())
+        .where(child.c.issue_id == issue.c.id, child.c.deleted_at.is_(None))
+        .correlate(issue)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(issue.c.project_id, func.sum(issue.c[list_totals()[name]] - stored_count).label("missing"))
+        .where(issue.c.deleted_at.is_(None), issue.c.id.in_(unreadable.scopes_of(name)))
+        .group_by(issue.c.project_id)
+    )
+    return {row.project_id: int(row.missing or 0) for row in rows}
 
 
 def list_findings(session: Session) -> Iterator[Finding]:
@@ -102,15 +135,21 @@ def list_findings(session: Session) -> Iterator[Finding]:
         ):
             continue
         if listed_entity.walk.is_optional:
-            # Boards share sprints, so a count of rows says nothing; that each list was read to its end does.
-            yield Finding(listed_entity.name, "", int(row.seen), int(row.expected), WALK_TOTALS)
-            continue
-        table = table_of(listed_entity)
-        query = select(func.count()).select_from(table).where(table.c.deleted_at.is_(None))
-        if row.project_id and listed_entity.walk.scope_column:
-            query = query.where(table.c[listed_entity.walk.scope_column] == row.project_id)
+            # Boards share sprints, so rows can't be counted by list: the objects that each list sent are.
+            stored_count = int(row.seen) - poison.count(session, listed_entity.name)
+        else:
+            table = table_of(listed_entity)
+            query = select(func.count()).select_from(table).where(table.c.deleted_at.is_(None))
+            if row.project_id and listed_entity.walk.scope_column:
+                query = query.where(table.c[listed_entity.walk.scope_column] == row.project_id)
+            stored_count = int(session.execute(query).scalar_one())
         yield Finding(
-            listed_entity.name, row.project_id, int(session.execute(query).scalar_one()), int(row.expected), WALK_TOTALS
+            listed_entity.name,
+            row.project_id,
+            stored_count,
+            int(row.expected),
+            WALK_TOTALS,
+            unreadable=int(row.unreadable),
         )
 
 
@@ -141,6 +180,9 @@ def _done_walks() -> Select[Any]:
             by_project,
             func.sum(CHUNKS.c.expected).label("expected"),
             func.sum(CHUNKS.c.seen).label("seen"),
+            func.coalesce(func.sum(CHUNKS.c.expected - CHUNKS.c.seen).filter(CHUNKS.c.problem.is_not(None)), 0).label(
+                "unreadable"
+            ),
         )
         .where(CHUNKS.c.expected.is_not(None), CHUNKS.c.state == "done", is_living)
         .group_by(CHUNKS.c.entity, by_project)

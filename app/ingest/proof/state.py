@@ -9,13 +9,17 @@ from sqlalchemy import func, select
 
 from app import clock
 from app.conditions import Code, Condition
+from app.ingest.drift import stale_lists
 from app.ingest.planning import inbox
 from app.ingest.writing import project_access, unreadable
 from app.integrations import ledger
 from app.integrations.model import State
 from app.store.schema import COMPLETENESS, INBOX
+from app.store.sync_tables import SCHEDULES
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from app.integrations.model import Integration
     from app.store.session import Session
 
@@ -57,7 +61,7 @@ def _wrong(
         if more_projects:
             return Condition(Code.PROJECTS_LOST, project=first, others=more_projects)
         return Condition(Code.PROJECT_LOST, project=first)
-    if is_verified is None and integration.state is State.NEEDS_ATTENTION and _was_short(session):
+    if is_verified is None and integration.state is State.NEEDS_ATTENTION and _was_different(session):
         return integration.state_reason
     return None
 
@@ -68,11 +72,10 @@ def _reservation(session: Session) -> Condition | None:
     return Condition(Code.PARTS_UNREAD, parts=part_count) if part_count else None
 
 
-def _was_short(session: Session) -> bool:
-    """Whether the last verification found rows missing."""
+def _was_different(session: Session) -> bool:
+    """Whether the last verification found rows missing or left over."""
     last = select(func.max(COMPLETENESS.c.verified_at)).scalar_subquery()
-    is_short = COMPLETENESS.c.stored - COMPLETENESS.c.suspected < COMPLETENESS.c.expected
-    query = select(COMPLETENESS.c.id).where(COMPLETENESS.c.verified_at == last, is_short)
+    query = select(COMPLETENESS.c.id).where(COMPLETENESS.c.verified_at == last, ~COMPLETENESS.c.is_complete)
     return session.execute(query.limit(1)).first() is not None
 
 
@@ -82,12 +85,28 @@ def _late(session: Session, integration: Integration) -> Condition | None:
     last_poll = integration.polled_at or integration.verified_at
     if last_poll is not None and last_poll < now - LATE:
         return Condition(Code.POLL_LATE, age=_minutes(now - last_poll))
-    oldest = session.execute(
-        select(func.min(INBOX.c.received_at)).where(INBOX.c.done_at.is_(None), inbox.is_own(is_ours=False))
-    ).scalar_one()
-    if oldest is not None and oldest < now - LATE:
-        return Condition(Code.CHANGE_LATE, age=_minutes(now - oldest))
-    return None
+    for is_ours, code in ((False, Code.CHANGE_LATE), (True, Code.REREAD_LATE)):
+        oldest = session.execute(
+            select(func.min(INBOX.c.received_at)).where(INBOX.c.done_at.is_(None), inbox.is_own(is_ours=is_ours))
+        ).scalar_one()
+        if oldest is not None and oldest < now - LATE:
+            return Condition(code, age=_minutes(now - oldest))
+    return _late_job(session, now) or _late_list(session, now)
+
+
+def _late_job(session: Session, now: datetime) -> Condition | None:
+    """The periodic job that waits longest for its start; the clock or the workers stand still."""
+    query = select(SCHEDULES.c.duty, SCHEDULES.c.due_at).where(SCHEDULES.c.due_at < now - LATE)
+    row = session.execute(query.order_by(SCHEDULES.c.due_at).limit(1)).first()
+    return Condition(Code.JOB_LATE, job=row.duty, age=_minutes(now - row.due_at)) if row else None
+
+
+def _late_list(session: Session, now: datetime) -> Condition | None:
+    """The list that is furthest beyond its age, where it is more than an age late."""
+    stalest = stale_lists.stalest(session)
+    if stalest is None or stalest.due_at + stalest.age + LATE > now:
+        return None
+    return Condition(Code.LIST_LATE, entity=stalest.entity, age=_minutes(now - stalest.due_at))
 
 
 def _minutes(span: timedelta) -> int:

@@ -18,7 +18,7 @@ from app.errors import JiraDown, JiraNonsense
 from app.ingest.drift import id_sweeps
 from app.ingest.planning import inbox, tenant_schedule
 from app.ingest.proof import counting, state
-from app.ingest.writing import absences, project_access
+from app.ingest.writing import absences, project_access, unreadable
 from app.integrations import ledger
 from app.integrations.model import State
 from app.sources import Scope
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from uuid import UUID
 
+    from app.ingest.drift.id_sweeps import SweepResult
     from app.ingest.proof.count_cache import CountCache
+    from app.integrations.model import Integration
     from app.sources import Source
     from app.store.session import Session, Store
 
@@ -38,9 +40,9 @@ _TRIES = 3
 _LARGEST_SWEEP = 20_000
 """Largest project for an immediate comparison of ids after different counts; larger ones wait for the weekly sweep."""
 _MEND_LIMIT = 500
-_RECHECK_DELAY = timedelta(minutes=2)
+_RECHECK_DELAY, _LONGEST_DELAY = timedelta(minutes=2), timedelta(days=1)
 """Time until counts are compared again after a difference."""
-
+_QUICK_ROUNDS, _MOST_STEPS = 3, 6
 
 Finding = counting.Finding
 _AT_ONCE = 8
@@ -56,7 +58,7 @@ def verify(store: Store, source: Source, tenant_id: UUID, count_cache: CountCach
     with store.bound_to(tenant_id) as session:
         projects = _projects(session)
     site_counts = _counted(source, projects, count_cache)
-    swept_counts = _sweep_surplus(store, source, tenant_id, site_counts)
+    sweeps = _sweep_different(store, source, tenant_id, site_counts)
     with store.bound_to(tenant_id) as session:
         records.lock_for_writing(session)
         # Held until the findings are kept: they must not be written behind an erasure that began while Jira was asked.
@@ -65,14 +67,14 @@ def verify(store: Store, source: Source, tenant_id: UUID, count_cache: CountCach
             return []
         _count_anew(session)
         findings = [
-            *counting.issues(session, site_counts, swept_counts),
+            *counting.issues(session, site_counts, sweeps),
             *counting.inside_issues(session),
             *counting.list_findings(session),
         ]
         before = _found_short(session)
         _keep(session, findings)
-        _mend(session, findings)
-        _conclude(session, findings, before)
+        _mend(session, integration, findings)
+        _conclude(session, findings, sweeps, before)
     if count_cache is not None:
         count_cache.forget()
     return findings
@@ -101,22 +103,19 @@ def _asked(source: Source, project_id: str) -> int | None:
     return source.count(Scope(project_id))
 
 
-def _sweep_surplus(
+def _sweep_different(
     store: Store, source: Source, tenant_id: UUID, site_counts: Mapping[str, int | None]
-) -> dict[str, int]:
-    """Compare the ids of projects with a surplus here. Returns the real number of issues."""
+) -> dict[str, SweepResult]:
+    """Compare the ids of the projects whose counts differ. Raises a JiraFailure."""
     with store.bound_to(tenant_id) as session:
         stored_counts, suspect_counts = counting.stored_by_project(session), absences.open_by_project(session)
-    swept_counts = {}
-    for project_id, expected_count in site_counts.items():
-        stored_count = stored_counts.get(project_id, 0)
-        if (
-            expected_count is not None
-            and expected_count < stored_count - suspect_counts.get(project_id, 0)
-            and stored_count <= _LARGEST_SWEEP
-        ):
-            swept_counts[project_id] = id_sweeps.sweep_range(store, source, tenant_id, project_id, 0, OPEN_END).looked
-    return swept_counts
+    return {
+        project_id: id_sweeps.sweep_range(store, source, tenant_id, project_id, 0, OPEN_END)
+        for project_id, expected_count in site_counts.items()
+        if expected_count is not None
+        and expected_count != stored_counts.get(project_id, 0) - suspect_counts.get(project_id, 0)
+        and max(expected_count, stored_counts.get(project_id, 0)) <= _LARGEST_SWEEP
+    }
 
 
 def _keep(session: Session, findings: Sequence[Finding]) -> None:
@@ -130,6 +129,7 @@ def _keep(session: Session, findings: Sequence[Finding]) -> None:
             "stored": finding.stored,
             "expected": finding.expected,
             "suspected": finding.suspected,
+            "unreadable": finding.unreadable,
             "is_complete": finding.is_complete,
             "method": finding.method,
             "verified_at": now,
@@ -140,8 +140,8 @@ def _keep(session: Session, findings: Sequence[Finding]) -> None:
         session.execute(COMPLETENESS.insert(), rows)
 
 
-def _mend(session: Session, findings: Sequence[Finding]) -> None:
-    """Have the different rows read again."""
+def _mend(session: Session, integration: Integration, findings: Sequence[Finding]) -> None:
+    """Have the different rows read again, and compared again after a pause that grows while nothing is mended."""
     wrong = [finding for finding in findings if not finding.is_complete]
     inside = sorted({finding.entity for finding in wrong if finding.entity in list_totals()})
     for name in inside:
@@ -153,11 +153,20 @@ def _mend(session: Session, findings: Sequence[Finding]) -> None:
             session.execute(update(CHUNKS).where(*is_this_list).values(finished_at=clock.now() - timedelta(days=7)))
     if wrong:
         tenant_schedule.hasten(session, jobs.REFRESH.name)
-        tenant_schedule.hasten(session, jobs.VERIFY.name, at=clock.now() + _RECHECK_DELAY)
+        tenant_schedule.hasten(session, jobs.VERIFY.name, at=clock.now() + _pause(session, integration))
+
+
+def _pause(session: Session, integration: Integration) -> timedelta:
+    """Time until counts are compared again: two minutes for three rounds, then four times the pause before, up to a day."""
+    query = select(func.count(COMPLETENESS.c.verified_at.distinct())).where(~COMPLETENESS.c.is_complete)
+    if integration.verified_at is not None:
+        query = query.where(COMPLETENESS.c.verified_at > integration.verified_at)
+    round_count = int(session.execute(query).scalar_one())
+    return min(_RECHECK_DELAY * float(4 ** max(0, min(round_count - _QUICK_ROUNDS, _MOST_STEPS))), _LONGEST_DELAY)
 
 
 def _issues_with_wrong(session: Session, name: str) -> list[str]:
-    """Issues with more or fewer rows of an entity than Jira's total."""
+    """Issues with more or fewer rows of an entity than Jira's total, unless that list is set aside."""
     child, issue = table_of(entity(name)), table_of(entity("issue"))
     counts = (
         select(child.c.issue_id, func.count().label("held"))
@@ -170,11 +179,14 @@ def _issues_with_wrong(session: Session, name: str) -> list[str]:
         select(issue.c.id)
         .outerjoin(counts, counts.c.issue_id == issue.c.id)
         .where(issue.c.deleted_at.is_(None), total.is_not(None), total != func.coalesce(counts.c.held, 0))
+        .where(issue.c.id.not_in(unreadable.scopes_of(name)))
     )
     return list(session.execute(query.order_by(issue.c.id).limit(_MEND_LIMIT)).scalars())
 
 
-def _conclude(session: Session, findings: list[Finding], before: dict[str, int]) -> None:
+def _conclude(
+    session: Session, findings: list[Finding], sweeps: Mapping[str, SweepResult], before: dict[str, int]
+) -> None:
     """Put the result into the integration's state, unless walks are under way: they change it."""
     stand = claims.standing(session)
     if stand.waiting:
@@ -188,8 +200,13 @@ def _conclude(session: Session, findings: list[Finding], before: dict[str, int])
         if finding.entity == "issue" and before.get(finding.scope_id) != finding.stored
     ]
     is_retried = bool(checkpoints.walk_again(session, ["issue"], short_projects)) if short_projects else False
-    shortfall = _missing(session, short, is_retried=is_retried) if short else None
-    state.derive_state(session, is_verified=not wrong, reason=shortfall)
+    is_retried = is_retried or any(sweep.asked for sweep in sweeps.values())
+    reason: Condition | None = None
+    if short:
+        reason = _missing(session, short, is_retried=is_retried)
+    elif wrong:
+        reason = Condition(Code.ROWS_LEFT_OVER, surplus=sum(finding.difference for finding in wrong))
+    state.derive_state(session, is_verified=not wrong, reason=reason)
 
 
 def _missing(session: Session, short: list[Finding], *, is_retried: bool) -> Condition:

@@ -57,6 +57,7 @@ class Kept:
     expected: int
     difference: int
     suspected: int
+    unreadable: int
     is_complete: bool
     method: str
     verified_at: datetime

@@ -41,16 +41,16 @@ class ParsedPage:
     poison: list[Parked] = field(default_factory=list)
     whole: dict[Entity, dict[str, list[str]]] = field(default_factory=dict)
     """Ids of the children of each object of the page, by child entity, for complete lists only."""
-    complete_lists: dict[Entity, list[str]] = field(default_factory=dict)
-    """Issues by entity, where the rows are the issue's complete list."""
+    complete_lists: dict[Entity, dict[str, list[str]]] = field(default_factory=dict)
+    """Ids of an issue's complete list, by entity and issue; the rows are its last page."""
 
     def add(self, page: ParsedPage) -> None:
         """Add another page of lists."""
         self.rows += page.rows
         self.top_ups += page.top_ups
         self.poison += page.poison
-        for entity, parents in page.complete_lists.items():
-            self.complete_lists.setdefault(entity, []).extend(parents)
+        for entity, lists in page.complete_lists.items():
+            self.complete_lists.setdefault(entity, {}).update(lists)
 
 
 def parse_page(entity: Entity, items: Iterable[Json | Raw], fields: FieldPolicy, parent_id: str | None) -> ParsedPage:
@@ -107,9 +107,9 @@ def write_page(session: Session, parsed_page: ParsedPage, *, read_at: datetime) 
         _bury_absent(session, parsed_page, read_at)
         # Top-ups of an issue that was read again are walked again, where its list has grown.
         open_top_ups = top_ups.still_short(session, parsed_page.rows, open_top_ups, stored_histories)
-    for entity, parents in parsed_page.complete_lists.items():
-        live_ids = [row.id for row in parsed_page.rows if row.entity is entity]
-        records.bury_rest(session, entity, {"issue_id": parents}, live_ids, at=read_at)
+    for entity, lists in parsed_page.complete_lists.items():
+        live_ids = [child_id for child_ids in lists.values() for child_id in child_ids]
+        records.bury_rest(session, entity, {"issue_id": [*lists]}, live_ids, at=read_at)
     chunk_count = checkpoints.plan(session, plan.follow_ups(parsed_page.rows))
     chunk_count += checkpoints.plan(session, plan.top_ups(open_top_ups), again=True)
     dependents = [item.name for item in walked(Each.STORED) if item.matched_by == parsed_page.entity.name]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
 
     from app.ingest.writing.page import ParsedPage
     from app.sources import Finding
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=10), timedelta(days=1)
-"""Pauses between two tries: each is twice the one before."""
-_MOST_DOUBLINGS = 8
+"""Pauses between two tries: each is four times the one before."""
+_GROWTH, _MOST_STEPS = 4.0, 4
 
 
 class Part(NamedTuple):
@@ -76,8 +76,8 @@ def set_aside(session: Session, part: Part, finding: Finding) -> None:
         "since": now,
         "retry_at": now + _FIRST_PAUSE,
     }
-    doublings = func.power(2.0, func.least(UNREADABLE.c.tries, _MOST_DOUBLINGS))
-    seconds = func.least(doublings * _FIRST_PAUSE.total_seconds(), _LONGEST_PAUSE.total_seconds())
+    growth = func.power(_GROWTH, func.least(UNREADABLE.c.tries, _MOST_STEPS))
+    seconds = func.least(growth * _FIRST_PAUSE.total_seconds(), _LONGEST_PAUSE.total_seconds())
     pause = func.make_interval(0, 0, 0, 0, 0, 0, seconds)
     session.execute(
         insert(UNREADABLE)
@@ -120,6 +120,23 @@ def is_resting(entity: ColumnElement[str], scope_id: ColumnElement[str]) -> Colu
         UNREADABLE.c.scope_id == scope_id,
         UNREADABLE.c.retry_at > clock.now(),
     )
+
+
+def is_set_aside(session: Session, part: Part) -> bool:
+    """Whether a part was unreadable at its last try."""
+    columns = (UNREADABLE.c[name] == value for name, value in part._asdict().items())
+    return session.execute(select(UNREADABLE.c.tries).where(*columns)).first() is not None
+
+
+def objects_of(session: Session, entity: str, object_ids: Collection[str]) -> set[str]:
+    """The unreadable ones among some objects of an entity."""
+    query = select(UNREADABLE.c.scope_id).where(UNREADABLE.c.entity == entity, UNREADABLE.c.is_object.is_(True))
+    return set(session.execute(query).scalars()) & set(object_ids)
+
+
+def scopes_of(entity: str) -> Select[tuple[str]]:
+    """Query: the scopes whose list of an entity is unreadable."""
+    return select(UNREADABLE.c.scope_id).where(UNREADABLE.c.entity == entity, UNREADABLE.c.is_object.is_(False))
 
 
 def due(session: Session, limit: int, *, is_object: bool = False) -> list[Part]:

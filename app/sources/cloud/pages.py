@@ -39,7 +39,7 @@ def fetch(
     total = find(answer.body, "total")
     return Page(
         items=[*items],
-        next=_next(walk.paging, place, answer.body, len(items)),
+        next=_next(walk.paging, place, answer.body, len(items), size or walk.page_size),
         total=total if isinstance(total, int) else len(items) if walk.paging is Paging.WHOLE else None,
         sent_at=answer.sent_at,
         size=answer.size,
@@ -60,10 +60,10 @@ def is_one_object(body: Json) -> bool:
     return isinstance(body, dict) and "errorMessages" not in body
 
 
-def _next(paging: Paging, place: Place, body: Json, length: int) -> Place | None:
+def _next(paging: Paging, place: Place, body: Json, length: int, size: int) -> Place | None:
     if paging is Paging.WHOLE:
         return None
-    return next_token(place, body) if paging is Paging.TOKEN else _next_offset(place, body, length)
+    return next_token(place, body) if paging is Paging.TOKEN else _next_offset(place, body, length, size)
 
 
 def next_token(place: Place, body: Json) -> Place | None:
@@ -76,12 +76,15 @@ def next_token(place: Place, body: Json) -> Place | None:
     return Place(token=token)
 
 
-def _next_offset(place: Place, body: Json, length: int) -> Place | None:
-    """`isLast` where Jira sends it, else `total`; the offset moves by the page's length, since Jira caps pages as it likes."""
+def _next_offset(place: Place, body: Json, length: int, size: int) -> Place | None:
+    """`isLast` where Jira sends it, else `total`; the offset moves by the page's length, since Jira caps pages as it likes.
+
+    A page may be empty before the end, where the caller sees none of its objects.
+    """
     total, is_last = find(body, "total"), find(body, "isLast")
+    if is_last is False:
+        return Place(offset=place.offset + (length or size))
     offset = place.offset + length
-    if length == 0 or is_last is True:
-        return None
-    if is_last is None and isinstance(total, int) and offset >= total:
+    if length == 0 or is_last is True or (isinstance(total, int) and offset >= total):
         return None
     return Place(offset=offset)

@@ -48,6 +48,7 @@ class Finding(BaseModel):
         description="Stored less expected: below 0 rows are missing, above 0 the site has lost some"
     )
     suspected: int = Field(description="Stored rows that a sweep did not see and that wait for a second look")
+    unreadable: int = Field(description="Missing rows of the parts below, which can't be had")
     is_complete: bool
     method: str
     verified_at: str

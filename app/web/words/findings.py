@@ -65,6 +65,11 @@ REASONS: dict[Code, Entry] = {
         N_("%(missing)s of %(expected)s rows are missing, since Jira's records could not be read."),
         N_("Look at what was left out on the Activity tab, and tell whoever runs SEI Connect."),
     ),
+    Code.ROWS_LEFT_OVER: Entry(
+        "%(surplus)s rows more are stored than Jira counts; they are read again.",
+        N_("%(surplus)s rows more are stored than Jira counts."),
+        N_("Nothing; they are read again."),
+    ),
     Code.PARTS_UNREAD: Entry(
         "Everything is verified but %(parts)s parts of the site that can't be read.",
         N_("Everything is verified but %(parts)s parts of the site that can't be read."),
@@ -90,6 +95,19 @@ REASONS: dict[Code, Entry] = {
     Code.CHANGE_LATE: Entry(
         "A change that Jira told of %(age)s ago is not applied yet.",
         N_("A change that Jira reported %(age)s ago is not applied yet."),
+        _CATCH_UP,
+    ),
+    Code.REREAD_LATE: Entry(
+        "A change that a poll or a sweep found %(age)s ago is not applied yet.",
+        N_("A change that a poll or a sweep found %(age)s ago is not applied yet."),
+        _CATCH_UP,
+    ),
+    Code.JOB_LATE: Entry(
+        "The job %(job)s is due since %(age)s.", N_("The job “%(job)s” is due since %(age)s."), _CATCH_UP
+    ),
+    Code.LIST_LATE: Entry(
+        "The oldest list of %(entity)s rows should have been read again %(age)s ago.",
+        N_("The oldest list of %(entity)s rows should have been read again %(age)s ago."),
         _CATCH_UP,
     ),
 }

@@ -91,7 +91,9 @@ def test_an_offset_walk_starts_at_zero_and_moves_by_what_came(site: Site, wire: 
         ({"values": [1, 2], "total": 13}, 12),
         ({"values": [1, 2], "total": 5}, None),
         ({"values": [1, 2]}, 12),
-        ({"values": [], "isLast": False, "total": 99}, None),
+        ({"values": [], "isLast": False, "total": 99}, 60),
+        ({"values": [], "isLast": True, "total": 99}, None),
+        ({"values": [], "total": 99}, None),
         ({"values": []}, None),
     ],
 )

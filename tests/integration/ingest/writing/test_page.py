@@ -34,7 +34,7 @@ def store_list(parts: Runtime, tenant_id: UUID, issue_id: str, *ids: str, whole:
     bodies: list[Json] = [{"id": row_id, "updated": "2026-11-24T12:00:00.000+0000"} for row_id in ids]
     page = parse_page(COMMENT, bodies, FieldPolicy(), issue_id)
     if whole:
-        page.complete_lists[COMMENT] = [issue_id]
+        page.complete_lists[COMMENT] = {issue_id: [row.id for row in page.rows]}
     with parts.store.bound_to(tenant_id) as session:
         write_page(session, page, read_at=clock.now())
 
