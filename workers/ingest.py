@@ -78,7 +78,7 @@ def verify(runtime: Runtime, tenant_id: str) -> Condition | None:
         tenant_schedule.begin(session, jobs.VERIFY.name)
     count_cache = CountCache(runtime.redis, tenant)
     try:
-        findings = proof.verify(runtime.store, runtime.sites.open(tenant), tenant, count_cache)
+        findings = proof.verify(runtime.store, runtime.sites.open(tenant, Purpose.REPAIR), tenant, count_cache)
     except JiraBusy as busy:
         if busy.retry_at - clock.now() < _SHORT_WAIT:
             # Its counts are cached, so it resumes where it stopped. After longer waits the sweep brings it back.

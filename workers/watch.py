@@ -28,13 +28,18 @@ _RETRY_PAUSE = timedelta(minutes=1)
 """Pause before the retry of a job after a failure of the site; its regular times stay unchanged."""
 
 
+_REPAIRS = frozenset({"second_look", "recent", "issue_ids"})
+"""Jobs that compare stored rows with the site."""
+
+
 def _do(runtime: Runtime, tenant_id: str, name: str, work: Work) -> Condition | None:
     """Run a periodic job. It is due again at its next regular time, or sooner if Jira did not let it finish."""
     tenant = UUID(tenant_id)
     with runtime.store.bound_to(tenant) as session:
         tenant_schedule.begin(session, name)
     try:
-        return work(runtime.store, runtime.sites.open(tenant, Purpose.POLL), tenant)
+        purpose = Purpose.REPAIR if name in _REPAIRS else Purpose.POLL
+        return work(runtime.store, runtime.sites.open(tenant, purpose), tenant)
     except JiraFailure as failure:
         retry_at = failure.retry_at if isinstance(failure, JiraBusy) else clock.now() + _RETRY_PAUSE
         if isinstance(failure, JiraBusy | JiraDown):

@@ -11,7 +11,7 @@ them under `jira:`
 | `leases:<site>` | zset | requests in flight, by the end of their lease |
 | `waiting`       | zset | sites with demand for backfill points, by the time at which they are dropped |
 | `turns`         | zset | the same sites, by points used, starting at the lowest score at the time of their first page |
-| `points:<hour>` | hash | `total`, `site <site>`, `backfill <site>`, `purpose <purpose>`, `requests`, `refused <scope>`; UTC |
+| `points:<hour>` | hash | `total`, `site|backfill|repair <site>`, `purpose <purpose>`, `requests`, `refused <scope>`; UTC |
 """
 
 from __future__ import annotations
@@ -131,6 +131,7 @@ if args.metered then
   if shares_app then redis.call('HINCRBY', ledger, 'total', args.points) end
   redis.call('HINCRBY', ledger, 'site ' .. args.site, args.points)
   redis.call('HINCRBY', ledger, 'purpose ' .. args.purpose, args.points)
+  if args.purpose == 'repair' then redis.call('HINCRBY', ledger, 'repair ' .. args.site, args.points) end
   if is_backfill then
     redis.call('HINCRBY', ledger, 'backfill ' .. args.site, args.points)
     if tonumber(redis.call('ZSCORE', TURNS, args.site)) > 0 then
@@ -165,6 +166,7 @@ if args.metered then
     if args.shares_app then redis.call('HINCRBY', ledger, 'total', points) end
     redis.call('HINCRBY', ledger, 'site ' .. args.site, points)
     redis.call('HINCRBY', ledger, 'purpose ' .. args.purpose, points)
+    if args.purpose == 'repair' then redis.call('HINCRBY', ledger, 'repair ' .. args.site, points) end
     if args.shares_app and args.purpose == 'backfill' then redis.call('HINCRBY', ledger, 'backfill ' .. args.site, points) end
     redis.call('PEXPIRE', ledger, 2 * DAY)
   end

@@ -63,13 +63,13 @@ _BAD_REQUEST = 400
 class Purpose(StrEnum):
     """The purpose of a request; it decides the request's part of the hour's points."""
 
-    READ_THROUGH = "read-through"
-    """For an object named by a webhook, or for a waiting person."""
+    READ_THROUGH = "read-through"  # an object named by a webhook, or a waiting person
     POLL = "poll"
+    REPAIR = "repair"  # comparisons with the site, and missing rows
     BACKFILL = "backfill"
 
 
-PARTS = {Purpose.READ_THROUGH: 1.0, Purpose.POLL: 0.8, Purpose.BACKFILL: 0.6}
+PARTS = {Purpose.READ_THROUGH: 1.0, Purpose.POLL: 0.8, Purpose.REPAIR: 0.8, Purpose.BACKFILL: 0.6}
 _CAUSES = {
     "app": Code.APP_BLOCKED,
     "site": Code.SITE_BLOCKED,

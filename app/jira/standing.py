@@ -36,9 +36,9 @@ class Accounts:
     redis: Redis
     offset_ms: int = 0
 
-    def spent(self, site: str, hour: datetime) -> int:
-        """Points used by a site in the UTC hour of a moment; stored for two days."""
-        return int(self._ask("hget", f"{LEDGER}{int(hour.timestamp()) // _HOUR}", f"site {site}") or 0)
+    def spent(self, site: str, hour: datetime, *, book: str = "site") -> int:
+        """Points used by a site in the UTC hour of a moment, or `repair` ones alone; stored for two days."""
+        return int(self._ask("hget", f"{LEDGER}{int(hour.timestamp()) // _HOUR}", f"{book} {site}") or 0)
 
     def spent_by_app(self, hour: datetime) -> dict[str, int]:
         """Points used by the app in an hour: `total` (of its own pool), and by purpose."""
@@ -66,6 +66,7 @@ class Accounts:
         site_entries, app_entries = self._hash(site_of(site)), self._hash(APP)
         return {
             "points_this_hour": self.spent(site, hour),
+            "repair_points_this_hour": self.spent(site, hour, book="repair"),
             "app_points_this_hour": self.spent_by_app(hour)["total"],
             "app_quota": _whole(app_entries.get("quota")),
             "site_quota": _whole(site_entries.get("quota")),

@@ -221,6 +221,15 @@ def test_settling_twice_counts_once(limiter: Patient) -> None:
     assert limiter.accounts.spent(SITE, NOON) == 31 + 2
 
 
+def test_points_of_comparisons_and_repair_are_counted_apart(limiter: Patient) -> None:
+    for purpose in (Purpose.REPAIR, Purpose.POLL):
+        with limiter.admit(SITE, SEARCH, purpose=purpose, expected_points=101) as permit:
+            permit.settle(200, {}, {"issues": [{}] * 30})
+    status = limiter.accounts.standing(SITE)
+    assert (status["points_this_hour"], status["repair_points_this_hour"]) == (62, 31)
+    assert limiter.accounts.spent_by_app(NOON)["repair"] == 31
+
+
 def test_a_long_answer_keeps_its_lease(redis: Redis) -> None:
     limiter = Patient(redis, site_concurrency=1)
     limiter._leases = Leases(limiter._renew, interval=0.02)
@@ -813,6 +822,7 @@ def test_a_sites_standing_is_told(limiter: Patient) -> None:
     assert NOON.astimezone(UTC) + timedelta(seconds=29) < until < NOON + timedelta(seconds=40)
     assert status == {
         "points_this_hour": 1 + 1 + 101,
+        "repair_points_this_hour": 0,
         "app_points_this_hour": 1 + 1 + 101,
         "app_quota": None,
         "site_quota": None,
