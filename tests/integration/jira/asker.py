@@ -1,8 +1,8 @@
-"""A process that sends requests to one site through the limiter, like workers on several machines.
+"""Processes that send requests to one site through the limiter, like workers on several machines.
 
-Arguments: redis URL, site, site concurrency, threads, requests. It prints `ready` and starts on a line of input; then it
-calls two endpoints until all processes together made that many requests to each, and prints its own count. With 0
-requests it takes one permit, prints `in` and keeps it until it is killed.
+Arguments: redis URL, site, site concurrency, threads, requests, processes. It prints `ready` and starts on a line of
+input; then it forks the processes, which call two endpoints until all together made that many requests to each, and
+prints their counts. With 0 requests it takes one permit itself, prints `in` and keeps it until it is killed.
 
 The site is a few Redis commands that count requests in flight and record arrivals by one clock.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
 
 from redis import Redis
 
@@ -33,22 +34,30 @@ return flying
 
 
 def main() -> None:
-    url, site, concurrency, threads, request_count = sys.argv[1:]
-    redis = Redis.from_url(url)
-    limiter = Limiter(redis, site_concurrency=int(concurrency))
+    url, site, *numbers = sys.argv[1:]
+    concurrency, threads, request_count, processes = map(int, numbers)
     say("ready")
     sys.stdin.readline()
-    if int(request_count) == 0:
+    if request_count == 0:
+        limiter = Limiter(Redis.from_url(url), site_concurrency=concurrency)
         with limiter.admit(site, ENDPOINTS[0], purpose=Purpose.BACKFILL, expected_points=101):
             say("in")
             sys.stdin.readline()
         return
-    with ThreadPoolExecutor(int(threads)) as pool:
+    with get_context("fork").Pool(processes) as pool:
+        counts = pool.starmap(work, [(url, site, concurrency, threads, request_count)] * processes, chunksize=1)
+    say(" ".join(map(str, counts)))
+
+
+def work(url: str, site: str, concurrency: int, threads: int, request_count: int) -> int:
+    """Do the work of one process, with its own connections. Returns its count."""
+    redis = Redis.from_url(url)
+    limiter = Limiter(redis, site_concurrency=concurrency)
+    with ThreadPoolExecutor(threads) as pool:
         turns = [
-            pool.submit(ask, redis, limiter, site, ENDPOINTS[number % 2], int(request_count))
-            for number in range(int(threads))
+            pool.submit(ask, redis, limiter, site, ENDPOINTS[number % 2], request_count) for number in range(threads)
         ]
-        say(sum(turn.result() for turn in turns))
+        return sum(turn.result() for turn in turns)
 
 
 def say(word: object) -> None:

@@ -1,7 +1,7 @@
-"""A process that redeems a password, for tests that need real parallelism or a real crash.
+"""Processes that redeem a password, for tests that need real parallelism or a real crash.
 
-Arguments: database URL, redis URL, tenant id, password, number of attempts, place of the crash (`-`: none).
-It prints one word per attempt.
+Arguments: database URL, redis URL, password, number of attempts, place of the crash (`-`: none), tenant ids. Each tenant
+has a process, forked from this one. It prints one word per attempt.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
 from uuid import UUID
 
 from app import logs, runtime
@@ -29,7 +30,21 @@ class _Unlimited:
 
 
 def main() -> None:
-    database_url, redis_url, tenant, otp, tries, dies_at = sys.argv[1:]
+    database_url, redis_url, otp, tries, dies_at, *tenants = sys.argv[1:]
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    all_arguments = [(database_url, redis_url, otp, int(tries), dies_at, tenant) for tenant in tenants]
+    if len(tenants) == 1:
+        words = [attempts(*all_arguments[0])]
+    else:
+        with get_context("fork").Pool(len(tenants)) as pool:
+            words = pool.starmap(attempts, all_arguments, chunksize=1)
+    sys.stdout.write(" ".join(words))
+
+
+def attempts(database_url: str, redis_url: str, otp: str, tries: int, dies_at: str, tenant: str) -> str:
+    """The outcomes of one tenant's attempts, in words."""
     logs.configure(is_production=True)
     parts = runtime.assemble(a_settings(), database_url=database_url, redis_url=redis_url)
     if dies_at == "before-commit":
@@ -46,11 +61,8 @@ def main() -> None:
             return type(error).__name__
         return "paired"
 
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    sys.stdin.readline()
     with ThreadPoolExecutor(8) as pool:
-        sys.stdout.write(" ".join(pool.map(attempt, range(int(tries)))))
+        return " ".join(pool.map(attempt, range(tries)))
 
 
 if __name__ == "__main__":
