@@ -90,8 +90,11 @@ def test_eight_at_once_share_one(var: Path, enter: Callable[..., Member]) -> Non
     assert not is_alive(var, "valkey")
 
 
-def test_coming_and_going_never_meets_a_stopped_server(enter: Callable[..., Member]) -> None:
-    for _ in range(5):
+ROUNDS, ROUNDS_AT_SCALE = 2, 5
+
+
+def test_coming_and_going_never_meets_a_stopped_server(enter: Callable[..., Member], is_at_scale: bool) -> None:
+    for _ in range(ROUNDS_AT_SCALE if is_at_scale else ROUNDS):
         members = [enter() for _ in range(4)]
         for member in members:
             assert "error" not in member.addresses()
