@@ -105,9 +105,11 @@ def parts(postgres: Path) -> list[Part]:
 
 def start(part: Part, folder: Path) -> Run:
     output = folder / f"{part.name.replace('/', '-')}.log"
+    # Images of containers turn the cache of compiled modules off; here a hundred processes compile the same ones.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with output.open("wb") as file:
         process = subprocess.Popen(
-            part.argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+            part.argv, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
         )
     return Run(part, process, output, time.monotonic())
 
