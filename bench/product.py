@@ -42,6 +42,7 @@ def running_product() -> Iterator[tuple[RunningApp, Runtime, Path]]:
         database, redis = str(servers.database_url), str(servers.redis_url)
         app = stack.enter_context(
             running_app(
+                is_forked=False,
                 database_url=database,
                 redis_url=redis,
                 install_keys_url="http://127.0.0.1:9/unreachable",

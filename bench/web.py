@@ -44,6 +44,7 @@ def run() -> list[Figure]:
         sites = stack.enter_context(jira.sites(SITES))
         app = stack.enter_context(
             running_app(
+                is_forked=False,
                 database_url=str(servers.database_url),
                 redis_url=str(servers.redis_url),
                 install_keys_url=sites.install_keys_url,

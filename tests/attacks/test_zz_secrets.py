@@ -61,6 +61,7 @@ def own_life(
     database_url, own_redis = databases.create(server_url, "leaks"), redis_url.replace("?db=0", "?db=6")
     with (
         running_app(
+            is_forked=False,  # a fork has the command line of its parent
             database_url=database_url,
             redis_url=own_redis,
             install_keys_url=key_host.url,

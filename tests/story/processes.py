@@ -20,6 +20,7 @@ from app.integrations import accounts
 from app.store.migrations import runner
 from app.store.session import Store
 from tests.conftest import KEY
+from tests.story import fork_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 API_KEY = "sei_StoryKey_0123456789abcdefghijklmnopqrstuvwxyz01"
 PATIENCE = 90
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 0.3
-_ROLES = {"web": ["-m", "app", "web"], "worker": ["-m", "workers"], "clock": ["-m", "workers", "clock"]}
+_ROLES = {"web": ["app", "web"], "worker": ["workers"], "clock": ["workers", "clock"]}
 
 
 @dataclass
@@ -41,7 +42,9 @@ class RunningApp:
     port: int
     env: dict[str, str]
     log: Path
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    is_forked: bool = True
+    """Whether its processes are forks of one that has imported the product, which start in no time."""
+    processes: dict[str, subprocess.Popen[bytes] | fork_server.Fork] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -49,9 +52,12 @@ class RunningApp:
 
     def start(self, *roles: str) -> None:
         for role in roles:
+            if self.is_forked:
+                self.processes[role] = fork_server.start(*_ROLES[role], env=self.env, output=self.log)
+                continue
             with self.log.open("ab") as output:
                 self.processes[role] = subprocess.Popen(
-                    [sys.executable, *_ROLES[role]],
+                    [sys.executable, "-m", *_ROLES[role]],
                     cwd=ROOT,
                     env=self.env,
                     stdout=output,
@@ -167,6 +173,7 @@ def running_app(
     site_hosts: str = "http://127.0.0.1:*",
     port: int | None = None,
     extra_env: dict[str, str] | None = None,
+    is_forked: bool = True,
 ) -> Iterator[RunningApp]:
     port = port or free_port()
     env = {
@@ -184,7 +191,7 @@ def running_app(
         "NO_PROXY": "127.0.0.1",
         **(extra_env or {}),
     }
-    app = RunningApp(port, env, log)
+    app = RunningApp(port, env, log, is_forked)
     app.prepare()
     app.start(*roles)
     try:

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from tests import databases
+from tests.story import fork_server
 from tests.story.processes import API_KEY, ROOT, running_app, wait_for
 
 if TYPE_CHECKING:
@@ -36,10 +37,11 @@ def run_command(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("command", ["web", "release", "run", "doctor"])
-def test_a_production_without_settings_does_not_start_and_names_each(command: str) -> None:
-    process = run_command(command)
-    assert process.returncode == 1
-    output = process.stdout + process.stderr
+def test_a_production_without_settings_does_not_start_and_names_each(command: str, tmp_path: Path) -> None:
+    log = tmp_path / "output"
+    process = fork_server.start("app", command, env={"PATH": os.environ["PATH"]}, output=log)
+    assert process.wait(60) == 1
+    output = log.read_text()
     for variable in ("BASE_URL", "SECRET_KEYS", "DATABASE_URL", "REDIS_URL"):
         assert variable in output
     assert "Traceback" not in output

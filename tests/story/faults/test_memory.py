@@ -30,6 +30,7 @@ WORDS = "Somebody pastes the whole log of the second worker again, line by line,
 def own_app(own_database_url: str, redis_url: str, key_host: str, tmp_path: Path) -> Iterator[RunningApp]:
     """The app on a database of its own, with fresh workers."""
     with running_app(
+        is_forked=False,  # a fork has the memory of all that its parent imported
         database_url=own_database_url,
         redis_url=redis_url.replace("?db=0", "?db=4"),
         install_keys_url=key_host,
