@@ -27,8 +27,10 @@ bench: $(BIN)/.development ## the project's own benchmarks, into bench/results.j
 
 soak: $(BIN)/.development browser ## what takes longer: hostile requests, a whole site, storms, crashes, faults, fairness
 	$(BIN)/python -m pytest -q --at-scale tests/integration/ingest/planning/test_tenant_schedule.py \
-	  tests/attacks/inbound/test_openapi.py tests/attacks/inbound/test_bodies.py \
-	  tests/story/faults/test_memory.py
+	  tests/integration/ingest/live/test_drain.py \
+	  tests/integration/bench tests/integration/embedded/test_sharing.py \
+	  tests/attacks/inbound/test_openapi.py tests/attacks/inbound/test_bodies.py tests/attacks/inbound/test_lifecycle.py \
+	  tests/story/faults/test_memory.py tests/story/faults/test_two_machines.py tests/story/faults/test_crash.py
 	$(BIN)/python -m tests.attacks.hostile 10000
 	$(BIN)/python -m tests.soak completeness
 	$(BIN)/python -m tests.soak storm

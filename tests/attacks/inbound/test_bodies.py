@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.attacks.scene import Reply, Scene
 
-EXAMPLES, EXAMPLES_AT_SCALE = 40, 400
+EXAMPLES, EXAMPLES_AT_SCALE = 15, 400
 FIELDS = (
     *("key", "clientKey", "sharedSecret", "baseUrl", "displayUrl", "eventType", "installationId", "accountId"),
     *("description", "productType", "publicKey", "oauthClientId", "unknown"),

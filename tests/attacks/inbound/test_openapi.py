@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.story.processes import RunningApp
 
-EXAMPLES, EXAMPLES_AT_SCALE = 15, 100
+EXAMPLES, EXAMPLES_AT_SCALE = 8, 100
 INTEGRATION = "/api/v1/integrations/{integration_id}"
 OPERATIONS = (
     *("GET /api/v1/integrations", "POST /api/v1/integrations"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SEED, ISSUES = 11, 900
+SEED, ISSUES, ISSUES_AT_SCALE = 11, 450, 900
 
 
 @pytest.fixture
@@ -50,27 +50,28 @@ _BOOK_KEEPING = {"tenant_id", "read_at", "version"}
 
 
 def test_killed_workers_leave_the_rows_of_an_undisturbed_run(
-    own_app: RunningApp, own_database_url: str, install_key: SiteKey
+    own_app: RunningApp, own_database_url: str, install_key: SiteKey, is_at_scale: bool
 ) -> None:
-    slow = Options(latency_ms=30)
-    calm = Site(dataset="seeded", seed=SEED, issues=ISSUES, app_url=own_app.url, key=install_key, options=slow)
-    hit = Site(dataset="seeded", seed=SEED, issues=ISSUES, app_url=own_app.url, key=install_key, options=slow)
+    issues = ISSUES_AT_SCALE if is_at_scale else ISSUES
+    slow = Options(latency_ms=60)
+    calm = Site(dataset="seeded", seed=SEED, issues=issues, app_url=own_app.url, key=install_key, options=slow)
+    hit = Site(dataset="seeded", seed=SEED, issues=issues, app_url=own_app.url, key=install_key, options=slow)
     with serve(calm), serve(hit):
         own_app.wait_until_verified(own_app.pair(calm, "calm"))
 
         integration = own_app.pair(hit, "hit")
-        for minimum in (1, ISSUES // 3):
+        for minimum in (1, issues // 3):
             wait_for(lambda count=minimum: stored_issues(own_app, integration) >= count)  # type: ignore[misc]  # mypy sees a parameter
             own_app.kill("worker")
             before = stored_issues(own_app, integration)
-            assert before < ISSUES, "the backfill was over before the kill"
+            assert before < issues, "the backfill was over before the kill"
             time.sleep(0.5)
             assert stored_issues(own_app, integration) == before
             own_app.start("worker")
         own_app.wait_until_verified(integration)
 
         rows_of_calm, rows_after_kills = rows_of(own_database_url, calm), rows_of(own_database_url, hit)
-        assert len(rows_of_calm["issue"]) == ISSUES
+        assert len(rows_of_calm["issue"]) == issues
         for name, rows in rows_of_calm.items():
             assert rows_after_kills[name] == rows, name
 

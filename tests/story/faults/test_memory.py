@@ -22,7 +22,7 @@ HISTORIES, COMMENTS = 5_000, 2_500
 HISTORIES_AT_SCALE, COMMENTS_AT_SCALE = 10_000, 5_000
 COMMENT_BYTES = 30_000
 MOST_MB, MOST_MB_IN_TOTAL = 250.0, 300.0
-PROJECTS, INLINE = 8, 20
+PROJECTS, PROJECTS_AT_SCALE, INLINE = 4, 8, 20
 WORDS = "Somebody pastes the whole log of the second worker again, line by line, and asks what it means.\n"
 
 
@@ -72,11 +72,12 @@ def test_an_issue_of_any_size_fits_into_a_worker(
 
 
 def test_a_project_of_nothing_but_large_issues_fits_into_a_worker(
-    own_app: RunningApp, own_database_url: str, install_key: SiteKey
+    own_app: RunningApp, own_database_url: str, install_key: SiteKey, is_at_scale: bool
 ) -> None:
-    """As many projects as a process has backfill threads; a full page of 50 such issues would have 30 MB."""
+    """A full page of 50 such issues would have 30 MB; at scale, as many projects as a process has backfill threads."""
+    projects = PROJECTS_AT_SCALE if is_at_scale else PROJECTS
     site = Site(
-        dataset="seeded", seed=23, issues=50 * PROJECTS, projects=PROJECTS, app_url=own_app.url, key=install_key
+        dataset="seeded", seed=23, issues=50 * projects, projects=projects, app_url=own_app.url, key=install_key
     )
     issues = list(site.world.searchable())
     template = next(dict(issue.comments[0]) for issue in issues if issue.comments)

@@ -13,7 +13,7 @@ SHORT = tuple(form for form in faults.ALL_FORMS if form not in {"gateway", "burs
 
 def test_backfills_in_which_processes_die_end_equal_to_the_truth() -> None:
     """Three runs: this seed kills all workers, then PostgreSQL, then Valkey with its data."""
-    with simulated(800) as site:
+    with simulated(400) as site:
         runs = crashes.crashes(site, 3, SEED)
     assert [run.victim for run in runs] == ["workers", "postgres", "valkey and its data"]
     assert [run.problems for run in runs] == [[], [], []]
