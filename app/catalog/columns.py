@@ -74,22 +74,44 @@ def document(name: str, at: str) -> Column:
     return Column(name, Kind.JSON, reading(at))
 
 
-def ids(name: str, at: str) -> Column:
-    """A column of the ids of the objects in the list at a path."""
+def carried_at(path: str) -> Callable[[Item], list[Json]]:
+    """A function for reading the object or the objects at a path."""
+    take = reading(path)
+
+    def take_objects(item: Item) -> list[Json]:
+        value = take(item)
+        return value if isinstance(value, list) else [value]
+
+    return take_objects
+
+
+def reference(name: str, target: str, at: str) -> Column:
+    """A column of the id of the object at a path, a row of the entity `target`."""
+    return Column(name, Kind.TEXT, reading(f"{at}.id"), target=target, carried=carried_at(at))
+
+
+def bare_reference(name: str, target: str, at: str) -> Column:
+    """A column of an id that Jira sends without its object."""
     take = reading(at)
-    return Column(name, Kind.TEXTS, lambda item: ids_of(take(item)))
+    return Column(name, Kind.TEXT, take, target=target, carried=lambda item: [{"id": take(item)}])
+
+
+def ids(name: str, target: str, at: str) -> Column:
+    """A column of the ids of the objects in the list at a path, rows of the entity `target`."""
+    take = reading(at)
+    return Column(name, Kind.TEXTS, lambda item: ids_of(take(item)), target=target, carried=carried_at(at))
 
 
 def account(name: str, at: str) -> Column:
-    """A column of the account id of the user at a path."""
+    """A column of the account id of the user at a path. Users declare the places of their own objects."""
     take = reading(at)
-    return Column(name, Kind.TEXT, lambda item: named_account(take(item)))
+    return Column(name, Kind.TEXT, lambda item: named_account(take(item)), target="user")
 
 
 def parent(name: str, otherwise: str = "") -> Column:
     """A column of the parent's id: of the enclosing object or, for an object on its own, at a path of the body."""
     take = reading(otherwise)
-    return Column(name, Kind.TEXT, lambda item: item.parent_id or take(item))
+    return Column(name, Kind.TEXT, lambda item: item.parent_id or take(item), target=name.removesuffix("_id"))
 
 
 def rich_text(name: str, at: str) -> tuple[Column, Column, Column]:

@@ -11,6 +11,7 @@ from app.catalog.conversion import CONVERTERS, FAULTS, clean, code_of, digest_of
 from app.catalog.json_value import Json, NotAnObjectError, ShapeError, find, id_text
 from app.catalog.language import Entity, Item
 from app.catalog.registry import children_of
+from app.catalog.registry import entity as entity_of
 from app.conditions import Code, Condition
 from app.errors import PoisonRecord
 
@@ -48,6 +49,8 @@ class Row:
     values: dict[str, object]
     faults: tuple[Fault, ...] = ()
     """The parts of the object that are left out."""
+    is_stub: bool = False
+    """Whether only another object has brought it: the rest of its values is unknown."""
 
     @property
     def label(self) -> str:
@@ -156,6 +159,8 @@ class Page:
     """Without repeats."""
     fragments: dict[tuple[str, Json], Json] = field(default_factory=dict)
     """The last fragment of each partial object: a person is embedded dozens of times an issue, mostly unchanged."""
+    mentions: dict[str, dict[str, Json]] = field(default_factory=dict)
+    """The first object for each id that a row names, by the id's entity and the id (`Column.carried`)."""
 
 
 def extract_all(entity: Entity, body: Json, page: Page, parent_id: str | None = None) -> None:
@@ -169,6 +174,7 @@ def extract_all(entity: Entity, body: Json, page: Page, parent_id: str | None = 
 def _extract_deep(entity: Entity, item: Item, page: Page) -> None:
     row = _row(entity, item)
     page.rows.append(row)
+    _note_mentions(row, item, page)
     for child, place, take, are_siblings in _places(entity):
         if page.policy.may_keep(child.name):
             try:
@@ -176,6 +182,45 @@ def _extract_deep(entity: Entity, item: Item, page: Page) -> None:
             except NotAnObjectError as error:
                 value = error.value
             _extract_inline(child, place, value, item.parent_id if are_siblings else row.id, (row, item), page)
+
+
+def _note_mentions(row: Row, item: Item, page: Page) -> None:
+    """Remember the objects behind a row's ids, each once a page: most issues name the same statuses and versions."""
+    for name, target, take in _references(row.entity):
+        value = row.values[name]
+        if not value:
+            continue
+        bodies = page.mentions.setdefault(target.name, {})
+        if value in bodies if isinstance(value, str) else all(object_id in bodies for object_id in value):  # type: ignore[attr-defined]  # the column holds texts
+            continue
+        for body in take(item):
+            if (object_id := id_of(target, body)) is not None:
+                bodies.setdefault(object_id, body)
+
+
+@cache
+def _references(entity: Entity) -> tuple[tuple[str, Entity, Callable[[Item], list[Json]]], ...]:
+    """An entity's columns of ids that come with their objects: the name, the objects' entity, their reader."""
+    return tuple(
+        (column.name, entity_of(column.target), column.carried)
+        for column in entity.columns
+        if column.target and column.carried
+    )
+
+
+def extract_stub(entity: Entity, body: Json, page: Page) -> Row:
+    """The row of an object that another one carries; values that an object without members has as well are null.
+
+    Notes the objects that it carries itself. Raises PoisonRecord.
+    """
+    core: dict[str, Json] = {entity.core: {}} if entity.core else {}
+    members = {name: value for name, value in body.items() if value is not None} if isinstance(body, dict) else {}
+    item = Item({**core, **members}, None, page.policy)
+    row, empty_row = extract(entity, item.body, page.policy), _row(entity, Item({"id": "0", **core}, None, page.policy))
+    row.values = {name: None if value == empty_row.values[name] else value for name, value in row.values.items()}
+    row.is_stub = True
+    _note_mentions(row, item, page)
+    return row
 
 
 @cache

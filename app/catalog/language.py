@@ -101,6 +101,10 @@ class Column:
     """Removes the text of excluded fields from the column's JSON."""
     site_kind: str | None = None
     """The attribute of the field policy with the site's own fields behind the column."""
+    target: str | None = None
+    """The entity with the column's id or ids."""
+    carried: Callable[[Item], list[Json]] | None = None
+    """The objects that Jira sends with these ids, in full or in part: stubs where nothing else brings their rows."""
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,15 @@ def repeated_for(owner: str) -> tuple[Entity, ...]:
 
 
 @cache
+def stub_entities() -> tuple[Entity, ...]:
+    """The entities that other entities' objects carry, in alphabetical order: their rows may be stubs."""
+    columns = [column for candidate in all_entities().values() for column in candidate.columns]
+    return tuple(
+        entity(name) for name in sorted({column.target for column in columns if column.target and column.carried})
+    )
+
+
+@cache
 def list_totals() -> Mapping[str, str]:
     """The issue's columns with Jira's own totals of lists, by the entity of the list."""
     return MappingProxyType(

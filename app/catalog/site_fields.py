@@ -21,6 +21,7 @@ _EPIC_LEVEL = 1
 """Jira's `hierarchyLevel` of an epic; a story is 0, a sub-task -1."""
 _SPRINT_ID = re.compile(r"[\[,]id=(\d+)[,\]]")
 """In Data Center's `com.atlassian.greenhopper.service.sprint.Sprint@1f[id=12,rapidViewId=3,state=ACTIVE,…]`."""
+_SPRINT_MEMBER = re.compile(r"[\[,](\w+)=(.*?)(?=,\w+=|\]$)")
 _LEVELS = 100
 """Nesting of a custom field's value that is searched for texts; deeper parts become null where texts are excluded."""
 _OF_ISSUES = ("summary", "description", "comment")
@@ -68,6 +69,20 @@ def _sprint_ids(item: Item) -> Json:
         odd_value = sprints if odd_value is None and sprints != [] else odd_value
     absent(odd_value)
     return []
+
+
+def _carried_sprints(item: Item) -> list[Json]:
+    """The issue's sprints in the form of the sprint's own object, which names its board otherwise."""
+    sprints = next((value for value in _values(item, item.policy.sprint) if isinstance(value, list) and value), [])
+    objects = (_from_text(sprint) if isinstance(sprint, str) else sprint for sprint in sprints)
+    return [{**sprint, "originBoardId": sprint.get("boardId")} for sprint in objects if isinstance(sprint, dict)]
+
+
+def _from_text(sprint: str) -> dict[str, Json]:
+    """Data Center's text as an object. Names of sprints may hold commas, even members: the first of a name counts."""
+    members = {name: value for name, value in reversed(_SPRINT_MEMBER.findall(sprint)) if value not in {"", "<null>"}}
+    state = members.get("state")
+    return {**members, "boardId": members.get("rapidViewId"), "state": state and state.lower()}
 
 
 def _with_id(sprint: Json) -> Json:
@@ -152,7 +167,9 @@ def _without(value: Json, names: set[str], levels: int = _LEVELS) -> Json:
 
 
 STORY_POINTS = Column("story_points", Kind.NUMBER, _story_points, site_kind="story_points")
-SPRINT_IDS = Column("sprint_ids", Kind.TEXTS, _sprint_ids, site_kind="sprint")
+SPRINT_IDS = Column(
+    "sprint_ids", Kind.TEXTS, _sprint_ids, site_kind="sprint", target="sprint", carried=_carried_sprints
+)
 EPIC_KEY = Column("epic_key", Kind.TEXT, _epic_key, site_kind="epic")
 START = Column("start", Kind.DATE, _start, site_kind="start_date")
 DUE = Column("due", Kind.DATE, _due, site_kind="due_date")

@@ -19,7 +19,7 @@ from sqlalchemy import Text, cast, literal, select, union_all
 from app import clock
 from app.catalog.field_policy import FieldPolicy
 from app.catalog.language import Kind
-from app.catalog.registry import all_entities, entity
+from app.catalog.registry import all_entities, entity, stub_entities
 from app.catalog.withholding import without_excluded
 from app.conditions import Code
 from app.errors import Malformed, StartAnew
@@ -135,7 +135,8 @@ def _lines(session: Session, heads: list[Row[Any]], policy: FieldPolicy) -> list
 def _columns(declaration: Entity) -> tuple[ColumnElement[Any], ...]:
     """The columns of a line. JSON stays text: as Python's numbers, those beyond 64 bits could not be written again."""
     columns = table_of(declaration).c
-    names = ("id", "version", "read_at", "deleted_at", "deleted_because")
+    names = ["id", "version", "read_at", "deleted_at", "deleted_because"]
+    names += ["is_stub"] * (declaration in stub_entities())
     values = (
         cast(columns[column.name], Text).label(column.name) if column.kind is Kind.JSON else columns[column.name]
         for column in declaration.columns
@@ -154,6 +155,8 @@ def _line(declaration: Entity, row: RowMapping, policy: FieldPolicy) -> dict[str
     else:
         values = without_excluded(declaration, row, policy) if policy.excluded else row
         data = {column.name: _written(column.kind, values[column.name]) for column in declaration.columns}
+        if declaration in stub_entities():
+            data["is_stub"] = row["is_stub"]
     return {
         "entity": declaration.name,
         "id": row["id"],

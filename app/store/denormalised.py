@@ -60,6 +60,7 @@ def _sql(source: Entity, copy: Copy, side: str) -> TextClause:
         f"UPDATE {table_of(entity(copy.on)).name} AS target SET {sets}, version = nextval('{ROW_VERSION.name}')"  # noqa: S608 - our own names
         f" FROM {table_of(source).name} AS source"
         f" WHERE target.tenant_id = :tenant_id AND source.tenant_id = :tenant_id AND target.{copy.by} = source.id"
-        " AND target.deleted_at IS NULL AND source.deleted_at IS NULL AND source.read_at > target.read_at"
+        " AND target.deleted_at IS NULL AND source.deleted_at IS NULL AND NOT source.is_stub"
+        " AND source.read_at > target.read_at"
         f" AND ({old_values}) IS DISTINCT FROM ({new_values}) AND {side}.id = ANY (CAST(:ids AS text[]))"
     )

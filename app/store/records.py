@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from app.catalog.registry import all_entities
+from app.catalog.registry import all_entities, stub_entities
 from app.catalog.registry import entity as entity_of
 from app.catalog.versions import merge
 from app.store import poison
@@ -105,13 +105,14 @@ def _copy_in(session: Session, entity: Entity, rows: Iterable[Row]) -> None:
     elif page_count % _STAGED_PAGES == 0:
         session.execute(statements.clear)
     session.after_commit(lambda: pages.update({entity.name: page_count + 1}))
-    names = [column.name for column in entity.columns]
+    names, has_stubs = [column.name for column in entity.columns], entity in stub_entities()
     driver = session.connection.connection.driver_connection
     if driver is None:  # pragma: no cover - a checked-out connection has one
         raise RuntimeError("no driver connection")
     with driver.cursor() as cursor, cursor.copy(statements.copy) as copy:
         for row in rows:
-            copy.write_row((row.id, *map(row.values.__getitem__, names)))
+            mark = (row.is_stub,) if has_stubs else ()
+            copy.write_row((row.id, *map(row.values.__getitem__, names), *mark))
 
 
 class _Statements(NamedTuple):
@@ -126,7 +127,7 @@ class _Statements(NamedTuple):
 def _statements(entity: Entity) -> _Statements:
     """The SQL of an entity, built once from its declaration; it contains no foreign values."""
     table = table_of(entity)
-    names = [column.name for column in entity.columns]
+    names = [column.name for column in entity.columns] + ["is_stub"] * (entity in stub_entities())
     staging_table, column_list = f"incoming_{entity.name}", ", ".join(f'"{name}"' for name in ("id", *names))
     return _Statements(
         stage=text(
@@ -186,12 +187,17 @@ def _upsert_sql(entity: Entity, table: Table, staging_table: str, names: Sequenc
 
 
 def _is_newer(entity: Entity) -> str:
-    """The later edit wins; of two reads of one edit, or of an unknown one, the later read; so does it against a tombstone."""
+    """The later edit wins; of two reads of one edit, or of an unknown one, the later read; so does it against a tombstone.
+
+    A stub yields to any other row and replaces none, not even a tombstone.
+    """
     newest = "excluded.read_at >= kept.read_at"
     if entity.updated:
         by = f'"{entity.updated}"'
         is_unordered = f"excluded.{by} IS NULL OR excluded.{by} = kept.{by}"
         newest = f"(kept.{by} IS NULL OR excluded.{by} > kept.{by} OR (({is_unordered}) AND {newest}))"
+    if entity in stub_entities():
+        newest = f"(kept.is_stub OR NOT excluded.is_stub) AND (kept.is_stub AND NOT excluded.is_stub OR {newest})"
     return f"{newest} AND (kept.deleted_at IS NULL OR excluded.read_at > kept.deleted_at)"
 
 

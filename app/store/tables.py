@@ -17,17 +17,19 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    false,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app.catalog.language import Kind
-from app.catalog.registry import all_entities
+from app.catalog.registry import all_entities, stub_entities
 from app.store import sync_tables
 from app.store.schema import METADATA, TENANT_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.types import TypeEngine
 
     from app.catalog.language import Entity
@@ -61,8 +63,22 @@ def table_of(entity: Entity) -> Table:
     return entity_tables()[entity.name]
 
 
+def is_live(entity: Entity) -> ColumnElement[bool]:
+    """Condition: the row is neither a tombstone nor a stub."""
+    table = table_of(entity)
+    is_there = table.c.deleted_at.is_(None)
+    return is_there & ~table.c.is_stub if entity in stub_entities() else is_there
+
+
 def _table(entity: Entity) -> Table:
     pointers = [column.name for column in entity.columns if column.name in _POINTERS]
+    stub_mark = Column(
+        "is_stub",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="only other objects have brought it; null columns are unknown",
+    )
     return Table(
         f"jira_{entity.name}",
         METADATA,
@@ -74,6 +90,7 @@ def _table(entity: Entity) -> Table:
         Column("version", BigInteger, nullable=False, comment="grows with every change; the feed's order"),
         Column("deleted_at", DateTime(timezone=True), comment="tombstone"),
         Column("deleted_because", Text),
+        *([stub_mark] if entity in stub_entities() else []),
         Index(f"ix_jira_{entity.name}_version", "tenant_id", "version", unique=True),
         *(Index(f"ix_jira_{entity.name}_{pointer}", "tenant_id", pointer) for pointer in pointers),
         comment=f"Jira's {entity.name}",

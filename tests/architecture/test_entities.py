@@ -65,6 +65,33 @@ def test_a_list_of_a_scope_names_the_column_of_its_scope(entity: Entity) -> None
         assert entity.walk.scope_column in [item.name for item in entity.columns]
 
 
+_WITHOUT_ENTITY = {
+    "issue.security_level_id": "no entity",
+    "issue.team_id": "no entity: a team of Atlassian's",
+    "issue_link.type_id": "no entity: links repeat the names of their type",
+    "board_configuration.filter_id": "no entity: a filter's text is its owner's",
+    "board_configuration.rank_field_id": "a field's number, not its id",
+    "field.schema_custom_id": "the field's own number",
+    "project.category_id": "no entity: projects repeat its name",
+    "remote_link.global_id": "an id of another system",
+    "status.category_id": "no entity: statuses repeat its names",
+}
+"""Columns of ids that lead to no row, with the reason."""
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_a_column_of_ids_declares_their_entity(entity: Entity) -> None:
+    """Each id in a row leads to a row: of the object that embeds it, of the walk's scope, embedded beside it, or a stub."""
+    for column in entity.columns:
+        if not column.name.endswith(("_id", "_ids")):
+            assert column.target is None, column.name
+        elif f"{entity.name}.{column.name}" not in _WITHOUT_ENTITY:
+            assert column.target in all_entities(), column.name
+    names = {column.name for column in entity.columns}
+    exceptions = [name.partition(".") for name in _WITHOUT_ENTITY]
+    assert {column for name, _, column in exceptions if name == entity.name} <= names
+
+
 @pytest.mark.parametrize("declaration", [Column, Walk, Inline, Copy, Entity])
 def test_every_part_of_a_declaration_is_read_by_code(declaration: type) -> None:
     """A mark without a reader is a promise without effect; the golden tests read the examples."""

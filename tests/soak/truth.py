@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from app.catalog.registry import stub_entities
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from sandbox import Site
 
+_WITH_STUBS = {entity.name for entity in stub_entities()}
 _TIME_COLUMNS = {"issue": "updated", "changelog": "created", "comment": "updated", "worklog": "updated"}
 
 
@@ -46,10 +49,10 @@ def differences(
 
 
 def _stored(connection: psycopg.Connection[Any], site: Site, entity: str) -> dict[str, datetime | None]:
-    time = _TIME_COLUMNS.get(entity)
+    time, stub = _TIME_COLUMNS.get(entity), " AND NOT is_stub" if entity in _WITH_STUBS else ""
     rows = connection.execute(
         f"SELECT id, {time or 'NULL'} FROM jira_{entity} JOIN installations USING (tenant_id)"
-        " WHERE client_key = %s AND deleted_at IS NULL",
+        f" WHERE client_key = %s AND deleted_at IS NULL{stub}",
         (site.client_key,),
     )
     return dict(rows.fetchall())
@@ -87,7 +90,8 @@ def _explain(entity: str, stored_times: dict[str, Any], true: dict[str, Any]) ->
 def _issue_facts(connection: psycopg.Connection[Any], site: Site, facts: dict[str, dict[str, Any]]) -> list[str]:
     rows = connection.execute(
         "SELECT id, key, project_id, status_id, assignee_id, changelog_total, comment_total, worklog_total, attachment_total"
-        " FROM jira_issue JOIN installations USING (tenant_id) WHERE client_key = %s AND deleted_at IS NULL",
+        " FROM jira_issue JOIN installations USING (tenant_id)"
+        " WHERE client_key = %s AND deleted_at IS NULL AND NOT is_stub",
         (site.client_key,),
     )
     names = ("key", "project_id", "status_id", "assignee", "changelogs", "comments", "worklogs", "attachments")

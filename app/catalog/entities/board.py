@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from app.catalog.columns import boolean, text
-from app.catalog.language import Entity, Example, Paging, Walk
+from app.catalog.columns import boolean, reading, text
+from app.catalog.json_value import Json, find
+from app.catalog.language import Column, Entity, Example, Item, Kind, Paging, Walk
+
+_PROJECT = {"id": "projectId", "key": "projectKey", "name": "projectName", "projectTypeKey": "projectTypeKey"}
+"""Members of a project's object, and their names in a board's location."""
+
+
+def _project(item: Item) -> list[Json]:
+    return [{name: find(item.body, f"location.{own_name}") for name, own_name in _PROJECT.items()}]
+
 
 ENTITY = Entity(
     name="board",
@@ -19,7 +28,7 @@ ENTITY = Entity(
     columns=(
         text("type", "type"),
         text("name", "name"),
-        text("project_id", "location.projectId"),
+        Column("project_id", Kind.TEXT, reading("location.projectId"), target="project", carried=_project),
         text("project_key", "location.projectKey"),
         boolean("is_private", "isPrivate"),
     ),

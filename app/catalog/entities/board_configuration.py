@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from app.catalog.columns import parent, reading, text
-from app.catalog.json_value import Json, NotAnObjectError, absent, ids_of
+from app.catalog.json_value import Json, NotAnObjectError, absent, find, ids_of
 from app.catalog.language import Column, Each, Entity, Example, Item, Kind, Paging, Walk
 
 _take_columns = reading("columnConfig.columns")
@@ -31,6 +31,13 @@ def _column(column: Json) -> Json:
     }
 
 
+_ESTIMATE = "estimation.field.fieldId"
+
+
+def _estimation_field(item: Item) -> list[Json]:
+    return [{"id": find(item.body, _ESTIMATE), "name": find(item.body, "estimation.field.displayName")}]
+
+
 ENTITY = Entity(
     name="board_configuration",
     label="Settings of boards",
@@ -48,7 +55,7 @@ ENTITY = Entity(
         Column("board_columns", Kind.JSON, _columns),
         text("constraint_type", "columnConfig.constraintType"),
         text("estimation_type", "estimation.type"),
-        text("estimation_field_id", "estimation.field.fieldId"),
+        Column("estimation_field_id", Kind.TEXT, reading(_ESTIMATE), target="field", carried=_estimation_field),
         text("rank_field_id", "ranking.rankCustomFieldId"),
     ),
     example=Example(

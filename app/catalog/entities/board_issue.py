@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from app.catalog.columns import text
+from app.catalog.columns import reading
 from app.catalog.json_value import Json, find
-from app.catalog.language import Each, Entity, Example, Item, Paging, Walk
+from app.catalog.language import Column, Each, Entity, Example, Item, Kind, Paging, Walk
 
 
 def _id(item: Item) -> Json:
@@ -24,7 +24,10 @@ ENTITY = Entity(
     id=_id,
     belongs_to="board",
     walk=Walk("jql/match", Paging.MATCH, "matches", Each.STORED),
-    columns=(text("board_id", "boardId"), text("issue_id", "issueId")),
+    columns=(
+        Column("board_id", Kind.TEXT, reading("boardId"), target="board"),
+        Column("issue_id", Kind.TEXT, reading("issueId"), target="issue"),
+    ),
     example=Example(
         body={"boardId": "93", "issueId": "20708"},
         row={"board_id": "93", "issue_id": "20708"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from app.catalog.columns import boolean, text, texts
+from app.catalog.columns import boolean, reference, text, texts
 from app.catalog.language import Entity, Example, Paging, Walk
 
 ENTITY = Entity(
@@ -26,7 +26,7 @@ ENTITY = Entity(
         text("schema_system", "schema.system"),
         text("schema_custom", "schema.custom"),
         text("schema_custom_id", "schema.customId"),
-        text("scope_project_id", "scope.project.id"),
+        reference("scope_project_id", "project", "scope.project"),
     ),
     example=Example(
         body={

@@ -5,14 +5,18 @@ Jira keeps story points, sprints, the epic and others in custom fields with ids 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.catalog.columns import (
     account,
     boolean,
+    carried_at,
     document,
     ids,
     integer,
     moment,
     reading,
+    reference,
     rich_text,
     text,
     texts,
@@ -33,6 +37,17 @@ def _seconds(name: str, at: str, tracking_name: str) -> Column:
         return take_second(item) if seconds is None else seconds
 
     return Column(name, Kind.INTEGER, take)
+
+
+def _of_project(name: str, target: str, at: str) -> Column:
+    """A column of ids of things that belong to the issue's project, which their objects don't name."""
+    take_objects = carried_at(at)
+
+    def take(item: Item) -> list[Json]:
+        project_id = find(item.body, "fields.project.id")
+        return [{**thing, "projectId": project_id} for thing in take_objects(item) if isinstance(thing, dict)]
+
+    return replace(ids(name, target, at), carried=take)
 
 
 def _is_archived(item: Item) -> Json:
@@ -64,18 +79,18 @@ ENTITY = Entity(
     core="fields",
     columns=(
         text("key", "key"),
-        text("project_id", "fields.project.id"),
+        reference("project_id", "project", "fields.project"),
         text("project_key", "fields.project.key"),
-        text("issue_type_id", "fields.issuetype.id"),
+        reference("issue_type_id", "issue_type", "fields.issuetype"),
         text("issue_type_name", "fields.issuetype.name"),
         boolean("is_subtask", "fields.issuetype.subtask"),
         integer("hierarchy_level", "fields.issuetype.hierarchyLevel"),
-        text("status_id", "fields.status.id"),
+        reference("status_id", "status", "fields.status"),
         text("status_name", "fields.status.name"),
         text("status_category", "fields.status.statusCategory.key"),
-        text("priority_id", "fields.priority.id"),
+        reference("priority_id", "priority", "fields.priority"),
         text("priority_name", "fields.priority.name"),
-        text("resolution_id", "fields.resolution.id"),
+        reference("resolution_id", "resolution", "fields.resolution"),
         text("resolution_name", "fields.resolution.name"),
         *unless_excluded("summary", text("summary", "fields.summary")),
         *unless_excluded("description", *rich_text("description", "fields.description")),
@@ -89,7 +104,7 @@ ENTITY = Entity(
         account("assignee_id", "fields.assignee"),
         account("reporter_id", "fields.reporter"),
         account("creator_id", "fields.creator"),
-        text("parent_id", "fields.parent.id"),
+        reference("parent_id", "issue", "fields.parent"),
         text("parent_key", "fields.parent.key"),
         EPIC_KEY,
         STORY_POINTS,
@@ -97,10 +112,10 @@ ENTITY = Entity(
         *TEAM,
         FLAGGED,
         texts("labels", "fields.labels"),
-        ids("component_ids", "fields.components"),
-        ids("fix_version_ids", "fields.fixVersions"),
-        ids("affected_version_ids", "fields.versions"),
-        ids("subtask_ids", "fields.subtasks"),
+        _of_project("component_ids", "component", "fields.components"),
+        _of_project("fix_version_ids", "version", "fields.fixVersions"),
+        _of_project("affected_version_ids", "version", "fields.versions"),
+        ids("subtask_ids", "issue", "fields.subtasks"),
         text("security_level_id", "fields.security.id"),
         integer("votes", "fields.votes.votes"),
         boolean("has_voted", "fields.votes.hasVoted"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.catalog.columns import reading
+from app.catalog.columns import carried_at, reading
 from app.catalog.language import Column, Entity, Example, Inline, Item, Kind, Upkeep
 
 if TYPE_CHECKING:
@@ -51,13 +51,13 @@ ENTITY = Entity(
     inline=(Inline("issue", at="fields.issuelinks"),),
     webhooks=("issuelink_created", "issuelink_deleted"),
     columns=(
-        Column("issue_id", Kind.TEXT, _source),
+        Column("issue_id", Kind.TEXT, _source, target="issue"),
         _either("type_id", "type.id", "issueLinkType.id"),
         _either("type_name", "type.name", "issueLinkType.name"),
         _either("inward", "type.inward", "issueLinkType.inwardName"),
         _either("outward", "type.outward", "issueLinkType.outwardName"),
-        Column("source_issue_id", Kind.TEXT, _source),
-        Column("destination_issue_id", Kind.TEXT, _destination),
+        Column("source_issue_id", Kind.TEXT, _source, target="issue", carried=carried_at("inwardIssue")),
+        Column("destination_issue_id", Kind.TEXT, _destination, target="issue", carried=carried_at("outwardIssue")),
     ),
     example=Example(
         parent_id="10802",

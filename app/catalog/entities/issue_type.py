@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from app.catalog.columns import boolean, integer, text
+from app.catalog.columns import boolean, integer, reference, text
 from app.catalog.language import Copy, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
@@ -28,7 +28,7 @@ ENTITY = Entity(
         text("description", "description"),
         boolean("is_subtask", "subtask"),
         integer("hierarchy_level", "hierarchyLevel"),
-        text("scope_project_id", "scope.project.id"),
+        reference("scope_project_id", "project", "scope.project"),
     ),
     example=Example(
         body={

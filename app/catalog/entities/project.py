@@ -65,7 +65,7 @@ ENTITY = Entity(
         text("category_name", "projectCategory.name"),
         text("url", "url"),
         text("assignee_type", "assigneeType"),
-        ids("issue_type_ids", "issueTypes"),
+        ids("issue_type_ids", "issue_type", "issueTypes"),
         document("roles", "roles"),
     ),
     example=Example(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from app.catalog.columns import moment, text
+from app.catalog.columns import bare_reference, moment, text
 from app.catalog.language import Column, Each, Entity, Example, Item, Kind, Paging, Walk
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ ENTITY = Entity(
         moment("complete", "completeDate"),
         moment("created", "createdDate"),
         Column("activated", Kind.MOMENT, _activated),
-        text("origin_board_id", "originBoardId"),
+        bare_reference("origin_board_id", "board", "originBoardId"),
     ),
     example=Example(
         parent_id="8",

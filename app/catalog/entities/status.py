@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from app.catalog.columns import text
+from app.catalog.columns import reference, text
 from app.catalog.language import Copy, Entity, Example, Paging, Walk
 
 ENTITY = Entity(
@@ -22,7 +22,7 @@ ENTITY = Entity(
         text("category_key", "statusCategory.key"),
         text("category_name", "statusCategory.name"),
         text("category_color", "statusCategory.colorName"),
-        text("scope_project_id", "scope.project.id"),
+        reference("scope_project_id", "project", "scope.project"),
     ),
     example=Example(
         body={

@@ -28,6 +28,7 @@ ENTITY = Entity(
         Inline("attachment", at="author"),
         Inline("project", at="lead"),
         Inline("component", at="lead"),
+        Inline("component", at="assignee"),
     ),
     partial=True,
     one=Walk("user", Paging.WHOLE, "", params={"accountId": "{id}"}),

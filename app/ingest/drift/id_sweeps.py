@@ -24,7 +24,7 @@ from app.integrations import ledger
 from app.integrations.model import State
 from app.sources import Scope
 from app.store import cursors
-from app.store.tables import table_of
+from app.store.tables import is_live, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -192,7 +192,7 @@ def _open_projects(session: Session) -> list[str]:
     """The projects with searchable issues, in the order of the sweep."""
     project = table_of(entity("project"))
     is_closed = project.c.is_archived | project.c.is_deleted
-    query = select(project.c.id).where(project.c.deleted_at.is_(None), func.coalesce(is_closed, False).is_(False))
+    query = select(project.c.id).where(is_live(entity("project")), func.coalesce(is_closed, False).is_(False))
     frozen_projects = project_access.frozen(session)
     return sorted(project_id for project_id in session.execute(query).scalars() if project_id not in frozen_projects)
 

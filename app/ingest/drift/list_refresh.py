@@ -30,7 +30,7 @@ from app.jira.client import whole
 from app.sources import Broken, Gone, NotForUs, NotOffered, Page, follow, is_without_list, persist
 from app.store import records
 from app.store.schema import CHUNKS
-from app.store.tables import table_of
+from app.store.tables import is_live, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -124,7 +124,7 @@ def _whole(source: Source, list_read: ListRead) -> list[Json] | Finding:
 
 def _stored(session: Session, entity: Entity, scope_id: str) -> set[str]:
     table = table_of(entity)
-    query = select(table.c.id).where(table.c.deleted_at.is_(None))
+    query = select(table.c.id).where(is_live(entity))
     if scope_id and entity.walk is not None and entity.walk.scope_column:
         query = query.where(table.c[entity.walk.scope_column] == scope_id)
     return set(session.execute(query).scalars())
@@ -194,7 +194,7 @@ def _bury_shared(session: Session, entity: Entity, scope_column: str | None, sco
     if scope_column is None:
         return 0
     table = table_of(entity)
-    query = select(table.c.id).where(table.c[scope_column].in_(scopes), table.c.deleted_at.is_(None))
+    query = select(table.c.id).where(table.c[scope_column].in_(scopes), is_live(entity))
     orphans = session.execute(query).scalars().all()
     if not orphans:
         return 0

@@ -28,7 +28,7 @@ from app.integrations import ledger
 from app.integrations.model import State
 from app.sources import require
 from app.store import cursors
-from app.store.tables import table_of
+from app.store.tables import is_live, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,7 +113,7 @@ def keep_page(session: Session, page: IdPage, *, origin: str) -> int:
 def _stale(session: Session, issues: Mapping[str, datetime | None]) -> list[str]:
     """Issues that are missing here, stored as gone, or stored as they were before their last change."""
     table = table_of(entity("issue"))
-    query = select(table.c.id, table.c.updated).where(table.c.id.in_(list(issues)), table.c.deleted_at.is_(None))
+    query = select(table.c.id, table.c.updated).where(table.c.id.in_(list(issues)), is_live(entity("issue")))
     stored_updates = {row.id: row.updated for row in session.execute(query)}
     return [
         issue_id

@@ -12,7 +12,7 @@ from app.catalog.registry import all_entities, entity, list_totals, repeated_for
 from app.ingest.writing import absences, unreadable
 from app.store import poison
 from app.store.schema import CHUNKS
-from app.store.tables import table_of
+from app.store.tables import is_live, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,7 +54,7 @@ class Finding:
 def stored_by_project(session: Session) -> dict[str, int]:
     """Live issues of the bound tenant by project."""
     issue = table_of(entity("issue"))
-    query = select(issue.c.project_id, func.count().label("held")).where(issue.c.deleted_at.is_(None))
+    query = select(issue.c.project_id, func.count().label("held")).where(is_live(entity("issue")))
     return {row.project_id: int(row.held) for row in session.execute(query.group_by(issue.c.project_id))}
 
 
@@ -82,15 +82,15 @@ def inside_issues(session: Session) -> Iterator[Finding]:
     # What has just been filled PostgreSQL takes for small, and would look up the rows of each issue by themselves.
     session.execute(text("SET LOCAL enable_nestloop = off"))
     issue = table_of(entity("issue"))
-    is_live = issue.c.deleted_at.is_(None)
+    is_counted = is_live(entity("issue"))
     sums = [func.coalesce(func.sum(issue.c[total]), 0).label(name) for name, total in list_totals().items()]
-    totals = session.execute(select(issue.c.project_id, *sums).where(is_live).group_by(issue.c.project_id)).all()
+    totals = session.execute(select(issue.c.project_id, *sums).where(is_counted).group_by(issue.c.project_id)).all()
     for name in list_totals():
         child = table_of(entity(name))
         counts = session.execute(
             select(issue.c.project_id, func.count().label("held"))
             .join(child, child.c.issue_id == issue.c.id)
-            .where(is_live, child.c.deleted_at.is_(None))
+            .where(is_counted, child.c.deleted_at.is_(None))
             .group_by(issue.c.project_id)
         )
         stored_counts = {row.project_id: int(row.held) for row in counts}
@@ -139,7 +139,7 @@ def list_findings(session: Session) -> Iterator[Finding]:
             stored_count = int(row.seen) - poison.count(session, listed_entity.name)
         else:
             table = table_of(listed_entity)
-            query = select(func.count()).select_from(table).where(table.c.deleted_at.is_(None))
+            query = select(func.count()).select_from(table).where(is_live(listed_entity))
             if row.project_id and listed_entity.walk.scope_column:
                 query = query.where(table.c[listed_entity.walk.scope_column] == row.project_id)
             stored_count = int(session.execute(query).scalar_one())
@@ -171,7 +171,7 @@ def _done_walks() -> Select[Any]:
     is_living = CHUNKS.c.scope_id == ""
     for owner, entities in scopes:
         table = table_of(entity(owner))
-        live_scopes = select(table.c.id).where(table.c.deleted_at.is_(None))
+        live_scopes = select(table.c.id).where(is_live(entity(owner)))
         is_living |= CHUNKS.c.entity.in_(entities) & CHUNKS.c.scope_id.in_(live_scopes)
     by_project = case((CHUNKS.c.entity.in_(of_projects), CHUNKS.c.scope_id), else_="").label("project_id")
     return (

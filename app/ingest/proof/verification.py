@@ -18,7 +18,7 @@ from app.errors import JiraDown, JiraNonsense
 from app.ingest.drift import id_sweeps
 from app.ingest.planning import inbox, tenant_schedule
 from app.ingest.proof import counting, state
-from app.ingest.writing import absences, project_access, unreadable
+from app.ingest.writing import absences, project_access, stubs, unreadable
 from app.integrations import ledger
 from app.integrations.model import State
 from app.sources import Scope
@@ -57,6 +57,7 @@ def verify(store: Store, source: Source, tenant_id: UUID, count_cache: CountCach
     """
     with store.bound_to(tenant_id) as session:
         projects = _projects(session)
+        stubs.ask_for_naming_issues(session)
     site_counts = _counted(source, projects, count_cache)
     sweeps = _sweep_different(store, source, tenant_id, site_counts)
     with store.bound_to(tenant_id) as session:

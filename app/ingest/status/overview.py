@@ -15,7 +15,7 @@ from app.catalog.registry import entity
 from app.ingest.planning.inbox import WEBHOOK
 from app.ingest.writing import project_access
 from app.store.schema import CHUNKS, COMPLETENESS, INBOX, TALLIES
-from app.store.tables import table_of
+from app.store.tables import is_live, table_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,7 +62,7 @@ def newest_issues(session: Session) -> list[IssueLine]:
     """The issues that changed here last, newest first."""
     issues = table_of(entity("issue"))
     rows = session.execute(
-        _issue_line().where(issues.c.deleted_at.is_(None)).order_by(issues.c.version.desc()).limit(_NEWEST)
+        _issue_line().where(is_live(entity("issue"))).order_by(issues.c.version.desc()).limit(_NEWEST)
     )
     return [_line(row) for row in rows]
 
@@ -96,14 +96,14 @@ def projects(session: Session) -> list[ProjectLine]:
     table, issues = table_of(entity("project")), table_of(entity("issue"))
     counts = (
         select(issues.c.project_id, func.count().label("stored"), func.max(issues.c.updated).label("newest"))
-        .where(issues.c.deleted_at.is_(None))
+        .where(is_live(entity("issue")))
         .group_by(issues.c.project_id)
         .subquery()
     )
     rows = session.execute(
         select(table.c.id, table.c.key, table.c.name, counts.c.stored, counts.c.newest)
         .outerjoin(counts, counts.c.project_id == table.c.id)
-        .where(table.c.deleted_at.is_(None))
+        .where(is_live(entity("project")))
         .order_by(table.c.key)
         .limit(_MOST_PROJECTS)
     ).all()

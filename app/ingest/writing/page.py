@@ -12,7 +12,7 @@ from app.catalog.language import Each
 from app.catalog.registry import children_of, walked
 from app.errors import PoisonRecord
 from app.ingest.planning import plan
-from app.ingest.writing import exclusions, left_out, rename_propagation, top_ups
+from app.ingest.writing import exclusions, left_out, rename_propagation, stubs, top_ups
 from app.jira.client import whole
 from app.store import checkpoints, records
 from app.store.poison import Parked
@@ -43,6 +43,8 @@ class ParsedPage:
     """Ids of the children of each object of the page, by child entity, for complete lists only."""
     complete_lists: dict[Entity, dict[str, list[str]]] = field(default_factory=dict)
     """Ids of an issue's complete list, by entity and issue; the rows are its last page."""
+    mentions: dict[str, dict[str, Json]] = field(default_factory=dict)
+    """Objects that the rows name, by entity and id; those without a row become stubs."""
 
     def add(self, page: ParsedPage) -> None:
         """Add another page of lists."""
@@ -51,12 +53,14 @@ class ParsedPage:
         self.poison += page.poison
         for entity, lists in page.complete_lists.items():
             self.complete_lists.setdefault(entity, {}).update(lists)
+        for name, bodies in page.mentions.items():
+            self.mentions.setdefault(name, {}).update(bodies)
 
 
 def parse_page(entity: Entity, items: Iterable[Json | Raw], fields: FieldPolicy, parent_id: str | None) -> ParsedPage:
     """Parse a page's objects; an unreadable one doesn't stop the rest. Raises JiraNonsense for invalid JSON."""
     page = Page(fields)
-    parsed_page = ParsedPage(entity, fields, page.rows)
+    parsed_page = ParsedPage(entity, fields, page.rows, mentions=page.mentions)
     if not fields.may_keep(entity.name):
         return parsed_page
     for item in items:
@@ -98,8 +102,9 @@ def write_page(session: Session, parsed_page: ParsedPage, *, read_at: datetime) 
     """Store a page in the caller's transaction and plan its follow-ups."""
     stored_histories = top_ups.known_histories(session, parsed_page.rows)
     before = rename_propagation.before(session, parsed_page.entity, parsed_page.rows)
-    results = records.apply(session, parsed_page.rows, read_at=read_at)
-    exclusions.hold(session, parsed_page.policy, parsed_page.rows)
+    rows = [*parsed_page.rows, *stubs.missing_rows(session, parsed_page.mentions, parsed_page.rows, parsed_page.policy)]
+    results = records.apply(session, rows, read_at=read_at)
+    exclusions.hold(session, parsed_page.policy, rows)
     own_result = results.get(parsed_page.entity.name)
     # What is new here brought its children along: nothing of theirs can be left over, and what was cut off is missing.
     open_top_ups = parsed_page.top_ups
@@ -116,7 +121,7 @@ def write_page(session: Session, parsed_page: ParsedPage, *, read_at: datetime) 
     if own_result is not None and own_result.changed and dependents:
         # A filter is new or changed: issues that were matched against the old one are matched again.
         chunk_count += checkpoints.walk_again(session, dependents)
-    left_out.settle(session, parsed_page.rows, parsed_page.poison, read_at=read_at)
+    left_out.settle(session, rows, parsed_page.poison, read_at=read_at)
     renamed_rows = rename_propagation.propagate(session, parsed_page.entity, parsed_page.rows, before, read_at=read_at)
     return WriteResult(sum(item.changed for item in results.values()) + renamed_rows, chunk_count)
 

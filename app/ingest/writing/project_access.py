@@ -20,7 +20,7 @@ from app.ingest.writing import absences
 from app.store import checkpoints, records
 from app.store.schema import CHUNKS
 from app.store.sync_tables import FROZEN_PROJECTS
-from app.store.tables import table_of
+from app.store.tables import is_live, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -111,7 +111,7 @@ def walk_again(session: Session, projects: Collection[str]) -> None:
 def walk_issues_again(session: Session) -> bool:
     """Have the issues of all open projects read again, as far as they are planned. Returns whether any are."""
     project = table_of(entity("project"))
-    is_open = project.c.deleted_at.is_(None) & project.c.is_archived.is_not(True) & project.c.is_deleted.is_not(True)
+    is_open = is_live(entity("project")) & project.c.is_archived.is_not(True) & project.c.is_deleted.is_not(True)
     open_ids = set(session.execute(select(project.c.id).where(is_open)).scalars())
     is_planned = checkpoints.walk_again(session, ("issue",), sorted(open_ids - frozen(session).keys())) > 0
     if is_planned:
@@ -129,9 +129,7 @@ def known_projects(session: Session) -> list[str]:
     """Every project with stored or planned issues, frozen ones included."""
     planned_ids = select(CHUNKS.c.scope_id).where(CHUNKS.c.entity == "issue")
     project = table_of(entity("project"))
-    return sorted(
-        session.execute(planned_ids.union(select(project.c.id).where(project.c.deleted_at.is_(None)))).scalars()
-    )
+    return sorted(session.execute(planned_ids.union(select(project.c.id).where(is_live(entity("project"))))).scalars())
 
 
 def bury_closed(store: Store, tenant_id: UUID) -> int:

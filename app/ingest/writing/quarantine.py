@@ -44,7 +44,7 @@ def write_accepted(session: Session, parsed_page: ParsedPage, *, read_at: dateti
 
 
 def quarantine(store: Store, tenant_id: UUID, parsed_page: ParsedPage, *, read_at: datetime) -> ParsedPage:
-    """The page without refused values; a row that is refused as a whole becomes a poison record.
+    """The page without refused values and stubs; a row that is refused as a whole becomes a poison record.
 
     Raises StoreFault where no single row is at fault.
     """
@@ -55,6 +55,8 @@ def quarantine(store: Store, tenant_id: UUID, parsed_page: ParsedPage, *, read_a
 def _accepted_part(session: Session, parsed_page: ParsedPage, read_at: datetime) -> ParsedPage:
     trial = _Trial(session, read_at)
     refusals = list(trial.refused_rows(parsed_page.rows))
+    if not refusals and parsed_page.mentions:
+        return replace(parsed_page, mentions={})
     if not refusals:
         raise StoreFault("no row of it alone")
     replacements = {id(row): trial.without_refused_values(row) for row, _ in refusals}
@@ -67,6 +69,7 @@ def _accepted_part(session: Session, parsed_page: ParsedPage, read_at: datetime)
         top_ups=[
             top_up for top_up in parsed_page.top_ups if (parsed_page.entity.name, top_up.parent_id) not in lost_keys
         ],
+        mentions={},
         poison=[*parsed_page.poison, *(_parked(row, fault) for row, fault in lost)],
     )
 

@@ -21,7 +21,7 @@ from app.ingest.planning import inbox
 from app.ingest.writing import project_access
 from app.store import denormalised, records
 from app.store.schema import ROW_VERSION
-from app.store.tables import table_of
+from app.store.tables import is_live, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -53,13 +53,13 @@ class Before:
 
 
 def before(session: Session, of: Entity, rows: Sequence[Row]) -> Before:
-    """Look up the stored rows before a page is written."""
+    """Look up the stored rows before a page is written, without stubs: the first read of an object is no change of it."""
     if of.name not in (*_ENTITIES_WITH_KEYS, "sprint") and not copied_from(of.name):
         return Before()
     table = table_of(of)
     columns = (table.c.id, table.c.key) if of.name in _ENTITIES_WITH_KEYS else (table.c.id,)
     ids = [row.id for row in rows if row.entity is of]
-    stored_rows = session.execute(select(*columns).where(table.c.id.in_(ids), table.c.deleted_at.is_(None))).all()
+    stored_rows = session.execute(select(*columns).where(table.c.id.in_(ids), is_live(of))).all()
     return Before({row.id: getattr(row, "key", None) for row in stored_rows})
 
 

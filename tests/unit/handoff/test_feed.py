@@ -57,6 +57,7 @@ def _row(name: str, **override: Any) -> dict[str, Any]:
         "read_at": MOMENT,
         "deleted_at": None,
         "deleted_because": None,
+        "is_stub": False,
         **columns,
         **override,
     }
@@ -70,7 +71,7 @@ def test_a_row_is_an_upsert_with_its_entitys_columns_and_no_others() -> None:
         "op": "upsert",
         "version": 9,
     }
-    assert list(line["data"]) == [column.name for column in entity("issue").columns]
+    assert list(line["data"]) == [*(column.name for column in entity("issue").columns), "is_stub"]
     assert (line["data"]["created"], line["data"]["key"]) == ("2026-01-02T03:04:05.678Z", "A-1")
 
 

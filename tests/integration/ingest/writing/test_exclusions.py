@@ -243,7 +243,7 @@ def test_a_page_of_an_older_policy_brings_no_text_back(a_town: Callable[..., Tow
     remove_excluded(town.parts.store, town.tenant_id)
     with town.parts.store.bound_to(town.tenant_id) as session:
         write_page(session, late_page, read_at=clock.now())
-    assert town.live("issue") == {*ids}
+    assert town.live("issue") >= {*ids}, "and stubs of the issues that they name"
     assert town.live("comment") == set()
     assert tables_with(town) == []
 
