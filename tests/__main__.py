@@ -27,6 +27,7 @@ BIN = Path(sys.executable).parent
 SUITES = {
     "story/faults": ("tests/story/faults",),
     "attacks": ("tests/attacks",),
+    "field": ("tests/field",),
     "ingest": ("tests/integration/ingest",),
     "integration": ("tests/integration",),
     "story/pages": ("tests/story/pages",),
