@@ -21,7 +21,7 @@ from app.catalog.conversion import digest_of
 from app.catalog.field_policy import FieldPolicy
 from app.catalog.registry import all_entities, entity
 from app.conditions import Code, Condition
-from app.errors import Malformed, PoisonRecord, Unavailable, condition_of
+from app.errors import JiraNonsense, Malformed, PoisonRecord, Unavailable, condition_of
 from app.ingest.writing.page import parse_page
 from app.jira.client import cut, parse, whole
 from app.store.session import StoreFault
@@ -280,3 +280,11 @@ def test_values_beyond_the_deepest_level_become_null() -> None:
     assert isinstance(document, dict)
     assert document["b"] == "[{"
     assert whole(document) is document
+
+
+def test_a_deep_answer_that_ends_within_a_text_is_refused_in_time() -> None:
+    start = time.perf_counter()
+    with pytest.raises(JiraNonsense):
+        parse(b"[" * 2000 + b'"' + b'\\"' * 20_000)
+    # Linear patterns take milliseconds, quadratic ones half a minute.
+    assert time.perf_counter() - start < 5
