@@ -218,6 +218,9 @@ def progress_of(runtime: Runtime, integration: Integration) -> ShownProgress:
     )
     if integration.tenant_id is None:
         return shape
+    # Before the rows: the check of the pairing that follows them covers the points as well.
+    with suppress(Unavailable):
+        shape.points_this_hour = runtime.limiter.accounts.spent(str(integration.tenant_id), clock.now())
     with ledger.site_session(runtime.store, integration) as session:
         shape.entities = [EntityProgress(**vars(progress)) for progress in status.progress.by_entity(session)]
         shape.parked = [_parked(record) for record in poison.newest(session, _PAGE_SIZE)]
@@ -225,8 +228,6 @@ def progress_of(runtime: Runtime, integration: Integration) -> ShownProgress:
         shape.problems = [_problem(problem) for problem in claims.problems(session, _PAGE_SIZE)]
         if integration.state is State.BACKFILLING and claims.is_counted(session):
             shape.seconds_left = _seconds_left(integration, shape.entities)
-    with suppress(Unavailable):
-        shape.points_this_hour = runtime.limiter.accounts.spent(str(integration.tenant_id), clock.now())
     return shape
 
 

@@ -106,6 +106,8 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
         integration = integration_of(runtime, integration_id)
         if integration.tenant_id is None:
             return page("activity.html", runtime, integration, "work", is_paired=False)
+        # Before the rows: the check of the pairing that follows them covers the points as well.
+        points = _points(runtime, integration)
         with ledger.site_session(runtime.store, integration) as session:
             runs, troubles = activity.listed(session, limit=_MOST_RUNS), diagnostics.troubles(session)
             hours, backlog = inbox.by_hour(session, since=clock.now() - _WEEK), inbox.waiting(session, is_ours=False)
@@ -127,7 +129,7 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
             parked_total=record_count,
             values_left_out=value_count,
             details=details,
-            points=_points(runtime, integration),
+            points=points,
         )
 
 

@@ -11,6 +11,7 @@ from app.conditions import Code, Condition
 from app.errors import Conflicting, JiraDown, JiraRefused
 from app.integrations import ledger
 from app.integrations.model import State
+from app.jira.standing import Accounts
 from app.pairing.unpair import unpair
 from app.web import create_app
 from tests.conftest import BASE_URL
@@ -219,6 +220,32 @@ def test_the_list_shows_no_address_of_a_site_that_was_lost(losing_reader: Reader
 def test_the_list_shows_no_issues_of_a_site_that_was_lost(losing_reader: Reader) -> None:
     """A line is busy while issues are counted."""
     assert losing_reader.is_busy() is False
+
+
+def test_progress_tells_no_points_of_a_site_that_is_lost_meanwhile(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The points are in Redis, outside of the transaction that reads the rows."""
+    lose_at(monkeypatch, "spent", reader)
+    assert reader.call(f"{ONE}/progress").status_code == 409
+
+
+def test_activity_shows_no_points_of_a_site_that_is_lost_meanwhile(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_at(monkeypatch, "standing", reader)
+    assert reader.page(f"{ONE}/activity").status_code == 409
+
+
+def lose_at(monkeypatch: pytest.MonkeyPatch, name: str, reader: Reader) -> None:
+    """Have the site go to another account right before the limiter answers."""
+    ask = getattr(Accounts, name)
+
+    def lose_and_ask(*arguments: object) -> object:
+        reader.lose()
+        return ask(*arguments)
+
+    monkeypatch.setattr(Accounts, name, lose_and_ask)
 
 
 def test_a_pairing_that_ends_during_the_reads_fails_them(parts: Runtime) -> None:
