@@ -78,6 +78,11 @@ class _KeepAliveHandler(WSGIRequestHandler):
             self.wfile.write(body)
         self.wfile.flush()
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the `Date` of an answer, by the site's clock."""
+        site: Site = self.server.app.site  # type: ignore[attr-defined]  # the server serves an Application
+        return super().date_time_string(site.clock() / 1000 if timestamp is None else timestamp)
+
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - werkzeug's signature
         """Log nothing, because URLs may contain tokens."""
 
