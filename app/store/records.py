@@ -20,12 +20,11 @@ from app.catalog.versions import merge
 from app.store import poison
 from app.store.schema import ROW_VERSION, TALLIES
 from app.store.tables import table_of
+from app.store.upserts import statements_of, upsert_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
-
-    from sqlalchemy import Table, TextClause
 
     from app.catalog.extract import Row
     from app.catalog.language import Entity
@@ -49,10 +48,13 @@ def lock_for_writing(session: Session) -> None:
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(session.tenant_id), 0))))
 
 
-def apply(session: Session, rows: Iterable[Row], *, read_at: datetime) -> dict[str, Applied]:
+def apply(
+    session: Session, rows: Iterable[Row], *, read_at: datetime, is_from_index: bool = False
+) -> dict[str, Applied]:
     """Upsert rows of any entities; the newer version of each wins, an equal one changes nothing.
 
-    `read_at` is the time of the request for these rows. Returns the effect by entity name.
+    `read_at` is the time of the request for these rows, `is_from_index` tells that a search index answered it, which
+    may lag (`app.store.upserts`). Returns the effect by entity name.
     """
     by_entity: dict[Entity, dict[str, Row]] = {}
     for row in rows:
@@ -68,7 +70,7 @@ def apply(session: Session, rows: Iterable[Row], *, read_at: datetime) -> dict[s
     parameters = {"tenant_id": session.tenant_id, "read_at": read_at}
     # One order for all pages: each order would be a statement of its own, to be compiled, cached and planned.
     entities = tuple(sorted(by_entity, key=lambda entity: entity.name))
-    results: Sequence[Any] = session.execute(_upsert_of(entities), parameters).all()
+    results: Sequence[Any] = session.execute(upsert_of(entities, is_from_index), parameters).all()
     return {name: Applied(len(by_entity[entity_of(name)]), changes, additions) for name, changes, additions in results}
 
 
@@ -91,12 +93,12 @@ def tallies(session: Session) -> dict[str, int]:
 
 
 def _copy_in(session: Session, entity: Entity, rows: Iterable[Row]) -> None:
-    """Copy rows into the entity's staging table of this connection, where `_upsert_of` deletes them again.
+    """Copy rows into the entity's staging table of this connection, where `upsert_of` deletes them again.
 
     The deleted rows' space is freed now and then, at the beginning of a transaction. Freeing it at the end of each, as
     PostgreSQL would do itself, takes longer than storing a page, and happens under the lock.
     """
-    statements = _statements(entity)
+    statements = statements_of(entity)
     # A rollback may drop the table as well, so it counts as existing only after the commit.
     pages: dict[str, int] = session.connection.info.setdefault("staged pages", {})
     page_count = pages.pop(entity.name, 0)
@@ -113,92 +115,6 @@ def _copy_in(session: Session, entity: Entity, rows: Iterable[Row]) -> None:
         for row in rows:
             mark = (row.is_stub,) if has_stubs else ()
             copy.write_row((row.id, *map(row.values.__getitem__, names), *mark))
-
-
-class _Statements(NamedTuple):
-    stage: TextClause
-    clear: TextClause
-    copy: str
-    upsert: str
-    unstage: str
-
-
-@cache
-def _statements(entity: Entity) -> _Statements:
-    """The SQL of an entity, built once from its declaration; it contains no foreign values."""
-    table = table_of(entity)
-    names = [column.name for column in entity.columns] + ["is_stub"] * (entity in stub_entities())
-    staging_table, column_list = f"incoming_{entity.name}", ", ".join(f'"{name}"' for name in ("id", *names))
-    return _Statements(
-        stage=text(
-            f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging_table} AS"  # noqa: S608 - our own names
-            f" SELECT {column_list} FROM {table.name} WITH NO DATA"
-        ),
-        clear=text(f"TRUNCATE {staging_table}"),
-        copy=f"COPY {staging_table} ({column_list}) FROM STDIN",
-        upsert=_upsert_sql(entity, table, staging_table, names, column_list),
-        unstage=f"DELETE FROM {staging_table}",  # noqa: S608 - our own names
-    )
-
-
-@cache
-def _upsert_of(entities: tuple[Entity, ...]) -> TextClause:
-    """Merge the staged rows of these entities, book the added ones and empty the staging tables.
-
-    All parts of the statement see the rows as they were before it. Returns entity, changed and added of each.
-    """
-    upserts = ", ".join(f"{entity.name}_written AS ({_statements(entity).upsert})" for entity in entities)
-    deletions = ", ".join(f"{entity.name}_unstaged AS ({_statements(entity).unstage})" for entity in entities)
-    counts = " UNION ALL ".join(
-        f"SELECT '{entity.name}' AS entity, count(*) AS changed, count(*) FILTER (WHERE is_new) AS added"  # noqa: S608 - our own names
-        f" FROM {entity.name}_written"
-        for entity in entities
-    )
-    return text(
-        "WITH locked AS MATERIALIZED"  # noqa: S608 - our own names
-        " (SELECT pg_advisory_xact_lock(hashtextextended(CAST(CAST(:tenant_id AS uuid) AS text), 0))),"
-        f" {upserts}, {deletions}, counted AS ({counts}), booked AS ("
-        f" INSERT INTO {TALLIES.name} AS kept (tenant_id, entity, live)"
-        " SELECT CAST(:tenant_id AS uuid), entity, added FROM counted WHERE added > 0"
-        " ON CONFLICT (tenant_id, entity) DO UPDATE SET live = kept.live + excluded.live)"
-        " SELECT entity, changed, added FROM counted"
-    )
-
-
-def _upsert_sql(entity: Entity, table: Table, staging_table: str, names: Sequence[str], column_list: str) -> str:
-    new = {
-        name: f'COALESCE(excluded."{name}", kept."{name}")' if entity.partial else f'excluded."{name}"'
-        for name in names
-    }
-    changes = ", ".join(f'"{name}" = {value}' for name, value in new.items())
-    old = ", ".join(f'kept."{name}"' for name in names)
-    differs = f"({old}) IS DISTINCT FROM ({', '.join(new.values())})"
-    next_version = f"nextval('{ROW_VERSION.name}')"
-    return (
-        f"INSERT INTO {table.name} AS kept (tenant_id, {column_list}, read_at, version)"  # noqa: S608 - our own names
-        f" SELECT CAST(:tenant_id AS uuid), {column_list}, CAST(:read_at AS timestamptz), {next_version}"
-        f" FROM locked, {staging_table} ORDER BY id"
-        f" ON CONFLICT (tenant_id, id) DO UPDATE SET {changes}, read_at = excluded.read_at,"
-        f" version = {next_version}, deleted_at = NULL, deleted_because = NULL"
-        f" WHERE {_is_newer(entity)} AND (kept.deleted_at IS NOT NULL OR {differs})"
-        # xmax is 0 for an inserted row: it has no earlier version that could have been locked.
-        " RETURNING (xmax = 0) AS is_new"
-    )
-
-
-def _is_newer(entity: Entity) -> str:
-    """The later edit wins; of two reads of one edit, or of an unknown one, the later read; so does it against a tombstone.
-
-    A stub yields to any other row and replaces none, not even a tombstone.
-    """
-    newest = "excluded.read_at >= kept.read_at"
-    if entity.updated:
-        by = f'"{entity.updated}"'
-        is_unordered = f"excluded.{by} IS NULL OR excluded.{by} = kept.{by}"
-        newest = f"(kept.{by} IS NULL OR excluded.{by} > kept.{by} OR (({is_unordered}) AND {newest}))"
-    if entity in stub_entities():
-        newest = f"(kept.is_stub OR NOT excluded.is_stub) AND (kept.is_stub AND NOT excluded.is_stub OR {newest})"
-    return f"{newest} AND (kept.deleted_at IS NULL OR excluded.read_at > kept.deleted_at)"
 
 
 def bury(session: Session, entity: Entity, ids: Collection[str], *, at: datetime, because: str) -> int:

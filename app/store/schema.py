@@ -91,6 +91,7 @@ TENANTS = Table(
     Column(
         "withheld", ARRAY(Text), nullable=False, server_default="{}", comment="excluded fields without text in rows"
     ),
+    Column("clock_skew_ms", BigInteger, comment="the site's clock less ours, at the last poll"),
     CheckConstraint("state IN ('active', 'disabled', 'uninstalled')", name="state"),
     comment="one install record; never matched by address",
 )

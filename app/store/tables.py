@@ -70,6 +70,11 @@ def is_live(entity: Entity) -> ColumnElement[bool]:
     return is_there & ~table.c.is_stub if entity in stub_entities() else is_there
 
 
+def _stepped_back_at() -> Column[Any]:
+    comment = "when the request was sent that brought an older edit than the stored one: the site was restored"
+    return Column("stepped_back_at", DateTime(timezone=True), comment=comment)
+
+
 def _table(entity: Entity) -> Table:
     pointers = [column.name for column in entity.columns if column.name in _POINTERS]
     stub_mark = Column(
@@ -91,6 +96,7 @@ def _table(entity: Entity) -> Table:
         Column("deleted_at", DateTime(timezone=True), comment="tombstone"),
         Column("deleted_because", Text),
         *([stub_mark] if entity in stub_entities() else []),
+        *([_stepped_back_at()] if entity.updated else []),
         Index(f"ix_jira_{entity.name}_version", "tenant_id", "version", unique=True),
         *(Index(f"ix_jira_{entity.name}_{pointer}", "tenant_id", pointer) for pointer in pointers),
         comment=f"Jira's {entity.name}",

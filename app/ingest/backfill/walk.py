@@ -82,10 +82,9 @@ class ChunkWalk:
             self.listed_ids += [row.id for row in parsed_page.rows if row.entity is parsed_page.entity]
 
     def complete_list(self, entity: Entity) -> dict[Entity, dict[str, list[str]]]:
-        """The issue with its ids, where the site's own total proves the list complete. Histories are never deleted."""
+        """The issue with its ids, where the site's own total proves the list complete."""
         ids = self.listed_ids
-        is_complete = ids is not None and len(set(ids)) == self.guard.expected and entity.name != "changelog"
-        return {entity: {self.chunk.scope_id: ids or []}} if is_complete else {}
+        return {entity: {self.chunk.scope_id: ids}} if ids is not None and len(set(ids)) == self.guard.expected else {}
 
 
 class LastPage(NamedTuple):
@@ -197,6 +196,7 @@ class Walker:
         if page.next is None and chunk_walk.is_counted and self._is_short(chunk_walk, len(page.items)):
             return
         parsed_page = parse_page(entity, page.drained(), chunk_walk.policy, chunk_walk.chunk.scope_id or None)
+        parsed_page.is_from_index = chunk_walk.is_counted
         last_page = LastPage(chunk_walk, parsed_page, page)
         if chunk_walk.walk.each is Each.ISSUE:
             chunk_walk.note_list(parsed_page)

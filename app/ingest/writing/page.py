@@ -12,7 +12,7 @@ from app.catalog.language import Each
 from app.catalog.registry import children_of, walked
 from app.errors import PoisonRecord
 from app.ingest.planning import plan
-from app.ingest.writing import exclusions, left_out, rename_propagation, stubs, top_ups
+from app.ingest.writing import exclusions, left_out, older_edits, rename_propagation, stubs, top_ups
 from app.jira.client import whole
 from app.store import checkpoints, records
 from app.store.poison import Parked
@@ -45,6 +45,8 @@ class ParsedPage:
     """Ids of an issue's complete list, by entity and issue; the rows are its last page."""
     mentions: dict[str, dict[str, Json]] = field(default_factory=dict)
     """Objects that the rows name, by entity and id; those without a row become stubs."""
+    is_from_index: bool = False
+    """Whether a search index answered, which may lag behind the site."""
 
     def add(self, page: ParsedPage) -> None:
         """Add another page of lists."""
@@ -103,15 +105,18 @@ def write_page(session: Session, parsed_page: ParsedPage, *, read_at: datetime) 
     stored_histories = top_ups.known_histories(session, parsed_page.rows)
     before = rename_propagation.before(session, parsed_page.entity, parsed_page.rows)
     rows = [*parsed_page.rows, *stubs.missing_rows(session, parsed_page.mentions, parsed_page.rows, parsed_page.policy)]
-    results = records.apply(session, rows, read_at=read_at)
+    results = records.apply(session, rows, read_at=read_at, is_from_index=parsed_page.is_from_index)
+    if parsed_page.is_from_index:
+        older_edits.ask_again(session, parsed_page.rows, results, read_at=read_at)
     exclusions.hold(session, parsed_page.policy, rows)
     own_result = results.get(parsed_page.entity.name)
     # What is new here brought its children along: nothing of theirs can be left over, and what was cut off is missing.
     open_top_ups = parsed_page.top_ups
     if own_result is not None and own_result.added < own_result.offered:
         _bury_absent(session, parsed_page, read_at)
-        # Top-ups of an issue that was read again are walked again, where its list has grown.
-        open_top_ups = top_ups.still_short(session, parsed_page.rows, open_top_ups, stored_histories)
+        # Top-ups of an issue that was read again are walked again, where its list has grown, or it steps back.
+        restored_issues = older_edits.restored(session, parsed_page.rows, read_at=read_at)
+        open_top_ups = top_ups.still_short(session, parsed_page.rows, open_top_ups, stored_histories, restored_issues)
     for entity, lists in parsed_page.complete_lists.items():
         live_ids = [child_id for child_ids in lists.values() for child_id in child_ids]
         records.bury_rest(session, entity, {"issue_id": [*lists]}, live_ids, at=read_at)

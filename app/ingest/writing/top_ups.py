@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from app.catalog.extract import TopUp
 from app.catalog.registry import entity, list_totals
 from app.store.schema import CHUNKS
 from app.store.tables import table_of
@@ -18,7 +19,7 @@ from app.store.tables import table_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from app.catalog.extract import Row, TopUp
+    from app.catalog.extract import Row
     from app.store.session import Session
 
 
@@ -42,9 +43,17 @@ def _tells_of_a_link(row: Row) -> bool:
 
 
 def still_short(
-    session: Session, rows: Sequence[Row], candidates: Sequence[TopUp], stored_histories: Collection[str]
+    session: Session,
+    rows: Sequence[Row],
+    candidates: Sequence[TopUp],
+    stored_histories: Collection[str],
+    restored_issues: Collection[str],
 ) -> list[TopUp]:
-    """The top-ups that remain once the rows are written; `stored_histories` were stored before."""
+    """The top-ups that remain once the rows are written; `stored_histories` were stored before.
+
+    Neither counts nor histories tell about the lists of `restored_issues`, so these are all walked again.
+    """
+    candidates = [*candidates, *_link_walks(session, restored_issues)]
     if not candidates:
         return []
     whole = {
@@ -58,7 +67,21 @@ def still_short(
         if row.entity.name == "changelog" and row.id not in stored_histories and _tells_of_a_link(row)
     }
     whole["remote_link"] = _planned(session, candidates) - fresh
-    return [top_up for top_up in candidates if top_up.parent_id not in whole.get(top_up.entity.name, ())]
+    return [
+        top_up
+        for top_up in dict.fromkeys(candidates)
+        if top_up.parent_id in restored_issues or top_up.parent_id not in whole.get(top_up.entity.name, ())
+    ]
+
+
+def _link_walks(session: Session, restored_issues: Collection[str]) -> list[TopUp]:
+    """Walks of remote links of issues that have or had one here: their histories may be gone with the links."""
+    if not restored_issues:
+        return []
+    link = entity("remote_link")
+    table = table_of(link)
+    query = select(table.c.issue_id).where(table.c.issue_id.in_(restored_issues)).distinct()
+    return [TopUp(link, issue_id) for issue_id in session.execute(query).scalars()]
 
 
 def _planned(session: Session, candidates: Sequence[TopUp]) -> set[str]:

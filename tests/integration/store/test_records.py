@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from app.runtime import Runtime
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+LATER_EDIT = NOON + timedelta(minutes=1)
 ISSUE, COMMENT, USER = entity("issue"), entity("comment"), entity("user")
 
 
@@ -44,9 +45,11 @@ def a_user(account_id: str, **values: object) -> Row:
     return Row(USER, account_id, {**dict.fromkeys(column.name for column in USER.columns), **values})
 
 
-def put(parts: Runtime, tenant_id: UUID, *rows: Row, at: datetime = NOON) -> dict[str, records.Applied]:
+def put(
+    parts: Runtime, tenant_id: UUID, *rows: Row, at: datetime = NOON, is_from_index: bool = False
+) -> dict[str, records.Applied]:
     with parts.store.bound_to(tenant_id) as session:
-        return records.apply(session, rows, read_at=at)
+        return records.apply(session, rows, read_at=at, is_from_index=is_from_index)
 
 
 def stored_row(parts: Runtime, tenant_id: UUID, row: Row) -> Any:
@@ -63,11 +66,53 @@ def test_a_row_that_is_read_again_unchanged_keeps_its_version(parts: Runtime, te
     assert stored_row(parts, tenant_id, row).version == version
 
 
-def test_an_older_edit_never_overwrites_a_newer_one(parts: Runtime, tenant_id: UUID) -> None:
-    newer = an_issue("1", edit=NOON + timedelta(minutes=1), summary="Newer")
+def test_an_older_edit_in_an_index_overwrites_nothing(parts: Runtime, tenant_id: UUID) -> None:
+    newer = an_issue("1", edit=LATER_EDIT, summary="Newer")
     put(parts, tenant_id, newer)
-    put(parts, tenant_id, an_issue("1", summary="Older"), at=NOON + timedelta(hours=1))
+    put(parts, tenant_id, an_issue("1", summary="Older"), at=NOON + timedelta(hours=1), is_from_index=True)
     assert stored_row(parts, tenant_id, newer).summary == "Newer"
+
+
+def test_an_older_edit_that_a_later_read_brings_is_the_truth(parts: Runtime, tenant_id: UUID) -> None:
+    put(parts, tenant_id, an_issue("1", edit=LATER_EDIT, summary="After"))
+    put(parts, tenant_id, an_issue("1", summary="Before"), at=NOON + timedelta(hours=1))
+    row = stored_row(parts, tenant_id, an_issue("1"))
+    assert (row.summary, row.updated, row.stepped_back_at) == ("Before", NOON, NOON + timedelta(hours=1))
+
+
+def test_an_older_edit_that_was_read_earlier_loses(parts: Runtime, tenant_id: UUID) -> None:
+    put(parts, tenant_id, an_issue("1", edit=LATER_EDIT, summary="Newer"), at=NOON + timedelta(seconds=5))
+    put(parts, tenant_id, an_issue("1", summary="Late"), at=NOON)
+    assert stored_row(parts, tenant_id, an_issue("1")).summary == "Newer"
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_of_two_reads_of_one_moment_the_later_edit_stands(
+    parts: Runtime, tenant_id: UUID, *, is_reversed: bool
+) -> None:
+    rows = [an_issue("1", summary="Older"), an_issue("1", edit=LATER_EDIT, summary="Newer")]
+    for row in reversed(rows) if is_reversed else rows:
+        put(parts, tenant_id, row)
+    assert stored_row(parts, tenant_id, an_issue("1")).summary == "Newer"
+
+
+def test_a_later_edit_overtakes_a_later_answer_of_an_index(parts: Runtime, tenant_id: UUID) -> None:
+    put(parts, tenant_id, an_issue("1", summary="Older"), at=NOON + timedelta(seconds=5), is_from_index=True)
+    put(parts, tenant_id, an_issue("1", edit=LATER_EDIT, summary="Newer"), at=NOON)
+    assert stored_row(parts, tenant_id, an_issue("1")).summary == "Newer"
+
+
+@pytest.mark.parametrize("is_from_index", [False, True])
+def test_a_page_from_before_a_restore_that_comes_late_loses(
+    parts: Runtime, tenant_id: UUID, *, is_from_index: bool
+) -> None:
+    put(parts, tenant_id, an_issue("1", edit=LATER_EDIT, summary="After"))
+    put(parts, tenant_id, an_issue("1", summary="Before"), at=NOON + timedelta(seconds=9))
+    late_row = an_issue("1", edit=LATER_EDIT, summary="Late")
+    put(parts, tenant_id, late_row, at=NOON + timedelta(seconds=5), is_from_index=is_from_index)
+    assert stored_row(parts, tenant_id, late_row).summary == "Before"
+    put(parts, tenant_id, an_issue("1", edit=LATER_EDIT, summary="Edited again"), at=NOON + timedelta(seconds=15))
+    assert stored_row(parts, tenant_id, late_row).summary == "Edited again"
 
 
 def test_of_two_reads_of_one_edit_the_later_read_stands(parts: Runtime, tenant_id: UUID) -> None:

@@ -102,11 +102,21 @@ def test_unchanged_entry_keeps_its_time(parts: Runtime, paired: tuple[UUID, Inte
 
 def test_older_reading_neither_heals_nor_spoils(parts: Runtime, paired: tuple[UUID, Integration]) -> None:
     tenant_id, _ = paired
+    before = clock.now() - timedelta(seconds=1)
     store_issue(parts, tenant_id, an_issue(duedate=SECRET, edit=LATER_EDIT))
-    store_issue(parts, tenant_id, an_issue(duedate="2025-03-09"))
+    store_issue(parts, tenant_id, an_issue(duedate="2025-03-09"), before)
     assert [entry.column for entry in entries(parts, tenant_id)] == ["due"]
     store_issue(parts, tenant_id, an_issue(duedate="2025-03-09", edit=LATER_EDIT))
+    store_issue(parts, tenant_id, an_issue(duedate=SECRET), before)
+    assert entries(parts, tenant_id) == []
+
+
+def test_reading_of_a_restored_site_brings_its_own_faults(parts: Runtime, paired: tuple[UUID, Integration]) -> None:
+    tenant_id, _ = paired
+    store_issue(parts, tenant_id, an_issue(duedate="2025-03-09", edit=LATER_EDIT))
     store_issue(parts, tenant_id, an_issue(duedate=SECRET))
+    assert [entry.column for entry in entries(parts, tenant_id)] == ["due"]
+    store_issue(parts, tenant_id, an_issue(duedate="2025-03-09"))
     assert entries(parts, tenant_id) == []
 
 
