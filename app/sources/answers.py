@@ -79,8 +79,8 @@ class IdPage:
     token: str | None
     """Token of the next page; None at the end."""
     sent_at: datetime
-    site_time: datetime
-    """The site's clock; ours where the answer carries no date."""
+    site_time: datetime | None
+    """The site's clock, to the second; None where the answer carries no date."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Sweeps over ids: every night the changes of the last 26 hours, every week all issues.
 
-A sweep reads only ids, and each costs one of Jira's points. The weekly one is therefore spread over the hours of the week,
-and a site of any size takes at most `MOST_AN_HOUR` of them. Ids that are missing here are read; stored issues that the
-sweep doesn't see become absences, nothing more.
+A sweep reads only ids and `updated`, and each issue costs one of Jira's points. The weekly one is therefore spread over
+the hours of the week, and a site of any size takes at most `MOST_AN_HOUR` of them. Issues that are missing here are read,
+and so are issues with another `updated`, be it an older one (`poll.differing`). Stored issues that the sweep doesn't see
+become absences, nothing more.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from app.catalog.language import OPEN_END
 from app.catalog.registry import entity
 from app.conditions import Code, Condition
 from app.ingest.drift import poll
-from app.ingest.planning import inbox
+from app.ingest.planning import inbox, site_clock
 from app.ingest.writing import absences, project_access, unreadable
 from app.integrations import ledger
 from app.integrations.model import State
@@ -66,18 +67,18 @@ def sweep_recent(store: Store, source: Source, tenant_id: UUID) -> Condition | N
     if cursor is None:
         return None
     try:
-        lower: datetime | None = None
         seen_ids: set[str] = set()
         reread_count = 0
-        since = _ms(clock.now() - RECENT)
-        for page in source.changed_since(since):
-            lower = lower or page.sent_at
+        with store.bound_to(tenant_id) as session:
+            skew = site_clock.skew(session) or timedelta()
+        start = clock.now()
+        for page in source.changed_since(_ms(start + skew - RECENT)):
             seen_ids |= page.issues.keys()
             with store.bound_to(tenant_id) as session:
                 reread_count += poll.keep_page(session, page, origin=inbox.SWEEP)
                 cursors.move(session, cursor)
         with store.bound_to(tenant_id) as session:
-            stored_ids = _changed_between(session, clock.now() - RECENT, (lower or clock.now()) - _INDEX_LAG)
+            stored_ids = _changed_between(session, clock.now() - RECENT, start - _INDEX_LAG, skew)
         missed_count = _miss(store, source, tenant_id, stored_ids - seen_ids)
         with store.bound_to(tenant_id) as session:
             cursors.move(session, cursor, ended_at=clock.now())
@@ -139,14 +140,17 @@ def _sweep_on(
 def sweep_range(store: Store, source: Source, tenant_id: UUID, project_id: str, lower: int, upper: int) -> SweepResult:
     """Compare the ids of a project's issues that were created in [lower, upper), epoch ms. Raises a JiraFailure."""
     seen_ids: set[str] = set()
+    stale_ids: set[str] = set()
     start = clock.now()
     for page in source.ids(Scope(project_id, lower, upper)):
         seen_ids |= page.issues.keys()
+        with store.bound_to(tenant_id) as session:
+            stale_ids |= set(poll.differing(session, page))
     with store.bound_to(tenant_id) as session:
         stored_ids = _created_between(session, project_id, lower, upper)
         absences.seen_again(session, sorted(seen_ids & stored_ids))
-        # What is not stored, is stored as gone, or was moved here from another project.
-        reread_count = inbox.ask(session, sorted(seen_ids - stored_ids), origin=inbox.SWEEP)
+        # What differs, or was moved here from another project.
+        reread_count = inbox.ask(session, sorted(stale_ids | (seen_ids - stored_ids)), origin=inbox.SWEEP)
         unreadable_count = len(unreadable.objects_of(session, "issue", seen_ids - stored_ids))
         fresh = _read_since(session, stored_ids - seen_ids, start - _INDEX_LAG)
     missed_count = _miss(store, source, tenant_id, stored_ids - seen_ids - fresh)
@@ -238,12 +242,15 @@ def _is_between(project_id: str, lower: int, upper: int) -> list[ColumnElement[b
     return conditions
 
 
-def _changed_between(session: Session, lower: datetime, upper: datetime) -> set[str]:
-    """Stored issues that changed in a span and were not read since its end: younger ones may not be indexed yet."""
+def _changed_between(session: Session, lower: datetime, upper: datetime, skew: timedelta) -> set[str]:
+    """Stored issues that changed in a span and were not read since its end: younger ones may not be indexed yet.
+
+    `updated` is by the site's clock, which is ahead of ours by `skew`.
+    """
     issue = table_of(entity("issue"))
     is_meant = (
-        issue.c.updated >= lower,
-        issue.c.updated < upper,
+        issue.c.updated >= lower + skew,
+        issue.c.updated < upper + skew,
         issue.c.read_at < upper,
         issue.c.deleted_at.is_(None),
     )

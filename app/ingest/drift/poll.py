@@ -5,16 +5,17 @@
 The bound is a number, so no user's time zone touches it. There is no upper bound: an issue that is edited every few
 seconds would lie beyond each. The order is by `created`, which never changes, so nothing jumps over the reader; a change
 behind the reader has `updated` after the walk's start and falls into the next poll. The cursor therefore becomes the
-site's own time at the walk's start, and only once the walk has ended cleanly.
+site's own time at the walk's start, and only once the walk has ended cleanly. Where the site's clock has stepped back
+since the last poll, the walk begins anew from as much earlier (`site_clock`).
 
 The poll asks for ids and `updated` only. A different issue is read again by its id (`inbox.ask`), in the same transaction
-in which the walk moves on.
+in which the walk moves on. An older `updated` differs as well: a site that was restored from a backup steps back.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
@@ -22,7 +23,7 @@ from app import clock, logs
 from app.catalog.registry import entity
 from app.conditions import Code, Condition
 from app.errors import TokenExpired
-from app.ingest.planning import inbox
+from app.ingest.planning import inbox, site_clock
 from app.ingest.writing import absences, memberships
 from app.integrations import ledger
 from app.integrations.model import State
@@ -31,9 +32,10 @@ from app.store import cursors
 from app.store.tables import is_live, table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
     from uuid import UUID
+
+    from sqlalchemy import Row
 
     from app.sources import Source
     from app.sources.answers import IdPage
@@ -45,7 +47,7 @@ log = logs.get(__name__)
 OVERLAP = timedelta(minutes=5)
 """Overlap of two polls: an index lags, clocks differ, JQL may round to minutes."""
 BEFORE_BACKFILL = timedelta(hours=1)
-"""Distance of the first poll's bound from the first backfill's start, which is by our own clock."""
+"""Distance of the first poll's bound from the first backfill's start."""
 CURSOR = "issues"
 
 
@@ -62,12 +64,17 @@ def poll_issues(store: Store, source: Source, tenant_id: UUID) -> Condition | No
             # All is read at the moment; whatever changes meanwhile is found by the first poll after it.
             cursors.give_back(session, cursor)
             return None
-        since = cursor.reached or _ms((integration.started_at or clock.now()) - BEFORE_BACKFILL)
+        since = cursor.reached or first_bound(session, integration.started_at or clock.now())
     try:
         return _walk(store, source, tenant_id, cursor, since - _ms_of(OVERLAP))
     finally:
         with store.bound_to(tenant_id) as session:
             cursors.give_back(session, cursor)
+
+
+def first_bound(session: Session, started_at: datetime) -> int:
+    """The bound of a first walk by the site's clock, epoch ms, for a backfill that started at a moment of ours."""
+    return _ms(started_at + (site_clock.skew(session) or timedelta()) - BEFORE_BACKFILL)
 
 
 def _walk(store: Store, source: Source, tenant_id: UUID, cursor: Cursor, lower: int) -> Condition:
@@ -76,7 +83,12 @@ def _walk(store: Store, source: Source, tenant_id: UUID, cursor: Cursor, lower: 
     recent_ids: dict[str, None] = {}
     try:
         for page in source.changed_since(lower, token):
-            start = start if start is not None else _ms(page.site_time)
+            if start is None:
+                start = _ms(page.site_time or page.sent_at)
+                with store.bound_to(tenant_id) as session:
+                    step_back = site_clock.measure(session, site_time=page.site_time, sent_at=page.sent_at)
+                if step_back:
+                    return _walk(store, source, tenant_id, cursor, lower - _ms_of(step_back))
             seen_count += len(page.issues)
             recent_ids |= dict.fromkeys(page.issues)
             if page.token is None or len(recent_ids) >= memberships.ISSUES:
@@ -105,22 +117,32 @@ def _finish(session: Session, cursor: Cursor, start: int) -> None:
 
 def keep_page(session: Session, page: IdPage, *, origin: str) -> int:
     """Have the different issues of a page read again. Returns their number."""
-    stale = _stale(session, page.issues)
-    absences.seen_again(session, sorted(page.issues.keys() - set(stale)))
-    return inbox.ask(session, stale, origin=origin)
+    stale_ids = differing(session, page)
+    absences.seen_again(session, sorted(page.issues.keys() - set(stale_ids)))
+    return inbox.ask(session, stale_ids, origin=origin)
 
 
-def _stale(session: Session, issues: Mapping[str, datetime | None]) -> list[str]:
-    """Issues that are missing here, stored as gone, or stored as they were before their last change."""
+def differing(session: Session, page: IdPage) -> list[str]:
+    """Issues of a page that are missing here, stored as gone, or stored with another `updated`.
+
+    An older `updated` of the page counts unless the stored row was read after the page.
+    """
     table = table_of(entity("issue"))
-    query = select(table.c.id, table.c.updated).where(table.c.id.in_(list(issues)), is_live(entity("issue")))
-    stored_updates = {row.id: row.updated for row in session.execute(query)}
+    query = select(table.c.id, table.c.updated, table.c.read_at).where(
+        table.c.id.in_(list(page.issues)), is_live(entity("issue"))
+    )
+    stored_rows = {row.id: row for row in session.execute(query)}
     return [
         issue_id
-        for issue_id, last_change in issues.items()
-        if issue_id not in stored_updates
-        or (last_change is not None and (stored_updates[issue_id] is None or stored_updates[issue_id] < last_change))
+        for issue_id, last_change in page.issues.items()
+        if (row := stored_rows.get(issue_id)) is None or _differs(row, last_change, page.sent_at)
     ]
+
+
+def _differs(row: Row[Any], last_change: datetime | None, sent_at: datetime) -> bool:
+    if last_change is None or row.updated == last_change:
+        return False
+    return row.updated is None or row.updated < last_change or row.read_at < sent_at
 
 
 def _ms(moment: datetime) -> int:

@@ -13,7 +13,7 @@ from app import clock
 from app.catalog.json_value import find
 from app.catalog.registry import entity
 from app.conditions import Code, Condition
-from app.ingest.drift.poll import BEFORE_BACKFILL, OVERLAP
+from app.ingest.drift.poll import OVERLAP, first_bound
 from app.ingest.planning import field_policy, inbox
 from app.ingest.writing import unreadable
 from app.ingest.writing.page import parse_page
@@ -65,7 +65,7 @@ def _follow(
         if not cursor.reached and integration.state is State.BACKFILLING:
             cursors.give_back(session, cursor)
             return None
-        since = cursor.reached or int((integration.started_at - BEFORE_BACKFILL).timestamp() * 1000)
+        since = cursor.reached or first_bound(session, integration.started_at)
     row_count = 0
     try:
         for page in source.worklog_changes(feed, since - int(OVERLAP.total_seconds() * 1000)):
@@ -96,7 +96,7 @@ def _changed(store: Store, source: Source, tenant_id: UUID, ids: Mapping[str, in
     stale_ids = [
         worklog_id
         for worklog_id, moment in ids.items()
-        if worklog_id not in stored_times or stored_times[worklog_id] < moment
+        if worklog_id not in stored_times or (moment and stored_times[worklog_id] != moment)
     ]
     answer = source.worklogs(stale_ids)
     bodies = answer.items

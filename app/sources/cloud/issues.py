@@ -94,8 +94,8 @@ def changed_since(site: CloudSession, moment: int, token: str | None) -> Iterato
 
 
 def ids(site: CloudSession, scope: Scope) -> Iterator[IdPage]:
-    """Ids of a scope's issues, oldest first. Raises a JiraFailure."""
-    return _ids(site, f"{_in_scope(scope)} {_BY_CREATION}", fields="id")
+    """Ids and `updated` of a scope's issues, oldest first. Raises a JiraFailure."""
+    return _ids(site, f"{_in_scope(scope)} {_BY_CREATION}", fields="updated")
 
 
 def _ids(site: CloudSession, query: str, *, fields: str, token: str | None = None) -> Iterator[IdPage]:
@@ -115,7 +115,7 @@ def _id_page(id_page: Page) -> IdPage:
         issues={str(find(body, "id")): _moment(body, "updated") for body in bodies},
         token=id_page.next.token if id_page.next else None,
         sent_at=id_page.sent_at,
-        site_time=id_page.site_time or id_page.sent_at,
+        site_time=id_page.site_time,
     )
 
 

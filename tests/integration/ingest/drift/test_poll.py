@@ -18,6 +18,7 @@ from app.ingest.backfill.worker import BackfillWorker
 from app.ingest.drift import poll, worklog_feeds
 from app.ingest.live import failed_webhooks
 from app.ingest.planning import inbox
+from app.sources.answers import IdPage
 from app.store import cursors
 from app.store.schema import INBOX, INTEGRATIONS
 from app.store.sync_tables import CURSORS
@@ -282,7 +283,10 @@ def test_the_page_of_a_listing_is_compared_by_the_last_change(deaf: Town) -> Non
         "1": None,
     }
     with deaf.parts.store.bound_to(deaf.tenant_id) as session:
-        assert poll._stale(session, listing) == [newer, "1"]
+        later_page = IdPage(listing, None, clock.now(), None)
+        assert poll.differing(session, later_page) == [newer, older, "1"]
+        earlier_page = IdPage(listing, None, clock.now() - timedelta(days=1), None)
+        assert poll.differing(session, earlier_page) == [newer, "1"]
 
 
 def test_what_is_waiting_to_be_read_is_not_asked_for_twice(deaf: Town) -> None:
