@@ -11,6 +11,7 @@ from app import actions, clock
 from app.conditions import Code
 from app.errors import Conflicting, Malformed, Unavailable
 from app.ingest import status
+from app.ingest.planning import site_clock
 from app.integrations import ledger
 from app.integrations.model import State
 from app.store import claims, poison
@@ -226,6 +227,8 @@ def progress_of(runtime: Runtime, integration: Integration) -> ShownProgress:
         shape.parked = [_parked(record) for record in poison.newest(session, _PAGE_SIZE)]
         shape.parked_total, shape.values_left_out = poison.count(session), poison.count_values(session)
         shape.problems = [_problem(problem) for problem in claims.problems(session, _PAGE_SIZE)]
+        if (skew := site_clock.skew(session)) is not None:
+            shape.clock_skew_seconds = round(skew.total_seconds())
         if integration.state is State.BACKFILLING and claims.is_counted(session):
             shape.seconds_left = _seconds_left(integration, shape.entities)
     return shape

@@ -251,6 +251,10 @@ class ShownProgress(BaseModel):
     points_this_hour: int | None = Field(
         default=None, description="Points of Jira's hourly quota that this site has cost in this UTC hour"
     )
+    clock_skew_seconds: int | None = Field(
+        default=None,
+        description="The site's clock less ours at the last poll, from the `Date` of its answer; null before the first",
+    )
 
 
 class ProblemDocument(BaseModel):

@@ -12,7 +12,7 @@ from app.catalog.conversion import clean
 from app.catalog.registry import in_order
 from app.conditions import Code, Condition
 from app.errors import Missing, Unavailable
-from app.ingest.planning import inbox
+from app.ingest.planning import inbox, site_clock
 from app.ingest.status import diagnostics, overview
 from app.ingest.writing import absences
 from app.integrations import ledger
@@ -23,6 +23,7 @@ from app.web.console.connecting import integration_of, shown_of
 from app.web.words.failures import INCOMPLETE
 from app.web.words.language import N_, gettext
 from app.web.words.sentences import details, explain
+from app.web.words.skew import skew_words
 from app.web.words.states import LOOKS, STATES
 from app.web.words.terms import CAUSES, JOBS, RESULTS
 
@@ -53,8 +54,10 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
         with ledger.site_session(runtime.store, integration) as session:
             projects = overview.projects(session)
             value_count = poison.count_values(session)
+            skew = site_clock.skew(session)
             captions = [plots.words_of(name, plots.hours_of(session, name)) for name in plots.PLOTS]
         figures = {"projects": projects, "plots": captions, "values_left_out": value_count}
+        figures["skew"] = skew_words(skew) if skew is not None else ""
         return page("overview.html", runtime, integration, "detail", shown=view, **figures)
 
     @routes.get("/integrations/<integration_id>/plots/<name>.svg")

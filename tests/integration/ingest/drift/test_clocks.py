@@ -100,8 +100,8 @@ def _hours_ago(hours: int) -> str:
 
 def test_the_reported_case_is_the_one_below() -> None:
     if FIELD_CASE.exists():
-        first, restored = json.loads(FIELD_CASE.read_text()).values()
-        assert (first, restored) == (AFTER, BEFORE)
+        first_state, last_state = json.loads(FIELD_CASE.read_text()).values()
+        assert (first_state, last_state) == (AFTER, BEFORE)
 
 
 @dataclass
@@ -181,19 +181,19 @@ def test_a_site_that_is_restored_loses_all_that_came_after_the_backup(
     # Sweeps report no issue absent that was created just now.
     set_clock = SetClock(timedelta(hours=-2))
     town = a_town_with_a_clock(a_town, set_clock)
-    long_lived = an_issue(town)
+    busy_id = an_issue(town)
     for _ in range(30):
-        town.site.mutate("add_comment", issue=long_lived)
+        town.site.mutate("add_comment", issue=busy_id)
     backup = dict(town.site.world.issues)
     for _ in range(3):
         for kind in LATER_KINDS:
             town.site.mutate(kind)
     for _ in range(110):
-        town.site.mutate("add_comment", issue=long_lived)
-        town.site.mutate("update_issue", issue=long_lived)
+        town.site.mutate("add_comment", issue=busy_id)
+        town.site.mutate("update_issue", issue=busy_id)
     # A parent that comes back shows on its children, whose `updated` doesn't tell: only a full sync sees that.
     parents = {(issue.fields.get("parent") or {}).get("id") for issue in backup.values()}
-    deleted_id = next(issue_id for issue_id in backup if issue_id not in {long_lived, *parents})
+    deleted_id = next(issue_id for issue_id in backup if issue_id not in {busy_id, *parents})
     town.site.mutate("delete_issue", issue=deleted_id)
     deliver(town.parts, town.tenant_id, deleted_id, event="jira:issue_deleted")
     town.catch_up()
@@ -201,7 +201,7 @@ def test_a_site_that_is_restored_loses_all_that_came_after_the_backup(
     set_clock.ahead = timedelta()
     restore(town, backup)
     town.age()
-    notice(town, long_lived)
+    notice(town, busy_id)
     town.drain()
     for _ in range(2):
         town.check_absences()
@@ -269,7 +269,7 @@ def test_cursors_step_back_as_far_as_the_clock(a_town: Callable[..., Town]) -> N
     set_clock.ahead = timedelta(hours=-1)
     town.poll()
     after = _cursors(town)
-    assert {name for name, reached in after.items() if before[name] - reached > 3 * 3_600_000 - 60_000} == {
+    assert {name for name, watermark in after.items() if before[name] - watermark > 3 * 3_600_000 - 60_000} == {
         *("issues", "worklog/updated", "worklog/deleted")
     }
 
