@@ -8,6 +8,7 @@ from app import jobs
 from app.conditions import Code
 from app.errors import Conflicting
 from app.ingest.planning import enqueue_worker_once, tenant_schedule
+from app.ingest.writing import unreadable
 from app.integrations import ledger
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ CHANGES = (jobs.POLL, jobs.WORKLOGS, jobs.FAILED_WEBHOOKS, jobs.REFRESH, jobs.SE
 def sync(store: Store, integration: Integration, *, is_full: bool = False) -> Integration:
     """Read the latest changes now; a full sync walks the whole site again. Returns the integration, raises Conflicting.
 
-    The clock enqueues the periodic jobs within seconds, and chunks that are due get a worker. Nothing is planned anew
-    unless the sync is full.
+    The clock enqueues the periodic jobs within seconds, chunks that are due get a worker, and parts that couldn't be had
+    are tried again. Nothing is planned anew unless the sync is full.
     """
     if integration.tenant_id is None:
         raise Conflicting(Code.NOT_WORKING)
@@ -38,5 +39,6 @@ def sync(store: Store, integration: Integration, *, is_full: bool = False) -> In
 
 
 def _hasten_changes(session: Session) -> None:
+    unreadable.make_due(session)
     tenant_schedule.hasten(session, *(spec.name for spec in CHANGES))
     enqueue_worker_once(session)

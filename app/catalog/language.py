@@ -122,6 +122,8 @@ class Walk:
     """Query parameters; a tuple repeats its parameter, once for each value."""
     scope_column: str | None = None
     """The column with the id of the project or board of a row's list."""
+    is_single: bool = False
+    """Whether the answer is one object in place of a list."""
     is_optional: bool = False
     """Whether Jira answers 400 for scopes without such a list, as for the sprints of a kanban board."""
 

@@ -46,7 +46,7 @@ ENTITY = Entity(
     priority=20,
     listed_at=("board.id",),
     belongs_to="board",
-    walk=Walk("board/{board_id}/configuration", Paging.WHOLE, "", Each.BOARD, scope_column="board_id"),
+    walk=Walk("board/{board_id}/configuration", Paging.WHOLE, "", Each.BOARD, scope_column="board_id", is_single=True),
     webhooks=("board_configuration_changed",),
     columns=(
         parent("board_id", otherwise="id"),

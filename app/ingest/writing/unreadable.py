@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import delete, exists, func, literal, select
+from sqlalchemy import case, delete, exists, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock
@@ -67,7 +67,10 @@ def reason_of(finding: Finding) -> Condition:
 
 
 def set_aside(session: Session, part: Part, finding: Finding) -> None:
-    """Store a finding about a part, or count one more try of it, and schedule the next."""
+    """Store a finding about a part, or count one more try of it, and schedule the next.
+
+    Findings before the next try count as one with the last: a walk over issues asks about a board many times.
+    """
     now = clock.now()
     row = {
         "tenant_id": session.tenant_id,
@@ -76,6 +79,7 @@ def set_aside(session: Session, part: Part, finding: Finding) -> None:
         "since": now,
         "retry_at": now + _FIRST_PAUSE,
     }
+    is_due = UNREADABLE.c.retry_at <= now
     growth = func.power(_GROWTH, func.least(UNREADABLE.c.tries, _MOST_STEPS))
     seconds = func.least(growth * _FIRST_PAUSE.total_seconds(), _LONGEST_PAUSE.total_seconds())
     pause = func.make_interval(0, 0, 0, 0, 0, 0, seconds)
@@ -86,8 +90,8 @@ def set_aside(session: Session, part: Part, finding: Finding) -> None:
             index_elements=["tenant_id", "entity", "is_object", "scope_id"],
             set_={
                 "reason": row["reason"],
-                "tries": UNREADABLE.c.tries + 1,
-                "retry_at": literal(now) + pause,
+                "tries": case((is_due, UNREADABLE.c.tries + 1), else_=UNREADABLE.c.tries),
+                "retry_at": case((is_due, literal(now) + pause), else_=UNREADABLE.c.retry_at),
             },
         )
     )
@@ -145,6 +149,11 @@ def due(session: Session, limit: int, *, is_object: bool = False) -> list[Part]:
         UNREADABLE.c.is_object.is_(is_object), UNREADABLE.c.retry_at <= clock.now()
     )
     return [Part(**row._asdict()) for row in session.execute(query.order_by(UNREADABLE.c.retry_at).limit(limit))]
+
+
+def make_due(session: Session) -> None:
+    """Have every part tried again with the next refresh: somebody may have mended it."""
+    session.execute(update(UNREADABLE).values(retry_at=func.least(UNREADABLE.c.retry_at, clock.now())))
 
 
 def listed(session: Session, *, limit: int) -> list[UnreadablePart]:

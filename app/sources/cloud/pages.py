@@ -34,8 +34,7 @@ def fetch(
     elif place.token:
         query["nextPageToken"] = place.token
     answer = site.get(path, query, is_page=bool(walk.items))
-    is_object = walk.paging is Paging.WHOLE and not walk.items and is_one_object(answer.body)
-    items = [answer.body] if is_object else list_in(answer.body, walk.items, path)
+    items = [answer.body] if walk.is_single and is_one_object(answer.body) else list_in(answer.body, walk.items, path)
     total = find(answer.body, "total")
     return Page(
         items=[*items],
@@ -56,8 +55,8 @@ def list_in(body: Json, at: str, path: str) -> list[Json]:
 
 
 def is_one_object(body: Json) -> bool:
-    """Whether an answer is an object of the site. Jira has sent its errors with status 200."""
-    return isinstance(body, dict) and "errorMessages" not in body
+    """Whether an answer is an object of the site. Jira has sent its errors, and nothing at all, with status 200."""
+    return isinstance(body, dict) and bool(body) and "errorMessages" not in body
 
 
 def _next(paging: Paging, place: Place, body: Json, length: int, size: int) -> Place | None:

@@ -14,7 +14,7 @@ from app.ingest.writing import project_access
 from app.integrations import ledger
 from app.web.api.integrations import callers_integration
 from app.web.api.shapes import IntegrationPath, Short, as_json, plain, problems
-from app.web.words.sentences import english
+from app.web.words.sentences import english, remedy
 
 if TYPE_CHECKING:
     from flask_openapi3 import APIBlueprint
@@ -63,6 +63,7 @@ class UnreadablePart(BaseModel):
     is_object: bool = Field(description="True: a single object. False: the entity's list of the scope")
     reason: Code
     message: str
+    remedy: str = Field(description="What to do about it")
     tries: int
     since: str
     retry_at: str
@@ -112,4 +113,4 @@ def findings_of(runtime: Runtime, integration: Integration, query: CompletenessQ
 
 
 def _part(part: status.UnreadablePart) -> dict[str, Any]:
-    return {**plain(part), "reason": part.reason.code, "message": english(part.reason)}
+    return {**plain(part), "reason": part.reason.code, "message": english(part.reason), "remedy": remedy(part.reason)}

@@ -51,6 +51,11 @@ def english(condition: Condition) -> str:
     return _filled(CATALOGUE[condition.code].sentence, condition, _in_english)
 
 
+def remedy(condition: Condition) -> str:
+    """The remedy for programs; empty where the code has none."""
+    return _filled(CATALOGUE[condition.code].remedy, condition, _in_english)
+
+
 def details(condition: Condition) -> str:
     """The same sentence in the reader's language."""
     return _filled(CATALOGUE[condition.code].sentence, condition, gettext)

@@ -9,8 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from app import actions, jobs
-from app.errors import Conflicting
+from app.conditions import Code
+from app.errors import Conflicting, JiraRefused
+from app.ingest.writing import unreadable
+from app.ingest.writing.unreadable import Part
 from app.integrations.model import State
+from app.sources import NotForUs
 from app.web import commands, create_app
 from tests.conftest import BASE_URL
 
@@ -100,6 +104,16 @@ def test_a_plain_sync_hastens_what_finds_changes_and_plans_nothing(
     assert premises.due_jobs() == CHANGES
     assert premises.jobs_in_queues() == {jobs.BACKFILL.name}
     assert premises.integration.state is State.HEALTHY
+
+
+def test_a_plain_sync_tries_again_what_could_not_be_had(premises: Premises) -> None:
+    store, part = premises.parts.store, Part("sprint", "7")
+    with store.bound_to(premises.tenant_id) as session:
+        unreadable.set_aside(session, part, NotForUs(JiraRefused(Code.ANSWERED, status=403, endpoint="")))
+        assert unreadable.due(session, 10) == []
+    actions.sync(store, premises.integration)
+    with store.bound_to(premises.tenant_id) as session:
+        assert unreadable.due(session, 10) == [part]
 
 
 def test_a_full_sync_plans_the_whole_site_anew(premises: Premises, sync: Callable[[bool], Reply]) -> None:

@@ -47,6 +47,7 @@ ANSWERS = {
     "cut JSON": Answer(200, b'{"issues": [{"id": "10063", "fie'),
     "redirect": Answer(302, headers={"Location": "https://elsewhere.example/"}),
     "error object": Answer(200, b'{"errorMessages": ["Something went wrong"], "errors": {}}'),
+    "empty object": Answer(200, b"{}"),
 }
 
 QUESTIONS: dict[str, Callable[[Source], object]] = {
@@ -91,6 +92,7 @@ FAILURES: Outcomes = {
     "cut JSON": JiraNonsense,
     "redirect": JiraNonsense,
     "error object": JiraNonsense,
+    "empty object": JiraNonsense,
 }
 """The site or the credential fails, or the answer can't be read: raised by every verb."""
 REFUSALS: Outcomes = FAILURES | {
@@ -112,10 +114,10 @@ OUTCOMES: dict[str, Outcomes] = {
     "whoami": REFUSALS,
     "server": REFUSALS,
     "diagnose": REFUSALS,
-    "email_of": OF_AN_OBJECT | {"error object": None},
-    "project_count": REFUSALS | {"error object": None},
-    "has_lapsed": REFUSALS | {"404": False, "410": False, "error object": False},
-    "count": REFUSALS | dict.fromkeys(("400", "404", "410", "422", "error object")),
+    "email_of": OF_AN_OBJECT | {"error object": None, "empty object": None},
+    "project_count": REFUSALS | {"error object": None, "empty object": None},
+    "has_lapsed": REFUSALS | {"404": False, "410": False, "error object": False, "empty object": False},
+    "count": REFUSALS | dict.fromkeys(("400", "404", "410", "422", "error object", "empty object")),
     "first_created": REFUSALS,
     "issues": OF_THE_SITE,
     "by_ids": REFUSALS | {"400": IssueRead, "422": IssueRead},

@@ -28,6 +28,7 @@ FAILURE = Broken(JiraDown(Code.ANSWERED, status=500, endpoint="GET /rest/api/3/i
 def test_a_part_is_one_row_with_its_latest_reason(parts: Runtime, tenant_id: UUID) -> None:
     with parts.store.bound_to(tenant_id) as session:
         unreadable.set_aside(session, BOARD, FAILURE)
+        unreadable.make_due(session)
         unreadable.set_aside(session, BOARD, REFUSAL)
         (part,) = unreadable.listed(session, limit=10)
         assert (part.entity, part.scope_id, part.tries) == (*BOARD[:2], 2)
@@ -41,12 +42,22 @@ def test_each_pause_is_four_times_the_one_before_up_to_a_day(
 ) -> None:
     with parts.store.bound_to(tenant_id) as session:
         for _ in range(tries):
+            unreadable.make_due(session)
             unreadable.set_aside(session, BOARD, FAILURE)
         (part,) = unreadable.listed(session, limit=10)
         first = session.execute(select(UNREADABLE.c.since)).scalar_one()
         pause = part.retry_at - first
         assert timedelta(minutes=minutes) <= pause < timedelta(minutes=minutes, seconds=30)
         assert unreadable.due(session, 10) == []
+
+
+def test_findings_before_the_next_try_count_as_one(parts: Runtime, tenant_id: UUID) -> None:
+    with parts.store.bound_to(tenant_id) as session:
+        for finding in (FAILURE, FAILURE, REFUSAL):
+            unreadable.set_aside(session, BOARD, finding)
+        (part,) = unreadable.listed(session, limit=10)
+        assert (part.tries, part.reason.code) == (1, Code.NOT_FOR_US)
+        assert part.retry_at - part.since == timedelta(minutes=10)
 
 
 def test_a_part_that_was_read_is_forgotten_and_no_other(parts: Runtime, tenant_id: UUID) -> None:
