@@ -7,8 +7,8 @@ BIN := .venv/bin
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-demo: $(BIN)/.runtime ## the main job end to end on this machine; KEEP=1 leaves everything up
-	$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
+demo: $(BIN)/.runtime ## the main job end to end on this machine; KEEP=1 leaves everything up, SITE=difficult spoils the site
+	$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep) $(if $(SITE),--site $(SITE))
 
 run: $(BIN)/.runtime ## web, workers and clock against the configured services
 	$(BIN)/python -m app run
@@ -30,7 +30,8 @@ soak: $(BIN)/.development browser ## what takes longer: hostile requests, a whol
 	  tests/integration/ingest/live/test_drain.py \
 	  tests/integration/bench tests/integration/embedded/test_sharing.py \
 	  tests/attacks/inbound/test_openapi.py tests/attacks/inbound/test_bodies.py tests/attacks/inbound/test_lifecycle.py \
-	  tests/story/faults/test_memory.py tests/story/faults/test_two_machines.py tests/story/faults/test_crash.py
+	  tests/story/faults/test_memory.py tests/story/faults/test_two_machines.py tests/story/faults/test_crash.py \
+	  tests/story/test_demo.py
 	$(BIN)/python -m tests.attacks.hostile 10000
 	$(BIN)/python -m tests.soak completeness
 	$(BIN)/python -m tests.soak storm

@@ -14,7 +14,7 @@ LONGEST_FUNCTION = 40
 LONG_FUNCTIONS = {
     "app/ingest/proof/lost_jobs.py:find_due": "one SQL statement",
     "app/web/__init__.py:create_app": "the list of everything the web application is made of",
-    "sandbox/demo.py:_app": "the environment and processes of the demo, side by side",
+    "sandbox/demo/product.py:running_app": "the environment and processes of the demo, side by side",
     "sandbox/datasets/recorded_cloud.py:_catalogue": "a table",
     "sandbox/datasets/seeding/build.py:_draw": "the order in which a made-up site's random choices are drawn",
 }
