@@ -23,7 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from app.errors import JiraDown, JiraGone, JiraNonsense, JiraRefused, JiraRejected
+from app.errors import JiraDown, JiraGone, JiraNonsense, JiraRefused, JiraRejected, TokenExpired
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,11 +94,11 @@ def persist(ask: Callable[[], T], diagnose: Callable[[JiraFailure], Broken]) -> 
     for _ in range(_TRIES - 1):
         try:
             return ask()
-        except (JiraDown, JiraNonsense) as failure:
+        except (JiraDown, JiraNonsense, TokenExpired) as failure:
             diagnose(failure)
     try:
         return ask()
-    except (JiraDown, JiraNonsense) as failure:
+    except (JiraDown, JiraNonsense, TokenExpired) as failure:
         return diagnose(failure)
 
 

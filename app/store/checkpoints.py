@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, true, update
+from sqlalchemy import bindparam, delete, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, ids
@@ -202,6 +202,18 @@ def walk_failed_again(session: Session, entity: str, scope_id: str) -> int:
     is_failed = (CHUNKS.c.state == "failed") | ((CHUNKS.c.state == "done") & CHUNKS.c.problem.is_not(None))
     is_meant = (CHUNKS.c.entity == entity, CHUNKS.c.scope_id == scope_id, is_failed)
     return session.changed(update(CHUNKS).where(*is_meant).values(**_FRESH, due_at=clock.now()))
+
+
+def is_waiting(session: Session, entity: str, scope_id: str) -> bool:
+    """Whether a walk of a scope is under way or planned."""
+    is_meant = (CHUNKS.c.entity == entity, CHUNKS.c.scope_id == scope_id, CHUNKS.c.state == "waiting")
+    return session.execute(select(CHUNKS.c.id).where(*is_meant).limit(1)).first() is not None
+
+
+def failed_scopes(session: Session, entity: str) -> set[str]:
+    """The scopes with a failed walk."""
+    query = select(CHUNKS.c.scope_id).where(CHUNKS.c.entity == entity, CHUNKS.c.state == "failed")
+    return set(session.execute(query).scalars())
 
 
 def make_due(session: Session) -> None:

@@ -141,9 +141,7 @@ def give_up(owner: ChunkOwner, chunk: Chunk, walk: Walk, finding: Broken, *, for
     Returns whether one of them was done. Raises a JiraFailure.
     """
     problem = finding.failure.problem
-    if walk.paging is Paging.TOKEN and (
-        read_by_ids(owner.store, owner.source, owner.tenant_id, chunk) or owner.halve(chunk)
-    ):
+    if walk.paging is Paging.TOKEN and _take_apart(owner, chunk):
         log.warning("chunk taken apart", entity=chunk.entity, scope=chunk.scope_id, problem=str(problem))
         return True
     if for_good:
@@ -152,6 +150,17 @@ def give_up(owner: ChunkOwner, chunk: Chunk, walk: Walk, finding: Broken, *, for
             checkpoints.fail(session, chunk, problem=problem)
             unreadable.set_aside(session, Part(chunk.entity, chunk.scope_id), finding)
     return for_good
+
+
+def _take_apart(owner: ChunkOwner, chunk: Chunk) -> bool:
+    """Read a chunk of issues by their ids, or halve it; False where its project refuses that as well. Raises a JiraFailure."""
+    try:
+        return read_by_ids(owner.store, owner.source, owner.tenant_id, chunk) or owner.halve(chunk)
+    except JiraBusy:
+        raise
+    except JiraFailure as failure:
+        owner.source.diagnose(failure)
+        return False
 
 
 def back_off(attempts: int) -> datetime:

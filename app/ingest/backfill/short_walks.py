@@ -66,4 +66,8 @@ def finish(session: Session, ends: Sequence[End]) -> None:
     if final_ends:
         checkpoints.finish_all(session, final_ends)
     for name in {end.chunk.entity for end in whole_ends}:
-        unreadable.clear(session, name, [end.chunk.scope_id for end in whole_ends if end.chunk.entity == name])
+        scope_ids = {end.chunk.scope_id for end in whole_ends if end.chunk.entity == name}
+        if name == "issue":
+            # A project has many walks, each over a range of its issues.
+            scope_ids -= checkpoints.failed_scopes(session, name)
+        unreadable.clear(session, name, scope_ids)

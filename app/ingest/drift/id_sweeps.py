@@ -21,9 +21,11 @@ from app.conditions import Code, Condition
 from app.ingest.drift import poll
 from app.ingest.planning import inbox, site_clock
 from app.ingest.writing import absences, project_access, unreadable
+from app.ingest.writing.unreadable import Part
 from app.integrations import ledger
 from app.integrations.model import State
-from app.sources import Scope
+from app.sources import Scope, persist
+from app.sources.outcomes import attempt
 from app.store import cursors
 from app.store.tables import is_live, table_of
 
@@ -128,7 +130,10 @@ def _sweep_on(
             with store.bound_to(tenant_id) as session:
                 upper = _upper(session, project, lower, budget)
             result = sweep_range(store, source, tenant_id, project, lower, upper)
-            sums = SweepResult(*(total + part for total, part in zip(sums, result, strict=True)))
+            if result is None:
+                upper = OPEN_END
+            else:
+                sums = SweepResult(*(total + part for total, part in zip(sums, result, strict=True)))
             lower = 0 if upper == OPEN_END else upper
             with store.bound_to(tenant_id) as session:
                 cursors.move(session, cursor, scope_id=next_project if upper == OPEN_END else project, reached=lower)
@@ -137,12 +142,23 @@ def _sweep_on(
     return sums
 
 
-def sweep_range(store: Store, source: Source, tenant_id: UUID, project_id: str, lower: int, upper: int) -> SweepResult:
-    """Compare the ids of a project's issues that were created in [lower, upper), epoch ms. Raises a JiraFailure."""
+def sweep_range(
+    store: Store, source: Source, tenant_id: UUID, project_id: str, lower: int, upper: int
+) -> SweepResult | None:
+    """Compare the ids of a project's issues that were created in [lower, upper), epoch ms. Raises a JiraFailure.
+
+    A project with a search that fails while the site is well is set aside. Returns None then.
+    """
+    start = clock.now()
+    scope = Scope(project_id, lower, upper)
+    pages = persist(lambda: attempt(lambda: [*source.ids(scope)], names_object=False), source.diagnose)
+    if not isinstance(pages, list):
+        with store.bound_to(tenant_id) as session:
+            unreadable.set_aside(session, Part("issue", project_id), pages)
+        return None
     seen_ids: set[str] = set()
     stale_ids: set[str] = set()
-    start = clock.now()
-    for page in source.ids(Scope(project_id, lower, upper)):
+    for page in pages:
         seen_ids |= page.issues.keys()
         with store.bound_to(tenant_id) as session:
             stale_ids |= set(poll.differing(session, page))

@@ -172,13 +172,21 @@ def _walk_stored(session: Session) -> int:
 def _walk_failed(session: Session) -> int:
     """Put failed walks back on the plan once their next try is due. Returns how many."""
     due_parts = unreadable.due(session, AT_ONCE)
-    count = sum(checkpoints.walk_failed_again(session, part.entity, part.scope_id) for part in due_parts)
+    count = sum(_walk_part_again(session, part) for part in due_parts)
     for name in {part.entity for part in due_parts} & _ISSUE_WALKS:
         # One walk over the stored issues answers for all boards.
         is_waiting = (CHUNKS.c.entity == name, CHUNKS.c.state == "waiting")
         if session.execute(select(CHUNKS.c.id).where(*is_waiting).limit(1)).first() is None:
             count += checkpoints.walk_again(session, [name])
     return count
+
+
+def _walk_part_again(session: Session, part: Part) -> int:
+    """Restart the failed walks of a part; where a sweep found a project's search broken, all walks of its issues."""
+    count = checkpoints.walk_failed_again(session, part.entity, part.scope_id)
+    if part.entity != "issue" or count or checkpoints.is_waiting(session, part.entity, part.scope_id):
+        return count
+    return checkpoints.walk_again(session, [part.entity], [part.scope_id])
 
 
 def _ask_for_issues(session: Session) -> None:

@@ -61,15 +61,20 @@ def stored_by_project(session: Session) -> dict[str, int]:
 def issues(
     session: Session, site_counts: Mapping[str, int | None], sweeps: Mapping[str, SweepResult]
 ) -> Iterator[Finding]:
-    """Issues by project: Jira's own count, or after a difference the ids themselves."""
+    """Issues by project: Jira's own count, or after a difference, or without a count, the ids themselves."""
     stored_counts, suspect_counts = stored_by_project(session), absences.open_by_project(session)
+    unreadable_projects = set(session.execute(unreadable.scopes_of("issue")).scalars())
     for project_id, site_count in site_counts.items():
-        if site_count is None:
-            continue
         stored_count, suspect_count = stored_counts.get(project_id, 0), suspect_counts.get(project_id, 0)
         sweep = sweeps.get(project_id)
         if sweep is None:
-            yield Finding("issue", project_id, stored_count, site_count, APPROXIMATE_COUNT, suspect_count)
+            if site_count is not None:
+                missing_count = site_count - stored_count + suspect_count if project_id in unreadable_projects else 0
+                yield Finding(
+                    "issue", project_id, stored_count, site_count, APPROXIMATE_COUNT, suspect_count, missing_count
+                )
+        elif site_count is None:
+            yield Finding("issue", project_id, stored_count, sweep.looked, ID_SWEEP, suspect_count, sweep.unreadable)
         else:
             # Where rows are missing, the larger number is the safer one: a list can end early, as a walk can.
             is_short = site_count > stored_count - suspect_count

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ from app import clock, ids, jobs
 from app.catalog.language import OPEN_END
 from app.catalog.registry import all_entities, entity, list_totals
 from app.conditions import Code, Condition
-from app.errors import JiraDown, JiraNonsense
 from app.ingest.drift import id_sweeps
 from app.ingest.planning import inbox, tenant_schedule
 from app.ingest.proof import counting, state
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from app.sources import Source
     from app.store.session import Session, Store
 
-_TRIES = 3
 _LARGEST_SWEEP = 20_000
 """Largest project for an immediate comparison of ids after different counts; larger ones wait for the weekly sweep."""
 _MEND_LIMIT = 500
@@ -86,7 +83,7 @@ def _counted(source: Source, projects: list[str], count_cache: CountCache | None
     counts = count_cache.known() if count_cache is not None else {}
 
     def ask(project_id: str) -> None:
-        counts[project_id] = _asked(source, project_id)
+        counts[project_id] = source.count(Scope(project_id))
         if count_cache is not None:
             count_cache.note(project_id, counts[project_id])
 
@@ -96,27 +93,28 @@ def _counted(source: Source, projects: list[str], count_cache: CountCache | None
     return {counted_project: counts[counted_project] for counted_project in projects}
 
 
-def _asked(source: Source, project_id: str) -> int | None:
-    """Jira's own count of a project: one bad answer in many must not spoil the others. Raises a JiraFailure."""
-    for _ in range(_TRIES - 1):
-        with suppress(JiraDown, JiraNonsense):
-            return source.count(Scope(project_id))
-    return source.count(Scope(project_id))
-
-
 def _sweep_different(
     store: Store, source: Source, tenant_id: UUID, site_counts: Mapping[str, int | None]
 ) -> dict[str, SweepResult]:
-    """Compare the ids of the projects whose counts differ. Raises a JiraFailure."""
+    """Compare the ids of the projects with another count or none. Raises a JiraFailure.
+
+    Projects without a count have `_LARGEST_SWEEP` ids together: they are compared at every verification.
+    """
     with store.bound_to(tenant_id) as session:
         stored_counts, suspect_counts = counting.stored_by_project(session), absences.open_by_project(session)
-    return {
-        project_id: id_sweeps.sweep_range(store, source, tenant_id, project_id, 0, OPEN_END)
-        for project_id, expected_count in site_counts.items()
-        if expected_count is not None
-        and expected_count != stored_counts.get(project_id, 0) - suspect_counts.get(project_id, 0)
-        and max(expected_count, stored_counts.get(project_id, 0)) <= _LARGEST_SWEEP
-    }
+    sweeps: dict[str, SweepResult] = {}
+    uncounted_ids = 0
+    for project_id, expected_count in site_counts.items():
+        stored_count = stored_counts.get(project_id, 0)
+        if expected_count == stored_count - suspect_counts.get(project_id, 0):
+            continue
+        uncounted_ids += stored_count if expected_count is None else 0
+        if max(expected_count or 0, stored_count, uncounted_ids if expected_count is None else 0) > _LARGEST_SWEEP:
+            continue
+        result = id_sweeps.sweep_range(store, source, tenant_id, project_id, 0, OPEN_END)
+        if result is not None:
+            sweeps[project_id] = result
+    return sweeps
 
 
 def _keep(session: Session, findings: Sequence[Finding]) -> None:

@@ -11,12 +11,11 @@ from app.catalog.conversion import to_moment
 from app.catalog.json_value import Json, find
 from app.catalog.language import OPEN_END
 from app.catalog.registry import entity
-from app.errors import JiraGone, JiraRejected
 from app.jira.client import whole
 from app.sources.answers import IdPage
 from app.sources.cloud.pages import fetch, list_in
 from app.sources.cloud.rest import path_of
-from app.sources.outcomes import attempt, require
+from app.sources.outcomes import attempt, persist, require
 from app.sources.paging import Page, Place, follow
 
 if TYPE_CHECKING:
@@ -66,13 +65,13 @@ def page(site: CloudSession, scope: Scope, place: Place, size: int) -> Page | Fi
 
 
 def count(site: CloudSession, scope: Scope) -> int | None:
-    """Jira's own count of a scope; None where it refuses the query or doesn't count."""
-    try:
-        answer = site.post(path_of("search/approximate-count"), {"jql": _in_scope(scope)})
-    except (JiraRejected, JiraGone):
-        return None
-    total = find(answer.body, "count")
-    return total if isinstance(total, int) else None
+    """Jira's own count of a scope; None where it refuses the query, doesn't count, or fails while the site is well."""
+
+    def ask() -> Json:
+        return find(site.post(path_of("search/approximate-count"), {"jql": _in_scope(scope)}).body, "count")
+
+    total = persist(lambda: attempt(ask, names_object=False), site.diagnose)
+    return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None
 
 
 def first_created(site: CloudSession, scope: Scope) -> int:

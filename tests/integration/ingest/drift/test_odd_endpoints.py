@@ -1,0 +1,91 @@
+"""One odd endpoint of a site that is well costs that endpoint alone, in every lane."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+import pytest
+
+from app.ingest.drift import id_sweeps
+from app.ingest.proof import verification
+from app.ingest.writing import unreadable
+from app.integrations.model import State
+from sandbox.oddities import Call, Oddity
+from tests.soak import time_travel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.ingest.conftest import Town
+
+PLATFORM = "/rest/api/3"
+COUNT = f"POST {PLATFORM}/search/approximate-count"
+ERROR = {"errorMessages": ["no"], "errors": {}}
+odd_answers = pytest.mark.parametrize(("status", "body"), [(403, ERROR), (500, ERROR), (200, None)])
+
+
+def parts_of(town: Town) -> set[tuple[str, str]]:
+    with town.parts.store.bound_to(town.tenant_id) as session:
+        return {(part.entity, part.scope_id) for part in unreadable.listed(session, limit=100)}
+
+
+def verify(town: Town) -> list[verification.Finding]:
+    return verification.verify(town.parts.store, town.jira, town.tenant_id)
+
+
+def of_project(project_id: str, path: str, status: int, body: Any) -> Oddity:
+    def concerns(call: Call, _body: object) -> bool:
+        return f"project = {project_id}" in unquote_plus(call.text)
+
+    return Oddity(f"GET|POST {PLATFORM}/search/{path}", status, body, concerns=concerns)
+
+
+@odd_answers
+def test_issues_are_read_and_verified_where_jira_does_not_count(
+    a_town: Callable[..., Town], status: int, body: Any
+) -> None:
+    town = a_town(reads=False)
+    town.site.options.oddities = [Oddity(COUNT, status, body)]
+    town.backfill()
+    assert town.differences() == []
+    assert town.integration().state is State.HEALTHY
+    assert {finding.method for finding in verify(town) if finding.entity == "issue"} == {verification.counting.ID_SWEEP}
+
+
+@odd_answers
+def test_a_project_with_an_odd_search_is_named_and_the_others_are_verified(
+    a_town: Callable[..., Town], status: int, body: Any
+) -> None:
+    town = a_town(reads=False)
+    town.site.options.oddities = [of_project("10000", "jql*", status, body)]
+    town.backfill()
+    assert parts_of(town) == {("issue", "10000")}
+    assert town.integration().state is State.HEALTHY
+    town.site.options.oddities = []
+    time_travel.retry_unreadable(town.database_url, town.site.client_key)
+    town.refresh("status")
+    town.walk()
+    verify(town)
+    assert (parts_of(town), town.differences(), town.integration().state) == (set(), [], State.HEALTHY)
+
+
+@odd_answers
+def test_a_project_with_an_odd_search_does_not_stop_the_sweep_of_the_others(
+    a_town: Callable[..., Town], status: int, body: Any
+) -> None:
+    town = a_town()
+    town.site.options.webhooks = False
+    town.age()
+    projects = town.rows("issue", "project_id")
+    deleted_issue = next(issue for issue in town.site.world.searchable() if projects[issue.id] == "10001")
+    town.site.mutate("delete_issue", issue=deleted_issue.id)
+    town.site.options.oddities = [of_project("10000", "jql*", status, body)]
+    id_sweeps.sweep_ids(town.parts.store, town.jira, town.tenant_id)
+    assert deleted_issue.id in town.absences()
+    assert parts_of(town) == {("issue", "10000")}
+    town.site.options.oddities = []
+    time_travel.retry_unreadable(town.database_url, town.site.client_key)
+    town.refresh("status")
+    town.walk()
+    assert parts_of(town) == set()
