@@ -21,8 +21,9 @@ from app.ingest.writing.quarantine import write_accepted
 from app.ingest.writing.unreadable import Part
 from app.integrations import ledger
 from app.integrations.model import State
-from app.sources import Broken, Gone, NotForUs, NotOffered
+from app.sources import Broken, Gone, NotForUs, NotOffered, persist
 from app.sources.answers import FeedPage
+from app.sources.outcomes import attempt
 from app.store import cursors, records
 from app.store.tables import table_of
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from uuid import UUID
 
-    from app.sources import Source
+    from app.sources import Finding, Source
     from app.sources.source import WorklogFeed
     from app.store.session import Session, Store
 
@@ -40,12 +41,32 @@ _FEEDS = Part("worklog", "")
 
 
 def follow_worklogs(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
-    """Read both feeds to their ends. Returns a summary, None where they aren't due here; raises a JiraFailure."""
-    changed_count = _follow(store, source, tenant_id, "updated", lambda ids: _changed(store, source, tenant_id, ids))
-    deleted_count = _follow(store, source, tenant_id, "deleted", _gone)
-    if changed_count is None and deleted_count is None:
+    """Read both feeds to their ends, each whatever becomes of the other one.
+
+    Returns a summary, None where they aren't due here; raises a JiraFailure.
+    """
+    handlers: dict[WorklogFeed, Callable[[Mapping[str, int]], Callable[[Session], int]]] = {
+        "updated": lambda ids: _changed(store, source, tenant_id, ids),
+        "deleted": _gone,
+    }
+    outcomes = [
+        persist(
+            lambda: attempt(lambda: _follow(store, source, tenant_id, feed, handle), names_object=False),  # noqa: B023 - called at once
+            source.diagnose,
+        )
+        for feed, handle in handlers.items()
+    ]
+    findings = [outcome for outcome in outcomes if outcome is not None and not isinstance(outcome, int)]
+    counts = [outcome for outcome in outcomes if isinstance(outcome, int)]
+    with store.bound_to(tenant_id) as session:
+        if findings:
+            unreadable.set_aside(session, _FEEDS, findings[0])
+        elif len(counts) == len(outcomes):
+            unreadable.clear(session, _FEEDS.entity, [_FEEDS.scope_id])
+    if not counts:
         return None
-    return Condition(Code.WORKLOGS_READ, changed=changed_count or 0, deleted=deleted_count or 0)
+    changed_count, deleted_count = (outcome if isinstance(outcome, int) else 0 for outcome in outcomes)
+    return Condition(Code.WORKLOGS_READ, changed=changed_count, deleted=deleted_count)
 
 
 def _follow(
@@ -54,7 +75,7 @@ def _follow(
     tenant_id: UUID,
     feed: WorklogFeed,
     handle: Callable[[Mapping[str, int]], Callable[[Session], int]],
-) -> int | None:
+) -> int | Finding | None:
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
         if integration is None or not integration.is_served or integration.started_at is None:
@@ -75,14 +96,11 @@ def _follow(
                     with store.bound_to(tenant_id) as session:
                         row_count += keep(session)
                         cursors.move(session, cursor, reached=max(reached, cursor.reached), ended_at=clock.now())
-                        unreadable.clear(session, _FEEDS.entity, [_FEEDS.scope_id])
                 case NotOffered() | Gone():
                     # Time tracking is off; the next round asks again.
                     return 0
                 case NotForUs() | Broken():
-                    with store.bound_to(tenant_id) as session:
-                        unreadable.set_aside(session, _FEEDS, page)
-                    return None
+                    return page
     finally:
         with store.bound_to(tenant_id) as session:
             cursors.give_back(session, cursor)

@@ -7,7 +7,7 @@ from urllib.parse import unquote_plus
 
 import pytest
 
-from app.ingest.drift import id_sweeps
+from app.ingest.drift import id_sweeps, worklog_feeds
 from app.ingest.proof import verification
 from app.ingest.writing import unreadable
 from app.integrations.model import State
@@ -89,3 +89,26 @@ def test_a_project_with_an_odd_search_does_not_stop_the_sweep_of_the_others(
     town.refresh("status")
     town.walk()
     assert parts_of(town) == set()
+
+
+@pytest.mark.parametrize("feed", ["updated", "deleted", "list"])
+@odd_answers
+def test_an_odd_feed_of_worklogs_is_named_and_the_other_one_is_followed(
+    a_town: Callable[..., Town], feed: str, status: int, body: Any
+) -> None:
+    town = a_town()
+    town.site.options.webhooks, town.site.options.worklog_feed_delay_s = False, 0
+    edited_issue, deleted_issue = [issue for issue in town.site.world.searchable() if issue.worklogs][:2]
+    edited_id, gone_id = edited_issue.worklogs[0]["id"], deleted_issue.worklogs[0]["id"]
+    before = town.rows("worklog", "updated")[edited_id]
+    town.site.mutate("edit_worklog", issue=edited_issue.id, worklog=edited_id)
+    town.site.mutate("delete_worklog", issue=deleted_issue.id, worklog=gone_id)
+    town.site.options.oddities = [Oddity(f"GET|POST {PLATFORM}/worklog/{feed}", status, body)]
+    worklog_feeds.follow_worklogs(town.parts.store, town.jira, town.tenant_id)
+    assert parts_of(town) == {("worklog", "")}
+    assert (town.rows("worklog")[gone_id] == "deleted") is (feed != "deleted")
+    assert (town.rows("worklog", "updated")[edited_id] != before) is (feed == "deleted")
+    town.site.options.oddities = []
+    worklog_feeds.follow_worklogs(town.parts.store, town.jira, town.tenant_id)
+    assert parts_of(town) == set()
+    assert town.rows("worklog", "updated")[edited_id] != before
