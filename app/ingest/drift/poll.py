@@ -27,7 +27,6 @@ from app.ingest.planning import inbox, site_clock
 from app.ingest.writing import absences, memberships
 from app.integrations import ledger
 from app.integrations.model import State
-from app.sources import require
 from app.store import cursors
 from app.store.tables import is_live, table_of
 
@@ -93,7 +92,7 @@ def _walk(store: Store, source: Source, tenant_id: UUID, cursor: Cursor, lower: 
             recent_ids |= dict.fromkeys(page.issues)
             if page.token is None or len(recent_ids) >= memberships.ISSUES:
                 # What was held against the boards' filters when it was read was held against an index that lags.
-                require(memberships.follow(store, source, tenant_id, recent_ids))
+                memberships.follow(store, source, tenant_id, recent_ids)
                 recent_ids.clear()
             with store.bound_to(tenant_id) as session:
                 stale_count += keep_page(session, page, origin=inbox.POLL)

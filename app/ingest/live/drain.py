@@ -15,10 +15,9 @@ from app import clock, jobs, logs
 from app.errors import JiraBusy, JiraDown, JiraRefused, Unavailable, condition_of
 from app.ingest.live.batch import Batch, Unwanted, batch_of
 from app.ingest.planning import inbox
-from app.ingest.writing import memberships, unreadable
-from app.ingest.writing.unreadable import Part
+from app.ingest.writing import memberships
 from app.integrations import ledger
-from app.sources import READ_BATCH, persist
+from app.sources import READ_BATCH
 from app.store import cursors
 
 if TYPE_CHECKING:
@@ -103,13 +102,7 @@ class Drain:
         """Update the board memberships of the issues that were read; every poll repeats it once the index has caught up."""
         issues = [*self.unmatched_issues]
         self.unmatched_issues.clear()
-        finding = persist(
-            lambda: memberships.follow(self.store, self.source, self.tenant_id, issues), self.source.diagnose
-        )
-        if finding is not None:
-            log.warning("boards not asked", tenant_id=str(self.tenant_id), problem=str(finding.failure))
-            with self.store.bound_to(self.tenant_id) as session:
-                unreadable.set_aside(session, Part("board_issue", ""), finding)
+        memberships.follow(self.store, self.source, self.tenant_id, issues)
 
     def _let_gather(self, last: datetime | None, waiting_count: int) -> None:
         """Wait until the interval since the site's last read is over.

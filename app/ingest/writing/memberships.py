@@ -22,7 +22,7 @@ from app.ingest.writing.page import parse_page, write_page
 from app.ingest.writing.unreadable import Part
 from app.integrations import ledger
 from app.jira.client import whole
-from app.sources import Page, Place
+from app.sources import Page, Place, persist
 from app.sources.answers import Matches
 from app.store import records
 from app.store.tables import table_of
@@ -70,11 +70,19 @@ def _page(matches: Matches, next_place: Place | None = None) -> MembershipPage:
     )
 
 
-def follow(store: Store, source: Source, tenant_id: UUID, issue_ids: Collection[str]) -> Finding | None:
-    """Update the memberships of stored issues, as far as Jira's index has come. Returns the finding that ended it.
+def follow(store: Store, source: Source, tenant_id: UUID, issue_ids: Collection[str]) -> None:
+    """Update the memberships of stored issues, as far as Jira's index has come. Raises a JiraFailure.
 
-    Raises a JiraFailure.
+    Where the question itself can't be answered, memberships are set aside.
     """
+    finding = persist(lambda: _follow(store, source, tenant_id, issue_ids), source.diagnose)
+    if finding is not None:
+        log.warning("boards not asked", tenant_id=str(tenant_id), problem=str(finding.failure))
+        with store.bound_to(tenant_id) as session:
+            unreadable.set_aside(session, Part("board_issue", ""), finding)
+
+
+def _follow(store: Store, source: Source, tenant_id: UUID, issue_ids: Collection[str]) -> Finding | None:
     with store.bound_to(tenant_id) as session:
         live_ids, board_filters = live(session, issue_ids), filters(session)
     if not board_filters:

@@ -112,3 +112,17 @@ def test_an_odd_feed_of_worklogs_is_named_and_the_other_one_is_followed(
     worklog_feeds.follow_worklogs(town.parts.store, town.jira, town.tenant_id)
     assert parts_of(town) == set()
     assert town.rows("worklog", "updated")[edited_id] != before
+
+
+@odd_answers
+def test_filters_that_cannot_be_matched_do_not_stop_the_poll(
+    a_town: Callable[..., Town], status: int, body: Any
+) -> None:
+    town = a_town()
+    town.site.options.webhooks = False
+    town.site.mutate("update_issue")
+    town.site.options.oddities = [Oddity(f"POST {PLATFORM}/jql/match", status, body)]
+    town.catch_up()
+    assert town.differences() == []
+    assert town.integration().polled_at is not None
+    assert "board_issue" in {entity for entity, _ in parts_of(town)}
