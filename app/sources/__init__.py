@@ -7,6 +7,7 @@ classified here once. A source knows no tenant and no database.
 
 from app.sources.outcomes import Broken, Finding, Gone, NotForUs, NotOffered, is_without_list, persist, require
 from app.sources.paging import ISSUE_PAGE, READ_BATCH, Page, Place, WalkGuard, follow
+from app.sources.presence import confirm
 from app.sources.registry import source_for
 from app.sources.scope import Scope
 from app.sources.source import Source
@@ -24,6 +25,7 @@ __all__ = [
     "Scope",
     "Source",
     "WalkGuard",
+    "confirm",
     "follow",
     "is_without_list",
     "persist",

@@ -47,6 +47,9 @@ CASES = [
     Case("one issue leads to a login page", damage.issue(302)),
     Case("one project's components answer 403", damage.project_list("component", 403, REFUSAL, "not_for_us")),
     Case("one project's versions answer 409", damage.project_list("version", 409, errors("conflict"), "not_offered")),
+    Case("one project's components answer 404", damage.project_list("component", 404, WRONG, "not_for_us")),
+    Case("one board's configuration answers 404", damage.configuration(404, WRONG, "not_for_us")),
+    Case("one issue's comments answer 404", odd_issues.refused_list("comment", 404, WRONG, "not_for_us")),
     Case(
         "c30 an error object in place of the statuses",
         damage.site_list("status", "status", 200, WRONG, "part_broken"),

@@ -18,7 +18,7 @@ from app.errors import JiraBusy, JiraFailure, JiraRefused, TokenExpired, WalkAst
 from app.ingest.backfill.by_ids import read_by_ids
 from app.ingest.writing import unreadable
 from app.ingest.writing.unreadable import Part
-from app.sources import Broken, Gone, NotForUs, NotOffered, is_without_list
+from app.sources import Broken, Gone, NotForUs, NotOffered, confirm, is_without_list
 from app.store import checkpoints
 from app.store.checkpoints import LeaseLost
 
@@ -67,11 +67,14 @@ def settle_finding(owner: ChunkOwner, chunk: Chunk, finding: Finding) -> None:
     """Record a finding about the chunk's scope; another try at once wouldn't change it."""
     problem = finding.failure.problem
     _log_stop(chunk, problem)
+    if isinstance(finding, Gone):
+        finding = confirm(owner.source, entity_of(chunk.entity), chunk.scope_id, finding)
     with owner.store.bound_to(owner.tenant_id) as session:
         match finding:
             case Gone():
                 # The project, board or issue vanished meanwhile: nothing is left to walk.
                 checkpoints.finish(session, chunk)
+                unreadable.clear(session, chunk.entity, [chunk.scope_id])
             case NotOffered(failure) if is_without_list(entity_of(chunk.entity), failure):
                 checkpoints.finish(session, chunk, expected=0)
             case NotForUs() | NotOffered() | Broken():

@@ -27,7 +27,7 @@ from app.ingest.writing.quarantine import write_accepted
 from app.ingest.writing.unreadable import Part
 from app.integrations import ledger
 from app.jira.client import whole
-from app.sources import Broken, Gone, NotForUs, NotOffered, Page, follow, is_without_list, persist
+from app.sources import Broken, Gone, NotForUs, NotOffered, Page, confirm, follow, is_without_list, persist
 from app.store import records
 from app.store.schema import CHUNKS
 from app.store.tables import is_live, table_of
@@ -71,7 +71,11 @@ def read_list(store: Store, source: Source, tenant_id: UUID, entity: Entity, sco
         case list():
             list_read.bodies = bodies
         case Gone():
-            return bodies
+            bodies = confirm(source, entity, scope_id, bodies)
+            if isinstance(bodies, Gone):
+                return bodies
+            list_read.finding = bodies
+            return list_read
         case NotOffered(failure) if is_without_list(entity, failure):
             list_read.bodies = []
         case NotOffered() | NotForUs() | Broken():

@@ -157,6 +157,7 @@ def _scope_is_gone(store: Store, source: Source, tenant_id: UUID, name: str, sco
     with store.bound_to(tenant_id) as session:
         is_this_list = (CHUNKS.c.entity == name, CHUNKS.c.scope_id == scope_id, CHUNKS.c.state == "done")
         session.execute(update(CHUNKS).where(*is_this_list).values(finished_at=clock.now(), expected=None))
+        unreadable.clear(session, name, [scope_id])
 
 
 def _walk_stored(session: Session) -> int:

@@ -144,11 +144,11 @@ def scopes_of(entity: str) -> Select[tuple[str]]:
 
 
 def due(session: Session, limit: int, *, is_object: bool = False) -> list[Part]:
-    """The parts that are due for another try, longest first."""
+    """Parts that are due for another try, in any order: none that stays due keeps the others waiting."""
     query = select(UNREADABLE.c.entity, UNREADABLE.c.scope_id, UNREADABLE.c.is_object).where(
         UNREADABLE.c.is_object.is_(is_object), UNREADABLE.c.retry_at <= clock.now()
     )
-    return [Part(**row._asdict()) for row in session.execute(query.order_by(UNREADABLE.c.retry_at).limit(limit))]
+    return [Part(**row._asdict()) for row in session.execute(query.order_by(func.random()).limit(limit))]
 
 
 def make_due(session: Session) -> None:

@@ -1,0 +1,31 @@
+"""Presence of a list's scope. A list that answers 404 proves nothing while its project, board or issue is still there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.catalog.field_policy import FieldPolicy
+from app.catalog.language import Each
+from app.catalog.registry import entity as entity_named
+from app.sources.outcomes import Gone, NotForUs
+
+if TYPE_CHECKING:
+    from app.catalog.language import Entity
+    from app.sources.source import Source
+
+
+def confirm(source: Source, entity: Entity, scope_id: str, finding: Gone) -> Gone | NotForUs:
+    """The finding about a list that isn't there: Gone only where its scope is. Raises a JiraFailure."""
+    return NotForUs(finding.failure) if _is_there(source, entity, scope_id) else finding
+
+
+def _is_there(source: Source, entity: Entity, scope_id: str) -> bool:
+    match entity.walk.each if entity.walk is not None else Each.SITE:
+        case Each.PROJECT:
+            return scope_id in source.visible_projects([scope_id])
+        case Each.BOARD:
+            return not isinstance(source.one(entity_named("board"), scope_id), Gone)
+        case Each.ISSUE:
+            return not source.by_ids([scope_id], FieldPolicy(), deletion_ids={scope_id}).gone_ids
+        case _:
+            return False
