@@ -41,7 +41,8 @@ LOOKUPS = {
         "planning.plan",
     ),
     *("catalog.conversion", "catalog.site_fields", "catalog.site_mapping", "integrations.settings"),
-    *("planning.exclusions", "writing.exclusions", "writing.left_out"),
+    *("planning.exclusions", "writing.exclusions", "writing.left_out", "writing.stubs", "writing.older_edits"),
+    *("planning.inbox", "writing.unreadable", "writing.rename_propagation", "backfill.short_walks"),
 }
 """Modules for look-ups, or without effect on an ordinary page, which the drawing leaves out."""
 
