@@ -6,22 +6,17 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from tests.story.processes import ROOT
 
 STEPS = ("installed", "paired", "verified complete", "Rows against the site", "one webhook", "change feed")
 STEPS_OF_A_DIFFICULT_SITE = (*STEPS, "Parts that can’t be had", "left out", "healed", "whole")
 
 
-def test_the_demo_ends_well() -> None:
+def test_the_demo_ends_well(is_at_scale: bool) -> None:
     play("usual", STEPS)
-
-
-def test_the_demo_of_the_difficult_site_ends_well(is_at_scale: bool) -> None:
-    if not is_at_scale:
-        pytest.skip("takes some minutes; `make soak` has it")
-    play("difficult", STEPS_OF_A_DIFFICULT_SITE)
+    if is_at_scale:
+        # `make test` has the same site in tests/field/test_difficult.py.
+        play("difficult", STEPS_OF_A_DIFFICULT_SITE)
 
 
 def play(site: str, steps: tuple[str, ...]) -> None:
