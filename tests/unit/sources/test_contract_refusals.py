@@ -117,7 +117,7 @@ OUTCOMES: dict[str, Outcomes] = {
     "email_of": OF_AN_OBJECT | {"error object": None, "empty object": None},
     "project_count": REFUSALS | {"error object": None, "empty object": None},
     "has_lapsed": REFUSALS | {"404": False, "410": False, "error object": False, "empty object": False},
-    "count": REFUSALS | dict.fromkeys(("400", "404", "410", "422", "error object", "empty object")),
+    "count": REFUSALS | dict.fromkeys(("400", "403", "404", "410", "422", "error object", "empty object")),
     "first_created": REFUSALS,
     "issues": OF_THE_SITE,
     "by_ids": REFUSALS | {"400": IssueRead, "422": IssueRead},

@@ -87,6 +87,8 @@ def test_a_401_is_the_credentials_where_the_site_does_not_know_the_account(
 
 def test_a_401_during_an_outage_is_an_outage(site: Site, wire: Wire) -> None:
     wire.answers({}, status=401)
+    # `myself` is asked about the credential, and once more about the site.
+    wire.answers({}, status=503)
     wire.answers({}, status=503)
     with pytest.raises(JiraDown):
         CloudSource(site).count(Scope("10000"))
