@@ -186,12 +186,19 @@ def site_list(path: str, entity: str, status: int, body: Any, reason: str) -> Sp
 
 
 def an_issue(
-    site: Site, place: int, *, children: str | None = None, minimum: int = 1, project: int | None = None
+    site: Site,
+    place: int,
+    *,
+    children: str | None = None,
+    minimum: int = 1,
+    maximum: int = 10**6,
+    project: int | None = None,
 ) -> Issue:
     """The issue at a place among those with so many children, or of a project."""
     project_ids = None if project is None else [list(site.world.catalogue.projects)[project]]
     issues = site.world.searchable(project_ids)
-    return [issue for issue in issues if children is None or len(getattr(issue, children)) >= minimum][place]
+    counts = range(minimum, maximum + 1)
+    return [issue for issue in issues if children is None or len(getattr(issue, children)) in counts][place]
 
 
 def issue(status: int, *, place: int = 3, project: int | None = None) -> Spoil:
