@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from app.catalog.columns import reading
 from app.catalog.conversion import CONVERTERS, FAULTS, clean, code_of, digest_of
@@ -191,7 +191,7 @@ def _note_mentions(row: Row, item: Item, page: Page) -> None:
         if not value:
             continue
         bodies = page.mentions.setdefault(target.name, {})
-        if value in bodies if isinstance(value, str) else all(object_id in bodies for object_id in value):  # type: ignore[attr-defined]  # the column holds texts
+        if bodies.keys() >= ({value} if isinstance(value, str) else set(cast("list[str]", value))):
             continue
         for body in take(item):
             if (object_id := id_of(target, body)) is not None:

@@ -13,21 +13,18 @@ from app.catalog.registry import entity
 from app.errors import JiraDown, JiraNonsense, JiraRejected, TokenExpired
 from app.ingest.planning import field_policy, plan
 from app.ingest.writing import unreadable
-from app.ingest.writing.page import parse_page, write_page
-from app.ingest.writing.quarantine import quarantine
+from app.ingest.writing.page import parse_page
+from app.ingest.writing.quarantine import write_accepted
 from app.integrations import ledger
 from app.sources import READ_BATCH, Scope
 from app.store import checkpoints
 from app.store.checkpoints import LeaseLost
-from app.store.session import StoreFault
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from app.catalog.field_policy import FieldPolicy
-    from app.ingest.writing.page import ParsedPage
     from app.sources import Source
-    from app.sources.answers import IssueRead
     from app.store.checkpoints import Chunk
     from app.store.session import Store
 
@@ -63,16 +60,8 @@ def read_by_ids(store: Store, source: Source, tenant_id: UUID, chunk: Chunk) -> 
 def _read_batch(store: Store, source: Source, tenant_id: UUID, policy: FieldPolicy, issue_ids: list[str]) -> None:
     issue_read = source.by_ids(issue_ids, policy)
     parsed_page = parse_page(entity("issue"), issue_read.bodies, policy, None)
-    try:
-        _store(store, tenant_id, issue_read, parsed_page)
-    except StoreFault:
-        accepted_page = quarantine(store, tenant_id, parsed_page, read_at=issue_read.sent_at)
-        _store(store, tenant_id, issue_read, accepted_page)
-
-
-def _store(store: Store, tenant_id: UUID, issue_read: IssueRead, parsed_page: ParsedPage) -> None:
     with store.bound_to(tenant_id) as session:
-        write_page(session, parsed_page, read_at=issue_read.sent_at)
+        write_accepted(session, parsed_page, read_at=issue_read.sent_at)
         unreadable.note_issues(session, issue_read, parsed_page)
         if not ledger.mark_ingested(session):
             raise LeaseLost("the integration was paused, disconnected or deleted meanwhile")

@@ -67,15 +67,13 @@ def read_list(store: Store, source: Source, tenant_id: UUID, entity: Entity, sco
     """Read a whole list of the site, a project or a board; Gone where its scope is. Raises a JiraFailure."""
     list_read = ListRead(entity, scope_id, clock.now())
     bodies = persist(lambda: _whole(source, list_read), source.diagnose)
+    if isinstance(bodies, Gone):
+        bodies = confirm(source, entity, scope_id, bodies)
     match bodies:
         case list():
             list_read.bodies = bodies
         case Gone():
-            bodies = confirm(source, entity, scope_id, bodies)
-            if isinstance(bodies, Gone):
-                return bodies
-            list_read.finding = bodies
-            return list_read
+            return bodies
         case NotOffered(failure) if is_without_list(entity, failure):
             list_read.bodies = []
         case NotOffered() | NotForUs() | Broken():

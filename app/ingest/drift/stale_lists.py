@@ -57,8 +57,8 @@ def refresh_stalest_lists(store: Store, source: Source, tenant_id: UUID) -> Cond
         fields = field_policy.load(session, integration)
         if _walk_stored(session) + _walk_failed(session):
             enqueue_workers(session, 1)
-        _ask_for_issues(session)
-        single_objects = unreadable.due(session, AT_ONCE, is_object=True)
+        due_objects = unreadable.due(session, READ_BATCH, is_object=True)
+        inbox.ask(session, [part.scope_id for part in due_objects if part.entity == "issue"], origin=inbox.SWEEP)
     changed_rows = 0
     for name, scope_id in due:
         list_read = list_refresh.read_list(store, source, tenant_id, entity(name), scope_id)
@@ -69,11 +69,10 @@ def refresh_stalest_lists(store: Store, source: Source, tenant_id: UUID) -> Cond
             changed_rows += list_refresh.keep(session, list_read, fields)
         if name == "project":
             check_listed_projects(store, source, tenant_id, list_read.gone_ids)
-    for part in single_objects:
-        if part.entity != "issue":
-            object_read = list_refresh.read_object(source, entity(part.entity), part.scope_id)
-            with store.bound_to(tenant_id) as session:
-                changed_rows += list_refresh.keep(session, object_read, fields)
+    for part in [part for part in due_objects if part.entity != "issue"][:AT_ONCE]:
+        object_read = list_refresh.read_object(source, entity(part.entity), part.scope_id)
+        with store.bound_to(tenant_id) as session:
+            changed_rows += list_refresh.keep(session, object_read, fields)
     changed_rows += _link_types(store, source, tenant_id)
     return Condition(Code.LISTS_READ, lists=len(due), changed=changed_rows) if due else None
 
@@ -188,9 +187,3 @@ def _walk_part_again(session: Session, part: Part) -> int:
     if part.entity != "issue" or count or checkpoints.is_waiting(session, part.entity, part.scope_id):
         return count
     return checkpoints.walk_again(session, [part.entity], [part.scope_id])
-
-
-def _ask_for_issues(session: Session) -> None:
-    """Have unreadable issues read again once their next try is due."""
-    due_parts = unreadable.due(session, READ_BATCH, is_object=True)
-    inbox.ask(session, [part.scope_id for part in due_parts if part.entity == "issue"], origin=inbox.SWEEP)

@@ -5,6 +5,7 @@ Both feeds omit the last minute and are an error where time tracking is off.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -49,11 +50,9 @@ def follow_worklogs(store: Store, source: Source, tenant_id: UUID) -> Condition 
         "updated": lambda ids: _changed(store, source, tenant_id, ids),
         "deleted": _gone,
     }
+    follow = partial(_follow, store, source, tenant_id)
     outcomes = [
-        persist(
-            lambda: attempt(lambda: _follow(store, source, tenant_id, feed, handle), names_object=False),  # noqa: B023 - called at once
-            source.diagnose,
-        )
+        persist(partial(attempt, partial(follow, feed, handle), names_object=False), source.diagnose)
         for feed, handle in handlers.items()
     ]
     findings = [outcome for outcome in outcomes if outcome is not None and not isinstance(outcome, int)]

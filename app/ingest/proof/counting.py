@@ -67,19 +67,16 @@ def issues(
     for project_id, site_count in site_counts.items():
         stored_count, suspect_count = stored_counts.get(project_id, 0), suspect_counts.get(project_id, 0)
         sweep = sweeps.get(project_id)
-        if sweep is None:
-            if site_count is not None:
-                missing_count = site_count - stored_count + suspect_count if project_id in unreadable_projects else 0
-                yield Finding(
-                    "issue", project_id, stored_count, site_count, APPROXIMATE_COUNT, suspect_count, missing_count
-                )
-        elif site_count is None:
-            yield Finding("issue", project_id, stored_count, sweep.looked, ID_SWEEP, suspect_count, sweep.unreadable)
-        else:
+        if sweep is not None:
             # Where rows are missing, the larger number is the safer one: a list can end early, as a walk can.
-            is_short = site_count > stored_count - suspect_count
-            expected_count = max(site_count, sweep.looked) if is_short else sweep.looked
+            is_short = site_count is not None and site_count > stored_count - suspect_count
+            expected_count = max(site_count or 0, sweep.looked) if is_short else sweep.looked
             yield Finding("issue", project_id, stored_count, expected_count, ID_SWEEP, suspect_count, sweep.unreadable)
+        elif site_count is not None:
+            missing_count = site_count - stored_count + suspect_count if project_id in unreadable_projects else 0
+            yield Finding(
+                "issue", project_id, stored_count, site_count, APPROXIMATE_COUNT, suspect_count, missing_count
+            )
 
 
 def inside_issues(session: Session) -> Iterator[Finding]:

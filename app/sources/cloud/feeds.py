@@ -10,6 +10,7 @@ from app import clock
 from app.catalog.json_value import Json, find
 from app.conditions import Code
 from app.errors import JiraNonsense
+from app.jira.client import whole
 from app.sources.answers import FailedPage, FeedPage, Objects
 from app.sources.cloud.pages import list_in
 from app.sources.cloud.rest import path_of
@@ -58,9 +59,9 @@ def _feed_page(site: CloudSession, path: str, since: int) -> Page:
 
 def _feed_of(page: Page) -> FeedPage:
     worklogs = {
-        worklog_id: _epoch_ms(find(value, "updatedTime"))  # type: ignore[arg-type]  # parsed
-        for value in page.items
-        if _ID.fullmatch(worklog_id := str(find(value, "worklogId")))  # type: ignore[arg-type]  # parsed
+        worklog_id: _epoch_ms(find(value, "updatedTime"))
+        for value in map(whole, page.items)
+        if _ID.fullmatch(worklog_id := str(find(value, "worklogId")))
     }
     if page.next is not None and page.next.token is not None:
         return FeedPage(worklogs, int(page.next.token))
@@ -96,7 +97,7 @@ def failed_webhooks(site: CloudSession, after: int) -> Iterator[FailedPage | Fin
             yield outcome
             return
         newest_moment = max([newest_moment, *_failure_times(outcome)])
-        yield FailedPage(outcome.items, newest_moment)  # type: ignore[arg-type]  # parsed
+        yield FailedPage([*map(whole, outcome.items)], newest_moment)
 
 
 def _failed_page(site: CloudSession, after: int) -> Page:
@@ -109,7 +110,7 @@ def _failed_page(site: CloudSession, after: int) -> Page:
 
 
 def _failure_times(page: Page) -> list[int]:
-    moments = (_epoch_ms(find(value, "failureTime")) for value in page.items)  # type: ignore[arg-type]  # parsed
+    moments = (_epoch_ms(find(whole(value), "failureTime")) for value in page.items)
     return [moment for moment in moments if moment]
 
 
