@@ -76,7 +76,10 @@ def first_bound(session: Session, started_at: datetime) -> int:
     return _ms(started_at + (site_clock.skew(session) or timedelta()) - BEFORE_BACKFILL)
 
 
-def _walk(store: Store, source: Source, tenant_id: UUID, cursor: Cursor, lower: int) -> Condition:
+def _walk(
+    store: Store, source: Source, tenant_id: UUID, cursor: Cursor, lower: int, *, is_measured: bool = False
+) -> Condition:
+    """Compare every page. A clock that stepped back moves the bound once: `is_measured` then."""
     seen_count, stale_count, start = 0, 0, cursor.began
     token = cursor.page_token if start is not None else None
     recent_ids: dict[str, None] = {}
@@ -86,8 +89,8 @@ def _walk(store: Store, source: Source, tenant_id: UUID, cursor: Cursor, lower: 
                 start = _ms(page.site_time or page.sent_at)
                 with store.bound_to(tenant_id) as session:
                     step_back = site_clock.measure(session, site_time=page.site_time, sent_at=page.sent_at)
-                if step_back:
-                    return _walk(store, source, tenant_id, cursor, lower - _ms_of(step_back))
+                if step_back and not is_measured:
+                    return _walk(store, source, tenant_id, cursor, lower - _ms_of(step_back), is_measured=True)
             seen_count += len(page.issues)
             recent_ids |= dict.fromkeys(page.issues)
             if page.token is None or len(recent_ids) >= memberships.ISSUES:

@@ -27,6 +27,7 @@ from tests.integration.ingest.conftest import deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from sandbox.world import Issue
     from tests.integration.ingest.conftest import Town
@@ -285,3 +286,16 @@ def _cursors(town: Town) -> dict[str, int]:
     with town.parts.store.bound_to(town.tenant_id) as session:
         rows = session.execute(CURSORS.select().where(CURSORS.c.reached > 0))
         return {row.name: row.reached for row in rows}
+
+
+def test_a_clock_that_falls_with_every_answer_moves_a_poll_once(deaf: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments: list[datetime] = []
+
+    def measure(_session: object, *, site_time: object, sent_at: datetime) -> timedelta:
+        moments.append(sent_at)
+        assert site_time is not None
+        return timedelta(minutes=2)
+
+    monkeypatch.setattr(poll.site_clock, "measure", measure)
+    assert poll.poll_issues(deaf.parts.store, deaf.jira, deaf.tenant_id) is not None
+    assert len(moments) == 2
