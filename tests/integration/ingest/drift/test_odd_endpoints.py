@@ -41,6 +41,14 @@ def of_project(project_id: str, path: str, status: int, body: Any) -> Oddity:
     return Oddity(f"GET|POST {PLATFORM}/search/{path}", status, body, concerns=concerns)
 
 
+def heal(town: Town) -> None:
+    """End the oddities, and have every part tried again."""
+    town.site.options.oddities = []
+    time_travel.retry_unreadable(town.database_url, town.site.client_key)
+    town.refresh("status")
+    town.walk()
+
+
 @odd_answers
 def test_issues_are_read_and_verified_where_jira_does_not_count(
     a_town: Callable[..., Town], status: int, body: Any
@@ -62,10 +70,7 @@ def test_a_project_with_an_odd_search_is_named_and_the_others_are_verified(
     town.backfill()
     assert parts_of(town) == {("issue", "10000")}
     assert town.integration().state is State.HEALTHY
-    town.site.options.oddities = []
-    time_travel.retry_unreadable(town.database_url, town.site.client_key)
-    town.refresh("status")
-    town.walk()
+    heal(town)
     verify(town)
     assert (parts_of(town), town.differences(), town.integration().state) == (set(), [], State.HEALTHY)
 
@@ -84,10 +89,7 @@ def test_a_project_with_an_odd_search_does_not_stop_the_sweep_of_the_others(
     id_sweeps.sweep_ids(town.parts.store, town.jira, town.tenant_id)
     assert deleted_issue.id in town.absences()
     assert parts_of(town) == {("issue", "10000")}
-    town.site.options.oddities = []
-    time_travel.retry_unreadable(town.database_url, town.site.client_key)
-    town.refresh("status")
-    town.walk()
+    heal(town)
     assert parts_of(town) == set()
 
 
