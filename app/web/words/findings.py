@@ -66,8 +66,8 @@ REASONS: dict[Code, Entry] = {
         N_("Look at what was left out on the Activity tab, and tell whoever runs SEI Connect."),
     ),
     Code.ROWS_LEFT_OVER: Entry(
-        "%(surplus)s rows more are stored than Jira counts; they are read again.",
-        N_("%(surplus)s rows more are stored than Jira counts."),
+        "%(surplus)s more rows are stored than Jira counts; they are read again.",
+        N_("%(surplus)s more rows are stored than Jira counts."),
         N_("Nothing; they are read again."),
     ),
     Code.PARTS_UNREAD: Entry(
@@ -103,7 +103,7 @@ REASONS: dict[Code, Entry] = {
         _CATCH_UP,
     ),
     Code.JOB_LATE: Entry(
-        "The job %(job)s is due since %(age)s.", N_("The job “%(job)s” is due since %(age)s."), _CATCH_UP
+        "The job %(job)s has been due for %(age)s.", N_("The job “%(job)s” has been due for %(age)s."), _CATCH_UP
     ),
     Code.LIST_LATE: Entry(
         "The oldest list of %(entity)s rows should have been read again %(age)s ago.",
