@@ -46,7 +46,7 @@ def derive_state(session: Session, *, is_verified: bool | None = None, reason: C
     elif late:
         ledger.move_to(session, integration.id, State.DELAYED, reason=late, **also)
     else:
-        ledger.move_to(session, integration.id, State.HEALTHY, reason=_reservation(session), **also)
+        ledger.move_to(session, integration.id, State.HEALTHY, reason=unreadable.reservation(session), **also)
 
 
 def _wrong(
@@ -64,12 +64,6 @@ def _wrong(
     if is_verified is None and integration.state is State.NEEDS_ATTENTION and _was_different(session):
         return integration.state_reason
     return None
-
-
-def _reservation(session: Session) -> Condition | None:
-    """The number of parts that can't be had, while everything else is verified; None where there are none."""
-    part_count = unreadable.count(session)
-    return Condition(Code.PARTS_UNREAD, parts=part_count) if part_count else None
 
 
 def _was_different(session: Session) -> bool:

@@ -52,6 +52,8 @@ def restored(session: Session, rows: Sequence[Row], *, read_at: datetime) -> set
     issue = entity_named("issue")
     table = table_of(issue)
     issue_ids = [row.id for row in rows if row.entity is issue]
+    if not issue_ids:
+        return set()
     query = select(table.c.id).where(
         table.c.id.in_(issue_ids), table.c.stepped_back_at == read_at, table.c.read_at == read_at
     )

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import clock
 from app.conditions import Code, Condition
+from app.integrations import ledger
 from app.sources import Broken, Gone, NotForUs, NotOffered
 from app.store.sync_tables import UNREADABLE
 
@@ -95,6 +96,7 @@ def set_aside(session: Session, part: Part, finding: Finding) -> None:
             },
         )
     )
+    ledger.note_reservation(session, reservation(session))
 
 
 def note_issues(session: Session, issue_read: IssueRead, parsed_page: ParsedPage) -> None:
@@ -113,7 +115,8 @@ def clear(session: Session, entity: str, scope_ids: Collection[str], *, is_objec
             UNREADABLE.c.is_object.is_(is_object),
             UNREADABLE.c.scope_id.in_(list(scope_ids)),
         )
-        session.execute(delete(UNREADABLE).where(*is_read))
+        if session.changed(delete(UNREADABLE).where(*is_read)):
+            ledger.note_reservation(session, reservation(session))
 
 
 def is_resting(entity: ColumnElement[str], scope_id: ColumnElement[str]) -> ColumnElement[bool]:
@@ -161,6 +164,12 @@ def listed(session: Session, *, limit: int) -> list[UnreadablePart]:
     columns = [UNREADABLE.c[name] for name in UnreadablePart.__dataclass_fields__]
     query = select(*columns).order_by(UNREADABLE.c.since, UNREADABLE.c.entity, UNREADABLE.c.scope_id).limit(limit)
     return [UnreadablePart(**row._asdict()) for row in session.execute(query)]
+
+
+def reservation(session: Session) -> Condition | None:
+    """The number of parts that can't be had, as the reason of a healthy state; None where there are none."""
+    part_count = count(session)
+    return Condition(Code.PARTS_UNREAD, parts=part_count) if part_count else None
 
 
 def count(session: Session) -> int:

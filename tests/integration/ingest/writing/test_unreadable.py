@@ -12,6 +12,8 @@ from app.conditions import Code, Condition
 from app.errors import JiraDown, JiraRefused, JiraRejected
 from app.ingest.writing import unreadable
 from app.ingest.writing.unreadable import Part
+from app.integrations import ledger
+from app.integrations.model import State
 from app.sources import Broken, NotForUs, NotOffered
 from app.store.sync_tables import UNREADABLE
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from app.runtime import Runtime
+    from app.store.session import Session
 
 BOARD = Part("board_configuration", "7")
 REFUSAL = NotForUs(JiraRefused(Code.ANSWERED, status=403, endpoint="GET /rest/agile/1.0/board/{}/configuration"))
@@ -71,6 +74,33 @@ def test_a_part_that_was_read_is_forgotten_and_no_other(parts: Runtime, tenant_i
             ("issue", False),
             ("board_configuration", False),
         }
+
+
+def test_a_healthy_state_names_the_parts_at_once(parts: Runtime, tenant_id: UUID) -> None:
+    """The page said for ten minutes that a part can't be read which its list of parts no longer had."""
+    with parts.store.bound_to(tenant_id) as session:
+        integration = ledger.of_tenant(session)
+        assert integration is not None
+        ledger.move_to(session, integration.id, State.HEALTHY)
+        unreadable.set_aside(session, BOARD, REFUSAL)
+        assert _reason(session) == Condition(Code.PARTS_UNREAD, parts=1)
+        unreadable.clear(session, BOARD.entity, [BOARD.scope_id])
+        assert _reason(session) is None
+
+
+def test_another_states_reason_stays(parts: Runtime, tenant_id: UUID) -> None:
+    lateness = Condition(Code.POLL_LATE, age=30)
+    with parts.store.bound_to(tenant_id) as session:
+        integration = ledger.of_tenant(session)
+        assert integration is not None
+        ledger.move_to(session, integration.id, State.DELAYED, reason=lateness)
+        unreadable.set_aside(session, BOARD, REFUSAL)
+        assert _reason(session) == lateness
+
+
+def _reason(session: Session) -> Condition | None:
+    integration = ledger.of_tenant(session)
+    return integration.state_reason if integration else None
 
 
 def test_a_part_is_due_once_its_pause_is_over(parts: Runtime, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
