@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SEED, ISSUES, ISSUES_AT_SCALE = 11, 450, 900
+SEED, ISSUES, ISSUES_AT_SCALE = 11, 240, 900
 
 
 @pytest.fixture

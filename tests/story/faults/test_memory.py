@@ -10,11 +10,11 @@ import pytest
 
 from bench import usage
 from sandbox import Site, SiteKey, serve
+from tests import databases
 from tests.story.processes import RunningApp, running_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from sandbox.world import Issue
 
@@ -22,21 +22,41 @@ HISTORIES, COMMENTS = 5_000, 2_500
 HISTORIES_AT_SCALE, COMMENTS_AT_SCALE = 10_000, 5_000
 COMMENT_BYTES = 30_000
 MOST_MB, MOST_MB_IN_TOTAL = 250.0, 300.0
-PROJECTS, PROJECTS_AT_SCALE, INLINE = 4, 8, 20
+_OF_SITE = "JOIN installations USING (tenant_id) WHERE deleted_at IS NULL AND client_key = %s"
+PROJECTS, PROJECTS_AT_SCALE, INLINE = 2, 8, 20
 WORDS = "Somebody pastes the whole log of the second worker again, line by line, and asks what it means.\n"
 
 
-@pytest.fixture
-def own_app(own_database_url: str, redis_url: str, key_host: str, tmp_path: Path) -> Iterator[RunningApp]:
-    """The app on a database of its own, with fresh workers."""
+@pytest.fixture(scope="module")
+def own_database_url(server_url: str) -> Iterator[str]:
+    """A database of this module."""
+    url = databases.create(server_url, "memory")
+    yield url
+    databases.drop(server_url, url)
+
+
+@pytest.fixture(scope="module")
+def idle_app(
+    own_database_url: str, redis_url: str, key_host: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningApp]:
+    """The app without workers."""
     with running_app(
         is_forked=False,  # a fork has the memory of all that its parent imported
         database_url=own_database_url,
         redis_url=redis_url.replace("?db=0", "?db=4"),
         install_keys_url=key_host,
-        log=tmp_path / "app.log",
+        log=tmp_path_factory.mktemp("memory") / "app.log",
+        roles=("web", "clock"),
     ) as product:
         yield product
+
+
+@pytest.fixture
+def own_app(idle_app: RunningApp) -> Iterator[RunningApp]:
+    """The app with fresh workers."""
+    idle_app.start("worker")
+    yield idle_app
+    idle_app.kill("worker")
 
 
 def with_a_long_history(issue: Issue, new_id: int, count: int) -> Issue:
@@ -66,8 +86,8 @@ def test_an_issue_of_any_size_fits_into_a_worker(
     peaks = [usage.peak_mb(pid) for pid in usage.descendants(own_app.processes["worker"].pid)]
     with psycopg.connect(own_database_url) as connection:
         for entity, issue_id, count in (("changelog", eventful.id, histories), ("comment", talkative.id, comments)):
-            query = f"SELECT count(*) FROM jira_{entity} WHERE issue_id = %s AND deleted_at IS NULL"
-            assert connection.execute(query.encode(), [issue_id]).fetchone() == (count,)
+            query = f"SELECT count(*) FROM jira_{entity} {_OF_SITE} AND issue_id = %s"
+            assert connection.execute(query.encode(), [site.client_key, issue_id]).fetchone() == (count,)
     assert max(peaks) < MOST_MB, peaks
 
 
@@ -87,8 +107,8 @@ def test_a_project_of_nothing_but_large_issues_fits_into_a_worker(
         own_app.wait_until_verified(own_app.pair(site), patience=300)
     peaks = [usage.peak_mb(pid) for pid in usage.descendants(own_app.processes["worker"].pid)]
     with psycopg.connect(own_database_url) as connection:
-        query = "SELECT count(*), min(length(body_text)) FROM jira_comment WHERE deleted_at IS NULL"
-        assert connection.execute(query).fetchone() == (
+        query = f"SELECT count(*), min(length(body_text)) FROM jira_comment {_OF_SITE}"
+        assert connection.execute(query.encode(), [site.client_key]).fetchone() == (
             INLINE * len(issues),
             len(WORDS) * (COMMENT_BYTES // len(WORDS)) - 1,
         )

@@ -15,7 +15,7 @@ from tests.soak.report import say
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STORM = storm.Weather(issues=240, changes=240, rate=40.0, other_share=0.0, delay_s=4.0, lag_s=3.0, patience_s=180.0)
+STORM = storm.Weather(issues=120, changes=120, rate=40.0, other_share=0.0, delay_s=4.0, lag_s=3.0, patience_s=180.0)
 SWEEP_KINDS = {"delete_issue", "archive_issue", "hide_issue"}
 """Changes that only sweeps find after a lost webhook; `test_gone` covers these."""
 POLL_KINDS = {kind: weight for kind, weight in ISSUE_KINDS.items() if kind not in SWEEP_KINDS}

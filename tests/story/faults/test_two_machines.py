@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from app.runtime import Runtime
 
-ISSUES, ISSUES_AT_SCALE = 3000, 8000
+ISSUES, ISSUES_AT_SCALE = 1500, 8000
 CONCURRENCY, LATENCY_MS = 3, 40
 LATE = 8
 """Requests that a busy machine may delay into the next second."""
