@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from sandbox import Site, SiteKey
     from sandbox.damage import Damage
+    from tests.field.conftest import Played
     from tests.story.processes import RunningApp
 
 PATIENCE = 600
@@ -45,7 +46,7 @@ class Difficult:
 
 
 @pytest.fixture(scope="module")
-def difficult(app: RunningApp, install_key: SiteKey) -> Iterator[Difficult]:
+def difficult(app: RunningApp, install_key: SiteKey, played: dict[str, Played]) -> Iterator[Difficult]:  # noqa: ARG001 - read meanwhile
     """The site, verified for the first time."""
     site, damages = difficult_site(app_url=app.url, key=install_key)
     with serve(site):
