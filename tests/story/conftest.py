@@ -39,9 +39,8 @@ def story_database_url(server_url: str) -> str:
 def app(
     story_database_url: str, redis_url: str, key_host: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningApp]:
-    """Web, workers and clock, as operators start them."""
+    """Web, workers and clock."""
     with running_app(
-        is_forked=False,
         database_url=story_database_url,
         redis_url=redis_url.replace("?db=0", "?db=1"),
         install_keys_url=key_host,
