@@ -155,7 +155,7 @@ class TemplateFactory:
             "timeestimate": 0 if seconds else None,
             "aggregatetimeoriginalestimate": 14400,
             "versions": [],
-            "issuelinks": self._issue_link(number),
+            "issuelinks": self._issue_link(number, project),
             "assignee": self._children.person(rows),
             "updated": moment(updated_ms),
             "status": status,
@@ -186,7 +186,7 @@ class TemplateFactory:
             POINTS_FIELD: chance.choice((None, 1.0, 2.0, 3.0, 5.0, 8.0)),
         }
 
-    def _issue_link(self, number: int) -> list[Object]:
+    def _issue_link(self, number: int, project: int) -> list[Object]:
         """Return the link of every fifth pair of neighbours, as seen from one end."""
         first = number - number % 2
         if first % 10 or first + 1 >= self._count:
@@ -195,10 +195,11 @@ class TemplateFactory:
         link = id_of(LINK, first)
         side = "outwardIssue" if number == first else "inwardIssue"
         status, priority = self._catalogue.statuses[0], self._catalogue.priorities[2]
-        # The key has a project of its own, because a template does not know its neighbour's project.
+        # A template does not know its neighbour's project. Its own is open, as most that links lead to; a key of no
+        # project on the site would make the app store the neighbour from here as well.
         end = {
             "id": id_of(ISSUE, neighbour),
-            "key": f"LINK-1{COPY}{neighbour:05d}",
+            "key": f"{PROJECTS[project][0]}-1{COPY}{neighbour:04d}",
             "self": f"{ORIGIN}/rest/api/3/issue/{id_of(ISSUE, neighbour)}",
             "fields": {
                 "summary": self._children.text(8),
