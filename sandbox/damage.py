@@ -124,6 +124,12 @@ def sprints(status: int, body: Any, reason: str, *, place: int = 0) -> Spoil:  #
     return spoil
 
 
+def team_board(site: Site) -> Damage:
+    """A team-managed board: its type doesn't tell that it has sprints."""
+    _boards(site, "scrum")[0].json["type"] = "simple"
+    return Damage([])
+
+
 def configuration(status: int, body: Any, reason: str, *, kind: str = "scrum", place: int = 0) -> Spoil:  # noqa: ANN401 - JSON
     """The configuration of the board of that kind at this place is odd."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sandbox.damage import INLINE_HISTORIES, PLATFORM, Damage, Part, an_issue, errors
+from sandbox.moments import in_zone, zone
 from sandbox.oddities import Oddity, edited_issue
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from sandbox.shapes import JsonObject
     from sandbox.site import Site
 
+HOUR_MS = 3_600_000
 REFUSAL = errors("You do not have permission to see this.")
 
 
@@ -26,6 +29,25 @@ def odd_fields(fields: JsonObject, columns: JsonObject, *, place: int = 5) -> Sp
             [edited_issue(issue_id, lambda issue_fields: issue_fields.update(fields))],
             values={("issue", issue_id, column): value for column, value in columns.items()},
             mend=lambda mended_site: mended_site.mutate("update_issue", issue=issue_id),
+        )
+
+    return spoil
+
+
+def stepped_back(*, place: int = 5) -> Spoil:
+    """The site is restored from a backup: the last edit of an issue has never been."""
+
+    def spoil(site: Site) -> Damage:
+        issue_id = an_issue(site, place).id
+        site.mutate("update_issue", issue=issue_id, fields={"summary": "Before"})
+        issue = site.world.issues[issue_id]
+        an_hour_ago = in_zone(issue.updated_ms - HOUR_MS, zone("UTC"))
+        backup = replace(issue, fields={**issue.fields, "updated": an_hour_ago})
+        site.mutate("update_issue", issue=issue_id, fields={"summary": "After"})
+        return Damage(
+            [],
+            values={("issue", issue_id, "summary"): "After"},
+            mend=lambda mended_site: mended_site.world.put(backup),
         )
 
     return spoil

@@ -75,8 +75,8 @@ class Board:
 
     @property
     def has_sprints(self) -> bool:
-        """Whether the board is a scrum board."""
-        return bool(self.json["type"] == "scrum")
+        """Whether the board has sprints: a scrum board does, and a team-managed one where its team wants them."""
+        return self.json["type"] == "scrum" or bool(self.sprint_ids)
 
 
 @dataclass(slots=True)

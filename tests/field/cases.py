@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sandbox import damage, odd_issues
 from sandbox.damage import errors, total_of
-from sandbox.difficult import CARD, NO_COLUMNS, REFUSAL, SCOPE, WRONG, card
+from sandbox.difficult import CARD, NO_COLUMNS, ORPHAN, REFUSAL, SCOPE, WRONG, card
 from sandbox.oddities import LOGIN_PAGE
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def three_issues(site: Site) -> Damage:
 
 
 CASES = [
+    Case("c01 a team-managed board has sprints", damage.team_board),
     Case("c03 one board's sprints answer 422", damage.sprints(422, NO_COLUMNS, "not_offered")),
     Case("c04 no licence of Jira Software", damage.agile(403, errors("no valid licence"), "not_for_us")),
     Case("no Jira Software at all", damage.agile(404, errors("null for uri"), "not_offered")),
@@ -62,5 +63,10 @@ CASES = [
     ),
     Case("c16 an empty page in place of the comments", odd_issues.short_list("comment", 5, is_empty=True)),
     Case("c17 a total of comments that is never reached", odd_issues.short_list("comment", 1, is_empty=False)),
+    Case("c24 the site is restored from a backup", odd_issues.stepped_back()),
+    Case(
+        "c29 a sprint of a board out of sight",
+        odd_issues.odd_fields({"customfield_10020": [ORPHAN]}, {"sprint_ids": ["999"]}),
+    ),
     Case("c18 a due date in the year 20222", odd_issues.odd_fields({"duedate": "20222-03-01"}, {"due": None})),
 ]

@@ -46,7 +46,7 @@ class Difficult:
 
 
 @pytest.fixture(scope="module")
-def difficult(app: RunningApp, install_key: SiteKey, played: dict[str, Played]) -> Iterator[Difficult]:  # noqa: ARG001 - read meanwhile
+def difficult(app: RunningApp, install_key: SiteKey, played: dict[str, Played]) -> Iterator[Difficult]:
     """The site, verified for the first time."""
     site, damages = difficult_site(app_url=app.url, key=install_key)
     with serve(site):

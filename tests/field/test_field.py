@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 300
 ROUND_S = 5.0
-"""Pause between two times at which the refresh of lists is made due."""
+"""Pause between two times at which the jobs that find the healed parts are made due."""
 ids = [case.name for case in CASES]
 
 
@@ -33,7 +33,7 @@ def healed(played: dict[str, Played], app: RunningApp, story_database_url: str) 
     while ill and time.monotonic() < deadline:
         for odd in ill:
             time_travel.retry_unreadable(story_database_url, odd.site.client_key)
-            time_travel.make_due(story_database_url, odd.site.client_key, "refresh")
+            time_travel.make_due(story_database_url, odd.site.client_key, "refresh", "recent")
         time.sleep(ROUND_S)
         ill = [odd for odd in ill if not is_whole(odd, app, story_database_url)]
     return played
