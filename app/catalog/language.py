@@ -126,6 +126,8 @@ class Walk:
     """Whether the answer is one object in place of a list."""
     is_optional: bool = False
     """Whether Jira answers 400 for scopes without such a list, as for the sprints of a kanban board."""
+    is_never_empty: bool = False
+    """Whether every site has at least one: an empty list is an answer that can't be right."""
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,7 @@ class Code(StrEnum):
     PAGES_EMPTY = "pages_empty"
     PAGES_BEYOND_COUNT = "pages_beyond_count"
     LIST_MISSING = "list_missing", "path", "place"
+    LIST_EMPTY = "list_empty", "path"
     OBJECT_MISSING = "object_missing", "path"
     OBJECT_NOT_LISTED = "object_not_listed", "path"
     LIST_CUT = "list_cut", "entity", "total", "count"

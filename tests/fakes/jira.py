@@ -35,7 +35,8 @@ _CONSTANT_BODIES: dict[str, Any] = {
     "field": [{"id": "summary", "name": "Summary", "custom": False, "schema": {"type": "string"}}],
     "search": {"values": [{"id": "10000", "key": "EE", "name": "EE"}], "total": 1, "isLast": True},
     **dict.fromkeys(("version", "component"), _EMPTY_PAGE),
-    **{name: [] for name in ("status", "priority", "resolution", "issuetype")},
+    **{name: [{"id": "1", "name": "One"}] for name in ("status", "priority", "issuetype")},
+    "resolution": [],
     "serverInfo": {"deploymentType": "Cloud"},
     "myself": {"accountId": "5b10ac8d82e05b22cc7d4ef5", "displayName": "The app"},
 }

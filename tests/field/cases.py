@@ -50,6 +50,7 @@ CASES = [
         "c30 an error object in place of the statuses",
         damage.site_list("status", "status", 200, WRONG, "part_broken"),
     ),
+    Case("issue types are an empty list", damage.site_list("issuetype", "issue_type", 200, [], "part_broken")),
     Case("resolutions answer 403", damage.site_list("resolution", "resolution", 403, REFUSAL, "not_for_us")),
     Case("c33 one filter can't be matched", damage.board_filter()),
     Case("c09 story points in two translated fields", odd_issues.translated_points()),

@@ -13,7 +13,7 @@ ENTITY = Entity(
     position=190,
     refresh=timedelta(hours=6),
     priority=0,
-    walk=Walk("field", Paging.WHOLE, ""),
+    walk=Walk("field", Paging.WHOLE, "", is_never_empty=True),
     columns=(
         text("key", "key"),
         text("name", "name"),

@@ -13,7 +13,7 @@ ENTITY = Entity(
     position=160,
     refresh=timedelta(hours=6),
     listed_at=(),
-    walk=Walk("issuetype", Paging.WHOLE, ""),
+    walk=Walk("issuetype", Paging.WHOLE, "", is_never_empty=True),
     webhooks=("issuetype_created", "issuetype_updated", "issuetype_deleted"),
     copies=(
         Copy(

@@ -12,7 +12,7 @@ ENTITY = Entity(
     label="Priorities",
     position=170,
     refresh=timedelta(hours=6),
-    walk=Walk("priority", Paging.WHOLE, ""),
+    walk=Walk("priority", Paging.WHOLE, "", is_never_empty=True),
     copies=(Copy("issue", "priority_id", {"priority_name": "name"}),),
     columns=(
         text("name", "name"),

@@ -12,7 +12,7 @@ ENTITY = Entity(
     label="Statuses",
     position=150,
     refresh=timedelta(hours=6),
-    walk=Walk("status", Paging.WHOLE, ""),
+    walk=Walk("status", Paging.WHOLE, "", is_never_empty=True),
     copies=(Copy("issue", "status_id", {"status_name": "name", "status_category": "category_key"}),),
     columns=(
         text("name", "name"),

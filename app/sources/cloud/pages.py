@@ -35,6 +35,8 @@ def fetch(
         query["nextPageToken"] = place.token
     answer = site.get(path, query, is_page=bool(walk.items))
     items = [answer.body] if walk.is_single and is_one_object(answer.body) else list_in(answer.body, walk.items, path)
+    if walk.is_never_empty and not items and place == Place():
+        raise JiraNonsense(Code.LIST_EMPTY, path=path)
     total = find(answer.body, "total")
     return Page(
         items=[*items],

@@ -27,6 +27,7 @@ FAILURES: dict[Code, Entry] = {
     Code.PAGES_BEYOND_COUNT: Entry(N_("Jira sends more than twice what it counted.")),
     Code.LIST_ENDLESS: Entry(N_("Jira does not end the list.")),
     Code.LIST_MISSING: Entry(N_("%(path)s has no list at '%(place)s'.")),
+    Code.LIST_EMPTY: Entry(N_("%(path)s sends an empty list, and every site has at least one.")),
     Code.OBJECT_MISSING: Entry(N_("%(path)s does not send the object.")),
     Code.OBJECT_NOT_LISTED: Entry(N_("%(path)s does not list the object.")),
     Code.LIST_CUT: Entry(N_("The list of %(entity)s states %(total)s objects and holds %(count)s.")),

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 TOKEN = Walk("/search", Paging.TOKEN, "issues", page_size=100, params={"fields": ("a", "b")})
 OFFSET = Walk("/boards", Paging.OFFSET, "values", page_size=50)
-WHOLE = Walk("/fields", Paging.WHOLE, "")
+WHOLE = Walk("/labels", Paging.WHOLE, "")
+NEVER_EMPTY = Walk("/fields", Paging.WHOLE, "", is_never_empty=True)
 
 
 def page(site: Site, walk: Walk, place: Place = Place(), **params: Any) -> Page:  # noqa: B008 - frozen
@@ -118,6 +119,14 @@ def test_an_answer_without_its_list_is_nonsense(site: Site, wire: Wire, walk: Wa
     wire.answers(body)
     with pytest.raises(JiraNonsense):
         page(site, walk)
+
+
+def test_an_empty_list_is_nonsense_where_every_site_has_one_object_at_least(site: Site, wire: Wire) -> None:
+    wire.answers([])
+    assert page(site, WHOLE).items == []
+    wire.answers([])
+    with pytest.raises(JiraNonsense, match="list_empty"):
+        page(site, NEVER_EMPTY)
 
 
 @pytest.mark.parametrize("total", ["5", None, 5.5, [5]])

@@ -61,6 +61,22 @@ def test_issues_are_read_and_verified_where_jira_does_not_count(
     assert {finding.method for finding in verify(town) if finding.entity == "issue"} == {verification.counting.ID_SWEEP}
 
 
+@pytest.mark.parametrize(
+    ("path", "name"), [("field", "field"), ("status", "status"), ("issuetype", "issue_type"), ("priority", "priority")]
+)
+def test_a_list_that_is_never_empty_is_named_where_its_first_reading_is(
+    a_town: Callable[..., Town], path: str, name: str
+) -> None:
+    town = a_town(reads=False)
+    town.site.options.oddities = [Oddity(f"GET {PLATFORM}/{path}", 200, [])]
+    town.backfill()
+    assert (parts_of(town), town.integration().state) == ({(name, "")}, State.HEALTHY)
+    heal(town)
+    town.drain()
+    verify(town)
+    assert (parts_of(town), town.differences(), town.integration().state) == (set(), [], State.HEALTHY)
+
+
 @odd_answers
 def test_a_project_with_an_odd_search_is_named_and_the_others_are_verified(
     a_town: Callable[..., Town], status: int, body: Any
