@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.oddities import Call, Oddity, broken_issue
 
 if TYPE_CHECKING:
+    from sandbox.shapes import JsonObject
     from sandbox.site import Site
     from sandbox.world import Board, Issue
 
@@ -187,6 +188,18 @@ def site_list(path: str, entity: str, status: int, body: Any, reason: str) -> Sp
             frozenset({Part(entity, "", reason)}),
             {entity: frozenset(getattr(site.world.catalogue, plural))},
         )
+
+    return spoil
+
+
+def counts(surplus: int) -> Spoil:
+    """Every count of issues is too high."""
+
+    def spoil(_site: Site) -> Damage:
+        def raise_count(body: JsonObject) -> JsonObject:
+            return {**body, "count": body["count"] + surplus}
+
+        return Damage([Oddity(f"POST {PLATFORM}/search/approximate-count", edit=raise_count)])
 
     return spoil
 

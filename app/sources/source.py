@@ -89,8 +89,8 @@ class Source(Protocol):
         With the token of an earlier page, the pages after it. Raises TokenExpired where the site has forgotten it.
         """
 
-    def ids(self, scope: Scope) -> Iterator[IdPage]:
-        """Ids of a scope's issues, oldest first."""
+    def ids(self, scope: Scope, *, newest_first: bool = False) -> Iterator[IdPage]:
+        """Ids of a scope's issues, by creation."""
 
     def children(self, entity: Entity, issue_id: str, place: Place) -> Page | Finding:
         """A page of the histories, comments, worklogs or remote links of one issue."""

@@ -65,6 +65,7 @@ CASES = [
     Case("c16 an empty page in place of the comments", odd_issues.short_list("comment", 5, is_empty=True)),
     Case("c17 a total of comments that is never reached", odd_issues.short_list("comment", 1, is_empty=False)),
     Case("c24 the site is restored from a backup", odd_issues.stepped_back()),
+    Case("counts of issues are too high", damage.counts(3)),
     Case(
         "c29 a sprint of a board out of sight",
         odd_issues.odd_fields({"customfield_10020": [ORPHAN]}, {"sprint_ids": ["999"]}),

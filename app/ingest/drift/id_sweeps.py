@@ -129,7 +129,7 @@ def _sweep_on(
                 return sums
             with store.bound_to(tenant_id) as session:
                 upper = _upper(session, project, lower, budget)
-            result = sweep_range(store, source, tenant_id, project, lower, upper)
+            result = sweep_range(store, source, tenant_id, Scope(project, lower, upper))
             if result is None:
                 upper = OPEN_END
             else:
@@ -143,18 +143,19 @@ def _sweep_on(
 
 
 def sweep_range(
-    store: Store, source: Source, tenant_id: UUID, project_id: str, lower: int, upper: int
+    store: Store, source: Source, tenant_id: UUID, scope: Scope, *, newest_first: bool = False
 ) -> SweepResult | None:
-    """Compare the ids of a project's issues that were created in [lower, upper), epoch ms. Raises a JiraFailure.
+    """Compare the ids of a scope's issues. Raises a JiraFailure.
 
     A project with a search that fails while the site is well is set aside. Returns None then.
     """
     start = clock.now()
-    scope = Scope(project_id, lower, upper)
-    pages = persist(lambda: attempt(lambda: [*source.ids(scope)], names_object=False), source.diagnose)
+    pages = persist(
+        lambda: attempt(lambda: [*source.ids(scope, newest_first=newest_first)], names_object=False), source.diagnose
+    )
     if not isinstance(pages, list):
         with store.bound_to(tenant_id) as session:
-            unreadable.set_aside(session, Part("issue", project_id), pages)
+            unreadable.set_aside(session, Part("issue", scope.project_id), pages)
         return None
     seen_ids: set[str] = set()
     stale_ids: set[str] = set()
@@ -163,7 +164,7 @@ def sweep_range(
         with store.bound_to(tenant_id) as session:
             stale_ids |= set(poll.differing(session, page))
     with store.bound_to(tenant_id) as session:
-        stored_ids = _created_between(session, project_id, lower, upper)
+        stored_ids = _created_between(session, scope.project_id, scope.lower, scope.upper)
         absences.seen_again(session, sorted(seen_ids & stored_ids))
         # What differs, or was moved here from another project.
         reread_count = inbox.ask(session, sorted(stale_ids | (seen_ids - stored_ids)), origin=inbox.SWEEP)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from app import clock, ids, jobs
-from app.catalog.language import OPEN_END
+from app import clock, ids, jobs, logs
 from app.catalog.registry import all_entities, entity, list_totals
 from app.conditions import Code, Condition
 from app.ingest.drift import id_sweeps
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
     from app.integrations.model import Integration
     from app.sources import Source
     from app.store.session import Session, Store
+
+log = logs.get(__name__)
 
 _LARGEST_SWEEP = 20_000
 """Largest project for an immediate comparison of ids after different counts; larger ones wait for the weekly sweep."""
@@ -94,11 +95,12 @@ def _counted(source: Source, projects: list[str], count_cache: CountCache | None
 
 
 def _sweep_different(
-    store: Store, source: Source, tenant_id: UUID, site_counts: Mapping[str, int | None]
+    store: Store, source: Source, tenant_id: UUID, site_counts: dict[str, int | None]
 ) -> dict[str, SweepResult]:
     """Compare the ids of the projects with another count or none. Raises a JiraFailure.
 
-    Projects without a count have `_LARGEST_SWEEP` ids together: they are compared at every verification.
+    Projects without a count have `_LARGEST_SWEEP` ids together: they are compared at every verification. A count is
+    dropped from `site_counts` where the ids disprove it.
     """
     with store.bound_to(tenant_id) as session:
         stored_counts, suspect_counts = counting.stored_by_project(session), absences.open_by_project(session)
@@ -111,10 +113,29 @@ def _sweep_different(
         uncounted_ids += stored_count if expected_count is None else 0
         if max(expected_count or 0, stored_count, uncounted_ids if expected_count is None else 0) > _LARGEST_SWEEP:
             continue
-        result = id_sweeps.sweep_range(store, source, tenant_id, project_id, 0, OPEN_END)
+        result = id_sweeps.sweep_range(store, source, tenant_id, Scope(project_id))
+        if result is not None and expected_count is not None and result.looked < expected_count:
+            result, is_whole = _sweep_backwards(store, source, tenant_id, project_id, result)
+            if is_whole:
+                log.warning("count disproved", project=project_id, expected=expected_count, ids=result.looked)
+                site_counts[project_id] = None
         if result is not None:
             sweeps[project_id] = result
     return sweeps
+
+
+def _sweep_backwards(
+    store: Store, source: Source, tenant_id: UUID, project_id: str, result: SweepResult
+) -> tuple[SweepResult, bool]:
+    """Compare a project's ids in the opposite order. Returns the sweep that saw more, and whether both saw the same.
+
+    A list that ends early leaves out other ids in that order. Two equal ones prove a higher count wrong.
+    """
+    backwards = id_sweeps.sweep_range(store, source, tenant_id, Scope(project_id), newest_first=True)
+    if backwards is None:
+        return result, False
+    is_whole = backwards.looked == result.looked and not backwards.asked
+    return max(result, backwards), is_whole
 
 
 def _keep(session: Session, findings: Sequence[Finding]) -> None:

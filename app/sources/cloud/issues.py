@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _BY_CREATION = "ORDER BY created ASC, key ASC"
 """`created` never changes, so an issue that is edited during a walk doesn't jump over the reader."""
+_NEWEST_FIRST = "ORDER BY created DESC, key DESC"
 _ID_PAGE = 5000
 """Ids that Jira sends in one page where nothing else is asked for; with fields it sends as many as it likes."""
 
@@ -92,9 +93,9 @@ def changed_since(site: CloudSession, moment: int, token: str | None) -> Iterato
     return _ids(site, f"updated >= {moment} {_BY_CREATION}", fields="updated", token=token)
 
 
-def ids(site: CloudSession, scope: Scope) -> Iterator[IdPage]:
-    """Ids and `updated` of a scope's issues, oldest first. Raises a JiraFailure."""
-    return _ids(site, f"{_in_scope(scope)} {_BY_CREATION}", fields="updated")
+def ids(site: CloudSession, scope: Scope, *, newest_first: bool) -> Iterator[IdPage]:
+    """Ids and `updated` of a scope's issues, by creation. Raises a JiraFailure."""
+    return _ids(site, f"{_in_scope(scope)} {_NEWEST_FIRST if newest_first else _BY_CREATION}", fields="updated")
 
 
 def _ids(site: CloudSession, query: str, *, fields: str, token: str | None = None) -> Iterator[IdPage]:

@@ -122,9 +122,9 @@ class CloudSource:
         """`GET search/jql` for id and `updated`."""
         return issues.changed_since(self.session, moment, token)
 
-    def ids(self, scope: Scope) -> Iterator[IdPage]:
+    def ids(self, scope: Scope, *, newest_first: bool = False) -> Iterator[IdPage]:
         """`GET search/jql` for ids."""
-        return issues.ids(self.session, scope)
+        return issues.ids(self.session, scope, newest_first=newest_first)
 
     def children(self, entity: Entity, issue_id: str, place: Place) -> Page | Finding:
         """The walk that the entity declares, for one issue."""

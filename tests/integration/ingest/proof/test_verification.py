@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
 from app import clock
 from app.conditions import Code
@@ -21,7 +21,9 @@ from app.ingest.proof.count_cache import CountCache
 from app.ingest.writing import project_access
 from app.integrations import ledger
 from app.integrations.model import State
-from app.store.schema import CHUNKS
+from app.sources.cloud.source import CloudSource
+from app.store import claims
+from app.store.schema import CHUNKS, COMPLETENESS
 from app.store.sync_tables import FROZEN_PROJECTS
 from tests.fakes.jira import FakeSite, FakeSites
 
@@ -81,6 +83,51 @@ def test_ids_are_compared_where_a_count_keeps_failing_and_nothing_during_an_outa
     else:
         with pytest.raises(JiraDown):
             verify(parts, tenant_id, site)
+
+
+def test_ids_in_both_orders_disprove_a_count_that_is_too_high(
+    parts: Runtime, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = FakeSite(50)
+    backfill(parts, tenant_id, site)
+    monkeypatch.setattr(CloudSource, "count", lambda *_: 53)
+    for _ in range(2):
+        assert verify(parts, tenant_id, site) is State.HEALTHY
+    with parts.store.bound_to(tenant_id) as session:
+        row = session.execute(select(COMPLETENESS).where(COMPLETENESS.c.entity == "issue")).first()
+        assert claims.standing(session).waiting == 0
+    assert row is not None
+    assert (row.stored, row.expected, row.method, row.is_complete) == (50, 50, counting.ID_SWEEP, True)
+
+
+@pytest.mark.parametrize("difference", [-1, 1])
+def test_a_count_that_is_too_high_hides_neither_missing_nor_surplus_rows(
+    parts: Runtime, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch, difference: int
+) -> None:
+    site = FakeSite(50)
+    backfill(parts, tenant_id, site)
+    site.count -= difference
+    monkeypatch.setattr(CloudSource, "count", lambda *_: 53)
+    assert verify(parts, tenant_id, site) is State.NEEDS_ATTENTION
+    with parts.store.bound_to(tenant_id) as session:
+        row = session.execute(select(COMPLETENESS).where(COMPLETENESS.c.entity == "issue")).one()
+    assert (row.stored - row.expected, row.is_complete) == (difference, False)
+
+
+def test_a_list_that_ends_early_disproves_no_count(
+    parts: Runtime, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = FakeSite(50)
+    backfill(parts, tenant_id, site)
+    site.count = 51
+
+    def end_early(_path: str, page: dict[str, Any]) -> None:
+        if "issues" in page and len(page["issues"]) > 1:
+            page["issues"].pop()
+
+    site.misbehave = end_early
+    monkeypatch.setattr(CloudSource, "count", lambda *_: 51)
+    assert verify(parts, tenant_id, site) is State.NEEDS_ATTENTION
 
 
 def is_asked_for(parts: Runtime, tenant_id: UUID) -> bool:
