@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from app.catalog.field_policy import FieldPolicy
 from app.catalog.language import Each
 from app.catalog.registry import entity as entity_named
-from app.sources.outcomes import Gone, NotForUs
+from app.sources.outcomes import Gone, NotForUs, persist
 
 if TYPE_CHECKING:
     from app.catalog.language import Entity
@@ -22,7 +22,8 @@ def confirm(source: Source, entity: Entity, scope_id: str, finding: Gone) -> Gon
 def _is_there(source: Source, entity: Entity, scope_id: str) -> bool:
     match entity.walk.each if entity.walk is not None else Each.SITE:
         case Each.PROJECT:
-            return scope_id in source.visible_projects([scope_id])
+            visible_ids = persist(lambda: source.visible_projects([scope_id]), source.diagnose)
+            return not isinstance(visible_ids, set) or scope_id in visible_ids
         case Each.BOARD:
             return not isinstance(source.one(entity_named("board"), scope_id), Gone)
         case Each.ISSUE:

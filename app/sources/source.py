@@ -104,7 +104,7 @@ class Source(Protocol):
     def memberships(self, filters: Mapping[str, str], issue_ids: Sequence[str]) -> Matches | Finding:
         """Which boards (filter ids by board id) hold which of the issues; boards with an unreadable filter are left out."""
 
-    def visible_projects(self, project_ids: Sequence[str]) -> set[str]:
+    def visible_projects(self, project_ids: Sequence[str]) -> set[str] | Finding:
         """The projects in sight, archived and trashed ones included."""
 
     def link_types(self) -> Objects | Finding:

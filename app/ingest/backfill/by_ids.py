@@ -62,6 +62,6 @@ def _read_batch(store: Store, source: Source, tenant_id: UUID, policy: FieldPoli
     parsed_page = parse_page(entity("issue"), issue_read.bodies, policy, None)
     with store.bound_to(tenant_id) as session:
         write_accepted(session, parsed_page, read_at=issue_read.sent_at)
-        unreadable.note_issues(session, issue_read, parsed_page)
+        unreadable.note_issues(session, issue_read, parsed_page.own_ids)
         if not ledger.mark_ingested(session):
             raise LeaseLost("the integration was paused, disconnected or deleted meanwhile")

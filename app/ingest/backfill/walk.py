@@ -79,7 +79,7 @@ class ChunkWalk:
         if parsed_page.poison:
             self.listed_ids = None
         if self.listed_ids is not None:
-            self.listed_ids += [row.id for row in parsed_page.rows if row.entity is parsed_page.entity]
+            self.listed_ids += parsed_page.own_ids
 
     def complete_list(self, entity: Entity) -> dict[Entity, dict[str, list[str]]]:
         """The issue with its ids, where the site's own total proves the list complete."""

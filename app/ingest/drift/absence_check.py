@@ -51,6 +51,8 @@ class _AbsenceCheck:
     due: list[Absence]
     lost_projects: set[str] = field(default_factory=set)
     """Projects out of sight."""
+    untold_projects: set[str] = field(default_factory=set)
+    """Projects that the site can't be asked for now: nothing of them is buried."""
     issue_read: IssueRead | None = None
     audited_keys: set[str] = field(default_factory=set)
     """Keys of deletions in the site's audit log."""
@@ -67,7 +69,8 @@ def check_absences(store: Store, source: Source, tenant_id: UUID) -> Condition |
     if not check.due:
         return None
     projects = {absence.project_id for absence in check.due if absence.project_id}
-    check.lost_projects = projects - project_access.check_visibility(store, source, tenant_id, projects)
+    visibility = project_access.check_visibility(store, source, tenant_id, projects)
+    check.lost_projects, check.untold_projects = {*visibility.hidden_ids}, visibility.untold_ids(projects)
     issue_ids = [absence.issue_id for absence in check.due if absence.project_id not in check.lost_projects]
     check.issue_read = source.by_ids(issue_ids, policy) if issue_ids else None
     if check.issue_read is not None and check.issue_read.gone_ids:
@@ -93,12 +96,15 @@ def _settle(session: Session, check: _AbsenceCheck, policy: FieldPolicy) -> dict
     bodies = [body for issue_id, body in by_id.items() if issue_id not in archived_ids]
     parsed_page = parse_page(entity("issue"), bodies, policy, None)
     write_accepted(session, parsed_page, read_at=check.issue_read.sent_at)
-    unreadable.note_issues(session, check.issue_read, parsed_page)
+    unreadable.note_issues(session, check.issue_read, parsed_page.own_ids)
     if archived_ids:
         absences.bury(session, archived_ids, absences.ARCHIVED, evidence=Condition(Code.DIRECT_READ))
         counts[absences.ARCHIVED] = len(archived_ids)
     gone_ids = set(check.issue_read.gone_ids)
     gone_absences = [absence for absence in check.due if absence.issue_id in gone_ids]
+    undecided_ids = [absence.issue_id for absence in gone_absences if absence.project_id in check.untold_projects]
+    _touch(session, undecided_ids, cause=absences.UNKNOWN, counts=False)
+    gone_absences = [absence for absence in gone_absences if absence.issue_id not in undecided_ids]
     live_ids = by_id.keys() - gone_ids - set(archived_ids)
     projects = {issue_id: str(find(by_id[issue_id], "fields.project.id")) for issue_id in live_ids}
     present_absences = [absence for absence in check.due if absence.issue_id in live_ids]
@@ -145,11 +151,11 @@ def _bury_or_wait(session: Session, gone_absences: Sequence[Absence], audited_ke
     return counts
 
 
-def _touch(session: Session, issues: Collection[str], *, cause: str) -> None:
-    """Record one more check without a result."""
+def _touch(session: Session, issues: Collection[str], *, cause: str, counts: bool = True) -> None:
+    """Record one more check without a result; `counts` if it confirms the absence."""
     if not issues:
         return
-    values = {"cause": cause, "sweeps": ABSENCES.c.sweeps + 1, "last_missed_at": clock.now()}
+    values = {"cause": cause, "sweeps": ABSENCES.c.sweeps + int(counts), "last_missed_at": clock.now()}
     session.execute(update(ABSENCES).where(ABSENCES.c.issue_id.in_(issues)).values(**values))
 
 

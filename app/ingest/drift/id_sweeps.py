@@ -180,15 +180,15 @@ def _miss(store: Store, source: Source, tenant_id: UUID, issues: Collection[str]
         return 0
     with store.bound_to(tenant_id) as session:
         by_project = _by_project(session, issues)
-    in_sight = project_access.check_visibility(store, source, tenant_id, by_project)
+    hidden_ids = project_access.check_visibility(store, source, tenant_id, by_project).hidden_ids
     with store.bound_to(tenant_id) as session:
         missed_count = 0
         for project_id, members in by_project.items():
-            if project_id in in_sight:
-                missed_count += absences.miss(session, members)
-            else:
+            if project_id in hidden_ids:
                 evidence = Condition(Code.PROJECT_HIDDEN)
                 absences.settle(session, members, absences.PERMISSION_LOST, evidence=evidence)
+            else:
+                missed_count += absences.miss(session, members)
     return missed_count
 
 

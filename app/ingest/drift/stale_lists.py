@@ -114,9 +114,12 @@ def check_listed_projects(store: Store, source: Source, tenant_id: UUID, gone_id
 
 
 def _due(session: Session) -> list[tuple[str, str]]:
-    """Entity and scope of the lists beyond their age, stalest first; unreadable ones when their next try is due."""
+    """Entity and scope of the lists beyond their age, stalest first; unreadable ones once their next try is due."""
     now = clock.now()
     is_due = or_(*((CHUNKS.c.entity == name) & (CHUNKS.c.finished_at < now - pace) for name, pace in LIST_AGES.items()))
+    # Lists with a problem are walked again (`_walk_failed`).
+    is_whole = CHUNKS.c.entity.in_(LIST_AGES) & CHUNKS.c.problem.is_(None)
+    is_due |= is_whole & unreadable.is_due(CHUNKS.c.entity, CHUNKS.c.scope_id)
     query = select(CHUNKS.c.entity, CHUNKS.c.scope_id).where(CHUNKS.c.state == "done", is_due)
     query = query.where(~unreadable.is_resting(CHUNKS.c.entity, CHUNKS.c.scope_id))
     # Projects first: what the others' scopes mean depends on them.

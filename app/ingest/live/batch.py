@@ -103,7 +103,7 @@ class Batch:
                 if result.planned_chunks:
                     enqueue_worker_once(session)
                 self._settle_absent(session, self.issue_read, self.parsed_page)
-                unreadable.note_issues(session, self.issue_read, self.parsed_page)
+                unreadable.note_issues(session, self.issue_read, self.parsed_page.own_ids)
             for list_read in self.list_reads:
                 list_refresh.keep(session, list_read, self.policy)
             inbox.finish(session, self.deliveries)
@@ -112,7 +112,7 @@ class Batch:
 
     def _settle_absent(self, session: Session, issue_read: IssueRead, parsed_page: ParsedPage) -> None:
         """Settle absences of issues that were read, bury archived and deleted ones, and record the other refused ones as absent."""
-        absences.seen_again(session, [row.id for row in parsed_page.rows if row.entity is parsed_page.entity])
+        absences.seen_again(session, parsed_page.own_ids)
         deleted_ids = evidence.deleted(self.deliveries) & issue_read.gone_ids
         settlements = (
             ("archived", self._archived_ids(issue_read), Code.DIRECT_READ),

@@ -48,6 +48,11 @@ class ParsedPage:
     is_from_index: bool = False
     """Whether a search index answered, which may lag behind the site."""
 
+    @property
+    def own_ids(self) -> list[str]:
+        """Ids of the rows of the page's own entity."""
+        return [row.id for row in self.rows if row.entity is self.entity]
+
     def add(self, page: ParsedPage) -> None:
         """Add another page of lists."""
         self.rows += page.rows

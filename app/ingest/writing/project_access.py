@@ -6,6 +6,7 @@ project itself was asked for.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
@@ -16,7 +17,9 @@ from app.catalog.language import Each
 from app.catalog.registry import entity, walked
 from app.conditions import Code, Condition
 from app.ingest.planning.plan import enqueue_worker_once
-from app.ingest.writing import absences
+from app.ingest.writing import absences, unreadable
+from app.ingest.writing.unreadable import Part
+from app.sources import persist
 from app.store import checkpoints, records
 from app.store.schema import CHUNKS
 from app.store.sync_tables import FROZEN_PROJECTS
@@ -35,22 +38,42 @@ _BATCH = 500
 """Issues that are buried in one transaction, with all that hangs on them."""
 
 
+_PROJECTS = Part("project", "")
+
+
+@dataclass(frozen=True)
+class Visibility:
+    """The projects of a question that are in sight, and out of sight; the site can't tell of the others now."""
+
+    visible_ids: Collection[str] = ()
+    hidden_ids: Collection[str] = ()
+
+    def untold_ids(self, projects: Collection[str]) -> set[str]:
+        """The projects in neither."""
+        return {*projects} - {*self.visible_ids} - {*self.hidden_ids}
+
+
 def check_visibility(
     store: Store, source: Source, tenant_id: UUID, projects: Collection[str], *, deleted_ids: Collection[str] = ()
-) -> set[str]:
-    """Freeze projects out of sight and thaw visible ones; returns the visible ones.
+) -> Visibility:
+    """Freeze projects out of sight and thaw visible ones.
 
-    `deleted_ids` are reported deleted by Jira itself: they are buried. Raises a JiraFailure.
+    `deleted_ids` are reported deleted by Jira itself: they are buried. Where the site can't be asked for its projects,
+    nothing changes, and the list of projects is set aside. Raises the JiraFailure of an outage.
     """
     asked_ids = sorted(set(projects))
-    visible_ids = source.visible_projects(asked_ids)
+    visible_ids = persist(lambda: source.visible_projects(asked_ids), source.diagnose)
+    if not isinstance(visible_ids, set):
+        with store.bound_to(tenant_id) as session:
+            unreadable.set_aside(session, _PROJECTS, visible_ids)
+        return Visibility()
     hidden_ids = [project_id for project_id in asked_ids if project_id not in visible_ids]
     with store.bound_to(tenant_id) as session:
         thaw(session, visible_ids)
         if gone_ids := [project_id for project_id in hidden_ids if project_id in deleted_ids]:
             records.bury(session, entity("project"), gone_ids, at=clock.now(), because="deleted")
         freeze(session, [project_id for project_id in hidden_ids if project_id not in deleted_ids])
-    return visible_ids
+    return Visibility(visible_ids, {*hidden_ids})
 
 
 def freeze(session: Session, projects: Collection[str]) -> None:

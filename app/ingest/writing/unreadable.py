@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Select
 
-    from app.ingest.writing.page import ParsedPage
     from app.sources import Finding
     from app.sources.answers import IssueRead
     from app.store.session import Session
@@ -99,12 +98,11 @@ def set_aside(session: Session, part: Part, finding: Finding) -> None:
     ledger.note_reservation(session, reservation(session))
 
 
-def note_issues(session: Session, issue_read: IssueRead, parsed_page: ParsedPage) -> None:
-    """Set aside the issues of a read that can't be had, and forget those that were read or are gone."""
+def note_issues(session: Session, issue_read: IssueRead, parsed_ids: Collection[str]) -> None:
+    """Set aside the issues of a read that can't be had, and forget those that have rows or are gone."""
     for issue_id, finding in issue_read.unreadable.items():
         set_aside(session, Part("issue", issue_id, is_object=True), finding)
-    read_ids = [row.id for row in parsed_page.rows if row.entity is parsed_page.entity]
-    clear(session, "issue", [*read_ids, *issue_read.gone_ids], is_object=True)
+    clear(session, "issue", [*parsed_ids, *issue_read.gone_ids], is_object=True)
 
 
 def clear(session: Session, entity: str, scope_ids: Collection[str], *, is_object: bool = False) -> None:
@@ -126,6 +124,16 @@ def is_resting(entity: ColumnElement[str], scope_id: ColumnElement[str]) -> Colu
         UNREADABLE.c.is_object.is_(False),
         UNREADABLE.c.scope_id == scope_id,
         UNREADABLE.c.retry_at > clock.now(),
+    )
+
+
+def is_due(entity: ColumnElement[str], scope_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Condition: the list of that entity and scope is unreadable, and its next try is due."""
+    return exists().where(
+        UNREADABLE.c.entity == entity,
+        UNREADABLE.c.is_object.is_(False),
+        UNREADABLE.c.scope_id == scope_id,
+        UNREADABLE.c.retry_at <= clock.now(),
     )
 
 

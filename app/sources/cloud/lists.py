@@ -70,17 +70,31 @@ def _member(entity: Entity, bodies: Sequence[Json], object_id: str, path: str) -
     raise JiraGone(Code.OBJECT_NOT_LISTED, path=path)
 
 
-def visible_projects(site: CloudSession, project_ids: Sequence[str]) -> set[str]:
-    """The projects in sight, archived and trashed ones included. Raises a JiraFailure."""
-    visible_ids: set[str] = set()
-    for start in range(0, len(project_ids), _PROJECT_BATCH):
-        query: dict[str, str | int | Sequence[str | int]] = {
-            "id": list(project_ids[start : start + _PROJECT_BATCH]),
-            "status": ["live", "archived", "deleted"],
-            "maxResults": _PROJECT_BATCH,
-        }
-        path = path_of("project/search")
-        visible_ids |= {str(find(value, "id")) for value in list_in(site.get(path, query).body, "values", path)}
+def visible_projects(site: CloudSession, project_ids: Sequence[str]) -> set[str] | Finding:
+    """The projects in sight, archived and trashed ones included. Raises JiraNonsense for a list that isn't whole."""
+
+    def ask() -> set[str]:
+        starts = range(0, len(project_ids), _PROJECT_BATCH)
+        return set[str]().union(*(_in_sight(site, project_ids[start : start + _PROJECT_BATCH]) for start in starts))
+
+    return attempt(ask, names_object=False)
+
+
+def _in_sight(site: CloudSession, project_ids: Sequence[str]) -> set[str]:
+    query: dict[str, str | int | Sequence[str | int]] = {
+        "id": list(project_ids),
+        "status": ["live", "archived", "deleted"],
+        "maxResults": _PROJECT_BATCH,
+    }
+    path = path_of("project/search")
+    body = site.get(path, query).body
+    visible_ids = {str(find(value, "id")) for value in list_in(body, "values", path)}
+    total = find(body, "total")
+    if (isinstance(total, int) and len(visible_ids) < total) or find(body, "isLast") is False:
+        count = len(visible_ids)
+        raise JiraNonsense(
+            Code.LIST_CUT, entity="project", total=total if isinstance(total, int) else count, count=count
+        )
     return visible_ids
 
 

@@ -142,7 +142,7 @@ class CloudSource:
         """`POST jql/match` with `filter = …` of each board."""
         return lists.memberships(self.session, filters, issue_ids)
 
-    def visible_projects(self, project_ids: Sequence[str]) -> set[str]:
+    def visible_projects(self, project_ids: Sequence[str]) -> set[str] | Finding:
         """`GET project/search` by ids, in every status."""
         return lists.visible_projects(self.session, project_ids)
 

@@ -106,6 +106,9 @@ class AbsentIssues:
 
     audited_keys: set[str]
 
+    def diagnose(self, failure: Exception) -> None:
+        raise failure
+
     def visible_projects(self, project_ids: Sequence[str]) -> set[str]:
         return set(project_ids)
 

@@ -130,7 +130,7 @@ OUTCOMES: dict[str, Outcomes] = {
     "one": OF_AN_OBJECT,
     "one of a list": OF_AN_OBJECT,
     "memberships": OF_THE_SITE | {"400": Matches, "422": Matches},
-    "visible_projects": REFUSALS,
+    "visible_projects": OF_THE_SITE,
     "link_types": OF_THE_SITE,
     "worklog_changes": OF_THE_SITE,
     "worklogs": REFUSALS,

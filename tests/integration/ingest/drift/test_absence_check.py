@@ -14,7 +14,7 @@ from app.conditions import Code, Condition
 from app.ingest.drift import id_sweeps, stale_lists
 from app.ingest.planning import inbox
 from app.ingest.proof import state
-from app.ingest.writing import absences, project_access
+from app.ingest.writing import absences, project_access, unreadable
 from app.integrations.model import State
 from app.sources.cloud import by_ids
 from app.store import validity
@@ -22,11 +22,14 @@ from app.store.schema import INBOX
 from app.store.sync_tables import ABSENCES, CURSORS
 from app.store.tables import table_of
 from app.web.words.sentences import english
+from sandbox.oddities import LOGIN_PAGE, Oddity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.integration.ingest.conftest import Town
+
+PROJECT_SEARCH = "GET /rest/api/3/project/search"
 
 
 @pytest.fixture
@@ -232,6 +235,40 @@ def test_a_project_that_can_be_browsed_again_is_caught_up(deaf: Town) -> None:
         assert project_access.frozen(session) == {}
         state.derive_state(session)
     assert deaf.integration().state is State.HEALTHY
+
+
+ODD_PROJECTS = {
+    "403": Oddity(PROJECT_SEARCH, 403, {"errorMessages": ["no"]}),
+    "500": Oddity(PROJECT_SEARCH, 500, {"errorMessages": ["no"]}),
+    "HTML": Oddity(PROJECT_SEARCH, 200, LOGIN_PAGE),
+    "short": Oddity(PROJECT_SEARCH, edit=lambda body: {**body, "values": []}),
+}
+
+
+@pytest.mark.parametrize("answer", ODD_PROJECTS)
+def test_nothing_is_buried_or_frozen_while_the_site_tells_no_projects(deaf: Town, answer: str) -> None:
+    issue = quiet(deaf)
+    deaf.site.mutate("delete_issue", issue=issue)
+    deaf.site.options.oddities = [ODD_PROJECTS[answer]]
+    sweep(deaf)
+    for _ in range(3):
+        assert deaf.check_absences() is not None
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        inbox.keep(session, "d", "app_access_to_objects_blocked", {})
+    deaf.drain()
+    assert (issue in deaf.live("issue"), deaf.absences()) == (True, {issue: ("unknown", None)})
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        assert project_access.frozen(session) == {}
+        assert inbox.waiting(session, is_ours=False) == 0
+        assert {(part.entity, part.scope_id) for part in unreadable.listed(session, limit=9)} == {("project", "")}
+    deaf.site.options.oddities = []
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        unreadable.make_due(session)
+    stale_lists.refresh_stalest_lists(deaf.parts.store, deaf.jira, deaf.tenant_id)
+    assert deaf.check_absences() == "1 hidden"
+    with deaf.parts.store.bound_to(deaf.tenant_id) as session:
+        assert unreadable.count(session) == 0
+    assert deaf.differences() == []
 
 
 def test_not_indexed_yet(deaf: Town) -> None:
