@@ -15,13 +15,12 @@ from app.catalog.language import OPEN_END, Each, Entity, Paging, Walk
 from app.catalog.registry import entity as entity_of
 from app.conditions import Code, Condition
 from app.errors import JiraDown, JiraFailure
-from app.ingest.backfill import retry, short_walks
+from app.ingest.backfill import retry, serving, short_walks
 from app.ingest.backfill.threads import retry_while_unavailable
 from app.ingest.planning import plan
 from app.ingest.writing import memberships
 from app.ingest.writing.page import ParsedPage, parse_page, write_page
 from app.ingest.writing.quarantine import quarantine
-from app.integrations import ledger
 from app.sources import ISSUE_PAGE, Broken, Page, Place, Scope, WalkGuard, follow
 from app.sources.outcomes import attempt
 from app.store import checkpoints
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from app.ingest.backfill.time_slice import Deadline
     from app.sources import Finding, Source
     from app.store.checkpoints import Chunk
-    from app.store.session import Session, Store
+    from app.store.session import Store
 
 log = logs.get(__name__)
 
@@ -239,7 +238,7 @@ class Walker:
             write_page(session, merged_page, read_at=min(last_page.page.sent_at for last_page in last_pages))
             ends = [short_walks.End(walk.chunk, len(page.items), walk.guard.expected) for walk, _, page in last_pages]
             short_walks.finish(session, ends)
-            _mark_ingested(session)
+            serving.mark_ingested(session)
 
     def _log(self, chunk: Chunk, page: Page, changed_rows: int) -> None:
         context = {"tenant_id": str(self.tenant_id), "entity": chunk.entity, "scope": chunk.scope_id}
@@ -260,7 +259,7 @@ class Walker:
                 short_walks.finish(session, [short_walks.End(chunk, page_length, expected_count)])
                 if chunk.entity == "issue":
                     checkpoints.plan(session, plan.for_stored(chunk.scope_id, chunk.lower, chunk.upper), again=True)
-            _mark_ingested(session)
+            serving.mark_ingested(session)
         chunk_walk.chunk = chunk
         if result.planned_chunks or page.next is None:
             self.threads.notify()
@@ -293,8 +292,3 @@ class Walker:
             checkpoints.split(session, chunk, middle)
         self.threads.notify()
         return True
-
-
-def _mark_ingested(session: Session) -> None:
-    if not ledger.mark_ingested(session):
-        raise LeaseLost("the integration was paused, disconnected or deleted meanwhile")
