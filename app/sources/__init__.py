@@ -5,9 +5,19 @@ Invariants: no REST path is spelled anywhere above; one page loop with one set o
 classified here once. A source knows no tenant and no database.
 """
 
-from app.sources.outcomes import Broken, Finding, Gone, NotForUs, NotOffered, is_without_list, persist, require
+from app.sources.outcomes import (
+    Broken,
+    Finding,
+    Gone,
+    NotForUs,
+    NotOffered,
+    is_without_list,
+    may_be_of_part,
+    persist,
+    require,
+)
 from app.sources.paging import ISSUE_PAGE, READ_BATCH, Page, Place, WalkGuard, follow
-from app.sources.presence import confirm
+from app.sources.presence import confirm, is_site_well
 from app.sources.registry import source_for
 from app.sources.scope import Scope
 from app.sources.source import Source
@@ -27,7 +37,9 @@ __all__ = [
     "WalkGuard",
     "confirm",
     "follow",
+    "is_site_well",
     "is_without_list",
+    "may_be_of_part",
     "persist",
     "require",
     "source_for",

@@ -23,13 +23,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from app.conditions import Code
 from app.errors import JiraDown, JiraGone, JiraNonsense, JiraRefused, JiraRejected, TokenExpired
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.catalog.language import Entity
-    from app.errors import JiraFailure
+    from app.errors import JiraBusy, JiraFailure
 
 T = TypeVar("T")
 _BAD_REQUEST = 400
@@ -100,6 +101,12 @@ def persist(ask: Callable[[], T], diagnose: Callable[[JiraFailure], Broken]) -> 
         return ask()
     except (JiraDown, JiraNonsense, TokenExpired) as failure:
         return diagnose(failure)
+
+
+def may_be_of_part(busy: JiraBusy) -> bool:
+    """Whether one part can be the cause of a pause: Jira itself asked for it, and not because a quota is used up."""
+    condition = busy.condition
+    return condition.code is Code.ASKED_TO_WAIT and "quota" not in str(condition.params["reason"])
 
 
 def is_without_list(entity: Entity, failure: JiraFailure) -> bool:

@@ -1,4 +1,4 @@
-"""Presence of a list's scope. A list that answers 404 proves nothing while its project, board or issue is still there."""
+"""Presence of a site, and of a list's scope: a list's 404 proves nothing while its project, board or issue is there."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING
 from app.catalog.field_policy import FieldPolicy
 from app.catalog.language import Each
 from app.catalog.registry import entity as entity_named
+from app.errors import JiraFailure
 from app.sources.outcomes import Gone, NotForUs, persist
 
 if TYPE_CHECKING:
     from app.catalog.language import Entity
     from app.sources.source import Source
+
+
+def is_site_well(source: Source) -> bool:
+    """Whether the site answers the simplest question."""
+    try:
+        source.whoami()
+    except JiraFailure:
+        return False
+    return True
 
 
 def confirm(source: Source, entity: Entity, scope_id: str, finding: Gone) -> Gone | NotForUs:

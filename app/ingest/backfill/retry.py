@@ -18,7 +18,16 @@ from app.errors import JiraBusy, JiraFailure, JiraRefused, TokenExpired, WalkAst
 from app.ingest.backfill.by_ids import read_by_ids
 from app.ingest.writing import unreadable
 from app.ingest.writing.unreadable import Part
-from app.sources import Broken, Gone, NotForUs, NotOffered, confirm, is_without_list
+from app.sources import (
+    Broken,
+    Gone,
+    NotForUs,
+    NotOffered,
+    confirm,
+    is_site_well,
+    is_without_list,
+    may_be_of_part,
+)
 from app.store import checkpoints
 from app.store.checkpoints import LeaseLost
 
@@ -82,7 +91,14 @@ def settle_finding(owner: ChunkOwner, chunk: Chunk, finding: Finding) -> None:
                 unreadable.set_aside(session, Part(chunk.entity, chunk.scope_id), finding)
 
 
-def settle_failure(owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFailure) -> None:
+def is_proven_well(source: Source, chunk: Chunk) -> bool:
+    """Whether the site answers, asked before the next try of a chunk that failed often; during a pause nothing can be."""
+    return chunk.attempts >= _SAME_PAGE and is_site_well(source)
+
+
+def settle_failure(
+    owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFailure, *, was_site_well: bool = False
+) -> None:
     """Schedule the next try after a failure of the site, the credential or the page.
 
     Raises JiraRefused again where the credential failed: the worker ends, and its job finds out whether the site refuses
@@ -91,10 +107,11 @@ def settle_failure(owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFai
     problem = failure.problem
     _log_stop(chunk, problem)
     try:
-        if isinstance(failure, JiraBusy | JiraRefused):
-            until = failure.retry_at if isinstance(failure, JiraBusy) else clock.now()
+        if isinstance(failure, JiraBusy):
+            _wait(owner, chunk, failure, was_site_well=was_site_well)
+        elif isinstance(failure, JiraRefused):
             with owner.store.bound_to(owner.tenant_id) as session:
-                checkpoints.postpone(session, chunk, until=until, problem=problem, counts=False)
+                checkpoints.postpone(session, chunk, until=clock.now(), problem=problem, counts=False)
         else:
             _try_again(owner, chunk, walk, failure)
     except LeaseLost:
@@ -107,6 +124,20 @@ def _log_stop(chunk: Chunk, problem: Condition) -> None:
     log.warning(
         "walk stopped", entity=chunk.entity, scope=chunk.scope_id, attempts=chunk.attempts, problem=str(problem)
     )
+
+
+def _wait(owner: ChunkOwner, chunk: Chunk, busy: JiraBusy, *, was_site_well: bool) -> None:
+    """Come back at Jira's own time. A part that asks for it at every try is set aside, where the site answered just before.
+
+    During the pauses of a whole site the tries don't count, beyond the first few.
+    """
+    counts = may_be_of_part(busy) and (was_site_well or chunk.attempts < _SAME_PAGE)
+    if counts and chunk.attempts >= MOST_ATTEMPTS:
+        _set_aside(owner, chunk, Broken(busy))
+        return
+    until = max(busy.retry_at, back_off(chunk.attempts)) if counts else busy.retry_at
+    with owner.store.bound_to(owner.tenant_id) as session:
+        checkpoints.postpone(session, chunk, until=until, problem=busy.problem, counts=counts)
 
 
 def _try_again(owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFailure) -> None:
@@ -148,11 +179,16 @@ def give_up(owner: ChunkOwner, chunk: Chunk, walk: Walk, finding: Broken, *, for
         log.warning("chunk taken apart", entity=chunk.entity, scope=chunk.scope_id, problem=str(problem))
         return True
     if for_good:
-        log.error("chunk given up", entity=chunk.entity, scope=chunk.scope_id, problem=str(problem))
-        with owner.store.bound_to(owner.tenant_id) as session:
-            checkpoints.fail(session, chunk, problem=problem)
-            unreadable.set_aside(session, Part(chunk.entity, chunk.scope_id), finding)
+        _set_aside(owner, chunk, finding)
     return for_good
+
+
+def _set_aside(owner: ChunkOwner, chunk: Chunk, finding: Broken) -> None:
+    problem = finding.failure.problem
+    log.error("chunk given up", entity=chunk.entity, scope=chunk.scope_id, problem=str(problem))
+    with owner.store.bound_to(owner.tenant_id) as session:
+        checkpoints.fail(session, chunk, problem=problem)
+        unreadable.set_aside(session, Part(chunk.entity, chunk.scope_id), finding)
 
 
 def _take_apart(owner: ChunkOwner, chunk: Chunk) -> bool:

@@ -124,10 +124,12 @@ class Walker:
         if entity.walk is None:
             raise LookupError(f"{entity.name} has no walk")
         chunk_walk = ChunkWalk(chunk, entity.walk, policy, WalkGuard(chunk.expected, chunk.seen))
+        is_site_well = False
         try:
             if chunk.attempts > retry.MOST_ATTEMPTS:
                 retry.give_up(self, chunk, entity.walk, Broken(JiraDown(Code.WORKERS_DIED)))
                 return
+            is_site_well = retry.is_proven_well(self.source, chunk)
             # Raised refusals are those of counts, which name no object; the source itself reports a scope that is gone.
             finding = attempt(lambda: self._pages(entity, chunk_walk, deadline, last_pages), names_object=False)
             if finding is not None:
@@ -135,7 +137,7 @@ class Walker:
         except LeaseLost:
             log.warning("lease lost", chunk=str(chunk.id), entity=chunk.entity)
         except JiraFailure as failure:
-            retry.settle_failure(self, chunk_walk.chunk, entity.walk, failure)
+            retry.settle_failure(self, chunk_walk.chunk, entity.walk, failure, was_site_well=is_site_well)
 
     def _release(self, chunks: Sequence[Chunk]) -> None:
         if chunks:

@@ -248,5 +248,5 @@ def _note_walk(session: Session, list_read: ListRead) -> None:
         .where(
             CHUNKS.c.entity == list_read.entity.name, CHUNKS.c.scope_id == list_read.scope_id, CHUNKS.c.state == "done"
         )
-        .values(expected=list_read.total, seen=list_read.total, finished_at=clock.now(), problem=None)
+        .values(expected=list_read.total, seen=list_read.total, finished_at=clock.now(), problem=None, attempts=0)
     )

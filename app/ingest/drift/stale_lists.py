@@ -15,13 +15,14 @@ from app import clock
 from app.catalog.language import Each
 from app.catalog.registry import all_entities, entity, walked
 from app.conditions import Code, Condition
+from app.errors import JiraBusy
 from app.ingest.drift import list_refresh
 from app.ingest.planning import field_policy, inbox
 from app.ingest.planning.plan import enqueue_workers
 from app.ingest.writing import project_access, rename_propagation, unreadable
 from app.ingest.writing.unreadable import Part
 from app.integrations import ledger
-from app.sources import READ_BATCH, Broken, Gone, NotForUs, NotOffered, persist
+from app.sources import READ_BATCH, Broken, Gone, NotForUs, NotOffered, is_site_well, may_be_of_part, persist
 from app.sources.answers import Objects
 from app.store import checkpoints, cursors
 from app.store.schema import CHUNKS
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from app.ingest.drift.list_refresh import ListRead
     from app.sources import Source
     from app.store.session import Session, Store
 
@@ -43,6 +45,8 @@ LIST_AGES = MappingProxyType({name: age for name, age in _AGES.items() if name n
 _LINK_TYPE_AGE = timedelta(hours=6)
 _LINK_TYPES = Part("issue_link", "")
 """The list of link types, without which renames of a type aren't followed."""
+_MOST_PAUSES = 8
+"""Tries of a list that Jira asks to leave alone each time, before the next one sets it aside."""
 AT_ONCE = 20
 """Lists of one run: with the ages above, a run every ten minutes keeps a thousand boards fresh."""
 
@@ -60,8 +64,9 @@ def refresh_stalest_lists(store: Store, source: Source, tenant_id: UUID) -> Cond
         due_objects = unreadable.due(session, READ_BATCH, is_object=True)
         inbox.ask(session, [part.scope_id for part in due_objects if part.entity == "issue"], origin=inbox.SWEEP)
     changed_rows = 0
-    for name, scope_id in due:
-        list_read = list_refresh.read_list(store, source, tenant_id, entity(name), scope_id)
+    for due_list in due:
+        name, scope_id = due_list.entity, due_list.scope_id
+        list_read = _read(store, source, tenant_id, due_list)
         if isinstance(list_read, Gone):
             _scope_is_gone(store, source, tenant_id, name, scope_id)
             continue
@@ -113,18 +118,49 @@ def check_listed_projects(store: Store, source: Source, tenant_id: UUID, gone_id
     project_access.bury_closed(store, tenant_id)
 
 
-def _due(session: Session) -> list[tuple[str, str]]:
-    """Entity and scope of the lists beyond their age, stalest first; unreadable ones once their next try is due."""
+class DueList(NamedTuple):
+    """A list that is to be read again, and the pauses that Jira has asked for at its last tries."""
+
+    entity: str
+    scope_id: str
+    attempts: int
+
+
+def _read(store: Store, source: Source, tenant_id: UUID, due_list: DueList) -> ListRead | Gone:
+    """Read a list. Raises a JiraFailure.
+
+    A list that Jira asks to leave alone goes behind the others. It is set aside after many such tries, where the site
+    answered just before the last one.
+    """
+    name, scope_id, attempts = due_list
+    was_site_well = attempts >= _MOST_PAUSES and is_site_well(source)
+    try:
+        return list_refresh.read_list(store, source, tenant_id, entity(name), scope_id)
+    except JiraBusy as busy:
+        if may_be_of_part(busy):
+            is_this_list = (CHUNKS.c.entity == name, CHUNKS.c.scope_id == scope_id, CHUNKS.c.state == "done")
+            with store.bound_to(tenant_id) as session:
+                session.execute(update(CHUNKS).where(*is_this_list).values(attempts=attempts + 1))
+                if was_site_well:
+                    unreadable.set_aside(session, Part(name, scope_id), Broken(busy))
+        raise
+
+
+def _due(session: Session) -> list[DueList]:
+    """The lists beyond their age, stalest first; unreadable ones once their next try is due."""
     now = clock.now()
     is_due = or_(*((CHUNKS.c.entity == name) & (CHUNKS.c.finished_at < now - pace) for name, pace in LIST_AGES.items()))
     # Lists with a problem are walked again (`_walk_failed`).
     is_whole = CHUNKS.c.entity.in_(LIST_AGES) & CHUNKS.c.problem.is_(None)
     is_due |= is_whole & unreadable.is_due(CHUNKS.c.entity, CHUNKS.c.scope_id)
-    query = select(CHUNKS.c.entity, CHUNKS.c.scope_id).where(CHUNKS.c.state == "done", is_due)
+    query = select(CHUNKS.c.entity, CHUNKS.c.scope_id, CHUNKS.c.attempts).where(CHUNKS.c.state == "done", is_due)
     query = query.where(~unreadable.is_resting(CHUNKS.c.entity, CHUNKS.c.scope_id))
     # Projects first: what the others' scopes mean depends on them.
-    rows = session.execute(query.order_by(CHUNKS.c.entity != "project", CHUNKS.c.finished_at).limit(AT_ONCE))
-    return [(row.entity, row.scope_id) for row in rows]
+    order = (CHUNKS.c.attempts, CHUNKS.c.entity != "project", CHUNKS.c.finished_at)
+    return [
+        DueList(row.entity, row.scope_id, row.attempts)
+        for row in session.execute(query.order_by(*order).limit(AT_ONCE))
+    ]
 
 
 class StaleList(NamedTuple):

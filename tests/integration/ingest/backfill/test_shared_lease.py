@@ -19,6 +19,7 @@ from app.ingest.backfill.time_slice import TimeSlice
 from app.ingest.backfill.walk import Walker
 from app.ingest.planning import plan
 from app.sources import Page, Place
+from app.sources.answers import Account
 from app.store import checkpoints, claims
 from app.store.checkpoints import Wanted
 from app.store.schema import CHUNKS
@@ -40,6 +41,9 @@ class Lists:
 
     failure: BaseException | None = None
     length: int = 0
+
+    def whoami(self) -> Account:
+        return Account("5b10ac8d82e05b22cc7d4ef5", None)
 
     def children(self, _entity: Entity, issue_id: str, _place: Place) -> Page:
         if issue_id == BAD and self.failure is not None:

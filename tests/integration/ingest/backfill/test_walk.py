@@ -190,6 +190,55 @@ def test_a_busy_site_is_left_alone_until_its_own_time(parts: Runtime, tenant_id:
     assert (chunk.due_at, chunk.attempts) == (due, 0)
 
 
+def asks_to_wait(reason: str = "no reason given") -> JiraBusy:
+    retry_at = clock.now() + timedelta(hours=1)
+    return JiraBusy(Code.ASKED_TO_WAIT, retry_at=retry_at, status=429, reason=reason, endpoint="")
+
+
+def run_until_done(parts: Runtime, tenant_id: UUID, site: FakeSite, *, rounds: int) -> str:
+    """Plan, then run workers with every postponed chunk due at once. Returns the end of the last worker."""
+    with parts.store.bound_to(tenant_id) as session:
+        plan.begin_backfill(session, site_concurrency=1)
+    end = ""
+    for _ in range(rounds):
+        worker = BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 1, page_sizer=FULL_PAGES)  # type: ignore[arg-type]  # a fake wire
+        end = worker.work(until=clock.now() + timedelta(seconds=20))
+        if end == "done":
+            break
+        with parts.store.bound_to(tenant_id) as session:
+            session.execute(update(CHUNKS).where(CHUNKS.c.state == "waiting").values(due_at=clock.now()))
+    return end
+
+
+@pytest.mark.parametrize("path", ["/search/jql", "/project/10000/version"])
+def test_a_part_that_asks_for_a_pause_at_every_try_is_set_aside(parts: Runtime, tenant_id: UUID, path: str) -> None:
+    def wait(request_path: str, _page: dict[str, Any]) -> None:
+        if request_path.endswith(path):
+            raise asks_to_wait()
+
+    site = FakeSite(10, wait)
+    assert run_until_done(parts, tenant_id, site, rounds=20) == "done"
+    tries = [request_path for request_path, _ in site.calls if request_path.endswith(path)]
+    with parts.store.bound_to(tenant_id) as session:
+        (part,) = unreadable.listed(session, limit=9)
+    assert (len(tries), part.scope_id, part.reason.code) == (9, "10000", Code.PART_BROKEN)
+
+
+@pytest.mark.parametrize("reason", ["no reason given", "jira-quota-tenant-based"])
+def test_nothing_is_set_aside_while_the_whole_site_asks_for_a_pause(
+    parts: Runtime, tenant_id: UUID, reason: str
+) -> None:
+    def wait(path: str, _page: dict[str, Any]) -> None:
+        # A quota is about the whole site, even where its cheapest question is still answered.
+        if "quota" not in reason or not path.endswith("/myself"):
+            raise asks_to_wait(reason)
+
+    assert run_until_done(parts, tenant_id, FakeSite(10, wait), rounds=15) == "later"
+    with parts.store.bound_to(tenant_id) as session:
+        assert unreadable.count(session) == 0
+        assert claims.standing(session).failed == 0
+
+
 def test_a_token_that_repeats_is_noticed(parts: Runtime, tenant_id: UUID) -> None:
     circles = iter(range(2))
 

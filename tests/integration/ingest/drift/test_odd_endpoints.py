@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 import pytest
+from sqlalchemy import update
 
-from app.ingest.drift import id_sweeps, worklog_feeds
+from app import clock
+from app.errors import JiraBusy
+from app.ingest.drift import id_sweeps, stale_lists, worklog_feeds
 from app.ingest.proof import verification
 from app.ingest.writing import unreadable
 from app.integrations.model import State
+from app.store.schema import CHUNKS
 from sandbox.oddities import Call, Oddity
 from tests.soak import time_travel
 
@@ -75,6 +81,35 @@ def test_a_list_that_is_never_empty_is_named_where_its_first_reading_is(
     town.drain()
     verify(town)
     assert (parts_of(town), town.differences(), town.integration().state) == (set(), [], State.HEALTHY)
+
+
+def test_a_list_that_asks_for_a_pause_for_ever_lets_the_others_pass_and_is_set_aside(
+    a_town: Callable[..., Town],
+) -> None:
+    town = a_town()
+    town.site.options.oddities = [Oddity(f"GET {PLATFORM}/priority", 429, ERROR)]
+
+    def refresh() -> None:
+        with suppress(JiraBusy):
+            stale_lists.refresh_stalest_lists(town.parts.store, town.jira, town.tenant_id)
+
+    with town.parts.store.bound_to(town.tenant_id) as session:
+        is_old = CHUNKS.c.entity.in_(("priority", "status"))
+        session.execute(update(CHUNKS).where(is_old).values(finished_at=clock.now() - timedelta(days=30)))
+        is_first = CHUNKS.c.entity == "priority"
+        session.execute(update(CHUNKS).where(is_first).values(finished_at=clock.now() - timedelta(days=31)))
+    for _ in range(3):
+        refresh()
+    with town.parts.store.bound_to(town.tenant_id) as session:
+        stalest = stale_lists.stalest(session)
+    assert stalest is not None
+    assert (stalest.entity, parts_of(town)) == ("priority", set())
+    for _ in range(6):
+        refresh()
+    assert parts_of(town) == {("priority", "")}
+    heal(town)
+    town.refresh("priority")
+    assert (parts_of(town), town.differences()) == (set(), [])
 
 
 @odd_answers
