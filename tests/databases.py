@@ -21,7 +21,7 @@ def prepare(server_url: str) -> None:
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [_TEMPLATE]).fetchall():
-            _stop_waiting_for_the_disk(server_url)
+            stop_waiting_for_the_disk(server_url)
             _make_template(connection, server_url)
 
 
@@ -49,18 +49,18 @@ def drop(server_url: str, url: str) -> None:
         connection.execute(f"DROP DATABASE {name_of(url)} WITH (FORCE)".encode())
 
 
-def name_of(url: str) -> str:
-    """The name of a database by its address."""
-    return url.partition("@/")[2].partition("?")[0]
-
-
-def _stop_waiting_for_the_disk(server_url: str) -> None:
+def stop_waiting_for_the_disk(server_url: str) -> None:
     """Turn off the protection from a crash of the machine: a test's data need not outlive it."""
     superuser_url = server_url.replace("//sei_connect@/sei_connect?", "//postgres@/postgres?")
     with psycopg.connect(superuser_url, autocommit=True) as connection:
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
         connection.execute("SELECT pg_reload_conf()")
+
+
+def name_of(url: str) -> str:
+    """The name of a database by its address."""
+    return url.partition("@/")[2].partition("?")[0]
 
 
 def _make_template(connection: psycopg.Connection, server_url: str) -> None:

@@ -36,6 +36,12 @@ def var(room: Path) -> Path:
 
 
 @pytest.fixture
+def former_run(fill: Callable[[Path], Path], var: Path) -> None:
+    """Leaves the data folder as after a run of PostgreSQL."""
+    fill(var)
+
+
+@pytest.fixture
 def enter(var: Path) -> Iterator[Callable[..., Member]]:
     """Starts members and kills the remaining ones at the end."""
     members: list[Member] = []

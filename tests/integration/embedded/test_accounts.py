@@ -94,6 +94,7 @@ def test_the_folders_above_are_opened_for_passing_only(var: Path) -> None:
         assert account == (SERVICE_USER if IS_ROOT else pwd.getpwuid(os.geteuid()).pw_name)
 
 
+@pytest.mark.usefixtures("former_run")
 def test_root_s_groups_do_not_go_to_the_server(var: Path) -> None:
     with running(var, postgres=True, valkey=True):
         for server in ("postgres", "valkey"):
@@ -102,6 +103,7 @@ def test_root_s_groups_do_not_go_to_the_server(var: Path) -> None:
             assert ("0" in groups) == (not IS_ROOT and 0 in os.getgroups())
 
 
+@pytest.mark.usefixtures("former_run")
 def test_data_of_another_numbering_is_taken_over(var: Path) -> None:
     with running(var, postgres=True, valkey=True):
         pass

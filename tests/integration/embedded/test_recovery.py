@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.integration.embedded.processes import Member
 
 
+@pytest.mark.usefixtures("former_run")
 def test_the_next_attaches_after_the_last_was_killed(var: Path, enter: Callable[..., Member]) -> None:
     member = enter()
     addresses = member.addresses()
@@ -37,6 +38,7 @@ def test_the_next_attaches_after_the_last_was_killed(var: Path, enter: Callable[
     assert not is_alive(var, "valkey")
 
 
+@pytest.mark.usefixtures("former_run")
 def test_killed_servers_come_back_with_what_was_committed(var: Path, enter: Callable[..., Member]) -> None:
     member = enter()
     addresses = member.addresses()
@@ -56,6 +58,7 @@ def test_killed_servers_come_back_with_what_was_committed(var: Path, enter: Call
     assert not is_alive(var, "postgres")
 
 
+@pytest.mark.usefixtures("former_run")
 def test_a_number_given_out_again_is_not_taken_for_the_server(var: Path, bystander: Callable[[], int]) -> None:
     with running(var, postgres=True, valkey=True):
         pass
@@ -87,8 +90,10 @@ def test_a_member_killed_while_starting_leaves_a_startable_folder(var: Path, ent
         psycopg.connect(servers.database_url).close()
 
 
-def test_a_swept_socket_folder_is_made_anew(room: Path, enter: Callable[..., Member]) -> None:
-    deep_folder = room / ("long-" * 30) / "var"
+def test_a_swept_socket_folder_is_made_anew(
+    room: Path, fill: Callable[[Path], Path], enter: Callable[..., Member]
+) -> None:
+    deep_folder = fill(room / ("long-" * 30) / "var")
     member = enter(at=deep_folder)
     addresses = member.addresses()
     shutil.rmtree((deep_folder / "run").readlink())
@@ -102,6 +107,7 @@ def test_a_swept_socket_folder_is_made_anew(room: Path, enter: Callable[..., Mem
     assert not is_alive(deep_folder, "postgres")
 
 
+@pytest.mark.usefixtures("former_run")
 def test_a_failed_start_says_what_to_do_and_why(var: Path) -> None:
     with running(var, postgres=True, valkey=True):
         pass
@@ -115,6 +121,7 @@ def test_a_failed_start_says_what_to_do_and_why(var: Path) -> None:
     assert not is_alive(var, "valkey")
 
 
+@pytest.mark.usefixtures("former_run")
 def test_a_missing_wheel_and_other_versions_are_named(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running(var, postgres=True, valkey=False):
         pass

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tests.integration.embedded.processes import Member
 
 
+@pytest.mark.usefixtures("former_run")
 def test_keeps_the_data_and_stops_with_the_last(var: Path) -> None:
     with running(var, postgres=True, valkey=True) as first:
         assert first.database_url
@@ -40,6 +41,7 @@ def test_keeps_the_data_and_stops_with_the_last(var: Path) -> None:
         assert _kept(first.database_url, first.redis_url)
 
 
+@pytest.mark.usefixtures("former_run")
 def test_starts_only_what_is_asked_for(var: Path) -> None:
     with running(var, postgres=False, valkey=True) as outer:
         assert outer.database_url is None
@@ -93,6 +95,7 @@ def test_eight_at_once_share_one(var: Path, enter: Callable[..., Member]) -> Non
 ROUNDS, ROUNDS_AT_SCALE = 2, 5
 
 
+@pytest.mark.usefixtures("former_run")
 def test_coming_and_going_never_meets_a_stopped_server(enter: Callable[..., Member], is_at_scale: bool) -> None:
     for _ in range(ROUNDS_AT_SCALE if is_at_scale else ROUNDS):
         members = [enter() for _ in range(4)]
@@ -101,6 +104,7 @@ def test_coming_and_going_never_meets_a_stopped_server(enter: Callable[..., Memb
             member.leave()
 
 
+@pytest.mark.usefixtures("former_run")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_the_starter_and_its_group_may_die(var: Path, enter: Callable[..., Member], number: int) -> None:
     starter = enter()

@@ -12,6 +12,7 @@ import pytest
 
 from app import embedded, runtime
 from app.store.migrations import runner
+from tests import databases
 from tests.integration.handoff import backups
 from tests.integration.handoff.conftest import Subscriber, a_row, a_subscriber
 from tests.integration.handoff.replica import Replica
@@ -115,10 +116,10 @@ def test_a_dump_of_the_last_state_costs_no_reader_anything(
 
 
 def test_every_reader_ends_equal_to_a_server_whose_disk_was_put_back(
-    settings: Settings, redis_url: str, tmp_path: Path
+    settings: Settings, redis_url: str, fill: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     """A snapshot of the disk is the same database in everything but the start of the server."""
-    disk, snapshot = tmp_path / "disk", tmp_path / "snapshot"
+    disk, snapshot = fill(tmp_path / "disk"), tmp_path / "snapshot"
     with subscriber_on(disk, settings, redis_url) as subscriber:
         subscriber.put(*(a_row("issue", str(number), summary="First") for number in range(10)), a_row("comment", "c"))
         readers = Readers(subscriber)
@@ -140,6 +141,7 @@ def subscriber_on(
     """A subscriber, new or the same as before, of a server that runs on this disk."""
     with embedded.running(disk, postgres=True, valkey=False) as servers:
         url = str(servers.database_url)
+        databases.stop_waiting_for_the_disk(url)
         runner.upgrade(url)
         parts = runtime.assemble(settings, database_url=url, redis_url=redis_url)
         yield replace(subscriber, parts=parts) if subscriber else a_subscriber(parts)
