@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,15 @@ class Lifeline:
     def is_held(self) -> bool:
         """Whether the server or a surviving child is alive."""
         return is_held(self._path)
+
+    def wait_for_end(self, seconds: float) -> bool:
+        """Wait until the server and its children are gone. Returns whether they are."""
+        deadline = time.monotonic() + seconds
+        while self.is_held():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
 
     @contextmanager
     def lent(self) -> Iterator[int]:

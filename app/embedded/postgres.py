@@ -45,6 +45,8 @@ SHELL_CHARACTERS = re.compile(r'["$`\\\n]')
 """Characters left unescaped by pg_ctl: it puts paths between double quotes for `sh`."""
 RECOVERY_SECONDS = 300
 STOP_SECONDS = 60
+_LAST_MOMENTS = 10
+"""Seconds between the end of a server's work and that of its processes, on a busy machine."""
 
 
 class Postgres:
@@ -74,7 +76,8 @@ class Postgres:
         if not self._lifeline.is_held():
             return
         output = self._control(self._programs(), "stop", "-m", "fast", "-t", str(STOP_SECONDS))
-        if self._lifeline.is_held():
+        # pg_ctl waits for the end of `postmaster.pid`, which the server removes shortly before its own.
+        if not self._lifeline.wait_for_end(_LAST_MOMENTS):
             self._fail("The embedded PostgreSQL does not stop.", output)
 
     def _wait_for_server(self, programs: Path) -> bool:

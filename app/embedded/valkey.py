@@ -63,9 +63,9 @@ class Valkey:
             return
         with suppress(redis.RedisError), self._client() as client:
             client.shutdown(save=True)
-        if not self._wait_for_end(STOP_SECONDS):
+        if not self._lifeline.wait_for_end(STOP_SECONDS):
             self._terminate()
-        if not self._wait_for_end(STOP_SECONDS):
+        if not self._lifeline.wait_for_end(STOP_SECONDS):
             self._fail("The embedded Valkey does not stop.")
 
     def _wait_for_server(self) -> bool:
@@ -120,14 +120,6 @@ class Valkey:
         """Stop by signal, as clean as by command. The file is the living server's, or not written yet."""
         with suppress(FileNotFoundError, ValueError, ProcessLookupError):
             os.kill(int(self._pid.read_text(encoding="utf-8")), signal.SIGTERM)
-
-    def _wait_for_end(self, seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
-        while self._lifeline.is_held():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.02)
-        return True
 
     def _program(self) -> Path:
         spec = find_spec(WHEEL)

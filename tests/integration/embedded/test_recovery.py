@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -105,6 +105,30 @@ def test_a_swept_socket_folder_is_made_anew(
         assert redis.Redis.from_url(servers.redis_url).ping()
     member.leave()
     assert not is_alive(deep_folder, "postgres")
+
+
+@pytest.mark.usefixtures("former_run")
+def test_a_server_that_outlives_its_pid_file_is_waited_for(
+    var: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a busy machine the last process of PostgreSQL ends after pg_ctl, which watches the file."""
+    control = postgres_module.Postgres._control
+
+    def linger(postgres: postgres_module.Postgres, *arguments: Any, **options: Any) -> str:
+        output = control(postgres, *arguments, **options)
+        if "stop" in arguments:
+            wait_for(lambda: not is_alive(var, "postgres"))
+            with postgres._lifeline.lent() as lock:
+                lingerers.append(subprocess.Popen(["sleep", "0.5"], pass_fds=[lock]))
+        return output
+
+    lingerers: list[subprocess.Popen[bytes]] = []
+    monkeypatch.setattr(postgres_module.Postgres, "_control", linger)
+    with running(var, postgres=True, valkey=False):
+        pass
+    assert not is_alive(var, "postgres")
+    assert [process.wait() for process in lingerers] == [0]
+    assert "does not stop" not in caplog.text
 
 
 @pytest.mark.usefixtures("former_run")
