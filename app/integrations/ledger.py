@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from app import clock, ids
 from app.conditions import Code
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from sqlalchemy import ColumnElement, Row
+    from sqlalchemy import ColumnElement, Row, Select, Update
 
     from app.conditions import Condition
     from app.store.session import Session, Store
@@ -85,9 +86,15 @@ def site_session(store: Store, integration: Integration) -> Iterator[Session]:
 
 def of_tenant(session: Session, *, lock: bool = False) -> Integration | None:
     """The integration that a tenant is paired with."""
-    query = select(*_COLUMNS).where(INTEGRATIONS.c.tenant_id == session.tenant_id)
-    row = session.execute(query.with_for_update() if lock else query).one_or_none()
+    row = session.execute(_of_tenant(lock=lock), {"tenant_id": session.tenant_id}).one_or_none()
     return None if row is None else _from(row)
+
+
+@cache
+def _of_tenant(*, lock: bool) -> Select[tuple[Any, ...]]:
+    """The statement, built once: it runs for every claim and every batch."""
+    query = select(*_COLUMNS).where(INTEGRATIONS.c.tenant_id == bindparam("tenant_id"))
+    return query.with_for_update() if lock else query
 
 
 def page_of(
@@ -167,13 +174,14 @@ def unpark(session: Session) -> bool:
 
 def mark_ingested(session: Session) -> bool:
     """Note that rows of the tenant were just stored. Returns False if its work has ended: roll the rows back then."""
-    return bool(
-        session.changed(
-            update(INTEGRATIONS)
-            .where(INTEGRATIONS.c.tenant_id == session.tenant_id, INTEGRATIONS.c.state.in_(WORKING_STATES))
-            .values(last_ingested_at=clock.now())
-        )
-    )
+    return bool(session.changed(_mark_ingested(), {"tenant": session.tenant_id, "now": clock.now()}))
+
+
+@cache
+def _mark_ingested() -> Update:
+    """The statement, built once: it runs for every page."""
+    is_at_work = (INTEGRATIONS.c.tenant_id == bindparam("tenant"), INTEGRATIONS.c.state.in_(WORKING_STATES))
+    return update(INTEGRATIONS).where(*is_at_work).values(last_ingested_at=bindparam("now"))
 
 
 def mark_polled(session: Session) -> None:

@@ -110,9 +110,9 @@ class Session:
             yield
             self.execute(_BIND, before)
 
-    def changed(self, statement: Executable) -> int:
+    def changed(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> int:
         """Run one writing statement. Returns the number of rows, which SQLAlchemy does not preserve for an INSERT."""
-        result = self.connection.execute(statement, execution_options={"preserve_rowcount": True})
+        result = self.connection.execute(statement, parameters, execution_options={"preserve_rowcount": True})
         if result.rowcount < 0:
             raise RuntimeError("the driver did not count")
         return int(result.rowcount)

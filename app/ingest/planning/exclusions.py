@@ -5,9 +5,10 @@ Rows honour an exclusion once their texts are removed (`writing.exclusions`); `t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import cast, func, select, update
+from sqlalchemy import bindparam, cast, func, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app import jobs
@@ -18,18 +19,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
+    from sqlalchemy import Select
+
     from app.store.session import Session
 
 
 def standing(session: Session) -> tuple[frozenset[str], frozenset[str]]:
     """The excluded fields of the bound tenant's integration, and those without text in any of its rows."""
-    query = (
-        select(INTEGRATIONS.c.settings, TENANTS.c.withheld)
-        .select_from(TENANTS.outerjoin(INTEGRATIONS, INTEGRATIONS.c.tenant_id == TENANTS.c.id))
-        .where(TENANTS.c.id == session.tenant_id)
-    )
-    row = session.execute(query).one()
+    row = session.execute(_standing(), {"tenant_id": session.tenant_id}).one()
     return frozenset((row.settings or {}).get("excluded_fields", ())), frozenset(row.withheld)
+
+
+@cache
+def _standing() -> Select[tuple[Any, ...]]:
+    """The statement, built once: it runs for every page."""
+    tenant_and_integration = TENANTS.outerjoin(INTEGRATIONS, INTEGRATIONS.c.tenant_id == TENANTS.c.id)
+    columns = (INTEGRATIONS.c.settings, TENANTS.c.withheld)
+    return select(*columns).select_from(tenant_and_integration).where(TENANTS.c.id == bindparam("tenant_id"))
 
 
 def note_withheld(session: Session, fields: Iterable[str]) -> None:

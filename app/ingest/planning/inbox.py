@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
@@ -17,6 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     Double,
     Text,
+    bindparam,
     case,
     cast,
     func,
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from sqlalchemy import Insert
+    from sqlalchemy import Insert, Select
 
     from app.catalog.json_value import Json
     from app.conditions import Condition
@@ -219,8 +221,14 @@ def _update(deliveries: Collection[Delivery]) -> Any:  # noqa: ANN401 - SQLAlche
 
 def waiting(session: Session, *, is_ours: bool) -> int:
     """Number of deliveries that are due now."""
-    is_due = (INBOX.c.done_at.is_(None), INBOX.c.due_at <= clock.now(), is_own(is_ours))
-    return int(session.execute(select(func.count()).select_from(INBOX).where(*is_due)).scalar_one())
+    return int(session.execute(_waiting(is_ours=is_ours), {"now": clock.now()}).scalar_one())
+
+
+@cache
+def _waiting(*, is_ours: bool) -> Select[tuple[int]]:
+    """The statement, built once: it runs before every batch."""
+    is_due = (INBOX.c.done_at.is_(None), INBOX.c.due_at <= bindparam("now"), is_own(is_ours))
+    return select(func.count()).select_from(INBOX).where(*is_due)
 
 
 @dataclass(frozen=True)
