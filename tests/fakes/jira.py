@@ -6,6 +6,7 @@ import copy
 import re
 import threading
 import time
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from app.sources import ISSUE_PAGE
 from app.sources.cloud.source import CloudSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
 FIRST = 1_700_000_000_000
@@ -145,10 +146,11 @@ class FakeSite:
             page["nextPageToken"] = str(start + size)
         return page
 
-    def _matching(self, jql: str) -> list[int]:
+    def _matching(self, jql: str) -> Sequence[int]:
         lower = int(match.group(1)) if (match := re.search(r"created >= (\d+)", jql)) else 0
         upper = int(match.group(1)) if (match := re.search(r"created < (\d+)", jql)) else 2**62
-        numbers = [number for number in range(self.count) if lower <= FIRST + number * self.step < upper]
+        first, end = (bisect_left(range(self.count), moment, key=self._created_ms) for moment in (lower, upper))
+        numbers = range(first, end)
         if "id in" not in jql:
             return numbers
         members = {int(text) - FIRST_ID for text in re.findall(r"\d+", jql.partition("id in")[2])}
@@ -156,8 +158,11 @@ class FakeSite:
             raise JiraRejected(Code.ANSWERED, status=400, endpoint="")
         return [number for number in numbers if number in members]
 
+    def _created_ms(self, number: int) -> int:
+        return FIRST + number * self.step
+
     def _issue(self, number: int) -> dict[str, Any]:
-        timestamp = datetime.fromtimestamp((FIRST + number * self.step) / 1000, UTC).isoformat(timespec="milliseconds")
+        timestamp = datetime.fromtimestamp(self._created_ms(number) / 1000, UTC).isoformat(timespec="milliseconds")
         fields = {"summary": f"Issue {number}", "created": timestamp, "updated": timestamp, "project": {"id": "10000"}}
         return {"id": str(FIRST_ID + number), "key": f"EE-{number}", "fields": fields}
 

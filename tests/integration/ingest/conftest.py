@@ -30,9 +30,11 @@ from app.tenants.sites import Sites
 from app.web import create_app
 from app.web.words.sentences import english
 from sandbox import Site, SiteKey, serve
+from sandbox.moments import now_ms
 from tests.conftest import a_settings
 from tests.factories import a_paired_site, an_account, an_integration
 from tests.fakes.limiter import OpenLimiter
+from tests.integration.ingest.readings import Reading, record
 from tests.soak import rows
 from tests.soak.site import PERSON
 from tests.soak.truth import differences
@@ -40,6 +42,8 @@ from tests.soak.truth import differences
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from uuid import UUID
+
+    from flask import Flask
 
     from app.integrations.model import Integration
     from app.jira.client import Site as Jira
@@ -57,6 +61,16 @@ def deliver(parts: Runtime, tenant_id: UUID, *issues: int | str, event: str = "j
     for issue in issues:
         with parts.store.bound_to(tenant_id) as session:
             inbox.keep(session, str(ids.new()), event, {"issue": {"id": str(issue)}})
+
+
+@dataclass
+class SetClock:
+    """A site's clock that people set."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> int:
+        return now_ms() + round(self.ahead.total_seconds() * 1000)
 
 
 @dataclass
@@ -178,7 +192,7 @@ class Town:
 
 
 @pytest.fixture(scope="session")
-def town_parts(database_url: str, redis_url: str, install_key: SiteKey) -> Iterator[Runtime]:
+def product(database_url: str, redis_url: str, install_key: SiteKey) -> Iterator[tuple[Runtime, Flask]]:
     """The product beside all towns: one application on one port, with a limiter that admits everything."""
     with serve(Site(dataset="seeded", issues=1, projects=1, key=install_key)) as key_host:
         server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True)
@@ -190,15 +204,36 @@ def town_parts(database_url: str, redis_url: str, install_key: SiteKey) -> Itera
         parts = replace(parts, sites=sites)
         server.app = create_app(parts)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield parts
+        yield parts, server.app
         server.shutdown()
         server.server_close()
         parts.store.engine.dispose()
         parts.redis.close()
 
 
+@pytest.fixture(scope="session")
+def town_parts(product: tuple[Runtime, Flask]) -> Runtime:
+    return product[0]
+
+
+@pytest.fixture(scope="session")
+def town_app(product: tuple[Runtime, Flask]) -> Flask:
+    return product[1]
+
+
+@pytest.fixture(scope="session")
+def readings() -> dict[frozenset[tuple[str, Any]], Reading]:
+    """The readings of this run, by the content of the site."""
+    return {}
+
+
 @pytest.fixture
-def a_town(town_parts: Runtime, database_url: str, install_key: SiteKey) -> Iterator[Callable[..., Town]]:
+def a_town(
+    town_parts: Runtime,
+    database_url: str,
+    install_key: SiteKey,
+    readings: dict[frozenset[tuple[str, Any]], Reading],
+) -> Iterator[Callable[..., Town]]:
     """Creates sites with the app installed, paired and read."""
     with ExitStack() as stack:
 
@@ -209,10 +244,21 @@ def a_town(town_parts: Runtime, database_url: str, install_key: SiteKey) -> Iter
             site.install()
             town = _paired(town_parts, site, database_url)
             if reads:
-                town.backfill()
+                _read(town, readings, options)
             return town
 
         yield make
+
+
+def _read(town: Town, readings: dict[frozenset[tuple[str, Any]], Reading], options: dict[str, Any]) -> None:
+    """Read a site, or give it the rows of one with the same content, which the site's clock is no part of."""
+    content = frozenset((name, value) for name, value in options.items() if name not in {"clock", "options"})
+    if content in readings and "options" not in options:
+        readings[content].give_to(town.database_url, town.tenant_id, town.site.base_url)
+        return
+    town.backfill()
+    if "options" not in options:
+        readings[content] = record(town.database_url, town.tenant_id, town.site.base_url)
 
 
 def _paired(parts: Runtime, site: Site, database_url: str) -> Town:

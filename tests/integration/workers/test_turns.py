@@ -102,7 +102,7 @@ def test_a_hand_is_wanted_elsewhere_when_somebody_live_waits_but_not_for_upkeep(
 
 
 def test_without_redis_a_hand_stays() -> None:
-    queue_view = QueueView(Redis(port=1))
+    queue_view = QueueView(Redis.from_url("redis://127.0.0.1:1/0"))
     assert not queue_view.is_wanted_elsewhere(FIRST_TENANT)
     assert queue_view.waiting(FIRST_TENANT) == 0
 

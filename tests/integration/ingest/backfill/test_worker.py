@@ -32,7 +32,7 @@ class BusyLine(jobs.QueueView):
     """A queue in which another tenant waits, and a number of workers of the tenant itself."""
 
     def __init__(self, own_count: int = 0, *, is_wanted: bool = True) -> None:
-        super().__init__(Redis(port=1))
+        super().__init__(Redis.from_url("redis://127.0.0.1:1/0"))
         self._own_count, self._is_wanted = own_count, is_wanted
 
     def is_wanted_elsewhere(self, _tenant_id: UUID) -> bool:
@@ -43,10 +43,12 @@ class BusyLine(jobs.QueueView):
 
 
 class UnhurriedLine(jobs.QueueView):
-    """A queue without other tenants, regardless of the remains of other tests."""
+    """A queue without other tenants, regardless of the remains of other tests, until `is_wanted` is set."""
+
+    is_wanted = False
 
     def is_wanted_elsewhere(self, _tenant_id: UUID) -> bool:
-        return False
+        return self.is_wanted
 
 
 @pytest.fixture
@@ -69,7 +71,8 @@ def waiting(parts: Runtime, tenant_id: UUID) -> int:
 
 
 def a_worker(parts: Runtime, tenant_id: UUID, queue_view: jobs.QueueView) -> BackfillWorker:
-    return BackfillWorker(parts.store, FakeSites(FakeSite(60_000, delay=0.05)), tenant_id, 8, 4, queue_view)  # type: ignore[arg-type]  # a fake wire
+    """A worker at a site that takes its time: a worker is busy for long without much to store."""
+    return BackfillWorker(parts.store, FakeSites(FakeSite(60_000, delay=0.3)), tenant_id, 8, 4, queue_view)  # type: ignore[arg-type]  # a fake wire
 
 
 def test_a_worker_goes_soon_when_it_is_wanted_elsewhere(parts: Runtime, tenant_id: UUID) -> None:
@@ -112,9 +115,9 @@ def test_workers_at_one_site_share_its_walks(parts: Runtime, tenant_id: UUID) ->
         new_chunks = [Wanted("issue", "10000", 30, lower, upper) for lower, upper in pairwise(parts_of_time)]
         checkpoints.plan(session, new_chunks)
         checkpoints.make_due(session)
-    site = FakeSite(40_000, delay=0.3)
+    site, queue_view = FakeSite(40_000, delay=0.5), UnhurriedLine(parts.redis)
     first, second = (
-        BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 8, UnhurriedLine(parts.redis))  # type: ignore[arg-type]  # a fake wire
+        BackfillWorker(parts.store, FakeSites(site), tenant_id, 8, 8, queue_view)  # type: ignore[arg-type]  # a fake wire
         for _ in range(2)
     )
     until = clock.now() + timedelta(seconds=20)
@@ -123,6 +126,8 @@ def test_workers_at_one_site_share_its_walks(parts: Runtime, tenant_id: UUID) ->
         wait_for(lambda: held(parts, tenant_id) == 8, 5)
         works.append(pool.submit(second.work, until=until))
         wait_for(lambda: second.walked_chunks >= 4, 10)
+        assert clock.now() < until
+        queue_view.is_wanted = True
         assert [work.result() for work in works] == ["again", "again"]
     assert site.most_in_flight <= 8
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,15 +19,15 @@ from app.ingest.planning import site_clock
 from app.store.schema import TENANTS
 from app.store.sync_tables import CURSORS
 from app.store.tables import table_of
-from app.web import create_app
 from app.web.api.integrations import progress_of
 from app.web.words.skew import skew_words
-from sandbox.moments import now_ms
-from tests.integration.ingest.conftest import deliver
+from tests.integration.ingest.conftest import SetClock, deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+
+    from flask import Flask
 
     from sandbox.world import Issue
     from tests.integration.ingest.conftest import Town
@@ -103,16 +103,6 @@ def test_the_reported_case_is_the_one_below() -> None:
     if FIELD_CASE.exists():
         first_state, last_state = json.loads(FIELD_CASE.read_text()).values()
         assert (first_state, last_state) == (AFTER, BEFORE)
-
-
-@dataclass
-class SetClock:
-    """A site's clock that people set."""
-
-    ahead: timedelta = timedelta()
-
-    def __call__(self) -> int:
-        return now_ms() + round(self.ahead.total_seconds() * 1000)
 
 
 HOURS = [timedelta(hours=hours) for hours in (-3, -1, 1, 3)]
@@ -242,8 +232,8 @@ def test_a_site_with_another_time_is_polled_by_its_own_clock(a_town: Callable[..
 @pytest.mark.parametrize(
     ("skew", "words"), [(-3600, "60 minutes behind"), (61, "1 minutes ahead"), (60, ""), (-60, "")]
 )
-def test_the_overview_names_a_notable_difference_of_the_clocks(deaf: Town, skew: int, words: str) -> None:
-    with create_app(deaf.parts).test_request_context():
+def test_the_overview_names_a_notable_difference_of_the_clocks(town_app: Flask, skew: int, words: str) -> None:
+    with town_app.test_request_context():
         sentence = skew_words(timedelta(seconds=skew))
     assert words in sentence
     assert bool(sentence) == bool(words)

@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from app import clock, ids, jobs
 from app.ingest.planning import tenant_schedule
@@ -53,11 +53,23 @@ def asked(session: Session, monkeypatch: pytest.MonkeyPatch) -> list[tuple[UUID,
 
 
 def a_served_site(parts: Runtime) -> UUID:
-    tenant_id = a_paired_site(parts)[0].tenant_id
+    return served_sites(parts, 1)[0]
+
+
+def served_sites(parts: Runtime, count: int) -> list[UUID]:
+    """Tenants with healthy integrations, as the schedule sees them: pairing hundreds takes longer than their hour."""
+    site, integration = a_paired_site(parts)
+    tenant_ids = [site.tenant_id, *(ids.new() for _ in range(count - 1))]
     with parts.store.unrestricted_unsafe() as session:
-        is_ours = INTEGRATIONS.c.tenant_id == tenant_id
-        session.execute(update(INTEGRATIONS).where(is_ours).values(state="healthy"))
-    return tenant_id
+        tenant = session.execute(select(TENANTS).where(TENANTS.c.id == site.tenant_id)).one()._asdict()
+        pairing = session.execute(select(INTEGRATIONS).where(INTEGRATIONS.c.id == integration.id)).one()._asdict()
+        if more_ids := tenant_ids[1:]:
+            session.execute(insert(TENANTS), [tenant | {"id": tenant_id} for tenant_id in more_ids])
+            pairings = [pairing | {"id": ids.new(), "tenant_id": tenant_id} for tenant_id in more_ids]
+            session.execute(insert(INTEGRATIONS), pairings)
+        are_ours = INTEGRATIONS.c.tenant_id.in_(tenant_ids)
+        session.execute(update(INTEGRATIONS).where(are_ours).values(state="healthy"))
+    return tenant_ids
 
 
 def test_no_minute_of_many_tenants_has_three_times_the_mean(
@@ -69,7 +81,7 @@ def test_no_minute_of_many_tenants_has_three_times_the_mean(
     """
     monkeypatch.setattr("secrets.randbits", Random(SEED).getrandbits)  # ids, and with them slots
     tenant_count, hour_count = (500, 3) if is_at_scale else (100, 1)
-    tenants = [a_served_site(parts) for _ in range(tenant_count)]
+    tenants = served_sites(parts, tenant_count)
     with parts.store.unrestricted_unsafe() as session:
         assert tenant_schedule.reconcile(session) == tenant_count * len(tenant_schedule.PERIODIC_JOBS)
     by_minute: Counter[int] = Counter()
@@ -105,8 +117,7 @@ def begin_all(session: Session, due: Sequence[tuple[UUID, str]], moment: datetim
 def test_after_a_stop_of_the_clock_overdue_jobs_are_enqueued_in_batches(
     parts: Runtime, quiet: None, frozen_clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(60):
-        a_served_site(parts)
+    served_sites(parts, 60)
     with parts.store.unrestricted_unsafe() as session:
         tenant_schedule.reconcile(session)
     frozen_clock.at += timedelta(days=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ from app.sources.answers import Matches
 from app.store.tables import table_of
 from tests.fakes.jira import FakeSite
 from tests.integration.ingest.backfill.test_walk import backfill
-from tests.story.processes import wait_for
+from tests.integration.ingest.conftest import SetClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,12 +73,14 @@ def test_a_new_board_is_held_against_what_was_walked_before(parts: Runtime, tena
 
 def test_where_an_issue_belongs_is_asked_again_once_the_index_has_caught_up(a_town: Callable[..., Town]) -> None:
     """The index answers filters: immediately after a change it is out of date."""
-    town = a_town(issues=60, projects=3, seed=5)
-    town.site.options.index_lag_s = 25.0
+    set_clock = SetClock()
+    town = a_town(issues=60, projects=3, seed=5, clock=set_clock)
+    town.site.options.index_lag_s = 600.0
     for _ in range(4):
         town.site.mutate("move_issue")
     town.drain()
-    wait_for(lambda: town.site.search_view() is town.site.world, 90)
+    set_clock.ahead = timedelta(minutes=11)
+    assert town.site.search_view() is town.site.world, "the index has not caught up"
     assert "board_issue" in town.wrong_fields(), "the index was not behind"
     town.poll()
     assert town.wrong_fields() == ""
