@@ -25,10 +25,10 @@ from tests import databases
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 SUITES = {
-    "story/faults": ("tests/story/faults",),
-    "attacks": ("tests/attacks",),
-    "field": ("tests/field",),
     "ingest": ("tests/integration/ingest",),
+    "attacks": ("tests/attacks",),
+    "story/faults": ("tests/story/faults",),
+    "field": ("tests/field",),
     "integration": ("tests/integration",),
     "story/pages": ("tests/story/pages",),
     "story/rows": ("tests/story/rows",),
