@@ -130,7 +130,7 @@ class FakeSite:
     def _page(self, parameters: dict[str, Any]) -> dict[str, Any]:
         numbers = self._matching(parameters["jql"])
         if "created DESC" in parameters["jql"]:
-            numbers.reverse()
+            numbers = numbers[::-1]
         token = parameters.get("nextPageToken")
         if token is not None and not str(token).isdigit():
             raise TokenExpired(Code.TOKEN_EXPIRED)
