@@ -225,7 +225,7 @@ def waiting(session: Session, *, is_ours: bool) -> int:
 
 
 @cache
-def _waiting(*, is_ours: bool) -> Select[tuple[int]]:
+def _waiting(*, is_ours: bool) -> Select[Any]:
     """The statement, built once: it runs before every batch."""
     is_due = (INBOX.c.done_at.is_(None), INBOX.c.due_at <= bindparam("now"), is_own(is_ours))
     return select(func.count()).select_from(INBOX).where(*is_due)
