@@ -129,7 +129,7 @@ class Walker:
             if chunk.attempts > retry.MOST_ATTEMPTS:
                 retry.give_up(self, chunk, entity.walk, Broken(JiraDown(Code.WORKERS_DIED)))
                 return
-            is_site_well = retry.is_proven_well(self.source, chunk)
+            is_site_well = chunk.attempts > 0 and retry.is_proven_well(self.source, chunk)
             # Raised refusals are those of counts, which name no object; the source itself reports a scope that is gone.
             finding = attempt(lambda: self._pages(entity, chunk_walk, deadline, last_pages), names_object=False)
             if finding is not None:

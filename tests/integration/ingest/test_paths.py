@@ -42,7 +42,7 @@ LOOKUPS = {
     ),
     *("catalog.conversion", "catalog.site_fields", "catalog.site_mapping", "integrations.settings"),
     *("planning.exclusions", "writing.exclusions", "writing.left_out", "writing.stubs", "writing.older_edits"),
-    *("planning.inbox", "writing.unreadable", "writing.rename_propagation", "backfill.short_walks"),
+    *("planning.inbox", "writing.unreadable", "writing.rename_propagation", "backfill.short_walks", "backfill.serving"),
 }
 """Modules for look-ups, or without effect on an ordinary page, which the drawing leaves out."""
 
