@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,6 @@ from tests.story import fork_server
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from app.store.session import Session
     from sandbox import Site
 
 ROOT = Path(__file__).parents[2]
@@ -80,27 +80,23 @@ class RunningApp:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+        self._store.engine.dispose()
 
     def an_account(self, name: str) -> str:
         """Create another SEI account. Returns its API key."""
-        with self._session() as session:
+        with self._store.unrestricted_unsafe() as session:
             return accounts.create(session, name)
 
     def prepare(self) -> None:
         """Do the work of `python -m app release` in this process, which has the modules already."""
         runner.upgrade(self.env["DATABASE_URL"])
-        with self._session() as session:
+        with self._store.unrestricted_unsafe() as session:
             accounts.ensure(session, self.env["BOOTSTRAP_ACCOUNT"], self.env["BOOTSTRAP_API_KEY"])
 
-    @contextlib.contextmanager
-    def _session(self) -> Iterator[Session]:
-        with contextlib.closing(Redis.from_url(self.env["REDIS_URL"])) as redis:
-            store = Store(self.env["DATABASE_URL"], redis)
-            try:
-                with store.unrestricted_unsafe() as session:
-                    yield session
-            finally:
-                store.engine.dispose()
+    @cached_property
+    def _store(self) -> Store:
+        """The app's database: one for all accounts, since a new one compiles every statement again."""
+        return Store(self.env["DATABASE_URL"], Redis.from_url(self.env["REDIS_URL"]))
 
     def api(self, method: str, path: str, *, key: str = API_KEY, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {key}"}
