@@ -137,7 +137,7 @@ def main() -> int:
     """Run everything. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__)
     cores = len(os.sched_getaffinity(0))
-    parser.add_argument("--at-once", type=int, default=cores + 2, help="parts that run side by side")
+    parser.add_argument("--at-once", type=int, default=cores + 1, help="parts that run side by side")
     options = parser.parse_args()
     # An interrupted run must unwind, to stop the processes that it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
