@@ -367,9 +367,11 @@ def test_a_cut_revokes_the_turns_that_were_given_before_it(limiter: Patient, red
             limiter.move(wait)
 
         limiter._pause = pause
+        start = time.monotonic()
         ask(limiter, SEARCH)
     assert len(limiter.waits) == 2, "the request came at its turn and got a later one"
-    assert sum(limiter.waits) >= 1 / 30
+    # A busy machine spends a part of the wait by itself.
+    assert sum(limiter.waits) + time.monotonic() - start >= 1 / 30
 
 
 @pytest.mark.parametrize("capacity", [15, 20, 35, 50])
