@@ -44,6 +44,12 @@ _CONSTANT_BODIES: dict[str, Any] = {
 """Bodies of all other endpoints, by the last part of the path."""
 
 
+def end_early(_path: str, page: dict[str, Any]) -> None:
+    """A way to misbehave: each page of issues is without its last one, and so is each list."""
+    if "issues" in page and len(page["issues"]) > 1:
+        page["issues"].pop()
+
+
 @dataclass
 class FakeSite:
     """`count` issues of project 10000. `misbehave(path, page)` may raise, or change a search page."""

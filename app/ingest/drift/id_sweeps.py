@@ -63,6 +63,13 @@ class SweepResult(NamedTuple):
     """Issues that are not stored, because they can't be had."""
 
 
+class Sweep(NamedTuple):
+    """A sweep of one scope: its figures, and the ids that the site listed."""
+
+    figures: SweepResult
+    listed_ids: frozenset[str]
+
+
 def sweep_recent(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
     """Compare the changes of the last 26 hours. Returns a summary; raises a JiraFailure."""
     cursor = _take(store, tenant_id, "recent")
@@ -129,11 +136,11 @@ def _sweep_on(
                 return sums
             with store.bound_to(tenant_id) as session:
                 upper = _upper(session, project, lower, budget)
-            result = sweep_range(store, source, tenant_id, Scope(project, lower, upper))
-            if result is None:
+            sweep = sweep_range(store, source, tenant_id, Scope(project, lower, upper))
+            if sweep is None:
                 upper = OPEN_END
             else:
-                sums = SweepResult(*(total + part for total, part in zip(sums, result, strict=True)))
+                sums = SweepResult(*(total + part for total, part in zip(sums, sweep.figures, strict=True)))
             lower = 0 if upper == OPEN_END else upper
             with store.bound_to(tenant_id) as session:
                 cursors.move(session, cursor, scope_id=next_project if upper == OPEN_END else project, reached=lower)
@@ -144,7 +151,7 @@ def _sweep_on(
 
 def sweep_range(
     store: Store, source: Source, tenant_id: UUID, scope: Scope, *, newest_first: bool = False
-) -> SweepResult | None:
+) -> Sweep | None:
     """Compare the ids of a scope's issues. Raises a JiraFailure.
 
     A project with a search that fails while the site is well is set aside. Returns None then.
@@ -171,7 +178,7 @@ def sweep_range(
         unreadable_count = len(unreadable.objects_of(session, "issue", seen_ids - stored_ids))
         fresh = _read_since(session, stored_ids - seen_ids, start - _INDEX_LAG)
     missed_count = _miss(store, source, tenant_id, stored_ids - seen_ids - fresh)
-    return SweepResult(len(seen_ids), reread_count, missed_count, unreadable_count)
+    return Sweep(SweepResult(len(seen_ids), reread_count, missed_count, unreadable_count), frozenset(seen_ids))
 
 
 def _miss(store: Store, source: Source, tenant_id: UUID, issues: Collection[str]) -> int:

@@ -113,29 +113,17 @@ def _sweep_different(
         uncounted_ids += stored_count if expected_count is None else 0
         if max(expected_count or 0, stored_count, uncounted_ids if expected_count is None else 0) > _LARGEST_SWEEP:
             continue
-        result = id_sweeps.sweep_range(store, source, tenant_id, Scope(project_id))
-        if result is not None and expected_count is not None and result.looked < expected_count:
-            result, is_whole = _sweep_backwards(store, source, tenant_id, project_id, result)
-            if is_whole:
-                log.warning("count disproved", project=project_id, expected=expected_count, ids=result.looked)
+        sweep = id_sweeps.sweep_range(store, source, tenant_id, Scope(project_id))
+        if sweep is None:
+            continue
+        sweeps[project_id] = sweep.figures
+        if expected_count is not None and len(sweep.listed_ids) < expected_count:
+            # A list that ends early leaves out other issues in the opposite order.
+            backwards = id_sweeps.sweep_range(store, source, tenant_id, Scope(project_id), newest_first=True)
+            if backwards is not None and backwards.listed_ids == sweep.listed_ids:
+                log.warning("count disproved", project=project_id, expected=expected_count, ids=len(sweep.listed_ids))
                 site_counts[project_id] = None
-        if result is not None:
-            sweeps[project_id] = result
     return sweeps
-
-
-def _sweep_backwards(
-    store: Store, source: Source, tenant_id: UUID, project_id: str, result: SweepResult
-) -> tuple[SweepResult, bool]:
-    """Compare a project's ids in the opposite order. Returns the sweep that saw more, and whether both saw the same.
-
-    A list that ends early leaves out other ids in that order. Two equal ones prove a higher count wrong.
-    """
-    backwards = id_sweeps.sweep_range(store, source, tenant_id, Scope(project_id), newest_first=True)
-    if backwards is None:
-        return result, False
-    is_whole = backwards.looked == result.looked and not backwards.asked
-    return max(result, backwards), is_whole
 
 
 def _keep(session: Session, findings: Sequence[Finding]) -> None:

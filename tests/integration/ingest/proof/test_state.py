@@ -18,7 +18,7 @@ from app.integrations.model import State
 from app.store.schema import CHUNKS, COMPLETENESS, INBOX, INTEGRATIONS
 from app.store.sync_tables import SCHEDULES
 from app.store.tables import table_of
-from tests.fakes.jira import FakeSite
+from tests.fakes.jira import FakeSite, end_early
 from tests.integration.ingest.proof.test_verification import backfill, verify
 
 if TYPE_CHECKING:
@@ -101,12 +101,6 @@ def test_a_surplus_is_a_difference_of_state_and_verification_alike(
     assert derived(parts, tenant_id) == (State.NEEDS_ATTENTION, Code.ROWS_LEFT_OVER)
 
 
-def _end_early(_path: str, page: dict[str, Any]) -> None:
-    """A list that ends before its last issue: no round can read that one."""
-    if "issues" in page and len(page["issues"]) > 1:
-        page["issues"].pop()
-
-
 @pytest.mark.parametrize(
     ("rounds", "minutes"), [(1, 2), (3, 2), (4, 8), (5, 32), (6, 128), (7, 512), (8, 1440), (30, 1440)]
 )
@@ -130,7 +124,7 @@ def test_rounds_of_repair_that_mend_nothing_get_rarer(
         if findings:
             session.execute(insert(COMPLETENESS), findings)
     site.count = 21
-    site.misbehave = _end_early
+    site.misbehave = end_early
     verification.verify(parts.store, site.source, tenant_id)  # type: ignore[arg-type]  # a fake wire
     with parts.store.bound_to(tenant_id) as session:
         due_at = session.execute(select(SCHEDULES.c.due_at).where(SCHEDULES.c.duty == jobs.VERIFY.name)).scalar_one()

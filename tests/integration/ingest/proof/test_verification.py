@@ -9,9 +9,10 @@ import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from sqlalchemy import select, text, update
+from sqlalchemy import delete, select, text, update
 
 from app import clock
+from app.catalog.registry import entity
 from app.conditions import Code
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraNonsense
 from app.ingest.backfill.worker import BackfillWorker, walk_limit
@@ -25,7 +26,8 @@ from app.sources.cloud.source import CloudSource
 from app.store import claims
 from app.store.schema import CHUNKS, COMPLETENESS
 from app.store.sync_tables import FROZEN_PROJECTS
-from tests.fakes.jira import FakeSite, FakeSites
+from app.store.tables import table_of
+from tests.fakes.jira import FakeSite, FakeSites, end_early
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -114,20 +116,21 @@ def test_a_count_that_is_too_high_hides_neither_missing_nor_surplus_rows(
     assert (row.stored - row.expected, row.is_complete) == (difference, False)
 
 
-def test_a_list_that_ends_early_disproves_no_count(
-    parts: Runtime, tenant_id: UUID, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    site = FakeSite(50)
+@pytest.mark.parametrize("missing_number", [0, 25, 50])
+def test_lists_that_end_early_disprove_no_count(parts: Runtime, tenant_id: UUID, missing_number: int) -> None:
+    """As long a list in each order, but of other issues: the count is right, and one issue isn't stored."""
+    site = FakeSite(51)
     backfill(parts, tenant_id, site)
-    site.count = 51
-
-    def end_early(_path: str, page: dict[str, Any]) -> None:
-        if "issues" in page and len(page["issues"]) > 1:
-            page["issues"].pop()
-
+    issue = table_of(entity("issue"))
+    with parts.store.bound_to(tenant_id) as session:
+        stored_ids = session.execute(select(issue.c.id).order_by(issue.c.created)).scalars().all()
+        session.execute(delete(issue).where(issue.c.id == stored_ids[missing_number]))
     site.misbehave = end_early
-    monkeypatch.setattr(CloudSource, "count", lambda *_: 51)
     assert verify(parts, tenant_id, site) is State.NEEDS_ATTENTION
+    with parts.store.bound_to(tenant_id) as session:
+        query = select(COMPLETENESS).order_by(COMPLETENESS.c.verified_at.desc()).where(COMPLETENESS.c.entity == "issue")
+        row = session.execute(query.limit(1)).one()
+    assert (row.stored, row.expected, row.is_complete) == (50, 51, False)
 
 
 def is_asked_for(parts: Runtime, tenant_id: UUID) -> bool:
