@@ -24,7 +24,6 @@ from app.sources import (
     NotForUs,
     NotOffered,
     confirm,
-    is_site_well,
     is_without_list,
     may_be_of_part,
 )
@@ -45,7 +44,7 @@ log = logs.get(__name__)
 
 MOST_ATTEMPTS = 8
 """Tries of a chunk without progress. 2, 4, 8 … seconds lie between them: eight minutes together."""
-_SAME_PAGE = 3
+SAME_PAGE = 3
 """Tries of one page before the site is asked whether it is well."""
 _LIST_ATTEMPTS = 5
 """Attempts, a minute together, before a part of a site that is well is set aside; it is tried again later."""
@@ -91,11 +90,6 @@ def settle_finding(owner: ChunkOwner, chunk: Chunk, finding: Finding) -> None:
                 unreadable.set_aside(session, Part(chunk.entity, chunk.scope_id), finding)
 
 
-def is_proven_well(source: Source, chunk: Chunk) -> bool:
-    """Whether the site answers, asked before the next try of a chunk that failed often; during a pause nothing can be."""
-    return chunk.attempts >= _SAME_PAGE and is_site_well(source)
-
-
 def settle_failure(
     owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFailure, *, was_site_well: bool = False
 ) -> None:
@@ -131,7 +125,7 @@ def _wait(owner: ChunkOwner, chunk: Chunk, busy: JiraBusy, *, was_site_well: boo
 
     During the pauses of a whole site the tries don't count, beyond the first few.
     """
-    counts = may_be_of_part(busy) and (was_site_well or chunk.attempts < _SAME_PAGE)
+    counts = may_be_of_part(busy) and (was_site_well or chunk.attempts < SAME_PAGE)
     if counts and chunk.attempts >= MOST_ATTEMPTS:
         _set_aside(owner, chunk, Broken(busy))
         return
@@ -144,7 +138,7 @@ def _try_again(owner: ChunkOwner, chunk: Chunk, walk: Walk, failure: JiraFailure
     """Schedule another try after a failure that may pass, or that lies in the chunk's contents."""
     problem, starts_over = failure.problem, isinstance(failure, TokenExpired | WalkAstray)
     counts = True
-    if chunk.attempts >= _SAME_PAGE:
+    if chunk.attempts >= SAME_PAGE:
         is_given_up = _give_up_if_well(owner, chunk, walk, failure)
         if is_given_up:
             return

@@ -1,4 +1,4 @@
-"""Stores nothing for an integration that is no longer served."""
+"""The note that rows were stored, which ends the transaction of an integration that is no longer served."""
 
 from __future__ import annotations
 

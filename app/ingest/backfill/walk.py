@@ -21,7 +21,7 @@ from app.ingest.planning import plan
 from app.ingest.writing import memberships
 from app.ingest.writing.page import ParsedPage, parse_page, write_page
 from app.ingest.writing.quarantine import quarantine
-from app.sources import ISSUE_PAGE, Broken, Page, Place, Scope, WalkGuard, follow
+from app.sources import ISSUE_PAGE, Broken, Page, Place, Scope, WalkGuard, follow, is_site_well
 from app.sources.outcomes import attempt
 from app.store import checkpoints
 from app.store.checkpoints import LeaseLost
@@ -124,12 +124,13 @@ class Walker:
         if entity.walk is None:
             raise LookupError(f"{entity.name} has no walk")
         chunk_walk = ChunkWalk(chunk, entity.walk, policy, WalkGuard(chunk.expected, chunk.seen))
-        is_site_well = False
+        was_site_well = False
         try:
             if chunk.attempts > retry.MOST_ATTEMPTS:
                 retry.give_up(self, chunk, entity.walk, Broken(JiraDown(Code.WORKERS_DIED)))
                 return
-            is_site_well = chunk.attempts > 0 and retry.is_proven_well(self.source, chunk)
+            # Asked before the try, since nothing can be asked during a pause.
+            was_site_well = chunk.attempts >= retry.SAME_PAGE and is_site_well(self.source)
             # Raised refusals are those of counts, which name no object; the source itself reports a scope that is gone.
             finding = attempt(lambda: self._pages(entity, chunk_walk, deadline, last_pages), names_object=False)
             if finding is not None:
@@ -137,7 +138,7 @@ class Walker:
         except LeaseLost:
             log.warning("lease lost", chunk=str(chunk.id), entity=chunk.entity)
         except JiraFailure as failure:
-            retry.settle_failure(self, chunk_walk.chunk, entity.walk, failure, was_site_well=is_site_well)
+            retry.settle_failure(self, chunk_walk.chunk, entity.walk, failure, was_site_well=was_site_well)
 
     def _release(self, chunks: Sequence[Chunk]) -> None:
         if chunks:

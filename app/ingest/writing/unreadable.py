@@ -119,22 +119,19 @@ def clear(session: Session, entity: str, scope_ids: Collection[str], *, is_objec
 
 def is_resting(entity: ColumnElement[str], scope_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Condition: the list of that entity and scope is unreadable, and its next try isn't due yet."""
-    return exists().where(
-        UNREADABLE.c.entity == entity,
-        UNREADABLE.c.is_object.is_(False),
-        UNREADABLE.c.scope_id == scope_id,
-        UNREADABLE.c.retry_at > clock.now(),
-    )
+    return _is_list_in(entity, scope_id, UNREADABLE.c.retry_at > clock.now())
 
 
 def is_due(entity: ColumnElement[str], scope_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Condition: the list of that entity and scope is unreadable, and its next try is due."""
-    return exists().where(
-        UNREADABLE.c.entity == entity,
-        UNREADABLE.c.is_object.is_(False),
-        UNREADABLE.c.scope_id == scope_id,
-        UNREADABLE.c.retry_at <= clock.now(),
-    )
+    return _is_list_in(entity, scope_id, UNREADABLE.c.retry_at <= clock.now())
+
+
+def _is_list_in(
+    entity: ColumnElement[str], scope_id: ColumnElement[str], condition: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    is_list = (UNREADABLE.c.entity == entity, UNREADABLE.c.scope_id == scope_id, UNREADABLE.c.is_object.is_(False))
+    return exists().where(*is_list, condition)
 
 
 def is_set_aside(session: Session, part: Part) -> bool:
