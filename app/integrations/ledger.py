@@ -141,12 +141,6 @@ def move_to(
     )
 
 
-def note_reservation(session: Session, reservation: Condition | None) -> None:
-    """Set the reason of a healthy integration: the parts of its site that can't be read."""
-    is_healthy = (INTEGRATIONS.c.tenant_id == session.tenant_id, INTEGRATIONS.c.state == State.HEALTHY.value)
-    session.execute(update(INTEGRATIONS).where(*is_healthy).values(state_reason=reservation))
-
-
 def park(session: Session, because: str, *, until: datetime, reason: Condition) -> None:
     """Stop all requests to the site but one probe, which is due at `until`."""
     integration = of_tenant(session, lock=True)

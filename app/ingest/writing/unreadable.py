@@ -16,7 +16,9 @@ from sqlalchemy.dialects.postgresql import insert
 from app import clock
 from app.conditions import Code, Condition
 from app.integrations import ledger
+from app.integrations.model import State
 from app.sources import Broken, Gone, NotForUs, NotOffered
+from app.store import records
 from app.store.sync_tables import UNREADABLE
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ def set_aside(session: Session, part: Part, finding: Finding) -> None:
             },
         )
     )
-    ledger.note_reservation(session, reservation(session))
+    _count_anew(session)
 
 
 def note_issues(session: Session, issue_read: IssueRead, parsed_ids: Collection[str]) -> None:
@@ -114,7 +116,7 @@ def clear(session: Session, entity: str, scope_ids: Collection[str], *, is_objec
             UNREADABLE.c.scope_id.in_(list(scope_ids)),
         )
         if session.changed(delete(UNREADABLE).where(*is_read)):
-            ledger.note_reservation(session, reservation(session))
+            _count_anew(session)
 
 
 def is_resting(entity: ColumnElement[str], scope_id: ColumnElement[str]) -> ColumnElement[bool]:
@@ -169,6 +171,15 @@ def listed(session: Session, *, limit: int) -> list[UnreadablePart]:
     columns = [UNREADABLE.c[name] for name in UnreadablePart.__dataclass_fields__]
     query = select(*columns).order_by(UNREADABLE.c.since, UNREADABLE.c.entity, UNREADABLE.c.scope_id).limit(limit)
     return [UnreadablePart(**row._asdict()) for row in session.execute(query)]
+
+
+def _count_anew(session: Session) -> None:
+    """Bring the number of parts into a healthy state. Counted under the integration's lock, which every change takes."""
+    # The write lock first, as in a verification: a transaction that sets parts aside may write rows afterwards.
+    records.lock_for_writing(session)
+    integration = ledger.of_tenant(session, lock=True)
+    if integration is not None and integration.state is State.HEALTHY:
+        ledger.move_to(session, integration.id, State.HEALTHY, reason=reservation(session))
 
 
 def reservation(session: Session) -> Condition | None:

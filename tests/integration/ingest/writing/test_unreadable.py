@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -86,6 +89,31 @@ def test_a_healthy_state_names_the_parts_at_once(parts: Runtime, tenant_id: UUID
         assert _reason(session) == Condition(Code.PARTS_UNREAD, parts=1)
         unreadable.clear(session, BOARD.entity, [BOARD.scope_id])
         assert _reason(session) is None
+
+
+def test_two_parts_at_once_are_both_counted(parts: Runtime, tenant_id: UUID) -> None:
+    """Each transaction sees its own part only, until the other ends."""
+    with parts.store.bound_to(tenant_id) as session:
+        integration = ledger.of_tenant(session)
+        assert integration is not None
+        ledger.move_to(session, integration.id, State.HEALTHY)
+    is_set_aside = threading.Event()
+
+    def set_aside(part: Part) -> None:
+        with parts.store.bound_to(tenant_id) as session:
+            unreadable.set_aside(session, part, REFUSAL)
+            is_set_aside.set()
+            # Time for the other one to come as far as it can.
+            time.sleep(0.5)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(set_aside, BOARD)
+        assert is_set_aside.wait(30)
+        second = pool.submit(set_aside, Part("sprint", "7"))
+        first.result()
+        second.result()
+    with parts.store.bound_to(tenant_id) as session:
+        assert _reason(session) == Condition(Code.PARTS_UNREAD, parts=2)
 
 
 def test_another_states_reason_stays(parts: Runtime, tenant_id: UUID) -> None:
