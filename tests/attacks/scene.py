@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from app.vault import Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     import psycopg
@@ -96,6 +96,15 @@ class Tables:
         for table, *row in self.connection.execute(query.encode(), {"tenant": besides}):
             rows_of[table].add(tuple(row))
         return rows_of
+
+    def fingerprints(self, tables: Iterable[str] = tuple(_TENANT_COLUMNS)) -> dict[str, tuple[int, int]]:
+        """Number and sum of the hashes of each table's rows; PostgreSQL makes them in half the time of a copy."""
+        query = " UNION ALL ".join(
+            f"SELECT '{table}', count(*), coalesce(sum(hash_record_extended(t, 0)), 0)::text FROM {table} t"
+            for table in tables
+        )
+        rows = self.connection.execute(query.encode()).fetchall()
+        return {table: (count, int(hash_sum)) for table, count, hash_sum in rows}
 
     def of(self, client_key: str) -> StoredSite | None:
         rows = self.connection.execute(

@@ -71,14 +71,14 @@ def test_a_body_of_installed_is_taken_whole_and_once_or_not_at_all(scene: Scene,
     def send(odd: dict[str, Any]) -> None:
         site = scene.new_site()
         letter = scene.letter("installed", site, body=odd)
-        before = scene.tables.rows()
+        before = scene.tables.fingerprints()
         reply = scene.deliver("installed", letter)
         assert reply.status in {204, 400, 401}, (reply.status, reply.body)
         scene.check_plain(reply)
         if reply.status == 204:
             _check_taken_once(scene, site, letter)
         else:
-            assert _without_spent(scene.tables.rows()) == _without_spent(before)
+            assert _without_spent(scene.tables.fingerprints()) == _without_spent(before)
 
     send()
 
@@ -91,16 +91,16 @@ def _check_taken_once(scene: Scene, site: Customer, letter: dict[str, Any]) -> N
         json.loads(letter["body"])["sharedSecret"],
         None,
     )
-    after = scene.tables.rows()
+    after = scene.tables.fingerprints()
     assert scene.deliver("installed", letter).status == 204
     second_letter = {**letter, "body": letter["body"].replace(b"}", b" }", 1)}
     assert scene.deliver("installed", second_letter).status == 401
-    assert scene.tables.rows() == after
+    assert scene.tables.fingerprints() == after
 
 
-def _without_spent(rows: dict[str, Any]) -> dict[str, Any]:
-    """Rows without the used tokens: a refused body may use up its token."""
-    return {table: rows_of_table for table, rows_of_table in rows.items() if table != "spent_tokens"}
+def _without_spent(fingerprints: dict[str, Any]) -> dict[str, Any]:
+    """Fingerprints without that of the used tokens: a refused body may use up its token."""
+    return {table: fingerprint for table, fingerprint in fingerprints.items() if table != "spent_tokens"}
 
 
 @pytest.mark.parametrize("hook", ["installed", "uninstalled"])
@@ -110,11 +110,11 @@ def test_octets_under_a_lifecycle_token_have_no_effect(scene: Scene, hook: str, 
     @limits
     @given(raw=_RAW)
     def send(raw: bytes) -> None:
-        before = scene.tables.rows()
+        before = scene.tables.fingerprints()
         reply = scene.deliver(hook, scene.letter(hook, site, body=raw))
         assert reply.status == 400, (reply.status, reply.body)
         scene.check_plain(reply)
-        assert scene.tables.rows() == before
+        assert scene.tables.fingerprints() == before
 
     send()
     assert scene.tables.of(site.client_key).state == "active"  # type: ignore[union-attr]  # it was installed
