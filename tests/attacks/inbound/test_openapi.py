@@ -23,7 +23,7 @@ from tests.story.processes import API_KEY
 
 if TYPE_CHECKING:
     from schemathesis import Case
-    from schemathesis.schemas import BaseSchema
+    from schemathesis.schemas import APIOperation, BaseSchema
 
     from tests.story.processes import RunningApp
 
@@ -55,6 +55,17 @@ def document(target: RunningApp) -> BaseSchema:
     )
 
 
+@pytest.fixture(scope="module")
+def operations(document: BaseSchema) -> dict[str, APIOperation]:
+    return {operation.label: operation for operation in (result.ok() for result in document.get_all_operations())}
+
+
+@pytest.fixture(scope="module")
+def integration_id(target: RunningApp) -> str:
+    """An integration for calls that change nothing."""
+    return target.an_integration()
+
+
 def test_every_operation_of_the_document_is_tried(document: BaseSchema) -> None:
     assert {result.ok().label for result in document.get_all_operations()} == set(OPERATIONS)
 
@@ -62,10 +73,10 @@ def test_every_operation_of_the_document_is_tried(document: BaseSchema) -> None:
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_every_answer_is_what_the_document_says(
-    document: BaseSchema, target: RunningApp, label: str, mode: GenerationMode, is_at_scale: bool
+    operations: dict[str, APIOperation], target: RunningApp, label: str, mode: GenerationMode, is_at_scale: bool
 ) -> None:
-    (operation,) = (candidate for result in document.get_all_operations() if (candidate := result.ok()).label == label)
-    integration_id = target.an_integration(f"for {label}")
+    operation = operations[label]
+    own_integration_id = target.an_integration(f"for {label}")
 
     @settings(
         max_examples=EXAMPLES_AT_SCALE if is_at_scale else EXAMPLES,
@@ -78,7 +89,7 @@ def test_every_answer_is_what_the_document_says(
     @given(case=operation.as_strategy(generation_mode=mode), is_known=st.booleans())
     def ask(case: Case, is_known: bool) -> None:
         if is_known and "integration_id" in case.path_parameters:
-            case.path_parameters["integration_id"] = integration_id
+            case.path_parameters["integration_id"] = own_integration_id
         answer = case.call(headers={"Authorization": f"Bearer {API_KEY}"}, timeout=30)
         if answer.status_code not in LIMITS_OF_THE_WIRE:
             case.validate_response(answer, checks=[CHECKS.get_one(name) for name in CHECK_NAMES])
@@ -98,9 +109,10 @@ def _has_wrong_body(case: Case) -> bool:
     "headers", [{}, {"Authorization": "Bearer sei_nobodys_" + "x" * 40}], ids=["no key", "unknown"]
 )
 @pytest.mark.parametrize("label", OPERATIONS)
-def test_nothing_is_answered_without_a_good_key(target: RunningApp, label: str, headers: dict[str, str]) -> None:
+def test_nothing_is_answered_without_a_good_key(
+    target: RunningApp, integration_id: str, label: str, headers: dict[str, str]
+) -> None:
     method, path = label.split(" ")
-    integration_id = target.an_integration()
     answer = requests.request(
         method, target.url + path.replace("{integration_id}", integration_id), headers=headers, json={}, timeout=30
     )
@@ -108,8 +120,10 @@ def test_nothing_is_answered_without_a_good_key(target: RunningApp, label: str, 
 
 
 @pytest.mark.parametrize("cursor", ["\u00bc\u00b8", "\U0001f600", "x\r\nX-Evil: 1", "-1", "9" * 20, "null"])
-def test_a_cursor_that_is_not_ours_is_not_sent_back_in_a_header(target: RunningApp, cursor: str) -> None:
-    answer = target.api("GET", f"/integrations/{target.an_integration()}/changes", params={"cursor": cursor})
+def test_a_cursor_that_is_not_ours_is_not_sent_back_in_a_header(
+    target: RunningApp, integration_id: str, cursor: str
+) -> None:
+    answer = target.api("GET", f"/integrations/{integration_id}/changes", params={"cursor": cursor})
     assert answer.status_code == 400, answer.text
     assert "X-Next-Cursor" not in answer.headers
     assert "X-Evil" not in answer.headers

@@ -60,6 +60,19 @@ def ground(scene: Scene) -> Iterator[Ground]:
 
 
 @pytest.fixture(scope="module")
+def shared_ground(warm_scene: Scene) -> Iterator[Ground]:
+    with a_ground(warm_scene) as new_ground:
+        new_ground.pair()
+        yield new_ground
+
+
+@pytest.fixture
+def paired_ground(scene: Scene, shared_ground: Ground) -> Ground:
+    """A paired site with the deliveries of the tests that share it."""
+    return shared_ground
+
+
+@pytest.fixture(scope="module")
 def stored_site(warm_scene: Scene, parts: Runtime, attacks_database_url: str) -> Iterator[Workers]:
     """A completely stored site that sends no webhooks by itself."""
     with a_ground(warm_scene, issues=12) as new_ground:
@@ -302,10 +315,11 @@ BODIES: dict[str, tuple[bytes, list[str]]] = {
 
 
 @pytest.mark.parametrize(("body", "issues"), [row(51, *values, name=name) for name, values in BODIES.items()])
-def test_51_what_is_kept_of_a_body(ground: Ground, body: bytes, issues: list[str]) -> None:
+def test_51_what_is_kept_of_a_body(paired_ground: Ground, body: bytes, issues: list[str]) -> None:
     """Only the address's event and well-formed ids are stored."""
-    check_taken(ground.deliver("jira.issue_updated", body, name="d-1"))
-    assert ground.inbox() == [("d-1", "jira:issue_updated", {"issues": issues})]
+    before, name = paired_ground.inbox(), secrets.token_hex(8)
+    check_taken(paired_ground.deliver("jira.issue_updated", body, name=name))
+    assert paired_ground.inbox() == [*before, (name, "jira:issue_updated", {"issues": issues})]
 
 
 class Lagging:
@@ -363,25 +377,28 @@ def test_51_a_site_that_is_not_paired_leaves_nothing(scene: Scene) -> None:
         row(51, [("Content-Encoding", "gzip")], 1, name="said-to-be-packed"),
     ],
 )
-def test_51_whatever_the_headers_say(ground: Ground, headers: list[tuple[str, str]], names: int) -> None:
-    request_headers = [("Authorization", f"JWT {ground.site.webhook_token(HOOK)}"), *headers]
-    check_taken(ground.send("POST", HOOK, request_headers, b'{"issue": {"id": "10001"}}'))
-    deliveries = ground.inbox()
+def test_51_whatever_the_headers_say(paired_ground: Ground, headers: list[tuple[str, str]], names: int) -> None:
+    before = paired_ground.inbox()
+    request_headers = [("Authorization", f"JWT {paired_ground.site.webhook_token(HOOK)}"), *headers]
+    check_taken(paired_ground.send("POST", HOOK, request_headers, b'{"issue": {"id": "10001"}}'))
+    deliveries = paired_ground.inbox()
+    assert deliveries[: len(before)] == before
+    deliveries = deliveries[len(before) :]
     assert [delivery[1:] for delivery in deliveries] == [("jira:issue_updated", {"issues": ["10001"]})] * names
     assert all(len(delivery[0]) <= 255 for delivery in deliveries)
 
 
 @pytest.mark.parametrize("size", [row("too long", 27, name="27-MB"), row("too long", 200, name="200-MB-said")])
-def test_51_more_than_atlassian_sends(ground: Ground, size: int) -> None:
+def test_51_more_than_atlassian_sends(paired_ground: Ground, size: int) -> None:
     """Refused before it is read, without using memory; a client that sends all of it can read the answer."""
     length = size * 1024 * 1024
-    headers = [("Authorization", f"JWT {ground.site.webhook_token(HOOK)}"), ("Content-Type", JSON)]
-    with ground.unmoved():
+    headers = [("Authorization", f"JWT {paired_ground.site.webhook_token(HOOK)}"), ("Content-Type", JSON)]
+    with paired_ground.unmoved():
         if size < 100:
-            check_refused(ground.send("POST", HOOK, headers, b"x" * length), 413, "api")
+            check_refused(paired_ground.send("POST", HOOK, headers, b"x" * length), 413, "api")
         else:
-            _promise(ground, headers, length)
-    check_taken(ground.deliver("jira.issue_updated"))
+            _promise(paired_ground, headers, length)
+    check_taken(paired_ground.deliver("jira.issue_updated"))
 
 
 def _promise(ground: Ground, headers: list[tuple[str, str]], length: int) -> None:
@@ -397,13 +414,15 @@ def _promise(ground: Ground, headers: list[tuple[str, str]], length: int) -> Non
 
 
 @case("too long")
-def test_51_a_body_in_pieces_is_bounded_too(ground: Ground) -> None:
+def test_51_a_body_in_pieces_is_bounded_too(paired_ground: Ground) -> None:
     """Chunked, without a length: counted on arrival."""
-    headers = {"Authorization": f"JWT {ground.site.webhook_token(HOOK)}", "Transfer-Encoding": "chunked"}
+    headers = {"Authorization": f"JWT {paired_ground.site.webhook_token(HOOK)}", "Transfer-Encoding": "chunked"}
     pieces = (b"x" * 1024 * 1024 for _ in range(40))
     with (
-        ground.unmoved(),
-        contextlib.closing(http.client.HTTPConnection("127.0.0.1", ground.scene.app.port, timeout=30)) as connection,
+        paired_ground.unmoved(),
+        contextlib.closing(
+            http.client.HTTPConnection("127.0.0.1", paired_ground.scene.app.port, timeout=30)
+        ) as connection,
     ):
         connection.request("POST", f"/base{HOOK}", pieces, headers, encode_chunked=True)
         answer = connection.getresponse()
@@ -412,22 +431,23 @@ def test_51_a_body_in_pieces_is_bounded_too(ground: Ground) -> None:
 
 
 @pytest.mark.parametrize("in_pieces", [row(51, False, name="of-a-length"), row(51, True, name="in-pieces")])
-def test_51_half_a_body_is_no_delivery(ground: Ground, in_pieces: bool) -> None:
+def test_51_half_a_body_is_no_delivery(paired_ground: Ground, in_pieces: bool) -> None:
     """A broken connection: the delivery's name stays free for its complete repetition."""
+    before, name = paired_ground.inbox(), secrets.token_hex(8)
     body = b'{"issue": {"id": "10001"}, "x": "' + b"x" * 100_000 + b'"}'
     length_header = b"Transfer-Encoding: chunked" if in_pieces else b"Content-Length: %d" % len(body)
     head = (
-        f"POST /base{HOOK} HTTP/1.1\r\nHost: x\r\nAuthorization: JWT {ground.site.webhook_token(HOOK)}\r\n"
-        "X-Atlassian-Webhook-Identifier: d-1\r\n"
+        f"POST /base{HOOK} HTTP/1.1\r\nHost: x\r\nAuthorization: JWT {paired_ground.site.webhook_token(HOOK)}\r\n"
+        f"X-Atlassian-Webhook-Identifier: {name}\r\n"
     ).encode()
     first_part = b"186c3\r\n" + body[:70_000] if in_pieces else body[:70_000]
-    with ground.unmoved(), socket.create_connection(("127.0.0.1", ground.scene.app.port), 10) as wire:
+    with paired_ground.unmoved(), socket.create_connection(("127.0.0.1", paired_ground.scene.app.port), 10) as wire:
         wire.sendall(head + length_header + b"\r\n\r\n" + first_part)
         wire.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: wire.recv(4096), b""))
         assert answer.startswith(b"HTTP/1.1 400 "), answer
-    check_taken(ground.deliver("jira.issue_updated", body, name="d-1", retry=1))
-    assert ground.inbox() == [("d-1", "jira:issue_updated", {"issues": ["10001"]})]
+    check_taken(paired_ground.deliver("jira.issue_updated", body, name=name, retry=1))
+    assert paired_ground.inbox() == [*before, (name, "jira:issue_updated", {"issues": ["10001"]})]
 
 
 # 52: permitted senders
@@ -472,8 +492,10 @@ def strangers(ground: Ground, other_ground: Ground) -> dict[str, tuple[str, list
 
 
 @case(52)
-def test_52_the_good_one_is_taken(ground: Ground) -> None:
-    check_taken(ground.send("POST", HOOK, [("Authorization", f"JWT {ground.site.webhook_token(HOOK)}")], b"{}"))
+def test_52_the_good_one_is_taken(paired_ground: Ground) -> None:
+    check_taken(
+        paired_ground.send("POST", HOOK, [("Authorization", f"JWT {paired_ground.site.webhook_token(HOOK)}")], b"{}")
+    )
 
 
 @case(52)
@@ -512,10 +534,10 @@ def test_52_a_delivery_under_the_former_secret_counts_while_it_is_in_flight(grou
 
 
 @pytest.mark.parametrize("method", [row(52, method, name=method) for method in ("GET", "PUT", "DELETE", "PATCH")])
-def test_52_hooks_are_posted(ground: Ground, method: str) -> None:
-    headers = [("Authorization", f"JWT {ground.site.webhook_token(HOOK, method)}")]
-    with ground.unmoved():
-        reply = ground.send(method, HOOK, headers)
+def test_52_hooks_are_posted(paired_ground: Ground, method: str) -> None:
+    headers = [("Authorization", f"JWT {paired_ground.site.webhook_token(HOOK, method)}")]
+    with paired_ground.unmoved():
+        reply = paired_ground.send(method, HOOK, headers)
     assert reply.status == 405
     assert reply.headers["Allow"]
     check_refused(reply, 405, "api")
