@@ -15,7 +15,8 @@ from app import clock, embedded, ids, runtime
 from app.config import Settings
 from app.integrations import accounts, ledger
 from app.integrations.ledger import Draft
-from app.integrations.model import Method, Product, State
+from app.integrations.model import State
+from app.sources import Method, Product
 from app.tenants import arrive
 from app.tenants.model import Install
 from bench import usage

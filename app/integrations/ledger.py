@@ -12,7 +12,8 @@ from sqlalchemy import bindparam, func, select, update
 from app import clock, ids
 from app.conditions import Code
 from app.errors import Conflicting, Missing
-from app.integrations.model import Integration, Method, Product, State
+from app.integrations.model import Integration, State
+from app.sources import Method, Product
 from app.store.schema import INTEGRATIONS
 
 if TYPE_CHECKING:

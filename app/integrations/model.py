@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from app.conditions import Condition
+    from app.sources.kinds import Method, Product
 
 
 class State(StrEnum):
@@ -29,22 +30,6 @@ class State(StrEnum):
     def is_working(self) -> bool:
         """Whether workers pull for it."""
         return self in {State.BACKFILLING, State.HEALTHY, State.DELAYED, State.NEEDS_ATTENTION}
-
-
-class Product(StrEnum):
-    """Which Jira."""
-
-    CLOUD = "jira_cloud"
-    DATA_CENTER = "jira_data_center"
-
-
-class Method(StrEnum):
-    """How it connects."""
-
-    CONNECT_APP = "connect_app"
-    API_TOKEN = "api_token"  # noqa: S105 - a method's name
-    PERSONAL_ACCESS_TOKEN = "personal_access_token"  # noqa: S105 - a method's name
-    BASIC = "basic"
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from app import clock
 from app.conditions import Code
 from app.errors import Conflicting
 from app.integrations import ledger
-from app.integrations.model import Method, State
+from app.integrations.model import State
 from app.pairing import password
+from app.sources import Method
 
 if TYPE_CHECKING:
     from datetime import datetime

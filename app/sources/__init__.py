@@ -5,6 +5,7 @@ Invariants: no REST path is spelled anywhere above; one page loop with one set o
 classified here once. A source knows no tenant and no database.
 """
 
+from app.sources.kinds import Method, Product
 from app.sources.outcomes import (
     Broken,
     Finding,
@@ -28,10 +29,12 @@ __all__ = [
     "Broken",
     "Finding",
     "Gone",
+    "Method",
     "NotForUs",
     "NotOffered",
     "Page",
     "Place",
+    "Product",
     "Scope",
     "Source",
     "WalkGuard",

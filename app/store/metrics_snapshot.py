@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select, true
 
 from app import clock
-from app.store.schema import CHUNKS, COMPLETENESS, INBOX, INTEGRATIONS, POISON, TALLIES
+from app.store.schema import CHUNKS, COMPLETENESS, INBOX, INTEGRATIONS, POISON
+from app.store.sync_tables import TALLIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

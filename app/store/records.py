@@ -18,7 +18,8 @@ from app.catalog.registry import all_entities, stub_entities
 from app.catalog.registry import entity as entity_of
 from app.catalog.versions import merge
 from app.store import poison
-from app.store.schema import ROW_VERSION, TALLIES
+from app.store.schema import ROW_VERSION
+from app.store.sync_tables import TALLIES
 from app.store.tables import table_of
 from app.store.upserts import statements_of, upsert_of
 

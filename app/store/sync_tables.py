@@ -1,4 +1,4 @@
-"""The tables of ongoing synchronisation: schedules, cursors, absences, validities, activity, parts out of reach, epochs.
+"""The tables of ongoing synchronisation: schedules, cursors, absences, validities, activity, unreadable parts, epochs, tallies.
 
 All belong to a tenant, with `tenant_id` first in their primary key (`schema` has the reason).
 """
@@ -159,5 +159,15 @@ FEED_EPOCHS = Table(
     comment="spans in which the feed's cursors stand in one line (`app.handoff.epochs`)",
 )
 
-TENANT_TABLES = (SCHEDULES, CURSORS, ABSENCES, FROZEN_PROJECTS, VALIDITIES, ACTIVITY, UNREADABLE, FEED_EPOCHS)
+TALLIES = Table(
+    "tallies",
+    METADATA,
+    _tenant(),
+    Column("entity", Text, primary_key=True),
+    Column("live", BigInteger, nullable=False),
+    comment="rows that are not tombstones, kept with the rows: counting millions for a progress bar would cost more than"
+    " it tells. `verify` counts anew",
+)
+
+TENANT_TABLES = (SCHEDULES, CURSORS, ABSENCES, FROZEN_PROJECTS, VALIDITIES, ACTIVITY, UNREADABLE, FEED_EPOCHS, TALLIES)
 """Tables isolated by `tenant_id`."""

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import text
 
 from app.catalog.registry import stub_entities
-from app.store.schema import ROW_VERSION, TALLIES
+from app.store.schema import ROW_VERSION
+from app.store.sync_tables import TALLIES
 from app.store.tables import table_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from app.catalog.extract import Row
 from app.catalog.registry import entity
 from app.integrations import accounts, ledger
 from app.integrations.ledger import Draft
-from app.integrations.model import Method, Product, State
+from app.integrations.model import State
+from app.sources import Method, Product
 from app.tenants import arrive
 from app.tenants.model import Install
 

@@ -14,7 +14,8 @@ from app.ingest.proof import state
 from app.integrations.ledger import WORKING_STATES
 from app.integrations.model import State
 from app.store import activity, claims
-from app.store.schema import CHUNKS, COMPLETENESS, CREDENTIALS, INBOX, INTEGRATIONS, TALLIES, TENANTS
+from app.store.schema import CHUNKS, COMPLETENESS, CREDENTIALS, INBOX, INTEGRATIONS, TENANTS
+from app.store.sync_tables import TALLIES
 from app.tenants.depart import GRACE
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from app.catalog.registry import entity
 from app.ingest.planning.inbox import WEBHOOK
 from app.ingest.writing import project_access
-from app.store.schema import CHUNKS, COMPLETENESS, INBOX, TALLIES
+from app.store.schema import CHUNKS, COMPLETENESS, INBOX
+from app.store.sync_tables import TALLIES
 from app.store.tables import is_live, table_of
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from app.catalog.registry import entity
 from app.ingest.backfill.worker import BackfillWorker
 from app.ingest.planning import plan
 from app.ingest.proof import verification
-from app.integrations.model import Product
-from app.sources import registry
+from app.sources import Method, Product, registry
 from app.store.schema import CHUNKS, TENANTS
 from app.store.tables import table_of
 from tests.factories import a_paired_site
@@ -48,7 +47,7 @@ class OtherJira:
 def other_jira(monkeypatch: pytest.MonkeyPatch) -> Iterator[OtherJira]:
     """A source that is registered by one line for as long as the test runs."""
     source = OtherJira(FakeSite(ISSUES))
-    line = {(Product.DATA_CENTER.value, "connect_app"): lambda _client: cast("Source", source)}
+    line = {(Product.DATA_CENTER, Method.CONNECT_APP): lambda _client: cast("Source", source)}
     monkeypatch.setattr(registry, "SOURCES", MappingProxyType({**registry.SOURCES, **line}))
     return source
 

@@ -24,7 +24,8 @@ from app.integrations.model import State
 from app.privacy.erase import erase_tenant_data
 from app.sources.cloud.source import CloudSource
 from app.store import checkpoints, claims
-from app.store.schema import CHUNKS, COMPLETENESS, TALLIES
+from app.store.schema import CHUNKS, COMPLETENESS
+from app.store.sync_tables import TALLIES
 from app.store.tables import table_of
 from app.web.words.sentences import english
 from tests.fakes.jira import FIRST_ID, FakeSite, FakeSites, FullPages
