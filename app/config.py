@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     secret_keys: Annotated[tuple[str, ...], NoDecode] = Field((), repr=False)
     app_key: str = Field("io.harness.sei.jira-connect", pattern=r"^[A-Za-z0-9._-]{1,64}$")
     install_keys_url: str = ATLASSIAN_INSTALL_KEYS
+    forge_api_host: str = "api.atlassian.com"
     site_hosts: Annotated[tuple[str, ...], NoDecode] = ("*.atlassian.net", "*.jira.com")
     otp_ttl_seconds: int = Field(600, ge=1, le=3600)
     bootstrap_account: str | None = None
@@ -59,7 +60,7 @@ class Settings(BaseSettings):
         """Comma-separated text, as operators write lists in an environment."""
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("base_url", "install_keys_url", "oidc_issuer")
+    @field_validator("base_url", "install_keys_url", "forge_api_host", "oidc_issuer")
     @classmethod
     def _without_slash(cls, value: str | None) -> str | None:
         """Strip trailing slashes: an address needs one spelling for comparison and joining."""
@@ -89,6 +90,11 @@ class Settings(BaseSettings):
     def base_paths(self) -> frozenset[str]:
         """The path parts of all bases."""
         return frozenset(map(_path_of, self.bases))
+
+    @property
+    def gateway(self) -> str:
+        """Atlassian's API gateway: the address of every site for tokens with scopes."""
+        return self.forge_api_host if "://" in self.forge_api_host else f"https://{self.forge_api_host}"
 
     @property
     def has_oidc(self) -> bool:
@@ -161,6 +167,7 @@ def _bad_addresses(settings: Settings) -> list[str]:
         ("BASE_URL", settings.base_url, ("http", "https")),
         *(("BASE_URLS", base_url, ("http", "https")) for base_url in settings.base_urls),
         ("INSTALL_KEYS_URL", settings.install_keys_url, ("http", "https")),
+        ("FORGE_API_HOST", settings.gateway, ("http", "https")),
         ("OIDC_ISSUER", settings.oidc_issuer, ("http", "https")),
         ("DATABASE_URL", settings.database_url, ("postgresql", "postgres")),
         ("REDIS_URL", settings.redis_url, ("redis", "rediss", "unix")),
@@ -225,10 +232,13 @@ def _not_for_production(settings: Settings) -> list[str]:
         problems.append("BASE_URL: names this machine; set it to the app's public address")
     if not all(base_url.startswith("https://") for base_url in settings.base_urls):
         problems.append("BASE_URLS: must be https in production; Atlassian calls nothing else")
-    if not settings.install_keys_url.startswith("https://"):
-        problems.append("INSTALL_KEYS_URL: must be https in production, or anyone on the way could sign installs")
-    if settings.oidc_issuer is not None and not settings.oidc_issuer.startswith("https://"):
-        problems.append("OIDC_ISSUER: must be https in production, or anyone on the way could sign people in")
+    for name, address, danger in (
+        ("INSTALL_KEYS_URL", settings.install_keys_url, "sign installs"),
+        ("FORGE_API_HOST", settings.gateway, "read API tokens"),
+        ("OIDC_ISSUER", settings.oidc_issuer, "sign people in"),
+    ):
+        if address is not None and not address.startswith("https://"):
+            problems.append(f"{name}: must be https in production, or anyone on the way could {danger}")
     for name, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url)):
         if value is None:
             problems.append(f"{name}: required in production; the embedded server is for one machine")

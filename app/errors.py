@@ -10,6 +10,7 @@ AppError
     │   ├── Forbidden         403  proven, but not allowed
     │   ├── Missing           404  not there, or not yours: the same answer
     │   ├── Conflicting       409  a conflict with the present state
+    │   ├── ConnectionUnfit   422  a required check of a connection failed (`integrations.validate`)
     │   ├── Gone              410  wrong, used or expired: one answer for all three
     │   │   └── StartAnew     410  a cursor of another life of the feed: read it from the beginning
     │   └── TooMany           429  with the seconds to wait

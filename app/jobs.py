@@ -89,6 +89,8 @@ class Periodic:
     spec: JobSpec
     every: int
     is_tenants: bool = True
+    every_untold: int | None = None
+    """The period at sites that send no webhooks; None: `every`."""
     within: int | None = None
     """Only in the first so many seconds of the period (of a day: from midnight UTC on); None: anywhere."""
 
@@ -96,7 +98,7 @@ class Periodic:
 BY_THE_CLOCK = (
     Periodic(SWEEP, 10, is_tenants=False),
     Periodic(ROUND, 5, is_tenants=False),
-    Periodic(POLL, 5 * _MINUTE),
+    Periodic(POLL, 5 * _MINUTE, every_untold=_MINUTE),
     Periodic(WORKLOGS, 15 * _MINUTE),
     Periodic(FAILED_WEBHOOKS, 30 * _MINUTE),
     Periodic(REFRESH, 10 * _MINUTE),

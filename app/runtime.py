@@ -10,6 +10,7 @@ from redis import Redis
 
 from app import config, embedded, logs
 from app.doors.connect import ConnectDoor
+from app.doors.direct import DirectDoor
 from app.doors.install_keys import InstallKeys
 from app.ingest.backfill import PageSizer
 from app.jira.limits import Limiter
@@ -41,6 +42,7 @@ class Runtime:
     limiter: Limiter
     page_sizer: PageSizer
     connect_door: ConnectDoor
+    direct_door: DirectDoor
     mint: Mint
     redemption: Redemption
     otp_store: OtpStore
@@ -59,17 +61,19 @@ def assemble(settings: Settings, *, database_url: str, redis_url: str, pool_size
     limiter = Limiter(
         redis, site_concurrency=settings.site_concurrency, app_points_per_hour=settings.app_points_per_hour
     )
+    sites = Sites(settings, store, keyring, limiter)
     return Runtime(
         settings=settings,
         redis=redis,
         store=store,
         keyring=keyring,
-        sites=Sites(settings, store, keyring, limiter),
+        sites=sites,
         limiter=limiter,
         page_sizer=PageSizer(),
         connect_door=ConnectDoor(
             settings, keyring, InstallKeys(settings.install_key_hosts, key_cache=InstallKeyCache(store))
         ),
+        direct_door=DirectDoor(settings, sites),
         mint=Mint(store, vault, otp_store, attempts, ttl_seconds=settings.otp_ttl_seconds),
         redemption=Redemption(store, vault, otp_store, attempts),
         otp_store=otp_store,

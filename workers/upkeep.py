@@ -14,7 +14,7 @@ from app.ingest.proof import derive_state, lost_jobs
 from app.ingest.writing import remove_excluded
 from app.integrations import ledger
 from app.privacy import erase as erasure
-from app.tenants import replay_guard
+from app.tenants import direct, replay_guard
 from workers.job import job
 
 if TYPE_CHECKING:
@@ -85,9 +85,13 @@ def erase(runtime: Runtime, integration_id: str) -> None:
         # The sweep enqueues this job while the integration exists, so a second run may find nothing.
         return
     if tenant_id is not None:
+        with runtime.store.bound_to(tenant_id) as session:
+            direct.drop_token(session)
         erasure.erase_tenant_data(runtime.store, tenant_id)
     with runtime.store.unrestricted_unsafe() as session:
         erasure.drop_integration(session, integration_uuid)
+        if tenant_id is not None:
+            erasure.drop_tenant_without_app(session, tenant_id)
 
 
 @job

@@ -46,6 +46,12 @@ class Code(StrEnum):
     TOO_MANY_CALLS = "too_many_calls"
     NO_KEY_NEEDED = "no_key_needed"
 
+    # A site's address and token
+    BAD_SITE_ADDRESS = "bad_site_address"
+    SITE_NOT_LISTED = "site_not_listed", "host"
+    CONNECTION_UNFIT = "connection_unfit"
+    OTHER_SITE = "other_site", "site"
+
     # Calls and forms
     NOT_JSON = "not_json"
     KEY_MALFORMED = "key_malformed"
@@ -79,7 +85,6 @@ class Code(StrEnum):
     PAIRING_ENDED = "pairing_ended"
     CANNOT_PAUSE = "cannot_pause"
     CANNOT_RESUME = "cannot_resume"
-    NO_CREDENTIALS = "no_credentials"
     DELETING = "deleting"
     ACCOUNT_EXISTS = "account_exists", "name"
     UNKNOWN_ACCOUNT = "unknown_account", "name"
@@ -110,6 +115,7 @@ class Code(StrEnum):
     ANSWER_TOO_LARGE = "answer_too_large"
     ANSWER_NOT_JSON = "answer_not_json"
     ADDRESS_NOT_LISTED = "address_not_listed"
+    SCOPE_MISSING = "scope_missing", "endpoint"
     APP_INACTIVE = "app_inactive"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - of a page
     TOKEN_REPEATED = "token_repeated"  # noqa: S105 - of a page

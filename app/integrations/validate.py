@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.conditions import Code, Condition
-from app.errors import JiraBusy, JiraFailure
+from app.errors import JiraBusy, JiraFailure, Refused
 from app.sources import Broken, Gone, NotForUs, NotOffered
 
 if TYPE_CHECKING:
@@ -23,6 +23,21 @@ class Check:
     ok: bool
     condition: Condition
     is_required: bool = True
+
+
+class ConnectionUnfit(Refused):
+    """A required check of a connection failed."""
+
+    def __init__(self, checks: list[Check]) -> None:
+        super().__init__(Code.CONNECTION_UNFIT)
+        self.checks = checks
+
+
+def require_good(source: Source) -> None:
+    """Require every required check of a site that isn't paired yet. Raises ConnectionUnfit."""
+    checks = list(_against(source))
+    if not all(check.ok for check in checks if check.is_required):
+        raise ConnectionUnfit(checks)
 
 
 def not_paired() -> list[Check]:

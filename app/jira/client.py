@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import orjson
@@ -46,7 +46,7 @@ class Timeouts(NamedTuple):
     body: float
 
 
-_TIMEOUT = Timeouts(5.0, 25.0, 60.0)
+WORKERS = Timeouts(5.0, 25.0, 60.0)
 """Longer than a chunk's lease, because the lease is renewed meanwhile (`ingest.backfill.threads`)."""
 _PAGE = 100
 """Jira's own limit of objects a page, even where a request names more."""
@@ -79,9 +79,10 @@ class Connections:
         self._site_hosts = site_hosts
         self._checked, self._unchecked = self._session(PublicOnly), self._session(Prompt)
 
-    def to(self, base_url: str) -> requests.Session:
-        """The session for a site; addresses that a pattern names exactly, as in development, aren't checked."""
-        origin = hosts.origin_of(base_url)
+    def to(self, address: str) -> requests.Session:
+        """The session for an address; hosts that a pattern names exactly, as in development, aren't checked."""
+        parts = urlsplit(address)
+        origin = hosts.origin_of(f"{parts.scheme}://{parts.netloc}")
         # Production refuses such patterns (`config.is_loose`).
         is_named = origin is not None and hosts.is_private_ok(origin.host, self._site_hosts)
         return self._unchecked if is_named else self._checked
@@ -98,22 +99,36 @@ class Connections:
 
 @dataclass(frozen=True)
 class Gate:
-    """The limiter for a site's requests, and their purpose."""
+    """The limiter for a site's requests, their purpose, whether they cost points, and our patience."""
 
     limiter: Limiter
     site: str
     purpose: Purpose
+    is_metered: bool = True
+    timeouts: Timeouts = WORKERS
 
 
 class Site:
-    """One Jira site, as seen with one credential."""
+    """One Jira site, as seen with one credential.
+
+    Requests go to `root`: the site's own address, or Atlassian's gateway with the site's cloud id for tokens that work
+    there only.
+    """
 
     def __init__(
-        self, base_url: str, credential: AuthBase, connections: Connections, site_hosts: Sequence[str], gate: Gate
+        self,
+        base_url: str,
+        credential: AuthBase,
+        connections: Connections,
+        site_hosts: Sequence[str],
+        gate: Gate,
+        *,
+        root: str | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
+        self._root = root or self.base_url
         self._credential = credential
-        self._session = connections.to(self.base_url)
+        self._session = connections.to(self._root)
         self._site_hosts = site_hosts
         self._gate = gate
 
@@ -123,7 +138,7 @@ class Site:
         """Send a GET; parameters keep their order, lists repeat; a page is `cut`. Raises a JiraFailure."""
         return self._send("GET", path, params or {}, None, cut if is_page else parse)
 
-    def post(self, path: str, body: Json, *, timeout: Timeouts = _TIMEOUT) -> Answer:
+    def post(self, path: str, body: Json, *, timeout: Timeouts | None = None) -> Answer:
         """Send a POST with JSON. Raises a JiraFailure."""
         return self._send("POST", path, {}, body, parse, timeout)
 
@@ -134,9 +149,10 @@ class Site:
         params: Mapping[str, str | int | Sequence[str | int]],
         body: Json,
         parser: Callable[[bytearray], Json],
-        timeout: Timeouts = _TIMEOUT,
+        timeouts: Timeouts | None = None,
     ) -> Answer:
         self._require_allowed()
+        timeouts = timeouts or self._gate.timeouts
         data: dict[str, Any] = {}
         if method == "POST":
             data = {"data": orjson.dumps(body), "headers": {"Content-Type": "application/json"}}
@@ -146,14 +162,14 @@ class Site:
             try:
                 with self._session.request(
                     method,
-                    self.base_url + path + query_of(params),
+                    self._root + path + query_of(params),
                     auth=self._credential,
-                    timeout=timeout[:2],
+                    timeout=timeouts[:2],
                     allow_redirects=False,
                     stream=True,
                     **data,
                 ) as response:
-                    body, size = _read(response, permit, str(endpoint), timeout.body, parser)
+                    body, size = _read(response, permit, str(endpoint), timeouts.body, parser)
                     return Answer(body, sent_at, response.status_code, moment_of(response.headers), size)
             except (requests.RequestException, HTTPError) as error:
                 raise JiraDown(Code.NO_ANSWER, error=type(error).__name__) from error
@@ -163,7 +179,9 @@ class Site:
         size = payload.get("maxResults") if isinstance(payload, dict) else None
         points = endpoint.expected_points(min(size, _PAGE) if isinstance(size, int) else _PAGE)
         gate = self._gate
-        return gate.limiter.admit(gate.site, endpoint, purpose=gate.purpose, expected_points=points)
+        return gate.limiter.admit(
+            gate.site, endpoint, purpose=gate.purpose, expected_points=points, is_metered=gate.is_metered
+        )
 
     def _require_allowed(self) -> None:
         """Refuse addresses off the list; the connection itself rejects names of private addresses (`wire`)."""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _QUOTED_ID = re.compile(r"'([1-9][0-9]{0,17})'")
+_SCOPE_WORDS = "scope does not match"
+"""Atlassian's gateway to a token that it knows and that lacks a scope."""
 _TOKEN_WORDS = ("nextpagetoken", "page token")
 
 
@@ -48,9 +50,7 @@ def failure_of(status: int, headers: Mapping[str, str], text: str, endpoint: str
 
 def _caller_failure(status: int, text: str, endpoint: str) -> JiraFailure:
     if status in {requests.codes.unauthorized, requests.codes.forbidden}:
-        return JiraRefused(
-            Code.ANSWERED, is_credential=status == requests.codes.unauthorized, status=status, endpoint=endpoint
-        )
+        return _refusal(status, text, endpoint)
     if status in {requests.codes.not_found, requests.codes.gone}:
         return JiraGone(Code.ANSWERED, status=status, endpoint=endpoint)
     if status == requests.codes.bad_request and any(word in text.lower() for word in _TOKEN_WORDS):
@@ -60,6 +60,13 @@ def _caller_failure(status: int, text: str, endpoint: str) -> JiraFailure:
     if status < requests.codes.bad_request:
         return JiraNonsense(Code.REDIRECTED, status=status, endpoint=endpoint)
     return JiraRejected(Code.ANSWERED, quoted_ids=frozenset(_QUOTED_ID.findall(text)), status=status, endpoint=endpoint)
+
+
+def _refusal(status: int, text: str, endpoint: str) -> JiraRefused:
+    is_unauthorized = status == requests.codes.unauthorized
+    if is_unauthorized and _SCOPE_WORDS in text.lower():
+        return JiraRefused(Code.SCOPE_MISSING, is_credential=True, endpoint=endpoint)
+    return JiraRefused(Code.ANSWERED, is_credential=is_unauthorized, status=status, endpoint=endpoint)
 
 
 def retry_at(headers: Mapping[str, str]) -> datetime:

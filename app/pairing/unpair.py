@@ -10,7 +10,9 @@ from app import clock
 from app.conditions import Code, Condition
 from app.integrations import ledger
 from app.integrations.model import State
+from app.sources import Method
 from app.store.schema import TENANTS
+from app.tenants import direct
 from app.tenants.depart import GRACE
 
 if TYPE_CHECKING:
@@ -34,14 +36,19 @@ def unpair(session: Session, *, reason: Condition) -> bool:
 
 def let_go(session: Session, integration: Integration, *, reason: Condition) -> None:
     """Disconnect an integration from its tenant; it stays with its account."""
+    if integration.method is Method.API_TOKEN:
+        direct.drop_token(session)
     with session.with_account(integration.account_id):
         ledger.move_to(session, integration.id, State.DISCONNECTED, reason=reason, tenant_id=None, **_NO_PARKING)
 
 
 def mark_departed(session: Session) -> None:
-    """Mark the pairing of an uninstalled site as disconnected; it stays visible until somebody pairs again."""
+    """Mark the pairing of an uninstalled site as disconnected; it stays visible until somebody pairs again.
+
+    An integration that reads the site with a token goes on.
+    """
     integration = ledger.of_tenant(session, lock=True)
-    if integration is not None:
+    if integration is not None and integration.method is Method.CONNECT_APP:
         ledger.move_to(
             session, integration.id, State.DISCONNECTED, reason=Condition(Code.UNINSTALLED), state_before=None
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
 
 from app import clock
 from app.store.schema import CREDENTIALS, INSTALLATIONS, INTEGRATIONS, REDEMPTIONS, TENANTS
@@ -59,6 +59,12 @@ def drop_purged_tenant(session: Session, tenant_id: UUID) -> None:
     is_over = (TENANTS.c.id == tenant_id, TENANTS.c.purge_after < clock.now())
     session.execute(delete(TENANTS).where(*is_over, TENANTS.c.state == State.UNINSTALLED.value))
     session.execute(update(TENANTS).where(*is_over).values(purge_after=None))
+
+
+def drop_tenant_without_app(session: Session, tenant_id: UUID) -> None:
+    """Delete the record of a site that only a token opened. A site with the app keeps its install record."""
+    has_app = exists().where(INSTALLATIONS.c.tenant_id == TENANTS.c.id)
+    session.execute(delete(TENANTS).where(TENANTS.c.id == tenant_id, ~has_app))
 
 
 def drop_integration(session: Session, integration_id: UUID) -> None:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from app.sources.cloud.source import CloudSource
+from app.sources.kinds import Method, Product
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 SOURCES: Mapping[tuple[str, str], Callable[[Site], Source]] = MappingProxyType(
     {
-        ("jira_cloud", "connect_app"): CloudSource,
+        (Product.CLOUD, Method.CONNECT_APP): CloudSource,
+        (Product.CLOUD, Method.API_TOKEN): CloudSource,
     }
 )
 

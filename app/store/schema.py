@@ -92,6 +92,14 @@ TENANTS = Table(
         "withheld", ARRAY(Text), nullable=False, server_default="{}", comment="excluded fields without text in rows"
     ),
     Column("clock_skew_ms", BigInteger, comment="the site's clock less ours, at the last poll"),
+    Column(
+        "method",
+        Text,
+        nullable=False,
+        server_default="connect_app",
+        comment="whose name requests to the site are sent in",
+    ),
+    Column("cloud_id", Text, comment="Atlassian's id of the site; only of sites that a token opens"),
     CheckConstraint("state IN ('active', 'disabled', 'uninstalled')", name="state"),
     comment="one install record; never matched by address",
 )
@@ -126,6 +134,9 @@ CREDENTIALS = Table(
     Column("previous_sealed", Text, comment="still opens what was signed before a rotation"),
     _moment("previous_until"),
     _moment("updated_at", is_required=True),
+    Column("holder", Text, comment="the account of an API token, for people"),
+    Column("kind", Text, comment="the kind of an API token"),
+    _moment("expires_at"),
 )
 
 SPENT_TOKENS = Table(
@@ -285,15 +296,5 @@ INSTALL_KEYS = Table(
     comment="Atlassian's public keys that have signed an install; a rotation brings a new kid",
 )
 
-TALLIES = Table(
-    "tallies",
-    METADATA,
-    _tenant(),
-    Column("entity", Text, primary_key=True),
-    Column("live", BigInteger, nullable=False),
-    comment="rows that are not tombstones, kept with the rows: counting millions for a progress bar would cost more than"
-    " it tells. `verify` counts anew",
-)
-
-TENANT_TABLES = (INSTALLATIONS, CREDENTIALS, REDEMPTIONS, CHUNKS, INBOX, POISON, COMPLETENESS, TALLIES)
+TENANT_TABLES = (INSTALLATIONS, CREDENTIALS, REDEMPTIONS, CHUNKS, INBOX, POISON, COMPLETENESS)
 """Tables isolated by `tenant_id`. `tenants` is by its id, `integrations` by tenant or account; `tables` adds the entities'."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 
 from app import clock
+from app.sources import Method
 from app.store.schema import INSTALLATIONS, TENANTS
 from app.tenants.arrive import lock_installation
 from app.tenants.model import Hook, Protocol, State
@@ -61,7 +62,9 @@ def _move(session: Session, tenant_id: UUID, hook: Hook, issued_at: int) -> bool
     state = _STATE[hook]
     # Only a new pairing cancels a scheduled erasure.
     grace = {"purge_after": clock.now() + GRACE} if state is State.UNINSTALLED else {}
-    session.execute(update(TENANTS).where(TENANTS.c.id == tenant_id).values(state=state.value, **grace))
+    # A site that a token opens doesn't need the app.
+    is_apps = (TENANTS.c.id == tenant_id, TENANTS.c.method == Method.CONNECT_APP.value)
+    session.execute(update(TENANTS).where(*is_apps).values(state=state.value, **grace))
     session.execute(
         update(INSTALLATIONS)
         .where(INSTALLATIONS.c.tenant_id == tenant_id, INSTALLATIONS.c.protocol == Protocol.CONNECT.value)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+import orjson
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, logs
+from app.sources import Method
 from app.store.schema import CREDENTIALS, INSTALLATIONS, TENANTS
-from app.tenants.model import State, Tenant
+from app.tenants.model import ApiToken, State, Tenant, TokenKind
 from app.vault import SealBroken
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 SHARED_SECRET = "shared_secret"  # noqa: S105 - the purpose's name, not the secret
+API_TOKEN = "api_token"  # noqa: S105 - the purpose's name, not the token
 OVERLAP = timedelta(minutes=15)
 """Validity of the previous secret after a rotation, for tokens issued before it: the life of a context token."""
 
@@ -113,9 +116,36 @@ class Keyring:
             )
         )
 
+    def keep_token(self, session: Session, tenant_id: UUID, token: ApiToken) -> None:
+        """Seal an API token for a tenant in place of the one before."""
+        pair = orjson.dumps({"email": token.email, "token": token.token}).decode()
+        values = {
+            "sealed": self._vault.seal(pair, owner=str(tenant_id), purpose=API_TOKEN),
+            "updated_at": clock.now(),
+            "holder": token.email,
+            "kind": token.kind.value,
+            "expires_at": token.expires_at,
+        }
+        session.execute(
+            insert(CREDENTIALS)
+            .values(tenant_id=tenant_id, purpose=API_TOKEN, **values)
+            .on_conflict_do_update(index_elements=["tenant_id", "purpose"], set_=values)
+        )
+
+    def token_for(self, session: Session, tenant_id: UUID) -> ApiToken | None:
+        """The API token of a tenant, in a session bound to it; None where it has none. Raises SealBroken."""
+        row = session.execute(
+            select(CREDENTIALS).where(CREDENTIALS.c.tenant_id == tenant_id, CREDENTIALS.c.purpose == API_TOKEN)
+        ).one_or_none()
+        if row is None:
+            return None
+        pair = orjson.loads(self._vault.open(row.sealed, owner=str(tenant_id), purpose=API_TOKEN))
+        return ApiToken(pair["email"], pair["token"], TokenKind(row.kind), row.expires_at)
+
     def destroy(self, session: Session, tenant_id: UUID) -> None:
-        """Delete every secret of a tenant at once."""
-        session.execute(delete(CREDENTIALS).where(CREDENTIALS.c.tenant_id == tenant_id))
+        """Delete the app's secrets of a tenant at once."""
+        is_apps = (CREDENTIALS.c.tenant_id == tenant_id, CREDENTIALS.c.purpose == SHARED_SECRET)
+        session.execute(delete(CREDENTIALS).where(*is_apps))
 
     def rotate(self) -> Rotation:
         """Reseal with the newest key every secret sealed with an older one, tenant by tenant; safe at any time."""
@@ -179,4 +209,13 @@ def _tenants() -> Select[tuple[object, ...]]:
 
 def tenant_from(row: Row[tuple[object, ...]]) -> Tenant:
     """The tenant in a row of `_tenants()`."""
-    return Tenant(row.id, row.product, row.base_url, row.display_url, State(row.state), row.client_key)
+    return Tenant(
+        row.id,
+        row.product,
+        row.base_url,
+        row.display_url,
+        State(row.state),
+        row.client_key,
+        Method(row.method),
+        row.cloud_id,
+    )

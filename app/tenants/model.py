@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from app.sources.kinds import Method
+
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
 
@@ -48,6 +51,8 @@ class Tenant:
     display_url: str | None
     state: State
     client_key: str | None
+    method: Method = Method.CONNECT_APP
+    cloud_id: str | None = None
 
     @property
     def is_active(self) -> bool:
@@ -68,6 +73,38 @@ class Caller:
     account_id: str | None
     issued_at: int
     """`iat` of the token, seconds."""
+
+
+class TokenKind(StrEnum):
+    """Where a token works."""
+
+    CLASSIC = "classic"
+    """At the site's own address."""
+    SCOPED = "scoped"
+    """At Atlassian's gateway only, within its scopes; tokens of service accounts are of this kind."""
+
+
+@dataclass(frozen=True)
+class ApiToken:
+    """An Atlassian account's API token for one site. Never log it."""
+
+    email: str
+    token: str
+    kind: TokenKind = TokenKind.CLASSIC
+    expires_at: datetime | None = None
+    """The end that its maker chose; Jira doesn't tell it."""
+
+    def __repr__(self) -> str:
+        return f"ApiToken({self.kind.value!r})"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A site by its address, and a token for it."""
+
+    base_url: str
+    cloud_id: str | None
+    token: ApiToken
 
 
 @dataclass(frozen=True)

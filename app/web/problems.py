@@ -29,6 +29,8 @@ from app.errors import (
     Unavailable,
     Unproven,
 )
+from app.integrations.validate import ConnectionUnfit
+from app.web.api.shapes import ShownCheck
 from app.web.words import sentences
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ _STATUS: dict[type[Refused], tuple[int, str]] = {
     Forbidden: (403, "Not allowed"),
     Missing: (404, "Not found"),
     Conflicting: (409, "Conflict"),
+    ConnectionUnfit: (422, "The connection is not fit"),
     Gone: (410, "Gone"),
     TooMany: (429, "Too many requests"),
 }
@@ -108,6 +111,8 @@ def register(app: Flask, *, app_key: str) -> None:  # noqa: C901 - handlers side
 
 def _members_of(error: Refused) -> dict[str, object]:
     """Further members of the problem document."""
+    if isinstance(error, ConnectionUnfit):
+        return {"checks": [ShownCheck.of(check).model_dump() for check in error.checks]}
     if not isinstance(error, StartAnew):
         return {}
     log.warning("a reader of the feed has to start anew", code=error.condition.code, path=request.path)

@@ -35,6 +35,8 @@ NARROWING_FILES = {
 }
 """Files that may narrow an unrestricted session to a tenant, each with its reason."""
 TENANTS_OWN_FILES = {
+    "app/actions/create.py": "the tenant is new, and its token was just handed over",
+    "app/actions/reauthenticate.py": "checks the pairing itself under a lock, and answers with the integration alone",
     "app/actions/sync.py": "checks the pairing itself, and answers with the integration alone",
     "app/web/connect.py": "the token of a webhook proves the tenant",
     "app/web/jira_pages/__init__.py": "the page's token proves the tenant, and Jira the administrator",

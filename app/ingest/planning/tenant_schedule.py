@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, jobs
 from app.integrations.ledger import WORKING_STATES
+from app.sources import Method
 from app.store.schema import INTEGRATIONS, TENANTS
 from app.store.sync_tables import SCHEDULES
 
@@ -39,10 +40,14 @@ _MINIMUM = 10
 
 def slot_after(tenant_id: UUID, duty: Periodic, moment: datetime) -> datetime:
     """The tenant's next place in a job's period after a moment."""
+    return _slot(tenant_id, duty, moment, duty.every)
+
+
+def _slot(tenant_id: UUID, duty: Periodic, moment: datetime, every: int) -> datetime:
     digest = hashlib.sha256(f"{tenant_id} {duty.spec.name}".encode()).digest()
-    place = int.from_bytes(digest[:8], "big") % (1000 * (duty.within or duty.every)) / 1000
-    period_count = (moment.timestamp() - place) // duty.every
-    return datetime.fromtimestamp((period_count + 1) * duty.every + place, UTC)
+    place = int.from_bytes(digest[:8], "big") % (1000 * (duty.within or every)) / 1000
+    period_count = (moment.timestamp() - place) // every
+    return datetime.fromtimestamp((period_count + 1) * every + place, UTC)
 
 
 def reconcile(session: Session) -> int:
@@ -96,17 +101,26 @@ def ask(session: Session) -> list[tuple[UUID, str]]:
 
 
 def _at_once(session: Session) -> int:
-    """Twice the mean number of jobs that fall due in one round."""
+    """Twice the mean number of jobs that fall due in one round, if no site sent webhooks."""
     tenants = session.execute(select(func.count(SCHEDULES.c.tenant_id.distinct()))).scalar_one()
-    a_second = tenants * sum(1 / periodic_job.every for periodic_job in PERIODIC_JOBS.values())
+    a_second = tenants * sum(
+        1 / (periodic_job.every_untold or periodic_job.every) for periodic_job in PERIODIC_JOBS.values()
+    )
     return max(_MINIMUM, int(2 * a_second * TICK) + 1)
 
 
 def begin(session: Session, name: str) -> None:
     """Record the start of a job: it is due again at the tenant's next place."""
-    now = clock.now()
-    values = {"due_at": slot_after(session.tenant_id, PERIODIC_JOBS[name], now), "ran_at": now, "asked_at": None}
+    now, duty = clock.now(), PERIODIC_JOBS[name]
+    every = duty.every if duty.every_untold is None or _is_told(session) else duty.every_untold
+    values = {"due_at": _slot(session.tenant_id, duty, now, every), "ran_at": now, "asked_at": None}
     session.execute(update(SCHEDULES).where(SCHEDULES.c.duty == name).values(**values))
+
+
+def _is_told(session: Session) -> bool:
+    """Whether the tenant's site sends webhooks."""
+    method = session.execute(select(TENANTS.c.method).where(TENANTS.c.id == session.tenant_id)).scalar_one()
+    return Method(method).is_told_of_changes
 
 
 def start(session: Session, *, at: datetime) -> None:

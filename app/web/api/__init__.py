@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, jsonify
 from flask_openapi3 import APIBlueprint, OpenAPI
 
-from app.web.api import completeness, feed, fields, integrations, record
+from app.web.api import completeness, connecting, feed, fields, integrations, record
 from app.web.guard import Door, trusts
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def register(app: OpenAPI, runtime: Runtime) -> None:
     """Put the API and its document into the app."""
     routes = APIBlueprint("api", __name__, url_prefix="/api/v1", abp_security=SECURITY)
     trusts(routes, Door.SEI_KEY, runtime)
+    connecting.add(routes, runtime)
     integrations.add(routes, runtime)
     feed.add(routes, runtime)
     completeness.add(routes, runtime)

@@ -14,25 +14,24 @@ from app.ingest import status
 from app.ingest.planning import site_clock
 from app.integrations import ledger
 from app.integrations.model import State
+from app.sources import Method
 from app.store import claims, poison
+from app.tenants import direct
 from app.tenants.keyring import tenant_by_id
 from app.web import guard
 from app.web.api.shapes import (
     ChangeIntegration,
-    CreateIntegration,
     EntityProgress,
     IntegrationPath,
     Integrations,
     ListQuery,
     Metadata,
-    OneTimePassword,
     ParkedRecord,
     Problem,
-    ShownCheck,
     ShownIntegration,
     ShownProgress,
     SyncIntegration,
-    Validation,
+    as_json,
     coded,
     problems,
 )
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from flask_openapi3 import APIBlueprint
-    from pydantic import BaseModel
 
     from app.integrations.model import Integration
     from app.runtime import Runtime
@@ -55,17 +53,10 @@ _PROBLEMS = problems(400, 401, 404, 409, 429, 503)
 def add(routes: APIBlueprint, runtime: Runtime) -> None:
     """The calls, in the order in which an SEI admin makes them."""
     _add_book_keeping(routes, runtime)
-    _add_pairing(routes, runtime)
     _add_running(routes, runtime)
 
 
 def _add_book_keeping(routes: APIBlueprint, runtime: Runtime) -> None:
-    @routes.post("/integrations", summary="Create an integration", responses={201: ShownIntegration, **_PROBLEMS})
-    def create(body: CreateIntegration) -> Response:
-        with callers_session(runtime) as session:
-            integration = ledger.create(session, guard.account().id, body.draft())
-        return _json(ShownIntegration.of(integration, None), 201)
-
     @routes.get("/integrations", summary="List integrations", responses={200: Integrations, **_PROBLEMS})
     def list_them(query: ListQuery) -> Response:
         with callers_session(runtime) as session:
@@ -74,14 +65,14 @@ def _add_book_keeping(routes: APIBlueprint, runtime: Runtime) -> None:
             )
         has_next = query.page * query.page_size < listing.total
         meta = Metadata(page=query.page, page_size=query.page_size, has_next=has_next, total_count=listing.total)
-        records = [_shown(runtime, integration) for integration in listing.integrations]
-        return _json(Integrations.model_validate({"records": records, "_metadata": meta}))
+        records = [shown_of(runtime, integration) for integration in listing.integrations]
+        return as_json(Integrations.model_validate({"records": records, "_metadata": meta}))
 
     @routes.get(
         "/integrations/<integration_id>", summary="One integration", responses={200: ShownIntegration, **_PROBLEMS}
     )
     def show(path: IntegrationPath) -> Response:
-        return _json(_shown(runtime, callers_integration(runtime, path.integration_id)))
+        return as_json(shown_of(runtime, callers_integration(runtime, path.integration_id)))
 
     @routes.patch(
         "/integrations/<integration_id>",
@@ -91,7 +82,7 @@ def _add_book_keeping(routes: APIBlueprint, runtime: Runtime) -> None:
     def change(path: IntegrationPath, body: ChangeIntegration) -> Response:
         with callers_session(runtime) as session:
             integration = actions.change_settings(session, path.integration_id, body.changes())
-        return _json(_shown(runtime, integration))
+        return as_json(shown_of(runtime, integration))
 
     @routes.delete(
         "/integrations/<integration_id>",
@@ -101,45 +92,7 @@ def _add_book_keeping(routes: APIBlueprint, runtime: Runtime) -> None:
     def delete(path: IntegrationPath) -> Response:
         with callers_session(runtime) as session:
             integration = actions.delete(session, runtime.otp_store, path.integration_id)
-        return _json(ShownIntegration.of(integration, None), 202)
-
-
-def _add_pairing(routes: APIBlueprint, runtime: Runtime) -> None:
-    @routes.post(
-        "/integrations/<integration_id>/otp",
-        summary="Generate the one-time password; a new one revokes the old",
-        responses={201: OneTimePassword, **_PROBLEMS},
-    )
-    def mint(path: IntegrationPath) -> Response:
-        password = runtime.mint.mint(guard.account().id, path.integration_id)
-        expires_at = clock.rfc3339(password.expires_at)
-        return _json(OneTimePassword(otp=password.otp, expires_at=expires_at, expires_in=password.expires_in), 201)
-
-    @routes.post(
-        "/integrations/<integration_id>/validate",
-        summary="Check the connection",
-        responses={200: Validation, **_PROBLEMS},
-    )
-    def check(path: IntegrationPath) -> Response:
-        checks = actions.check_connection(
-            runtime.store, runtime.sites, callers_integration(runtime, path.integration_id)
-        )
-        return _json(
-            Validation(
-                ok=all(check.ok for check in checks if check.is_required),
-                checks=[
-                    ShownCheck(name=check.name, ok=check.ok, **coded("detail", check.condition)) for check in checks
-                ],
-            )
-        )
-
-    @routes.post(
-        "/integrations/<integration_id>/reauthenticate",
-        summary="Give new credentials; an integration of the Jira app has none of its own",
-        responses={200: ShownIntegration, **_PROBLEMS},
-    )
-    def reauthenticate(path: IntegrationPath) -> Response:
-        actions.reauthenticate(callers_integration(runtime, path.integration_id))
+        return as_json(ShownIntegration.of(integration, None), 202)
 
 
 def _add_running(routes: APIBlueprint, runtime: Runtime) -> None:
@@ -149,7 +102,7 @@ def _add_running(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={200: ShownProgress, **_PROBLEMS},
     )
     def progress(path: IntegrationPath) -> Response:
-        return _json(progress_of(runtime, callers_integration(runtime, path.integration_id)))
+        return as_json(progress_of(runtime, callers_integration(runtime, path.integration_id)))
 
     @routes.post(
         "/integrations/<integration_id>/pause", summary="Stop pulling", responses={200: ShownIntegration, **_PROBLEMS}
@@ -157,7 +110,7 @@ def _add_running(routes: APIBlueprint, runtime: Runtime) -> None:
     def pause(path: IntegrationPath) -> Response:
         with callers_session(runtime) as session:
             integration = actions.pause(session, path.integration_id)
-        return _json(_shown(runtime, integration))
+        return as_json(shown_of(runtime, integration))
 
     @routes.post(
         "/integrations/<integration_id>/resume",
@@ -167,7 +120,7 @@ def _add_running(routes: APIBlueprint, runtime: Runtime) -> None:
     def resume(path: IntegrationPath) -> Response:
         with callers_session(runtime) as session:
             integration = actions.resume(session, path.integration_id)
-        return _json(_shown(runtime, integration))
+        return as_json(shown_of(runtime, integration))
 
     @routes.post(
         "/integrations/<integration_id>/sync",
@@ -179,7 +132,7 @@ def _add_running(routes: APIBlueprint, runtime: Runtime) -> None:
     def sync(path: IntegrationPath, body: SyncIntegration) -> Response:
         _require_json_or_nothing()
         integration = callers_integration(runtime, path.integration_id)
-        return _json(_shown(runtime, actions.sync(runtime.store, integration, is_full=body.full)), 202)
+        return as_json(shown_of(runtime, actions.sync(runtime.store, integration, is_full=body.full)), 202)
 
 
 def callers_session(runtime: Runtime) -> AbstractContextManager[Session]:
@@ -195,12 +148,18 @@ def callers_integration(runtime: Runtime, integration_id: UUID) -> Integration:
 
 def site_url_of(runtime: Runtime, integration: Integration) -> str | None:
     """The address of an integration's site, for links; None where it has none."""
+    return _site_of(runtime, integration)[0]
+
+
+def _site_of(runtime: Runtime, integration: Integration) -> tuple[str | None, dict[str, object] | None]:
+    """The address of an integration's site, and its token without the secret."""
     try:
         with ledger.site_session(runtime.store, integration) as session:
             tenant = tenant_by_id(session, session.tenant_id)
+            token = direct.token_of(session) if integration.method is Method.API_TOKEN else None
     except Conflicting:
-        return None
-    return tenant.site_url if tenant else None
+        return None, None
+    return tenant.site_url if tenant else None, token
 
 
 def progress_of(runtime: Runtime, integration: Integration) -> ShownProgress:
@@ -260,15 +219,12 @@ def _problem(chunk: claims.Problem) -> Problem:
     return Problem(**{**vars(chunk), **coded("problem", chunk.problem)})
 
 
-def _shown(runtime: Runtime, integration: Integration) -> ShownIntegration:
-    return ShownIntegration.of(integration, site_url_of(runtime, integration))
+def shown_of(runtime: Runtime, integration: Integration) -> ShownIntegration:
+    """The shape of an integration, with its site and its token."""
+    return ShownIntegration.of(integration, *_site_of(runtime, integration))
 
 
 def _require_json_or_nothing() -> None:
     """Raises Malformed for a body that is no JSON, which would otherwise count as none."""
     if request.get_data() and request.get_json(silent=True) is None:
         raise Malformed(Code.NOT_JSON)
-
-
-def _json(shape: BaseModel, status_code: int = 200) -> Response:
-    return Response(shape.model_dump_json(by_alias=True), status_code, mimetype="application/json")

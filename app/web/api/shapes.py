@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
 from flask import Response
@@ -14,9 +14,14 @@ from app import clock
 from app.actions import Changes
 from app.conditions import Code, Condition
 from app.integrations.ledger import Draft
-from app.integrations.model import Integration, Method, Product, State
+from app.integrations.model import Integration, State
 from app.integrations.settings import IntegrationSettings, storable
+from app.sources import Method, Product
+from app.web.api.credentials import ShownCredential, TokenCredentials
 from app.web.words.sentences import english
+
+if TYPE_CHECKING:
+    from app.integrations.validate import Check
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(storable)]
 Description = Annotated[str, StringConstraints(max_length=2000), AfterValidator(storable)]
@@ -45,9 +50,9 @@ def shown(value: object) -> object:
     return clock.rfc3339(value) if isinstance(value, datetime) else value
 
 
-def as_json(shape: BaseModel) -> Response:
+def as_json(shape: BaseModel, status: int = 200) -> Response:
     """The answer with a shape's JSON."""
-    return Response(shape.model_dump_json(), mimetype="application/json")
+    return Response(shape.model_dump_json(by_alias=True), status, mimetype="application/json")
 
 
 Short = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z_]*$")]
@@ -70,14 +75,18 @@ class CreateIntegration(BaseModel):
     product: Product
     method: Method
     settings: IntegrationSettings = Field(default_factory=IntegrationSettings)
+    credentials: TokenCredentials | None = Field(None, description="With method api_token")
+    unchecked: bool = Field(default=False, strict=True, description="Store it even if a required check fails")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        """The Connect app exists for Jira Cloud only; other methods come with the direct door."""
-        if self.method is not Method.CONNECT_APP:
-            raise ValueError("only method connect_app is offered")
+        """Each method has its product and its credentials."""
+        if self.method not in {Method.CONNECT_APP, Method.API_TOKEN}:
+            raise ValueError("only methods connect_app and api_token are offered")
         if self.product is not Product.CLOUD:
-            raise ValueError("method connect_app needs product jira_cloud")
+            raise ValueError(f"method {self.method} needs product jira_cloud")
+        if (self.credentials is None) == (self.method is Method.API_TOKEN):
+            raise ValueError("credentials belong to method api_token, which needs them")
         return self
 
     def draft(self) -> Draft:
@@ -137,6 +146,7 @@ class ShownIntegration(BaseModel):
     state_reason: str | None
     state_reason_code: ConditionCode | None = None
     site_url: str | None = Field(description="The paired Jira site")
+    credential: ShownCredential | None = Field(description="Of method api_token")
     paired_at: str | None
     paired_by: str | None = Field(description="Atlassian account id of the Jira admin who pasted the key")
     last_ingested_at: str | None
@@ -144,15 +154,18 @@ class ShownIntegration(BaseModel):
     created_at: str
 
     @classmethod
-    def of(cls, integration: Integration, site_url: str | None) -> Self:
+    def of(cls, integration: Integration, site_url: str | None, token: dict[str, Any] | None = None) -> Self:
         """The shape of one integration."""
-        computed_names = {"site_url", "state_reason", "state_reason_code"}
+        computed_names = {"site_url", "credential", "state_reason", "state_reason_code"}
         values: dict[str, Any] = {
             name: getattr(integration, name) for name in cls.model_fields if name not in computed_names
         }
         for name in ("paired_at", "last_ingested_at", "verified_at", "created_at"):
             values[name] = clock.rfc3339(values[name]) if values[name] else None
-        return cls(**values, **coded("state_reason", integration.state_reason), site_url=site_url)
+        credential = ShownCredential.of(token) if token else None
+        return cls(
+            **values, **coded("state_reason", integration.state_reason), site_url=site_url, credential=credential
+        )
 
 
 class Metadata(BaseModel):
@@ -188,6 +201,11 @@ class ShownCheck(BaseModel):
     ok: bool
     detail: str
     detail_code: ConditionCode
+
+    @classmethod
+    def of(cls, check: Check) -> Self:
+        """The shape of one check."""
+        return cls(name=check.name, ok=check.ok, **coded("detail", check.condition))
 
 
 class Validation(BaseModel):
@@ -267,6 +285,7 @@ class ProblemDocument(BaseModel):
     code: str | None = Field(None, description="The condition behind `detail`; absent from 401")
     remedy: str | None = Field(None, description="The next step of the caller, if there is one")
     restart: bool | None = Field(None, description="In 410 of the change feed: true, start without a cursor")
+    checks: list[ShownCheck] | None = Field(None, description="In 422: the checks of the connection")
 
 
 PROBLEM_JSON = "application/problem+json"

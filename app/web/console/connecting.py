@@ -18,7 +18,8 @@ from app.errors import Missing
 from app.ingest import status
 from app.integrations import ledger
 from app.integrations.ledger import Draft
-from app.integrations.model import Method, Product, State
+from app.integrations.model import State
+from app.sources import Method, Product
 from app.web import guard, shown
 from app.web.api.integrations import callers_integration, callers_session, site_url_of
 from app.web.api.shapes import CreateIntegration

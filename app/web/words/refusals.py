@@ -106,6 +106,32 @@ _ONE_TIME_PASSWORD: dict[Code, Entry] = {
         N_("It needs no one-time password; look at its Settings tab."),
     ),
 }
+_TOKENS: dict[Code, Entry] = {
+    Code.BAD_SITE_ADDRESS: Entry(
+        "The address is not that of a Jira site, such as https://acme.atlassian.net.",
+        N_("This is not the address of a Jira site."),
+        N_("Copy it from the browser while Jira is open; it looks like https://acme.atlassian.net."),
+    ),
+    Code.SITE_NOT_LISTED: Entry(
+        "%(host)s is not an address of Jira Cloud that this installation may call. Use the site's own address, which ends in"
+        " .atlassian.net, not a custom domain.",
+        N_("%(host)s is not an address of Jira Cloud."),
+        N_(
+            "Use the site's own address, which ends in .atlassian.net. A custom domain leads people to the site, but tokens"
+            " work at its own address only."
+        ),
+    ),
+    Code.CONNECTION_UNFIT: Entry(
+        "A required check of the connection failed; nothing was stored. Each check says the next step.",
+        N_("The connection was checked, and something that it needs is missing. Nothing was stored."),
+        N_("Follow the step beside each failed check, then try again."),
+    ),
+    Code.OTHER_SITE: Entry(
+        "The token is for another site than %(site)s. Create another integration for it.",
+        N_("The token is for another site than %(site)s."),
+        N_("Use a token of %(site)s, or create another integration for the other site."),
+    ),
+}
 _INTEGRATIONS: dict[Code, Entry] = {
     Code.NO_INTEGRATION: Entry(
         "There is no such integration.",
@@ -125,12 +151,6 @@ _INTEGRATIONS: dict[Code, Entry] = {
     ),
     Code.CANNOT_PAUSE: Entry("Only a connected integration can be paused.", _NO_CONNECTION, _CONNECT),
     Code.CANNOT_RESUME: Entry("Only a connected integration can be resumed.", _NO_CONNECTION, _CONNECT),
-    Code.NO_CREDENTIALS: Entry(
-        "The Jira app signs by itself; there are no credentials to renew. If the site refuses us, have the app enabled or"
-        " installed again, then generate a new one-time password.",
-        N_("The Jira app signs by itself; there are no credentials to renew."),
-        ENABLE,
-    ),
     Code.DELETING: Entry(
         "This integration is being deleted.", N_("This integration is being deleted."), N_("Create a new one.")
     ),
@@ -197,6 +217,7 @@ REFUSALS: dict[Code, Entry] = {
     Code.OTHER: GENERAL,
     **_PERMISSION,
     **_ONE_TIME_PASSWORD,
+    **_TOKENS,
     **_INTEGRATIONS,
     **_FORMS,
     **_SERVERS,

@@ -71,7 +71,7 @@ def test_a_401_of_one_part_is_a_finding_where_the_site_knows_the_account(site: S
     wire.answers(ME)
     finding = CloudSource(site).listing(entity("board"), "", Place())
     assert isinstance(finding, NotForUs)
-    assert finding.failure.condition.params["status"] == 401
+    assert finding.failure.condition.code is Code.SCOPE_MISSING
 
 
 @pytest.mark.parametrize(("body", "status"), [({}, 401), ({}, 403), (b"<html>Log in</html>", 200), (b"", 302)])

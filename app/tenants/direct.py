@@ -1,0 +1,55 @@
+"""Tenants that an API token opens, and tokens in place of the app's signature."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select, update
+
+from app.sources import Method
+from app.store.schema import CREDENTIALS, TENANTS
+from app.tenants.keyring import API_TOKEN
+from app.tenants.model import State
+
+if TYPE_CHECKING:
+    from app.sources import Product
+    from app.store.session import Session
+    from app.tenants.keyring import Keyring
+    from app.tenants.model import Arrival
+
+
+def found(session: Session, keyring: Keyring, product: Product, arrival: Arrival) -> None:
+    """Make the session's tenant, which has no row yet, from a site and its token."""
+    site = {"product": product.value, "base_url": arrival.base_url, "cloud_id": arrival.cloud_id}
+    method = {"method": Method.API_TOKEN.value, "state": State.ACTIVE.value}
+    session.execute(TENANTS.insert().values(id=session.tenant_id, **site, **method))
+    keyring.keep_token(session, session.tenant_id, arrival.token)
+
+
+def switch(session: Session, keyring: Keyring, arrival: Arrival) -> None:
+    """Read the session's tenant with a token from now on. Its address follows the site's."""
+    site = {"base_url": arrival.base_url, "cloud_id": arrival.cloud_id}
+    session.execute(
+        update(TENANTS)
+        .where(TENANTS.c.id == session.tenant_id)
+        .values(method=Method.API_TOKEN.value, state=State.ACTIVE.value, purge_after=None, **site)
+    )
+    keyring.keep_token(session, session.tenant_id, arrival.token)
+
+
+def drop_token(session: Session) -> None:
+    """Destroy the token of the session's tenant; only the app may read the site from now on."""
+    session.execute(
+        delete(CREDENTIALS).where(CREDENTIALS.c.tenant_id == session.tenant_id, CREDENTIALS.c.purpose == API_TOKEN)
+    )
+    session.execute(update(TENANTS).where(TENANTS.c.id == session.tenant_id).values(method=Method.CONNECT_APP.value))
+
+
+def token_of(session: Session) -> dict[str, object] | None:
+    """Account, kind and end of the tenant's token, for people; None where it has none."""
+    row = session.execute(
+        select(CREDENTIALS.c.holder, CREDENTIALS.c.kind, CREDENTIALS.c.expires_at).where(
+            CREDENTIALS.c.tenant_id == session.tenant_id, CREDENTIALS.c.purpose == API_TOKEN
+        )
+    ).one_or_none()
+    return None if row is None else row._asdict()

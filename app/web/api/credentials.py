@@ -1,0 +1,56 @@
+"""Credentials of an integration, as callers hand them over. No answer repeats them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+from app import clock
+from app.sources import Method
+from app.tenants.model import ApiToken, TokenKind
+
+Email = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^\s:@\x00-\x1f]+@[^\s:@\x00-\x1f]+$")
+]
+Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Token = Annotated[SecretStr, Field(min_length=1, max_length=4096)]
+
+
+class TokenCredentials(BaseModel):
+    """An Atlassian account's API token and the site that it is for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: Address = Field(description="The site's address, such as https://acme.atlassian.net")
+    email: Email = Field(description="E-mail address of the token's account")
+    token: Token = Field(description="A classic token, or one with scopes; of a person or a service account")
+    expires_at: AwareDatetime | None = Field(None, description="The end of the token, which Jira doesn't tell")
+
+    def api_token(self) -> ApiToken:
+        """The door's form of it."""
+        return ApiToken(self.email, self.token.get_secret_value().strip(), expires_at=self.expires_at)
+
+
+class Reauthentication(BaseModel):
+    """Another token, or a token in place of the Jira app."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    method: Literal[Method.API_TOKEN]
+    credentials: TokenCredentials
+    unchecked: bool = Field(default=False, strict=True, description="Store it even if a required check fails")
+
+
+class ShownCredential(BaseModel):
+    """The stored credential, without its secret."""
+
+    account: str = Field(description="E-mail address of the token's account")
+    kind: TokenKind
+    expires_at: str | None
+
+    @classmethod
+    def of(cls, token: dict[str, Any]) -> Self:
+        """The shape of a stored token."""
+        expires_at = clock.rfc3339(token["expires_at"]) if token["expires_at"] else None
+        return cls(account=token["holder"], kind=token["kind"], expires_at=expires_at)
