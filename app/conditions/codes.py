@@ -48,6 +48,9 @@ class Code(StrEnum):
 
     # A site's address and token
     BAD_SITE_ADDRESS = "bad_site_address"
+    BAD_EMAIL = "bad_email"
+    BAD_TOKEN = "bad_token"  # noqa: S105 - a code
+    BAD_END = "bad_end"
     SITE_NOT_LISTED = "site_not_listed", "host"
     CONNECTION_UNFIT = "connection_unfit"
     OTHER_SITE = "other_site", "site"

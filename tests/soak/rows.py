@@ -29,6 +29,7 @@ from tests.soak.site import PERSON
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from uuid import UUID
 
     from app.catalog.extract import Row, TopUp
     from app.catalog.json_value import Json
@@ -147,17 +148,23 @@ def _fields_of(fields: list[Any]) -> FieldPolicy:
 
 
 def stored_rows(database_url: str, client_key: str) -> Rows:
-    """All live rows of a tenant."""
-    rows_of: Rows = {}
-    with psycopg.connect(database_url, row_factory=dict_row) as connection:
+    """All live rows of the tenant with a client key."""
+    with psycopg.connect(database_url) as connection:
         tenant = connection.execute(
             "SELECT tenant_id FROM installations WHERE client_key = %s", (client_key,)
         ).fetchone()
-        assert tenant is not None
+    assert tenant is not None
+    return rows_of_tenant(database_url, tenant[0])
+
+
+def rows_of_tenant(database_url: str, tenant_id: UUID) -> Rows:
+    """All live rows of a tenant."""
+    rows_of: Rows = {}
+    with psycopg.connect(database_url, row_factory=dict_row) as connection:
         for name, declaration in all_entities().items():
             rows = connection.execute(
                 f"SELECT * FROM {table_of(declaration).name} WHERE tenant_id = %(tenant_id)s AND deleted_at IS NULL",
-                tenant,
+                {"tenant_id": tenant_id},
             )
             rows_of[name] = {row["id"]: {k: v for k, v in row.items() if k not in _BOOK_KEEPING} for row in rows}
     return rows_of

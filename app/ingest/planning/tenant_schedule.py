@@ -101,26 +101,26 @@ def ask(session: Session) -> list[tuple[UUID, str]]:
 
 
 def _at_once(session: Session) -> int:
-    """Twice the mean number of jobs that fall due in one round, if no site sent webhooks."""
-    tenants = session.execute(select(func.count(SCHEDULES.c.tenant_id.distinct()))).scalar_one()
-    a_second = tenants * sum(
-        1 / (periodic_job.every_untold or periodic_job.every) for periodic_job in PERIODIC_JOBS.values()
+    """Twice the mean number of jobs that fall due in one round."""
+    has_rows = TENANTS.c.id.in_(select(SCHEDULES.c.tenant_id))
+    counts = select(TENANTS.c.method, func.count().label("tenants")).where(has_rows).group_by(TENANTS.c.method)
+    a_second = sum(
+        row.tenants / _period(duty, row.method) for row in session.execute(counts) for duty in PERIODIC_JOBS.values()
     )
     return max(_MINIMUM, int(2 * a_second * TICK) + 1)
+
+
+def _period(duty: Periodic, method: str) -> int:
+    """The period of a job at a site with a method, in seconds."""
+    return duty.every if duty.every_untold is None or Method(method).is_told_of_changes else duty.every_untold
 
 
 def begin(session: Session, name: str) -> None:
     """Record the start of a job: it is due again at the tenant's next place."""
     now, duty = clock.now(), PERIODIC_JOBS[name]
-    every = duty.every if duty.every_untold is None or _is_told(session) else duty.every_untold
-    values = {"due_at": _slot(session.tenant_id, duty, now, every), "ran_at": now, "asked_at": None}
-    session.execute(update(SCHEDULES).where(SCHEDULES.c.duty == name).values(**values))
-
-
-def _is_told(session: Session) -> bool:
-    """Whether the tenant's site sends webhooks."""
     method = session.execute(select(TENANTS.c.method).where(TENANTS.c.id == session.tenant_id)).scalar_one()
-    return Method(method).is_told_of_changes
+    values = {"due_at": _slot(session.tenant_id, duty, now, _period(duty, method)), "ran_at": now, "asked_at": None}
+    session.execute(update(SCHEDULES).where(SCHEDULES.c.duty == name).values(**values))
 
 
 def start(session: Session, *, at: datetime) -> None:

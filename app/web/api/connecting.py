@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from app.integrations.model import Integration
     from app.runtime import Runtime
+    from app.web.api.credentials import TokenCredentials
 
 _PROBLEMS = problems(400, 401, 404, 409, 429, 503)
 _UNFIT = {**_PROBLEMS, **problems(422)}
@@ -76,14 +77,8 @@ def _add_proofs(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={200: ShownIntegration, **_UNFIT},
     )
     def reauthenticate(path: IntegrationPath, body: Reauthentication) -> Response:
-        integration = actions.reauthenticate(
-            runtime.store,
-            runtime.direct_door,
-            runtime.keyring,
-            callers_integration(runtime, path.integration_id),
-            runtime.direct_door.knock(body.credentials.url, body.credentials.api_token()),
-            is_unchecked=body.unchecked,
-        )
+        integration = callers_integration(runtime, path.integration_id)
+        integration = reauthenticate_with(runtime, integration, body.credentials, is_unchecked=body.unchecked)
         return as_json(shown_of(runtime, integration))
 
 
@@ -101,4 +96,14 @@ def create_of(runtime: Runtime, body: CreateIntegration) -> Integration:
         body.draft(),
         arrival,
         is_unchecked=body.unchecked,
+    )
+
+
+def reauthenticate_with(
+    runtime: Runtime, integration: Integration, credentials: TokenCredentials, *, is_unchecked: bool
+) -> Integration:
+    """Read an integration's site with another token. Raises ConnectionUnfit, Malformed, Conflicting."""
+    arrival = runtime.direct_door.knock(credentials.url, credentials.api_token())
+    return actions.reauthenticate(
+        runtime.store, runtime.direct_door, runtime.keyring, integration, arrival, is_unchecked=is_unchecked
     )

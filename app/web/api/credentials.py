@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
 
 from app import clock
 from app.sources import Method
@@ -26,6 +26,13 @@ class TokenCredentials(BaseModel):
     email: Email = Field(description="E-mail address of the token's account")
     token: Token = Field(description="A classic token, or one with scopes; of a person or a service account")
     expires_at: AwareDatetime | None = Field(None, description="The end of the token, which Jira doesn't tell")
+
+    @field_validator("expires_at")
+    @classmethod
+    def _is_to_come(cls, moment: AwareDatetime | None) -> AwareDatetime | None:
+        if moment is not None and moment <= clock.now():
+            raise ValueError("is past")
+        return moment
 
     def api_token(self) -> ApiToken:
         """The door's form of it."""

@@ -151,6 +151,11 @@ def site_url_of(runtime: Runtime, integration: Integration) -> str | None:
     return _site_of(runtime, integration)[0]
 
 
+def token_of(runtime: Runtime, integration: Integration) -> dict[str, object] | None:
+    """An integration's token without the secret; None where it has none."""
+    return _site_of(runtime, integration)[1]
+
+
 def _site_of(runtime: Runtime, integration: Integration) -> tuple[str | None, dict[str, object] | None]:
     """The address of an integration's site, and its token without the secret."""
     try:

@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, request, session, url_for
 
 from app.errors import Unproven
 from app.web import guard, sessions
-from app.web.console import connecting, detail, listing, settings, signing_in
+from app.web.console import connecting, detail, listing, settings, signing_in, tokens
 from app.web.console.forms import csrf, require_csrf
 from app.web.guard import Door, trusts
 
@@ -47,6 +47,6 @@ def _pages(runtime: Runtime) -> Blueprint:
         session.clear()
         return redirect(url_for("console_sign_in.form"), 303)
 
-    for part in (listing, connecting, detail, settings):
+    for part in (listing, connecting, tokens, detail, settings):
         part.add(routes, runtime)
     return routes

@@ -21,7 +21,7 @@ from app.integrations.ledger import Draft
 from app.integrations.model import State
 from app.sources import Method, Product
 from app.web import guard, shown
-from app.web.api.integrations import callers_integration, callers_session, site_url_of
+from app.web.api.integrations import callers_integration, callers_session, site_url_of, token_of
 from app.web.api.shapes import CreateIntegration
 from app.web.console.forms import explain_fields, list_of, words_of
 from app.web.words.language import N_, gettext
@@ -87,6 +87,7 @@ def _add_page(routes: Blueprint, runtime: Runtime) -> None:
             install=MARKETPLACE,
             letter=letter,
             site=site_url_of(runtime, integration),
+            token=token_of(runtime, integration),
             mail=f"mailto:?subject={quote(subject)}&body={quote(letter)}",
         )
 

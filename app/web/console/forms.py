@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
     from app.web.words.sentences import Explanation
 
-_FAULTS = {"name": Code.BAD_NAME, "description": Code.BAD_DESCRIPTION, "tags": Code.BAD_TAGS}
+_FAULTS = {
+    "name": Code.BAD_NAME,
+    "description": Code.BAD_DESCRIPTION,
+    "tags": Code.BAD_TAGS,
+    "url": Code.BAD_SITE_ADDRESS,
+    "email": Code.BAD_EMAIL,
+    "token": Code.BAD_TOKEN,
+    "expires_at": Code.BAD_END,
+}
 """By field; every other field holds ids of Jira's fields."""
 
 
@@ -47,5 +55,5 @@ def list_of(name: str) -> list[str]:
 
 def explain_fields(error: ValidationError) -> dict[str, Explanation]:
     """The faults of a form, by field."""
-    fields = [str(fault["loc"][0]) for fault in error.errors()]
+    fields = [str(fault["loc"][1 if fault["loc"][0] == "credentials" else 0]) for fault in error.errors()]
     return {field: explain(Condition(_FAULTS.get(field, Code.BAD_FIELD))) for field in fields}

@@ -8,7 +8,6 @@ from flask import redirect, request, url_for
 from pydantic import ValidationError
 
 from app import actions
-from app.catalog.field_policy import REQUESTABLE, WORKLOG_COMMENT
 from app.conditions import Code
 from app.errors import Missing
 from app.ingest import status
@@ -19,6 +18,7 @@ from app.web.api.shapes import ChangeIntegration
 from app.web.console.connecting import integration_of
 from app.web.console.detail import page
 from app.web.console.forms import explain_fields, list_of, words_of
+from app.web.console.tokens import EXCLUDABLE
 from app.web.words.language import gettext
 from app.web.words.sentences import explain
 from app.web.words.terms import MEANINGS
@@ -124,18 +124,17 @@ def _values_of(integration: Integration) -> dict[str, Any]:
         "epic_field": fields.get("epic", ""),
         **{name: fields.get(name, "") for name in ("sprint", *_SINGLE)},
         "custom_fields": ", ".join(settings.custom_fields),
-        "excluded_custom": ", ".join(field for field in settings.excluded_fields if field not in _EXCLUDABLE),
+        "excluded_custom": ", ".join(field for field in settings.excluded_fields if field not in EXCLUDABLE),
         **dict.fromkeys((f"exclude_{field}" for field in settings.excluded_fields), "1"),
     }
 
 
 _SINGLE = ("start_date", "due_date", "team", "flagged")
-_EXCLUDABLE = (*REQUESTABLE, WORKLOG_COMMENT)
 
 
 def _change() -> ChangeIntegration:
     """The form as a change of the API's. Raises ValidationError."""
-    points, excluded_fields = list_of("story_point_field"), [f for f in _EXCLUDABLE if request.form.get(f"exclude_{f}")]
+    points, excluded_fields = list_of("story_point_field"), [f for f in EXCLUDABLE if request.form.get(f"exclude_{f}")]
     only_field = points[0] if len(points) == 1 else None
     return ChangeIntegration(
         name=words_of("name"),

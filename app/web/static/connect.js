@@ -4,7 +4,7 @@ import { at, follow } from "./live.js";
 const box = at("connect");
 const words = box.dataset;
 const kept = `key ${words.id}`;
-const show = (id, is) => { at(id).hidden = !is; };
+const show = (id, is) => { if (at(id)) at(id).hidden = !is; };
 let timer = 0;
 let checked = false;
 
@@ -31,7 +31,7 @@ function forget() {
   clearInterval(timer);
   sessionStorage.removeItem(kept);
   show("key-box", false);
-  at("key").textContent = "";
+  if (at("key")) at("key").textContent = "";
 }
 
 function present(key, ends) {
@@ -91,7 +91,7 @@ function noticed(shown) {
   return shown;
 }
 
-at("mint").addEventListener("click", async () => {
+at("mint")?.addEventListener("click", async () => {
   try {
     const made = await call("POST", "otp");
     const ends = Date.now() + made.expires_in * 1000;
@@ -106,8 +106,8 @@ async function copy(button, text) {
   button.textContent = words.copied;
   setTimeout(() => { button.textContent = before; }, 4000);
 }
-at("copy").addEventListener("click", () => copy(at("copy"), at("key").textContent));
-at("copy-letter").addEventListener("click", () => copy(at("copy-letter"), at("letter").value));
+at("copy")?.addEventListener("click", () => copy(at("copy"), at("key").textContent));
+at("copy-letter")?.addEventListener("click", () => copy(at("copy-letter"), at("letter").value));
 at("validate").addEventListener("click", check);
 
 remember(Number(words.left));

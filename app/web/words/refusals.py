@@ -112,6 +112,21 @@ _TOKENS: dict[Code, Entry] = {
         N_("This is not the address of a Jira site."),
         N_("Copy it from the browser while Jira is open; it looks like https://acme.atlassian.net."),
     ),
+    Code.BAD_EMAIL: Entry(
+        "The e-mail address is none.",
+        N_("This is not an e-mail address."),
+        N_("Give the address that the token's account signs in to Atlassian with."),
+    ),
+    Code.BAD_TOKEN: Entry(
+        "The token is empty or too long.",
+        N_("There is no token."),
+        N_("Copy the token from Atlassian when it is made; it is shown there only once."),
+    ),
+    Code.BAD_END: Entry(
+        "The end of the token is not a day to come.",
+        N_("The end of the token is not a day to come."),
+        N_("Give the day that Atlassian shows beside the token, or leave it empty."),
+    ),
     Code.SITE_NOT_LISTED: Entry(
         "%(host)s is not an address of Jira Cloud that this installation may call. Use the site's own address, which ends in"
         " .atlassian.net, not a custom domain.",

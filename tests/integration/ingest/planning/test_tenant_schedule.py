@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -191,3 +192,19 @@ def test_a_place_is_the_tenants_own_and_the_next_one_comes_a_period_later() -> N
 
 def test_every_job_of_a_tenant_is_on_the_one_list() -> None:
     assert set(tenant_schedule.PERIODIC_JOBS) == {job.spec.name for job in jobs.BY_THE_CLOCK if job.is_tenants}
+
+
+@pytest.mark.parametrize(("method", "period"), [("connect_app", 300), ("api_token", 60)])
+def test_a_site_without_webhooks_is_polled_every_minute(
+    parts: Runtime, frozen_clock: FrozenClock, method: str, period: int
+) -> None:
+    tenant_id = a_served_site(parts)
+    with parts.store.bound_to(tenant_id) as session:
+        session.execute(update(TENANTS).values(method=method))
+        tenant_schedule.start(session, at=NOON)
+        places = []
+        for _ in range(3):
+            tenant_schedule.begin(session, "poll")
+            frozen_clock.at = session.execute(select(SCHEDULES.c.due_at).where(SCHEDULES.c.duty == "poll")).scalar_one()
+            places.append(frozen_clock.at)
+    assert [(after - before).total_seconds() for before, after in pairwise(places)] == [period] * 2
