@@ -144,6 +144,7 @@ class Console:
     def states(self) -> Iterator[View]:
         """Open each state, from signing in to settings."""
         yield from self._signing_in()
+        yield from self._token()
         yield from self._connecting()
         yield from self._connected()
         yield from self._lists()
@@ -167,6 +168,21 @@ class Console:
             self.app.an_integration(f"Site {number}", key=self.key)
         yield self.at("/available", "console-available")
         yield self.at("/available/jira", "console-ways")
+
+    def _token(self) -> Iterator[View]:
+        """The form for a token, its failed checks, and the page of a site that a token reads."""
+        site = self.a_site(issues=20, seed=6)
+        site.options.api_tokens = {"ann@acme.example": "right"}
+        yield self.at("/available/jira/api-token", "console-token")
+        for token, name in (("wrong", "console-token-refused"), ("right", "console-token-connect")):
+            self.page.get_by_label("Integration name").fill("Acme by token")
+            self.page.get_by_label("Address of the Jira site").fill(site.base_url)
+            self.page.get_by_label("E-mail address of the account").fill("ann@acme.example")
+            self.page.get_by_label("API token", exact=True).fill(token)
+            self.page.get_by_role("button", name="Check and connect").click()
+            yield self.view(name)
+        self.page.get_by_role("link", name="Give another token").click()
+        yield self.view("console-token-renewal")
 
     def _connecting(self) -> Iterator[View]:
         yield self.at("/available/jira/connect-app", "console-name")
