@@ -53,6 +53,9 @@ class Options:
     webhook_delay_s: float = 0.0  # longest random delay; deliveries overtake each other
     webhook_retry_delays: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
     api_tokens: dict[str, str] = field(default_factory=dict)  # e-mail -> API token
+    scoped_tokens: dict[str, list[str]] = field(default_factory=dict)  # "e-mail:token" -> OAuth scopes
+    most_fetched: int = 1000  # issues of a bulkfetch with named fields; 100 as before October 2026
+    unfetchable: tuple[str, ...] = ()  # ids that a bulkfetch reports as failed for now
     personal_tokens: tuple[str, ...] = ()
 
     @property
@@ -76,5 +79,5 @@ class Options:
 
     def public_json(self) -> dict[str, Any]:
         """Return the options for the control API, without tokens."""
-        hidden_names = {*_CODE, "api_tokens", "personal_tokens"}
+        hidden_names = {*_CODE, "api_tokens", "scoped_tokens", "personal_tokens"}
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in hidden_names}

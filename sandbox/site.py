@@ -8,6 +8,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from uuid import NAMESPACE_URL, uuid5
 
 from sandbox import changes
 from sandbox.connect.frame import frame_url
@@ -127,6 +128,11 @@ class Site:
     def base_path(self) -> str:
         """The path prefix of the site's address; query hashes of REST calls omit it."""
         return urlsplit(self.base_url).path
+
+    @property
+    def cloud_id(self) -> str:
+        """Atlassian's id of the site."""
+        return str(uuid5(NAMESPACE_URL, self.client_key))
 
     @property
     def install_keys_url(self) -> str:

@@ -1,4 +1,8 @@
-"""Authentication of REST requests: JWTs of the app, API tokens, personal access tokens."""
+"""Authentication of REST requests: JWTs of the app, API tokens, personal access tokens.
+
+Tokens with scopes are good at Atlassian's gateway only, and all others at the site only
+(support.atlassian.com, "Manage API tokens for your Atlassian account").
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,7 @@ class Caller:
 
     kind: Literal["connect", "token"]
     scopes: frozenset[str] = frozenset()
+    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Request:
     path: str
     query: str
     authorization: str
+    is_at_gateway: bool = False
 
 
 def unauthorized() -> JiraError:
@@ -56,10 +62,13 @@ def unauthorized() -> JiraError:
 def admit(request: Request, state: Installation, options: Options, traffic: Traffic, site_path: str = "") -> Caller:
     """Return the caller. Raises JiraError 401 without a reason."""
     scheme, _, credentials = request.authorization.partition(" ")
+    if request.is_at_gateway:
+        return _with_scopes(request, scheme, credentials, options)
     if scheme == "JWT":
         return _app(request, credentials, state, traffic, site_path)
-    if scheme == "Basic" and _is_basic(credentials, options):
-        return Caller("token")
+    email, token = _pair(credentials) if scheme == "Basic" else ("", "")
+    if token and _is_equal(options.api_tokens.get(email), token):
+        return Caller("token", email=email)
     if scheme == "Bearer" and any(
         hmac.compare_digest(credentials.encode(), token.encode()) for token in options.personal_tokens
     ):
@@ -91,10 +100,37 @@ def _app(request: Request, token: str, state: Installation, traffic: Traffic, si
     return Caller("connect", state.descriptor.scopes)
 
 
-def _is_basic(credentials: str, options: Options) -> bool:
+def _with_scopes(request: Request, scheme: str, credentials: str, options: Options) -> Caller:
+    """The account of a token with scopes. Raises JiraError 401, with another text for a scope that it lacks."""
+    email, token = _pair(credentials) if scheme == "Basic" else ("", "")
+    scopes = next(
+        (scopes for pair, scopes in options.scoped_tokens.items() if _is_equal(pair, f"{email}:{token}")), None
+    )
+    if scopes is None:
+        raise JiraError(401, "Unauthorized", body={"code": 401, "message": "Unauthorized"})
+    if _scope_of(request.path) not in scopes:
+        message = "Unauthorized; scope does not match"
+        raise JiraError(401, message, body={"code": 401, "message": message})
+    return Caller("token", email=email)
+
+
+def _scope_of(path: str) -> str:
+    """The scope that a resource needs."""
+    resource = path.partition("/rest/")[2]
+    if resource.startswith("agile/"):
+        return "read:sprint:jira-software" if "sprint" in resource else "read:board-scope:jira-software"
+    name = resource.split("/")[2] if resource.count("/") > 1 else ""
+    return "read:jira-user" if name in {"myself", "user", "users", "mypermissions"} else "read:jira-work"
+
+
+def _pair(credentials: str) -> tuple[str, str]:
+    """E-mail address and token; empty for other text."""
     try:
         email, _, token = base64.b64decode(credentials, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
-        return False
-    api_token = options.api_tokens.get(email)
-    return api_token is not None and hmac.compare_digest(api_token.encode(), token.encode())
+        return "", ""
+    return email, token
+
+
+def _is_equal(secret: str | None, text: str) -> bool:
+    return secret is not None and hmac.compare_digest(secret.encode(), text.encode())

@@ -19,14 +19,15 @@ from sandbox.gate import authentication
 from sandbox.oddities import Call, parsed
 from sandbox.options import Fault
 from sandbox.shapes import ORIGIN, JiraError
-from sandbox.site import APP_USER, Site
 from sandbox.web import agile, catalogue, control, host, issues, people, restricted, search, worklogs
-from sandbox.web.exchange import JSON_TYPE, SITE, accessible_to_connect
+from sandbox.web.exchange import GATEWAY, JSON_TYPE, SITE, accessible_to_connect, account
 from sandbox.web.exchange import site as request_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
+
+    from sandbox.site import Site
 
 _CHOICE = re.compile(r"<any\([^)]*\):(\w+)>")
 _CONVERTER = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -41,6 +42,10 @@ class Application:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request for the site."""
         environ[SITE] = self.site
+        gateway = f"/ex/jira/{self.site.cloud_id}"
+        if environ["PATH_INFO"].startswith(f"{gateway}/rest/"):
+            environ[GATEWAY] = True
+            environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(gateway)
         return _routes()(environ, start_response)
 
 
@@ -85,7 +90,10 @@ def _enter() -> Response | None:
     if site.options.latency_ms:
         time.sleep(site.options.latency_ms / 1000)
     path, query = _raw_target()
-    signed_request = authentication.Request(request.method, path, query, request.headers.get("Authorization", ""))
+    is_at_gateway = request.environ.get(GATEWAY, False)
+    signed_request = authentication.Request(
+        request.method, path, query, request.headers.get("Authorization", ""), is_at_gateway
+    )
     g.limit_headers = site.limiter.admit(g.template, g.in_flight, g.started)
     g.caller = authentication.admit(signed_request, site.lifecycle.state, site.options, site.traffic, site.base_path)
     if request.method == "GET" and request.get_data():
@@ -137,7 +145,7 @@ def _leave(answer: Response) -> Response:
     answer.headers.update(g.get("limit_headers") or {})
     answer.headers["X-AREQUESTID"] = f"{int(g.started * 1000):x}"
     if "caller" in g:
-        answer.headers["X-AACCOUNTID"] = APP_USER
+        answer.headers["X-AACCOUNTID"] = account()["accountId"]
     points = g.points if answer.status_code < 400 else 1  # noqa: PLR2004 - HTTP
     now = time.time()
     site.limiter.spend(points, now)

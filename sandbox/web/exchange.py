@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 API = '/rest/api/<any("2","3"):version>'
 JSON_TYPE = "application/json;charset=UTF-8"
-SITE = "sandbox.site"
-"""Key of the site in a request's WSGI environment."""
+SITE, GATEWAY = "sandbox.site", "sandbox.gateway"
+"""Keys in a request's WSGI environment: the site, and whether the request came by Atlassian's gateway."""
 CORE, IDENTITY = 1, 2
 """Points per returned object."""
 
@@ -35,6 +35,15 @@ def caller() -> Caller:
     """Return the authenticated caller."""
     result: Caller = g.caller
     return result
+
+
+def account() -> JsonObject:
+    """Return the caller's own user: the app's, or the one with a token's e-mail address, by default an administrator."""
+    if caller().kind == "connect":
+        return site().app_user()
+    users = site().world.catalogue.users
+    matches = (user for user in users.values() if user.get("emailAddress") == caller().email)
+    return next(matches, users[site().admin])
 
 
 def reply(body: Any, *, objects: int = 0, cost: int = CORE, status: int = 200) -> Response:  # noqa: ANN401 - any JSON

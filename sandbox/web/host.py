@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -178,5 +176,4 @@ def install_key(kid: str) -> Response:
 @routes.get("/_edge/tenant_info")
 def tenant_info() -> Response:
     """Return the site's cloud id, without authentication."""
-    digest = hashlib.sha256(site().client_key.encode()).digest()
-    return jsonify({"cloudId": str(uuid.UUID(bytes=digest[:16], version=4))})
+    return jsonify({"cloudId": site().cloud_id})

@@ -12,6 +12,7 @@ from sandbox.web.exchange import (
     API,
     IDENTITY,
     accessible_to_connect,
+    account,
     caller,
     json_body,
     names,
@@ -51,11 +52,7 @@ _MAX_ACCOUNTS, _SEARCH_WINDOW, _MAX_AUDIT = 1000, 1000, 1000
 @routes.get(f"{API}/myself")
 def myself(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
     """Return the caller: the app's own user, or the owner of a token."""
-    return reply(_me(), objects=1, cost=IDENTITY)
-
-
-def _me() -> JsonObject:
-    return site().app_user() if caller().kind == "connect" else site().world.catalogue.users[site().admin]
+    return reply(account(), objects=1, cost=IDENTITY)
 
 
 @routes.get(f"{API}/user")

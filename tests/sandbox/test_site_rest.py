@@ -244,3 +244,68 @@ def test_faults(client: AppClient, site: Site) -> None:
     with pytest.raises(requests.JSONDecodeError):
         client.get(PROJECTS).json()
     assert site.traffic.faults == {"503": 1, "cut": 1}
+
+
+def _gateway(site: Site) -> str:
+    cloud_id = requests.get(site.base_url + "/_edge/tenant_info", timeout=5).json()["cloudId"]
+    return f"{site.base_url}/ex/jira/{cloud_id}"
+
+
+def test_a_token_with_scopes_is_good_at_the_gateway_only(site: Site) -> None:
+    site.options.change({"api_tokens": {"a@b.example": "t"}, "scoped_tokens": {"a@b.example:s": ["read:jira-work"]}})
+    for root, token, status in (
+        (_gateway(site), "s", 200),
+        (_gateway(site), "t", 401),
+        (_gateway(site) + "0", "s", 404),
+        (site.base_url, "s", 401),
+        (site.base_url, "t", 200),
+    ):
+        answer = requests.get(f"{root}/rest/api/3/project/search", auth=("a@b.example", token), timeout=5)
+        assert answer.status_code == status, (root, token)
+
+
+def test_a_scope_that_lacks_is_told_at_the_gateway(site: Site) -> None:
+    site.options.change({"scoped_tokens": {"a@b.example:s": ["read:jira-work"]}})
+    for path in ("/rest/api/3/myself", "/rest/agile/1.0/board"):
+        answer = requests.get(_gateway(site) + path, auth=("a@b.example", "s"), timeout=5)
+        assert (answer.status_code, answer.json()["message"]) == (401, "Unauthorized; scope does not match")
+
+
+def test_a_token_is_an_account_of_the_site(site: Site) -> None:
+    people = [user for user in site.world.catalogue.users.values() if user.get("emailAddress")]
+    person = people[-1]
+    site.options.change({"api_tokens": {person["emailAddress"]: "t"}})
+    answer = requests.get(site.base_url + "/rest/api/3/myself", auth=(person["emailAddress"], "t"), timeout=5)
+    assert answer.json()["accountId"] == answer.headers["X-AACCOUNTID"] == person["accountId"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"fields": ["summary"]}, 200),
+        ({"fields": ["summary"], "expand": ["names"]}, 200),
+        ({"fields": ["summary"], "expand": ["changelog"]}, 400),
+        ({"fields": ["summary", "comment"]}, 400),
+        ({"fields": ["*all"]}, 400),
+        ({}, 400),
+    ],
+)
+def test_bulkfetch_of_many_takes_named_fields_only(site: Site, body: dict[str, list[str]], status: int) -> None:
+    site.options.change({"api_tokens": {"a@b.example": "t"}})
+    many = {"issueIdsOrKeys": [str(number) for number in range(10000, 10101)], **body}
+    url = site.base_url + "/rest/api/3/issue/bulkfetch"
+    assert requests.post(url, json=many, auth=("a@b.example", "t"), timeout=5).status_code == status
+    site.options.change({"most_fetched": 100})
+    assert requests.post(url, json=many, auth=("a@b.example", "t"), timeout=5).status_code == 400
+
+
+def test_bulkfetch_names_what_failed(site: Site) -> None:
+    issue_id = next(iter(site.world.issues))
+    site.options.change({"api_tokens": {"a@b.example": "t"}, "unfetchable": [issue_id]})
+    answer = requests.post(
+        site.base_url + "/rest/api/3/issue/bulkfetch",
+        json={"issueIdsOrKeys": [issue_id]},
+        auth=("a@b.example", "t"),
+        timeout=5,
+    )
+    assert (answer.json()["issues"], [error["id"] for error in answer.json()["issueErrors"]]) == ([], [issue_id])
