@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from app import actions
+from app.doors.direct import DirectDoor
 from app.integrations.ledger import Draft
 from app.integrations.model import State
 from app.sources import Method, Product
-from app.tenants.model import ApiToken
+from app.tenants.model import ApiToken, TokenKind
+from app.tenants.sites import Sites
 from tests.factories import an_account
+from tests.fakes.limiter import OpenLimiter
 from tests.integration.ingest.conftest import Town
 from tests.soak import rows
 from tests.soak.site import PERSON
@@ -21,44 +25,57 @@ if TYPE_CHECKING:
 
     from app.runtime import Runtime
     from sandbox import Site
+    from tests.soak.rows import Rows
+
+EMAIL, TOKEN = PERSON
+SCOPED = "with-scopes"
+SCOPES = ["read:jira-work", "read:jira-user", "read:board-scope:jira-software", "read:sprint:jira-software"]
 
 
-def a_token_town(parts: Runtime, site: Site, database_url: str) -> Town:
-    """The site once more, read with a token."""
+def a_token_town(parts: Runtime, site: Site, database_url: str, token: str) -> Town:
+    """The site once more, read with a token; it is its own gateway."""
+    settings = parts.settings.model_copy(update={"forge_api_host": site.base_url})
+    sites = Sites(settings, parts.store, parts.keyring, OpenLimiter())  # type: ignore[arg-type]  # a fake limiter
+    parts = replace(parts, settings=settings, sites=sites, direct_door=DirectDoor(settings, sites))
     account, _ = an_account(parts)
-    arrival = parts.direct_door.knock(site.base_url, ApiToken(*PERSON))
+    arrival = parts.direct_door.knock(site.base_url, ApiToken(EMAIL, token))
+    assert arrival.token.kind is (TokenKind.SCOPED if token == SCOPED else TokenKind.CLASSIC)
     draft = Draft("By token", "", [], Product.CLOUD, Method.API_TOKEN, {})
-    integration = actions.create_with_token(parts.store, parts.sites, parts.keyring, account.id, draft, arrival)
+    integration = actions.create_with_token(parts.store, sites, parts.keyring, account.id, draft, arrival)
     assert integration.tenant_id is not None
     return Town(parts, site, integration.tenant_id, integration.id, database_url)
 
 
 @pytest.fixture
-def towns(a_town: Callable[..., Town], town_parts: Runtime, database_url: str) -> tuple[Town, Town]:
-    """A site as the app reads it, and as a token does."""
+def towns(a_town: Callable[..., Town], town_parts: Runtime, database_url: str) -> dict[str, Town]:
+    """A site as the app reads it, and as tokens of both kinds do."""
     by_app = a_town(issues=60, projects=2)
-    by_app.site.options.api_tokens = dict([PERSON])
-    by_token = a_token_town(town_parts, by_app.site, database_url)
-    by_token.backfill()
-    return by_app, by_token
+    by_app.site.options.api_tokens = {EMAIL: TOKEN}
+    by_app.site.options.scoped_tokens = {f"{EMAIL}:{SCOPED}": SCOPES}
+    by_token = {token: a_token_town(town_parts, by_app.site, database_url, token) for token in (TOKEN, SCOPED)}
+    for town in by_token.values():
+        town.backfill()
+        assert town.integration().state is State.HEALTHY
+    return {"app": by_app, **by_token}
 
 
-def test_a_token_ends_in_the_rows_of_the_app(towns: tuple[Town, Town]) -> None:
-    by_app, by_token = towns
-    assert by_token.integration().state is State.HEALTHY
-    app_rows, token_rows = (rows.rows_of_tenant(town.database_url, town.tenant_id) for town in towns)
-    assert rows.summary(rows.compare(token_rows, app_rows)) == ""
-    assert {name: len(table) for name, table in token_rows.items()} == {
-        name: len(table) for name, table in app_rows.items()
-    }
-    assert by_app.differences() == []
+def rows_of(town: Town) -> Rows:
+    return rows.rows_of_tenant(town.database_url, town.tenant_id)
 
 
-def test_a_poll_finds_what_no_webhook_told(towns: tuple[Town, Town]) -> None:
-    by_app, by_token = towns
-    for kind in ("update_issue", "add_comment", "add_worklog", "create_issue"):
-        by_token.site.mutate(kind)
-    by_token.catch_up()
-    by_app.catch_up()
-    app_rows, token_rows = (rows.rows_of_tenant(town.database_url, town.tenant_id) for town in towns)
-    assert rows.summary(rows.compare(token_rows, app_rows)) == ""
+def require_equal_rows(towns: dict[str, Town]) -> None:
+    app_rows = rows_of(towns["app"])
+    for token in (TOKEN, SCOPED):
+        token_rows = rows_of(towns[token])
+        assert rows.summary(rows.compare(token_rows, app_rows)) == ""
+        assert rows.summary(rows.compare(app_rows, token_rows)) == ""
+
+
+def test_each_method_ends_in_the_same_rows_at_once_and_after_changes(towns: dict[str, Town]) -> None:
+    require_equal_rows(towns)
+    assert towns["app"].differences() == []
+    for kind in ("update_issue", "add_comment", "add_worklog", "create_issue", "transition_issue"):
+        towns["app"].site.mutate(kind)
+    for town in towns.values():
+        town.catch_up()
+    require_equal_rows(towns)
