@@ -13,7 +13,7 @@ from app.actions.disabled import disabled
 from app.actions.enabled import enabled
 from app.actions.installed import installed
 from app.actions.pause import pause
-from app.actions.reauthenticate import reauthenticate
+from app.actions.reauthenticate import hand_back_to_app, reauthenticate
 from app.actions.resume import resume
 from app.actions.sync import sync
 from app.actions.uninstalled import uninstalled
@@ -28,6 +28,7 @@ __all__ = [
     "delete",
     "disabled",
     "enabled",
+    "hand_back_to_app",
     "installed",
     "pause",
     "reauthenticate",

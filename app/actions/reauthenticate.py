@@ -1,4 +1,4 @@
-"""An SEI admin gives an integration another token, or a token in place of the Jira app."""
+"""An SEI admin gives an integration another token, a token in place of the Jira app, or the app in place of a token."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app import ids, jobs
 from app.actions.create import begin
 from app.conditions import Code
-from app.errors import Conflicting
+from app.errors import Conflicting, JiraRefused
 from app.integrations import ledger
 from app.integrations.model import State
 from app.integrations.validate import require_good
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from app.store.session import Session, Store
     from app.tenants.keyring import Keyring
     from app.tenants.model import Arrival
+    from app.tenants.sites import Sites
 
 
 def reauthenticate(
@@ -51,6 +52,32 @@ def reauthenticate(
             return begin(session, current)
         direct.switch(session, keyring, arrival)
         return _go_on(session, current)
+
+
+def hand_back_to_app(store: Store, sites: Sites, integration: Integration, *, is_unchecked: bool) -> Integration:
+    """Read the integration's site as the app again, and destroy the token. The rest stays.
+
+    Raises Conflicting where the app isn't installed and enabled on the site, and ConnectionUnfit; nothing changes then.
+    """
+    _require_open(integration)
+    tenant_id = integration.tenant_id
+    if tenant_id is None:
+        raise Conflicting(Code.APP_ABSENT)
+    if not is_unchecked:
+        try:
+            source = sites.as_app(tenant_id)
+        except JiraRefused as refusal:
+            raise Conflicting(Code.APP_ABSENT) from refusal
+        require_good(source)
+    with store.bound_to(tenant_id, account_id=integration.account_id) as session:
+        current = ledger.get(session, integration.id, lock=True)
+        _require_open(current)
+        if current.tenant_id != tenant_id:
+            raise Conflicting(Code.PAIRING_ENDED)
+        if not direct.has_app(session):
+            raise Conflicting(Code.APP_ABSENT)
+        direct.drop_token(session)
+        return _go_on(session, replace(current, method=Method.CONNECT_APP))
 
 
 def _go_on(session: Session, integration: Integration) -> Integration:

@@ -54,6 +54,7 @@ class Code(StrEnum):
     SITE_NOT_LISTED = "site_not_listed", "host"
     CONNECTION_UNFIT = "connection_unfit"
     OTHER_SITE = "other_site", "site"
+    APP_ABSENT = "app_absent"
 
     # Calls and forms
     NOT_JSON = "not_json"

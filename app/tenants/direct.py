@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select, update
 
 from app.sources import Method
-from app.store.schema import CREDENTIALS, TENANTS
+from app.store.schema import CREDENTIALS, INSTALLATIONS, TENANTS
 from app.tenants.keyring import API_TOKEN
-from app.tenants.model import State
+from app.tenants.model import Hook, State
 
 if TYPE_CHECKING:
     from app.sources import Product
@@ -43,6 +43,13 @@ def drop_token(session: Session) -> None:
         delete(CREDENTIALS).where(CREDENTIALS.c.tenant_id == session.tenant_id, CREDENTIALS.c.purpose == API_TOKEN)
     )
     session.execute(update(TENANTS).where(TENANTS.c.id == session.tenant_id).values(method=Method.CONNECT_APP.value))
+
+
+def has_app(session: Session) -> bool:
+    """Whether the app is installed and enabled on the session's site."""
+    rank = select(INSTALLATIONS.c.lifecycle_rank).where(INSTALLATIONS.c.tenant_id == session.tenant_id)
+    last_hook = session.execute(rank).scalar_one_or_none()
+    return last_hook is not None and last_hook < Hook.DISABLED.rank
 
 
 def token_of(session: Session) -> dict[str, object] | None:

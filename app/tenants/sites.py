@@ -49,6 +49,10 @@ class Sites:
                 site = self._with_token(self._stored_arrival(session, tenant), gate)
         return source_for(tenant.product, tenant.method, site)
 
+    def as_app(self, tenant_id: UUID) -> Source:
+        """The tenant's source as the app would read it, to check it before the app takes over. Raises JiraRefused."""
+        return source_for(Product.CLOUD, Method.CONNECT_APP, self.client_of(tenant_id))
+
     def client_of(self, tenant_id: UUID) -> Site:
         """The app's own client, for a door's question about permissions. Raises JiraRefused."""
         with self._store.bound_to(tenant_id) as session:

@@ -71,14 +71,19 @@ def _add_proofs(routes: APIBlueprint, runtime: Runtime) -> None:
 
     @routes.post(
         "/integrations/<integration_id>/reauthenticate",
-        summary="Give another token, or a token in place of the Jira app",
-        description="Rows, feed and unfinished work stay. 409 for the token of another site; 422 with `checks` where a"
-        " required check fails, and nothing changes then.",
+        summary="Give another token, or change between token and Jira app",
+        description="Rows, feed and unfinished work stay. 409 for the token of another site, or where the app isn't"
+        " installed; 422 with `checks` where a required check fails. Nothing changes then.",
         responses={200: ShownIntegration, **_UNFIT},
     )
     def reauthenticate(path: IntegrationPath, body: Reauthentication) -> Response:
         integration = callers_integration(runtime, path.integration_id)
-        integration = reauthenticate_with(runtime, integration, body.credentials, is_unchecked=body.unchecked)
+        if body.credentials is None:
+            integration = actions.hand_back_to_app(
+                runtime.store, runtime.sites, integration, is_unchecked=body.unchecked
+            )
+        else:
+            integration = reauthenticate_with(runtime, integration, body.credentials, is_unchecked=body.unchecked)
         return as_json(shown_of(runtime, integration))
 
 

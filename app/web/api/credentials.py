@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from app import clock
 from app.sources import Method
@@ -40,13 +49,19 @@ class TokenCredentials(BaseModel):
 
 
 class Reauthentication(BaseModel):
-    """Another token, or a token in place of the Jira app."""
+    """Another token, a token in place of the Jira app, or the app in place of a token."""
 
     model_config = ConfigDict(extra="forbid")
 
-    method: Literal[Method.API_TOKEN]
-    credentials: TokenCredentials
+    method: Literal[Method.API_TOKEN, Method.CONNECT_APP]
+    credentials: TokenCredentials | None = Field(None, description="With method api_token")
     unchecked: bool = Field(default=False, strict=True, description="Store it even if a required check fails")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.credentials is None) == (self.method is Method.API_TOKEN):
+            raise ValueError("credentials belong to method api_token, which needs them")
+        return self
 
 
 class ShownCredential(BaseModel):

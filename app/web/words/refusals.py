@@ -141,6 +141,11 @@ _TOKENS: dict[Code, Entry] = {
         N_("The connection was checked, and something that it needs is missing. Nothing was stored."),
         N_("Follow the step beside each failed check, then try again."),
     ),
+    Code.APP_ABSENT: Entry(
+        "The Jira app is not installed and enabled on this integration's site.",
+        N_("The Jira app is not installed and enabled on this site."),
+        N_("Ask a Jira admin to install or enable it, then try again; until then the token reads on."),
+    ),
     Code.OTHER_SITE: Entry(
         "The token is for another site than %(site)s. Create another integration for it.",
         N_("The token is for another site than %(site)s."),
