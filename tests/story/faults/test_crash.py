@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -10,13 +12,15 @@ import pytest
 
 from app.store.tables import entity_tables
 from sandbox import Options, Site, SiteKey, serve
+from tests.soak.site import PERSON
+from tests.soak.truth import differences
 from tests.story.processes import RunningApp, running_app, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SEED, ISSUES, ISSUES_AT_SCALE = 11, 240, 900
+SEED, ISSUES, ISSUES_AT_SCALE, MOVING_ISSUES = 11, 240, 900, 120
 
 
 @pytest.fixture
@@ -74,6 +78,65 @@ def test_killed_workers_leave_the_rows_of_an_undisturbed_run(
         assert len(rows_of_calm["issue"]) == issues
         for name, rows in rows_of_calm.items():
             assert rows_after_kills[name] == rows, name
+
+
+@dataclass
+class FeedReader:
+    """A reader of the feed that notes each version of each row."""
+
+    app: RunningApp
+    integration: str
+    cursor: str | None = None
+    lines: list[tuple[str, str, int]] = field(default_factory=list)
+    live: set[tuple[str, str]] = field(default_factory=set)
+
+    def follow(self) -> None:
+        """Read to the end of the feed as it is now."""
+        has_more = True
+        while has_more:
+            parameters = {"limit": 500, **({"cursor": self.cursor} if self.cursor else {})}
+            answer = self.app.api("GET", f"/integrations/{self.integration}/changes", params=parameters)
+            assert answer.status_code == 200, answer.text
+            *lines, last = map(json.loads, answer.text.splitlines())
+            for line in lines:
+                key = (line["entity"], line["id"])
+                self.lines.append((*key, line["version"]))
+                (self.live.add if line["op"] == "upsert" else self.live.discard)(key)
+            self.cursor, has_more = answer.headers["X-Next-Cursor"], last["has_more"]
+
+
+def test_app_token_and_app_again_amid_kills_end_equal_to_the_truth(
+    own_app: RunningApp, own_database_url: str, install_key: SiteKey
+) -> None:
+    """One integration, one feed: nothing is lost or handed out twice while the method changes and workers die."""
+    slow = Options(latency_ms=150, api_tokens=dict([PERSON]))
+    site = Site(dataset="seeded", seed=SEED, issues=MOVING_ISSUES, app_url=own_app.url, key=install_key, options=slow)
+    with serve(site):
+        integration = own_app.pair(site, "moving")
+        reader = FeedReader(own_app, integration)
+        token = dict(zip(("email", "token"), PERSON, strict=True)) | {"url": site.base_url}
+        for minimum, body in (
+            (1, {"method": "api_token", "credentials": token, "unchecked": True}),
+            (MOVING_ISSUES // 3, {"method": "connect_app", "unchecked": True}),
+        ):
+            wait_for(lambda count=minimum: stored_issues(own_app, integration) >= count)  # type: ignore[misc]  # mypy sees a parameter
+            answer = own_app.api("POST", f"/integrations/{integration}/reauthenticate", json=body)
+            assert (answer.status_code, answer.json()["id"]) == (200, integration), answer.text
+            own_app.kill("worker")
+            reader.follow()
+            assert stored_issues(own_app, integration) < MOVING_ISSUES, "the backfill was over before the kill"
+            own_app.start("worker")
+        own_app.wait_until_verified(integration)
+        reader.follow()
+        assert differences(own_database_url, site) == []
+    assert len({*reader.lines}) == len(reader.lines), "a version was handed out twice"
+    with psycopg.connect(own_database_url) as connection:
+        stored = {
+            (name, row_id)
+            for name, table in entity_tables().items()
+            for (row_id,) in connection.execute(f"SELECT id FROM {table.name} WHERE deleted_at IS NULL")
+        }
+    assert reader.live == {key for key in stored if key[0] in {line[0] for line in reader.lines}}
 
 
 def stored_issues(app: RunningApp, integration: str) -> int:
