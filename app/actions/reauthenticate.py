@@ -37,7 +37,7 @@ def reauthenticate(
     """
     _require_open(integration)
     if integration.tenant_id is not None:
-        _require_same_site(store, door, integration.tenant_id, arrival)
+        _require_same_site(store, door, keyring, integration.tenant_id, arrival)
     if not is_unchecked:
         require_good(door.sites.with_token(arrival))
     tenant_id = integration.tenant_id or ids.new()
@@ -107,9 +107,10 @@ def _require_open(integration: Integration) -> None:
         raise Conflicting(Code.DELETING)
 
 
-def _require_same_site(store: Store, door: DirectDoor, tenant_id: UUID, arrival: Arrival) -> None:
+def _require_same_site(store: Store, door: DirectDoor, keyring: Keyring, tenant_id: UUID, arrival: Arrival) -> None:
     """Require that the token opens the integration's own site: its rows are another site's otherwise."""
     with store.bound_to(tenant_id) as session:
         tenant = tenant_by_id(session, tenant_id)
-    if tenant is not None and not door.is_same_site(tenant, arrival):
+        stored_arrival = keyring.token_for(session, tenant_id)
+    if tenant is not None and not door.is_same_site(tenant, stored_arrival, arrival):
         raise Conflicting(Code.OTHER_SITE, site=tenant.site_url)

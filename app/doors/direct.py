@@ -49,11 +49,14 @@ class DirectDoor:
         scoped = replace(classic, token=replace(token, kind=TokenKind.SCOPED))
         return scoped if self._is_taken(scoped) else classic
 
-    def is_same_site(self, tenant: Tenant, arrival: Arrival) -> bool:
+    def is_same_site(self, tenant: Tenant, stored_arrival: Arrival | None, arrival: Arrival) -> bool:
         """Whether a token is for a tenant's site: by its address or, after a rename, by its cloud id."""
-        if tenant.base_url == arrival.base_url:
+        if arrival.base_url == tenant.base_url:
             return True
-        return arrival.cloud_id is not None and arrival.cloud_id in (tenant.cloud_id, self._cloud_id(tenant.base_url))
+        if arrival.cloud_id is None:
+            return False
+        stored_id = stored_arrival.cloud_id if stored_arrival is not None else None
+        return arrival.cloud_id == stored_id or arrival.cloud_id == self._cloud_id(tenant.base_url)
 
     def _is_taken(self, arrival: Arrival) -> bool:
         """Whether the credential is known there. A token without the scope to read its own account is."""

@@ -99,7 +99,6 @@ TENANTS = Table(
         server_default="connect_app",
         comment="whose name requests to the site are sent in",
     ),
-    Column("cloud_id", Text, comment="Atlassian's id of the site; only of sites that a token opens"),
     CheckConstraint("state IN ('active', 'disabled', 'uninstalled')", name="state"),
     comment="one install record; never matched by address",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
 
 from app.sources import Method
 from app.store.schema import CREDENTIALS, INSTALLATIONS, TENANTS
@@ -20,21 +20,19 @@ if TYPE_CHECKING:
 
 def found(session: Session, keyring: Keyring, product: Product, arrival: Arrival) -> None:
     """Make the session's tenant, which has no row yet, from a site and its token."""
-    site = {"product": product.value, "base_url": arrival.base_url, "cloud_id": arrival.cloud_id}
-    method = {"method": Method.API_TOKEN.value, "state": State.ACTIVE.value}
-    session.execute(TENANTS.insert().values(id=session.tenant_id, **site, **method))
-    keyring.keep_token(session, session.tenant_id, arrival.token)
+    site = {"product": product.value, "base_url": arrival.base_url, "state": State.ACTIVE.value}
+    session.execute(TENANTS.insert().values(id=session.tenant_id, method=Method.API_TOKEN.value, **site))
+    keyring.keep_token(session, session.tenant_id, arrival)
 
 
 def switch(session: Session, keyring: Keyring, arrival: Arrival) -> None:
-    """Read the session's tenant with a token from now on. Its address follows the site's."""
-    site = {"base_url": arrival.base_url, "cloud_id": arrival.cloud_id}
-    session.execute(
-        update(TENANTS)
-        .where(TENANTS.c.id == session.tenant_id)
-        .values(method=Method.API_TOKEN.value, state=State.ACTIVE.value, purge_after=None, **site)
-    )
-    keyring.keep_token(session, session.tenant_id, arrival.token)
+    """Read the session's tenant with a token from now on. An address that the app's install brought stays."""
+    is_ours = TENANTS.c.id == session.tenant_id
+    values = {"method": Method.API_TOKEN.value, "state": State.ACTIVE.value, "purge_after": None}
+    session.execute(update(TENANTS).where(is_ours).values(**values))
+    has_app = exists().where(INSTALLATIONS.c.tenant_id == TENANTS.c.id)
+    session.execute(update(TENANTS).where(is_ours, ~has_app).values(base_url=arrival.base_url))
+    keyring.keep_token(session, session.tenant_id, arrival)
 
 
 def drop_token(session: Session) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app import clock, logs
 from app.sources import Method
 from app.store.schema import CREDENTIALS, INSTALLATIONS, TENANTS
-from app.tenants.model import ApiToken, State, Tenant, TokenKind
+from app.tenants.model import ApiToken, Arrival, State, Tenant, TokenKind
 from app.vault import SealBroken
 
 if TYPE_CHECKING:
@@ -116,11 +116,15 @@ class Keyring:
             )
         )
 
-    def keep_token(self, session: Session, tenant_id: UUID, token: ApiToken) -> None:
-        """Seal an API token for a tenant in place of the one before."""
-        pair = orjson.dumps({"email": token.email, "token": token.token}).decode()
+    def keep_token(self, session: Session, tenant_id: UUID, arrival: Arrival) -> None:
+        """Seal an API token for a tenant in place of the one before.
+
+        Its address is sealed with it: a tenant's own may change by an `installed` call, whose body isn't signed.
+        """
+        token = arrival.token
+        parts = {"url": arrival.base_url, "cloud_id": arrival.cloud_id, "email": token.email, "token": token.token}
         values = {
-            "sealed": self._vault.seal(pair, owner=str(tenant_id), purpose=API_TOKEN),
+            "sealed": self._vault.seal(orjson.dumps(parts).decode(), owner=str(tenant_id), purpose=API_TOKEN),
             "updated_at": clock.now(),
             "holder": token.email,
             "kind": token.kind.value,
@@ -132,15 +136,20 @@ class Keyring:
             .on_conflict_do_update(index_elements=["tenant_id", "purpose"], set_=values)
         )
 
-    def token_for(self, session: Session, tenant_id: UUID) -> ApiToken | None:
-        """The API token of a tenant, in a session bound to it; None where it has none. Raises SealBroken."""
+    def token_for(self, session: Session, tenant_id: UUID) -> Arrival | None:
+        """The API token of a tenant with its address, in a session bound to it; None without one, or where no key opens it."""
         row = session.execute(
             select(CREDENTIALS).where(CREDENTIALS.c.tenant_id == tenant_id, CREDENTIALS.c.purpose == API_TOKEN)
         ).one_or_none()
         if row is None:
             return None
-        pair = orjson.loads(self._vault.open(row.sealed, owner=str(tenant_id), purpose=API_TOKEN))
-        return ApiToken(pair["email"], pair["token"], TokenKind(row.kind), row.expires_at)
+        try:
+            parts = orjson.loads(self._vault.open(row.sealed, owner=str(tenant_id), purpose=API_TOKEN))
+        except SealBroken:
+            log.exception("an API token does not open: restore its key, or give another token", tenant=str(tenant_id))
+            return None
+        token = ApiToken(parts["email"], parts["token"], TokenKind(row.kind), row.expires_at)
+        return Arrival(parts["url"], parts["cloud_id"], token)
 
     def destroy(self, session: Session, tenant_id: UUID) -> None:
         """Delete the app's secrets of a tenant at once."""
@@ -217,5 +226,4 @@ def tenant_from(row: Row[tuple[object, ...]]) -> Tenant:
         State(row.state),
         row.client_key,
         Method(row.method),
-        row.cloud_id,
     )

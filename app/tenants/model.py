@@ -52,7 +52,6 @@ class Tenant:
     state: State
     client_key: str | None
     method: Method = Method.CONNECT_APP
-    cloud_id: str | None = None
 
     @property
     def is_active(self) -> bool:
@@ -100,7 +99,7 @@ class ApiToken:
 
 @dataclass(frozen=True)
 class Arrival:
-    """A site by its address, and a token for it."""
+    """A site by its address and Atlassian's id, and a token for it. The three are sealed together."""
 
     base_url: str
     cloud_id: str | None

@@ -46,7 +46,7 @@ class Sites:
             if tenant.method is Method.CONNECT_APP:
                 site = self._site(tenant.base_url, self._signature(session, tenant), gate)
             else:
-                site = self._with_token(self._stored_arrival(session, tenant), gate)
+                site = self._with_token(self._stored_arrival(session), gate)
         return source_for(tenant.product, tenant.method, site)
 
     def as_app(self, tenant_id: UUID) -> Source:
@@ -79,11 +79,11 @@ class Sites:
         credential = TokenAuth(email=arrival.token.email, token=arrival.token.token, root=root)
         return self._site(arrival.base_url, credential, gate, root=root)
 
-    def _stored_arrival(self, session: Session, tenant: Tenant) -> Arrival:
-        token = self._keyring.token_for(session, tenant.id)
-        if token is None:
+    def _stored_arrival(self, session: Session) -> Arrival:
+        arrival = self._keyring.token_for(session, session.tenant_id)
+        if arrival is None:
             raise JiraRefused(Code.APP_INACTIVE)
-        return Arrival(tenant.base_url, tenant.cloud_id, token)
+        return arrival
 
     def _signature(self, session: Session, tenant: Tenant) -> ConnectJwt:
         secrets = self._keyring.open_for(session, tenant.id)

@@ -24,7 +24,7 @@ from app.tenants.model import ApiToken
 from app.web import create_app
 from sandbox import Site, serve
 from sandbox.options import Options
-from tests.factories import an_account, an_integration
+from tests.factories import an_account, an_install, an_integration
 from workers import upkeep
 
 if TYPE_CHECKING:
@@ -175,9 +175,9 @@ def test_a_renewed_token_keeps_integration_and_tenant(desk: Desk, a_site: Callab
     refusal = desk.renew(first["id"], url, token="wrong")
     assert refusal.status_code == 422
     with desk.parts.store.bound_to(tenant_id) as session:
-        stored_token = desk.parts.keyring.token_for(session, tenant_id)
-    assert stored_token is not None
-    assert stored_token.token == "old"
+        stored_arrival = desk.parts.keyring.token_for(session, tenant_id)
+    assert stored_arrival is not None
+    assert stored_arrival.token.token == "old"
     answer = desk.renew(first["id"], url)
     assert (answer.status_code, answer.get_json()["id"]) == (200, first["id"])
     assert desk.tenant_of(first["id"]) == tenant_id
@@ -228,6 +228,15 @@ def test_the_app_may_leave_a_site_that_a_token_reads(premises: Premises) -> None
         assert parts.keyring.open_for(session, premises.tenant_id) is None
         assert parts.keyring.token_for(session, premises.tenant_id) is not None
     assert parts.sites.open(premises.tenant_id).address == premises.site.base_url
+
+
+def test_a_token_stays_at_its_address_when_an_install_names_another(premises: Premises) -> None:
+    """The body of `installed` isn't signed."""
+    _switch_to_token(premises)
+    moved = {"client_key": premises.site.client_key, "base_url": "https://elsewhere.atlassian.net"}
+    with premises.parts.store.unrestricted_unsafe() as session:
+        actions.installed(session, premises.parts.keyring, an_install(**moved, issued_at=4_000_000_000))
+    assert premises.parts.sites.open(premises.tenant_id).address == premises.site.base_url
 
 
 def test_a_jira_admin_who_disconnects_destroys_the_token(premises: Premises) -> None:

@@ -18,8 +18,6 @@ def upgrade() -> None:
     op.add_column(
         "tenants", sa.Column("method", sa.Text(), nullable=False, server_default="connect_app", comment=method)
     )
-    cloud_id = "Atlassian's id of the site; only of sites that a token opens"
-    op.add_column("tenants", sa.Column("cloud_id", sa.Text(), comment=cloud_id))
     op.add_column("credentials", sa.Column("holder", sa.Text(), comment="the account of an API token, for people"))
     op.add_column("credentials", sa.Column("kind", sa.Text(), comment="the kind of an API token"))
     op.add_column("credentials", sa.Column("expires_at", sa.DateTime(timezone=True)))
@@ -31,5 +29,4 @@ def downgrade() -> None:
     op.execute(f"REVOKE INSERT ON tenants FROM {APP_ROLE}")
     for column in ("expires_at", "kind", "holder"):
         op.drop_column("credentials", column)
-    op.drop_column("tenants", "cloud_id")
     op.drop_column("tenants", "method")
