@@ -52,16 +52,16 @@ class Desk:
         headers = {"Authorization": f"Bearer {self.key}"}
         return self.client.post(f"/api/v1/integrations{path}", json=body, headers=headers)
 
-    def create(self, url: str, token: str = TOKEN, **more: Any) -> TestResponse:
+    def create(self, url: str, token: str = TOKEN, **members: Any) -> TestResponse:
         credentials = {"url": url, "email": EMAIL, "token": token}
         return self.post(
-            "", {"name": "Acme", "product": "jira_cloud", "method": "api_token", "credentials": credentials, **more}
+            "", {"name": "Acme", "product": "jira_cloud", "method": "api_token", "credentials": credentials, **members}
         )
 
-    def renew(self, integration_id: str, url: str, token: str = RENEWED, **more: Any) -> TestResponse:
+    def renew(self, integration_id: str, url: str, token: str = RENEWED, **members: Any) -> TestResponse:
         credentials = {"url": url, "email": EMAIL, "token": token}
         return self.post(
-            f"/{integration_id}/reauthenticate", {"method": "api_token", "credentials": credentials, **more}
+            f"/{integration_id}/reauthenticate", {"method": "api_token", "credentials": credentials, **members}
         )
 
     def show(self, integration_id: str) -> dict[str, Any]:

@@ -131,12 +131,12 @@ def test_app_token_and_app_again_amid_kills_end_equal_to_the_truth(
         assert differences(own_database_url, site) == []
     assert len({*reader.lines}) == len(reader.lines), "a version was handed out twice"
     with psycopg.connect(own_database_url) as connection:
-        stored = {
+        stored_keys = {
             (name, row_id)
             for name, table in entity_tables().items()
             for (row_id,) in connection.execute(f"SELECT id FROM {table.name} WHERE deleted_at IS NULL")
         }
-    assert reader.live == {key for key in stored if key[0] in {line[0] for line in reader.lines}}
+    assert reader.live == {key for key in stored_keys if key[0] in {line[0] for line in reader.lines}}
 
 
 def stored_issues(app: RunningApp, integration: str) -> int:
