@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tests.integration.actions.conftest import Premises
 
 EMAIL, TOKEN = "ann@acme.example", "ATATT3xFfGF0-never-shown"
-RENEWED = "ATATT3xFfGF0-the-next-one"
+NEXT_TOKEN = "ATATT3xFfGF0-the-next-one"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Desk:
             "", {"name": "Acme", "product": "jira_cloud", "method": "api_token", "credentials": credentials, **members}
         )
 
-    def renew(self, integration_id: str, url: str, token: str = RENEWED, **members: Any) -> TestResponse:
+    def renew(self, integration_id: str, url: str, token: str = NEXT_TOKEN, **members: Any) -> TestResponse:
         credentials = {"url": url, "email": EMAIL, "token": token}
         return self.post(
             f"/{integration_id}/reauthenticate", {"method": "api_token", "credentials": credentials, **members}
@@ -169,7 +169,7 @@ def test_a_body_of_another_form_is_refused(desk: Desk, body: dict[str, Any]) -> 
 
 
 def test_a_renewed_token_keeps_integration_and_tenant(desk: Desk, a_site: Callable[..., str]) -> None:
-    url = a_site(api_tokens={EMAIL: RENEWED})
+    url = a_site(api_tokens={EMAIL: NEXT_TOKEN})
     first = desk.create(url, token="old", unchecked=True).get_json()
     tenant_id = desk.tenant_of(first["id"])
     refusal = desk.renew(first["id"], url, token="wrong")
@@ -186,20 +186,20 @@ def test_a_renewed_token_keeps_integration_and_tenant(desk: Desk, a_site: Callab
 
 def test_a_token_of_another_site_changes_nothing(desk: Desk, a_site: Callable[..., str]) -> None:
     integration = desk.create(a_site()).get_json()
-    answer = desk.renew(integration["id"], a_site(api_tokens={EMAIL: RENEWED}))
+    answer = desk.renew(integration["id"], a_site(api_tokens={EMAIL: NEXT_TOKEN}))
     assert (answer.status_code, answer.get_json()["code"]) == (409, "other_site")
     assert desk.show(integration["id"])["site_url"] == integration["site_url"]
 
 
 def test_another_account_finds_no_integration(desk: Desk, a_site: Callable[..., str]) -> None:
-    url = a_site(api_tokens={EMAIL: RENEWED})
+    url = a_site(api_tokens={EMAIL: NEXT_TOKEN})
     integration = desk.create(url, unchecked=True).get_json()
     stranger = Desk(desk.parts, desk.client, an_account(desk.parts)[1])
     assert stranger.renew(integration["id"], url).status_code == 404
 
 
 def test_an_integration_of_the_app_goes_on_with_a_token(desk: Desk, a_site: Callable[..., str], parts: Runtime) -> None:
-    url = a_site(api_tokens={EMAIL: RENEWED})
+    url = a_site(api_tokens={EMAIL: NEXT_TOKEN})
     account, key = an_account(parts)
     integration = an_integration(parts, account)
     own_desk = Desk(parts, desk.client, key)
@@ -233,9 +233,9 @@ def test_the_app_may_leave_a_site_that_a_token_reads(premises: Premises) -> None
 def test_a_token_stays_at_its_address_when_an_install_names_another(premises: Premises) -> None:
     """The body of `installed` isn't signed."""
     _switch_to_token(premises)
-    moved = {"client_key": premises.site.client_key, "base_url": "https://elsewhere.atlassian.net"}
+    new_install = {"client_key": premises.site.client_key, "base_url": "https://elsewhere.atlassian.net"}
     with premises.parts.store.unrestricted_unsafe() as session:
-        actions.installed(session, premises.parts.keyring, an_install(**moved, issued_at=4_000_000_000))
+        actions.installed(session, premises.parts.keyring, an_install(**new_install, issued_at=4_000_000_000))
     assert premises.parts.sites.open(premises.tenant_id).address == premises.site.base_url
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.soak.rows import Rows
 
 EMAIL, TOKEN = PERSON
-SCOPED = "with-scopes"
+SCOPED_TOKEN = "with-scopes"
 SCOPES = ["read:jira-work", "read:jira-user", "read:board-scope:jira-software", "read:sprint:jira-software"]
 
 
@@ -39,7 +39,7 @@ def a_token_town(parts: Runtime, site: Site, database_url: str, token: str) -> T
     parts = replace(parts, settings=settings, sites=sites, direct_door=DirectDoor(settings, sites))
     account, _ = an_account(parts)
     arrival = parts.direct_door.knock(site.base_url, ApiToken(EMAIL, token))
-    assert arrival.token.kind is (TokenKind.SCOPED if token == SCOPED else TokenKind.CLASSIC)
+    assert arrival.token.kind is (TokenKind.SCOPED if token == SCOPED_TOKEN else TokenKind.CLASSIC)
     draft = Draft("By token", "", [], Product.CLOUD, Method.API_TOKEN, {})
     integration = actions.create_with_token(parts.store, sites, parts.keyring, account.id, draft, arrival)
     assert integration.tenant_id is not None
@@ -51,8 +51,8 @@ def towns(a_town: Callable[..., Town], town_parts: Runtime, database_url: str) -
     """A site as the app reads it, and as tokens of both kinds do."""
     by_app = a_town(issues=60, projects=2)
     by_app.site.options.api_tokens = {EMAIL: TOKEN}
-    by_app.site.options.scoped_tokens = {f"{EMAIL}:{SCOPED}": SCOPES}
-    by_token = {token: a_token_town(town_parts, by_app.site, database_url, token) for token in (TOKEN, SCOPED)}
+    by_app.site.options.scoped_tokens = {f"{EMAIL}:{SCOPED_TOKEN}": SCOPES}
+    by_token = {token: a_token_town(town_parts, by_app.site, database_url, token) for token in (TOKEN, SCOPED_TOKEN)}
     for town in by_token.values():
         town.backfill()
         assert town.integration().state is State.HEALTHY
@@ -65,7 +65,7 @@ def rows_of(town: Town) -> Rows:
 
 def require_equal_rows(towns: dict[str, Town]) -> None:
     app_rows = rows_of(towns["app"])
-    for token in (TOKEN, SCOPED):
+    for token in (TOKEN, SCOPED_TOKEN):
         token_rows = rows_of(towns[token])
         assert rows.summary(rows.compare(token_rows, app_rows)) == ""
         assert rows.summary(rows.compare(app_rows, token_rows)) == ""

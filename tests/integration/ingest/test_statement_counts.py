@@ -69,10 +69,10 @@ def test_issues_are_missed_in_one_statement(parts: Runtime, tenant_id: UUID, sta
         with statements() as log:
             assert absences.miss(session, [*MANY, "unknown"], evidence=evidence) == len(MANY)
         assert len(log) == 1, log
-        listed = absences.listed(session, limit=len(MANY) + 1)
-    assert len(listed) == len(MANY)
-    assert {absence.issue_id for absence in listed if absence.evidence == EVIDENCE} == set(MANY[:3])
-    assert {absence.evidence for absence in listed if absence.evidence != EVIDENCE} == {None}
+        absent_issues = absences.listed(session, limit=len(MANY) + 1)
+    assert len(absent_issues) == len(MANY)
+    assert {absence.issue_id for absence in absent_issues if absence.evidence == EVIDENCE} == set(MANY[:3])
+    assert {absence.evidence for absence in absent_issues if absence.evidence != EVIDENCE} == {None}
 
 
 def test_issues_that_are_missed_again_keep_their_first_time_and_their_evidence(
@@ -84,9 +84,9 @@ def test_issues_that_are_missed_again_keep_their_first_time_and_their_evidence(
         absences.miss(session, MANY[:2], evidence={"0": EVIDENCE})
         monkeypatch.setattr(clock, "now", lambda: NOON + timedelta(hours=2))
         absences.miss(session, MANY[:2])
-        listed = {absence.issue_id: absence for absence in absences.listed(session, limit=9)}
-    assert [listed[issue_id].evidence for issue_id in ("0", "1")] == [EVIDENCE, None]
-    assert {(absence.sweeps, absence.missed_at) for absence in listed.values()} == {(2, NOON)}
+        absent_issues = {absence.issue_id: absence for absence in absences.listed(session, limit=9)}
+    assert [absent_issues[issue_id].evidence for issue_id in ("0", "1")] == [EVIDENCE, None]
+    assert {(absence.sweeps, absence.missed_at) for absence in absent_issues.values()} == {(2, NOON)}
 
 
 def test_absences_are_settled_in_one_statement(parts: Runtime, tenant_id: UUID, statements: Statements) -> None:
