@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,6 @@ from flask_babel import format_decimal
 from app import clock
 from app.catalog.registry import in_order
 from app.conditions import Code
-from app.ingest.status import Progress
 from app.integrations.model import State
 from app.web.words.language import gettext
 from app.web.words.sentences import explain
@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from app.ingest.status import Progress
     from app.integrations.model import Integration
 
 _FAST, _SLOW, _IDLE = 2, 15, 30
 """Seconds between two questions of a page: while the figures grow, afterwards, and without an integration."""
+_MINUTE = 60
 View = dict[str, Any]
 
 
@@ -52,8 +54,10 @@ def number(value: float) -> str:
     return str(format_decimal(value))
 
 
-def integration(integration: Integration | None, entities: Sequence[Progress] = ()) -> View:
-    """One integration; None stands for a site that is paired with none."""
+def integration(
+    integration: Integration | None, entities: Sequence[Progress] = (), seconds_left: int | None = None
+) -> View:
+    """One integration with the time left of its backfill; None stands for a site that is paired with none."""
     is_paired = integration is not None and integration.tenant_id is not None and not _is_apart(integration)
     reason = explain(integration.state_reason) if integration is not None and integration.state_reason else None
     percent = _percent(entities) if is_paired else None
@@ -65,7 +69,7 @@ def integration(integration: Integration | None, entities: Sequence[Progress] = 
             "name": integration.name if integration else "",
             "reason": reason.notice if reason else "",
             "remedy": reason.remedy if reason else "",
-            "count": _count(entities),
+            "count": _count(entities, seconds_left),
         },
         "look": {"state": LOOKS[integration.state] if integration else "quiet"},
         "time": {
@@ -79,11 +83,9 @@ def integration(integration: Integration | None, entities: Sequence[Progress] = 
     }
 
 
-def line(entry: Integration, issues: tuple[int, int | None] | None) -> View:
-    """One of many in a list, with its issues stored and expected while it is filled. Names begin with its id."""
-    issue_count, total = issues or (0, None)
-    entities = [Progress("issue", issue_count, total, None)] if issues else []
-    page = integration(entry, entities)
+def line(entry: Integration, issues: Progress | None, seconds_left: int | None = None) -> View:
+    """One of many in a list, with its issues while it is filled. Names begin with its id."""
+    page = integration(entry, [issues] if issues else [], seconds_left)
     names: dict[str, dict[str, Any]] = {
         "is": {"busy": issues is not None},
         "text": {"state": page["text"]["state"], "count": page["text"]["count"]},
@@ -149,13 +151,19 @@ def _percent(entities: Sequence[Progress]) -> int | None:
     return min(100, issues.done * 100 // issues.expected)
 
 
-def _count(entities: Sequence[Progress]) -> str:
+def _count(entities: Sequence[Progress], seconds_left: int | None) -> str:
     issues = _issues(entities)
     if issues is None or (issues.expected is None and not issues.done):
         return gettext("The issues are being counted.")
     if issues.expected is None:
         return gettext("%(done)s issues read", done=number(issues.done))
-    return gettext("%(done)s of %(expected)s issues read", done=number(issues.done), expected=number(issues.expected))
+    counts = {"done": number(issues.done), "expected": number(issues.expected)}
+    if seconds_left is None:
+        return gettext("%(done)s of %(expected)s issues read", **counts)
+    if seconds_left < _MINUTE:
+        return gettext("%(done)s of %(expected)s issues read, less than a minute left", **counts)
+    minutes = number(math.ceil(seconds_left / _MINUTE))
+    return gettext("%(done)s of %(expected)s issues read, about %(minutes)s minutes left", **counts, minutes=minutes)
 
 
 def _row(label: str, entity: Progress) -> list[object]:

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.catalog.registry import entity
 from app.ingest.planning.inbox import WEBHOOK
+from app.ingest.status.progress import Progress
 from app.ingest.writing import project_access
 from app.store.schema import CHUNKS, COMPLETENESS, INBOX
 from app.store.sync_tables import TALLIES
@@ -151,8 +152,9 @@ def last_event(session: Session) -> datetime | None:
     return moment
 
 
-def issues_so_far(session: Session) -> tuple[int, int | None]:
-    """Issues stored and expected, cheaply: for a line in a list of many sites."""
+def issues_so_far(session: Session) -> Progress:
+    """Progress of the issues, cheaply: for a line in a list of many sites."""
     stored_count = session.execute(select(TALLIES.c.live).where(TALLIES.c.entity == "issue")).scalar_one_or_none()
     expected_count = session.execute(select(func.sum(CHUNKS.c.expected)).where(CHUNKS.c.entity == "issue")).scalar_one()
-    return max(0, stored_count or 0), None if expected_count is None else int(expected_count)
+    expected = None if expected_count is None else int(expected_count)
+    return Progress("issue", max(0, stored_count or 0), expected, None)

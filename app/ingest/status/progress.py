@@ -11,13 +11,16 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from app import clock
 from app.catalog.registry import all_entities, list_totals
 from app.catalog.registry import entity as entity_named
-from app.store import records
+from app.integrations.model import State
+from app.store import claims, records
 from app.store.schema import CHUNKS, COMPLETENESS
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from app.integrations.model import Integration
     from app.store.session import Session
 
 
@@ -44,6 +47,27 @@ def by_entity(session: Session) -> list[Progress]:
     return [
         Progress(name, max(0, tallies.get(name, 0)), totals.get(name), verified_at.get(name)) for name in all_entities()
     ]
+
+
+def seconds_left(session: Session, integration: Integration, entities: Sequence[Progress]) -> int | None:
+    """Seconds until all issues are stored, which are nearly all of the work; None outside a backfill.
+
+    The pace is that since the reading began. None too while less than a twentieth is stored, or parts of the site aren't
+    counted yet.
+    """
+    issues = next((progress for progress in entities if progress.entity == "issue"), None)
+    if integration.state is not State.BACKFILLING or integration.started_at is None:
+        return None
+    if issues is None or not issues.expected or issues.done < issues.expected / _LEAST_PART:
+        return None
+    if not claims.is_counted(session):
+        return None
+    seconds = (clock.now() - integration.started_at).total_seconds()
+    return round(seconds * max(0, issues.expected - issues.done) / issues.done)
+
+
+_LEAST_PART = 20
+"""One issue in so many must be stored before their pace says something."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from app.errors import Conflicting, Malformed, Unavailable
 from app.ingest import status
 from app.ingest.planning import site_clock
 from app.integrations import ledger
-from app.integrations.model import State
 from app.sources import Method
 from app.store import claims, poison
 from app.tenants import direct
@@ -187,30 +186,17 @@ def progress_of(runtime: Runtime, integration: Integration) -> ShownProgress:
     with suppress(Unavailable):
         shape.points_this_hour = runtime.limiter.accounts.spent(str(integration.tenant_id), clock.now())
     with ledger.site_session(runtime.store, integration) as session:
-        shape.entities = [EntityProgress(**vars(progress)) for progress in status.progress.by_entity(session)]
+        entities = status.progress.by_entity(session)
+        shape.entities = [EntityProgress(**vars(progress)) for progress in entities]
         shape.parked = [_parked(record) for record in poison.newest(session, _PAGE_SIZE)]
         shape.parked_total, shape.values_left_out = poison.count(session), poison.count_values(session)
         shape.problems = [_problem(problem) for problem in claims.problems(session, _PAGE_SIZE)]
         if (skew := site_clock.skew(session)) is not None:
             shape.clock_skew_seconds = round(skew.total_seconds())
-        if integration.state is State.BACKFILLING and claims.is_counted(session):
-            shape.seconds_left = _seconds_left(integration, shape.entities)
+        shape.seconds_left = status.progress.seconds_left(session, integration, entities)
     return shape
 
 
-def _seconds_left(integration: Integration, entities: list[EntityProgress]) -> int | None:
-    """Estimate from the issues, which are nearly all of the work; None while too few are stored."""
-    issues = next((progress for progress in entities if progress.entity == "issue"), None)
-    if integration.started_at is None or issues is None or not issues.expected:
-        return None
-    if issues.done < issues.expected / _LEAST_PART:
-        return None
-    seconds = (clock.now() - integration.started_at).total_seconds()
-    return round(seconds * max(0, issues.expected - issues.done) / issues.done)
-
-
-_LEAST_PART = 20
-"""One issue in so many must be stored before their pace says something."""
 _PAGE_SIZE = 100
 """Parked records and problems that progress lists."""
 

@@ -9,7 +9,7 @@ from flask import Response, jsonify, render_template, request
 
 from app.catalog.conversion import clean
 from app.errors import Conflicting
-from app.ingest.status import overview
+from app.ingest.status import overview, progress
 from app.integrations import ledger
 from app.integrations.model import State
 from app.web import guard, shown
@@ -19,6 +19,7 @@ from app.web.words.states import LOOKS, STATES
 if TYPE_CHECKING:
     from flask import Blueprint
 
+    from app.ingest.status import Progress
     from app.integrations.ledger import Listing
     from app.integrations.model import Integration
     from app.runtime import Runtime
@@ -88,16 +89,17 @@ def _listing(runtime: Runtime, filters: Filters) -> Listing:
 
 def _shown(runtime: Runtime, listing: Listing) -> shown.View:
     return shown.lines(
-        [shown.line(integration, _issues_of(runtime, integration)) for integration in listing.integrations]
+        [shown.line(integration, *_issues_of(runtime, integration)) for integration in listing.integrations]
     )
 
 
-def _issues_of(runtime: Runtime, integration: Integration) -> tuple[int, int | None] | None:
-    """Stored and expected issues of an integration during its backfill."""
+def _issues_of(runtime: Runtime, integration: Integration) -> tuple[Progress | None, int | None]:
+    """The issues of an integration during its backfill, and the seconds left."""
     if integration.tenant_id is None or integration.state is not State.BACKFILLING:
-        return None
+        return None, None
     try:
         with ledger.site_session(runtime.store, integration) as session:
-            return overview.issues_so_far(session)
+            issues = overview.issues_so_far(session)
+            return issues, progress.seconds_left(session, integration, [issues])
     except Conflicting:
-        return None
+        return None, None

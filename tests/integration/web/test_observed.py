@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import insert
 
 from app import clock, ids
+from app.ingest.status import Progress
 from app.integrations import ledger
 from app.integrations.model import State
 from app.jira.endpoints import endpoint_of
 from app.jira.limits import Purpose
 from app.store import records
 from app.store.schema import CHUNKS, COMPLETENESS
-from app.web import metrics
+from app.web import create_app, metrics, shown
 from app.web.api.integrations import progress_of
 from tests.factories import a_paired_site
 
@@ -48,6 +49,21 @@ def test_the_time_left_is_told_where_enough_is_known(
     estimate = progress_of(parts, record).seconds_left
     assert (estimate is None) == (remaining_s is None)
     assert estimate is None or remaining_s is None or abs(estimate - remaining_s) <= max(2, remaining_s // 20)
+
+
+@pytest.mark.parametrize(
+    ("seconds_left", "words"),
+    [
+        (None, "500 of 2,000 issues read"),
+        (59, "500 of 2,000 issues read, less than a minute left"),
+        (61, "500 of 2,000 issues read, about 2 minutes left"),
+    ],
+)
+def test_a_progress_bar_tells_the_time_left(parts: Runtime, seconds_left: int | None, words: str) -> None:
+    _, integration = a_paired_site(parts)
+    with create_app(parts).test_request_context():
+        page = shown.integration(integration, [Progress("issue", 500, 2000, None)], seconds_left)
+    assert page["text"]["count"] == words
 
 
 def test_points_are_visible_per_site_and_requests_and_refusals_for_all(parts: Runtime) -> None:
