@@ -55,6 +55,7 @@ class Code(StrEnum):
     CONNECTION_UNFIT = "connection_unfit"
     OTHER_SITE = "other_site", "site"
     APP_ABSENT = "app_absent"
+    TOKEN_ENDS = "token_ends", "days"
 
     # Calls and forms
     NOT_JSON = "not_json"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, true
 
 from app import clock
-from app.store.schema import CHUNKS, COMPLETENESS, INBOX, INTEGRATIONS, POISON
+from app.store.schema import CHUNKS, COMPLETENESS, CREDENTIALS, INBOX, INTEGRATIONS, POISON
 from app.store.sync_tables import TALLIES
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Snapshot:
     stalest_integration: float
     """Seconds since the last rows of the healthy integration with the oldest ones."""
     completeness: Completeness
+    tokens_ending: dict[str, int]
+    """API tokens of working integrations that end within so many days."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,19 @@ def take(session: Session, *, states: Collection[str]) -> Snapshot:
         oldest_delivery=age(deliveries[1]),
         stalest_integration=age(session.execute(stalest).scalar_one()),
         completeness=_completeness(session, states, age),
+        tokens_ending=_tokens_ending(session, states, now),
     )
+
+
+_WARNING_DAYS = (30, 7, 1)
+
+
+def _tokens_ending(session: Session, states: Collection[str], now: datetime) -> dict[str, int]:
+    ends = CREDENTIALS.c.expires_at
+    counts = [func.count().filter(ends <= now + timedelta(days=days)).label(str(days)) for days in _WARNING_DAYS]
+    is_working = (INTEGRATIONS.c.tenant_id == CREDENTIALS.c.tenant_id) & INTEGRATIONS.c.state.in_(states)
+    row = session.execute(select(*counts).select_from(CREDENTIALS).join(INTEGRATIONS, is_working)).one()
+    return {name: int(count) for name, count in row._asdict().items()}
 
 
 def _completeness(session: Session, states: Collection[str], age: Callable[[datetime | None], float]) -> Completeness:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, select, update
 
+from app import clock
 from app.sources import Method
 from app.store.schema import CREDENTIALS, INSTALLATIONS, TENANTS
 from app.tenants.keyring import API_TOKEN
@@ -51,10 +54,15 @@ def has_app(session: Session) -> bool:
 
 
 def token_of(session: Session) -> dict[str, object] | None:
-    """Account, kind and end of the tenant's token, for people; None where it has none."""
+    """Account, kind and end of the tenant's token, and the days until then, for people; None where it has none."""
     row = session.execute(
         select(CREDENTIALS.c.holder, CREDENTIALS.c.kind, CREDENTIALS.c.expires_at).where(
             CREDENTIALS.c.tenant_id == session.tenant_id, CREDENTIALS.c.purpose == API_TOKEN
         )
     ).one_or_none()
-    return None if row is None else row._asdict()
+    if row is None:
+        return None
+    days_left = (
+        None if row.expires_at is None else max(0, math.ceil((row.expires_at - clock.now()) / timedelta(days=1)))
+    )
+    return {**row._asdict(), "days_left": days_left}

@@ -52,6 +52,12 @@ class _SnapshotCollector(Collector):
             "Longest time without data of a healthy integration",
             snapshot.stalest_integration,
         )
+        yield _by(
+            "sei_tokens_ending",
+            "API tokens that end within so many days, as far as known",
+            "days",
+            snapshot.tokens_ending,
+        )
         yield from _completeness(snapshot.completeness)
         yield from self._spent()
 

@@ -70,9 +70,10 @@ class ShownCredential(BaseModel):
     account: str = Field(description="E-mail address of the token's account")
     kind: TokenKind
     expires_at: str | None
+    days_left: int | None = Field(description="Whole days until then, rounded up; null where the end isn't known")
 
     @classmethod
     def of(cls, token: dict[str, Any]) -> Self:
         """The shape of a stored token."""
         expires_at = clock.rfc3339(token["expires_at"]) if token["expires_at"] else None
-        return cls(account=token["holder"], kind=token["kind"], expires_at=expires_at)
+        return cls(account=token["holder"], kind=token["kind"], expires_at=expires_at, days_left=token["days_left"])

@@ -17,7 +17,7 @@ from app.ingest.status import diagnostics, overview
 from app.ingest.writing import absences
 from app.integrations import ledger
 from app.store import activity, poison
-from app.web.api.integrations import site_url_of
+from app.web.api.integrations import site_url_of, token_of
 from app.web.console import plots
 from app.web.console.connecting import integration_of, shown_of
 from app.web.words.failures import INCOMPLETE
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _MOST_RECORDS, _MOST_RUNS = 20, 50
 """Parked records and absences, and runs, on one page."""
 _WEEK = timedelta(days=7)
+_WARNING_DAYS = 30
 _SUMS = ("received", "duplicated", "late", "given_up")
 TABS = (("detail", N_("Overview")), ("data", N_("Data")), ("work", N_("Activity")), ("settings", N_("Settings")))
 
@@ -58,6 +59,8 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
             captions = [plots.words_of(name, plots.hours_of(session, name)) for name in plots.PLOTS]
         figures = {"projects": projects, "plots": captions, "values_left_out": value_count}
         figures["skew"] = skew_words(skew) if skew is not None else ""
+        figures["token"] = token = token_of(runtime, integration)
+        figures["token_notice"] = _token_notice(token)
         return page("overview.html", runtime, integration, "detail", shown=view, **figures)
 
     @routes.get("/integrations/<integration_id>/plots/<name>.svg")
@@ -71,6 +74,14 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
         return Response(picture, mimetype="image/svg+xml")
 
     _add_data(routes, runtime)
+
+
+def _token_notice(token: dict[str, Any] | None) -> Explanation | None:
+    """The warning of a token's last month."""
+    days_left = token["days_left"] if token is not None else None
+    if days_left is None or days_left > _WARNING_DAYS:
+        return None
+    return explain(Condition(Code.TOKEN_ENDS, days=days_left))
 
 
 def _add_data(routes: Blueprint, runtime: Runtime) -> None:

@@ -112,6 +112,11 @@ REASONS: dict[Code, Entry] = {
     ),
 }
 CHECKS: dict[Code, Entry] = {
+    Code.TOKEN_ENDS: Entry(
+        "The API token ends within %(days)s days.",
+        N_("The API token ends within %(days)s days."),
+        N_("Make another one at Atlassian and give it to the integration before then; nothing is read twice."),
+    ),
     Code.NOT_PAIRED_YET: Entry(
         "No Jira site has used the key yet. In Jira, open Apps, choose “Harness SEI configuration” and paste it.",
         N_("No Jira site has used the key yet."),

@@ -6,6 +6,7 @@ import inspect
 import json
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -13,12 +14,13 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import ProgrammingError
 
-from app import actions, ids
+from app import actions, clock, ids
 from app.conditions import Code, Condition
 from app.integrations import ledger
 from app.integrations.model import State
 from app.pairing import unpair
 from app.sources import Method
+from app.store import metrics_snapshot
 from app.store.schema import CREDENTIALS, INTEGRATIONS, METADATA, TENANTS
 from app.tenants.model import ApiToken
 from app.web import create_app
@@ -108,7 +110,7 @@ def test_a_token_is_checked_and_read_with_at_once(desk: Desk, a_site: Callable[.
     integration = answer.get_json()
     assert (answer.status_code, integration["state"], integration["method"]) == (201, "backfilling", "api_token")
     assert integration["site_url"] == url
-    assert integration["credential"] == {"account": EMAIL, "kind": "classic", "expires_at": None}
+    assert integration["credential"] == {"account": EMAIL, "kind": "classic", "expires_at": None, "days_left": None}
     assert desk.parts.sites.open(desk.tenant_of(integration["id"])).project_count() == 1
 
 
@@ -189,6 +191,21 @@ def test_a_token_of_another_site_changes_nothing(desk: Desk, a_site: Callable[..
     answer = desk.renew(integration["id"], a_site(api_tokens={EMAIL: NEXT_TOKEN}))
     assert (answer.status_code, answer.get_json()["code"]) == (409, "other_site")
     assert desk.show(integration["id"])["site_url"] == integration["site_url"]
+
+
+@pytest.mark.parametrize(("days", "is_announced"), [(31, False), (29, True), (1, True)])
+def test_the_end_of_a_token_is_announced(desk: Desk, days: int, is_announced: bool) -> None:
+    end = (clock.now() + timedelta(days=days)).isoformat()
+    credentials = {"url": "https://acme.atlassian.net", "email": EMAIL, "token": TOKEN, "expires_at": end}
+    body = {"name": "Ending", "product": "jira_cloud", "method": "api_token", "credentials": credentials}
+    integration = desk.post("", {**body, "unchecked": True}).get_json()
+    assert integration["credential"]["days_left"] == days
+    assert (
+        desk.post("", {**body, "credentials": {**credentials, "expires_at": "2020-01-01T00:00:00Z"}}).status_code == 400
+    )
+    with desk.parts.store.unrestricted_unsafe() as session:
+        ends = metrics_snapshot.take(session, states=ledger.WORKING_STATES).tokens_ending
+    assert ends["30"] >= is_announced
 
 
 def test_another_account_finds_no_integration(desk: Desk, a_site: Callable[..., str]) -> None:

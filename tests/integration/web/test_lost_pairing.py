@@ -42,6 +42,8 @@ WITHOUT_ROWS = {
     f"{CONSOLE}/available": "no site's",
     f"{CONSOLE}/available/jira": "no site's",
     f"{CONSOLE}/available/jira/connect-app": "no site's",
+    f"{CONSOLE}/available/jira/api-token": "no site's",
+    f"{CONSOLE}{ONE}/token": "an empty form, without the site's address",
 }
 """Readers with an answer other than 409 after the loss, each with its reason."""
 
