@@ -62,7 +62,7 @@ def token_of(session: Session) -> dict[str, object] | None:
     ).one_or_none()
     if row is None:
         return None
-    days_left = (
+    remaining_days = (
         None if row.expires_at is None else max(0, math.ceil((row.expires_at - clock.now()) / timedelta(days=1)))
     )
-    return {**row._asdict(), "days_left": days_left}
+    return {**row._asdict(), "remaining_days": remaining_days}

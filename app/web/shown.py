@@ -55,7 +55,7 @@ def number(value: float) -> str:
 
 
 def integration(
-    integration: Integration | None, entities: Sequence[Progress] = (), seconds_left: int | None = None
+    integration: Integration | None, entities: Sequence[Progress] = (), remaining_seconds: int | None = None
 ) -> View:
     """One integration with the time left of its backfill; None stands for a site that is paired with none."""
     is_paired = integration is not None and integration.tenant_id is not None and not _is_apart(integration)
@@ -69,7 +69,7 @@ def integration(
             "name": integration.name if integration else "",
             "reason": reason.notice if reason else "",
             "remedy": reason.remedy if reason else "",
-            "count": _count(entities, seconds_left),
+            "count": _count(entities, remaining_seconds),
         },
         "look": {"state": LOOKS[integration.state] if integration else "quiet"},
         "time": {
@@ -83,9 +83,9 @@ def integration(
     }
 
 
-def line(entry: Integration, issues: Progress | None, seconds_left: int | None = None) -> View:
+def line(entry: Integration, issues: Progress | None, remaining_seconds: int | None = None) -> View:
     """One of many in a list, with its issues while it is filled. Names begin with its id."""
-    page = integration(entry, [issues] if issues else [], seconds_left)
+    page = integration(entry, [issues] if issues else [], remaining_seconds)
     names: dict[str, dict[str, Any]] = {
         "is": {"busy": issues is not None},
         "text": {"state": page["text"]["state"], "count": page["text"]["count"]},
@@ -151,18 +151,18 @@ def _percent(entities: Sequence[Progress]) -> int | None:
     return min(100, issues.done * 100 // issues.expected)
 
 
-def _count(entities: Sequence[Progress], seconds_left: int | None) -> str:
+def _count(entities: Sequence[Progress], remaining_seconds: int | None) -> str:
     issues = _issues(entities)
     if issues is None or (issues.expected is None and not issues.done):
         return gettext("The issues are being counted.")
     if issues.expected is None:
         return gettext("%(done)s issues read", done=number(issues.done))
     counts = {"done": number(issues.done), "expected": number(issues.expected)}
-    if seconds_left is None:
+    if remaining_seconds is None:
         return gettext("%(done)s of %(expected)s issues read", **counts)
-    if seconds_left < _MINUTE:
+    if remaining_seconds < _MINUTE:
         return gettext("%(done)s of %(expected)s issues read, less than a minute left", **counts)
-    minutes = number(math.ceil(seconds_left / _MINUTE))
+    minutes = number(math.ceil(remaining_seconds / _MINUTE))
     return gettext("%(done)s of %(expected)s issues read, about %(minutes)s minutes left", **counts, minutes=minutes)
 
 

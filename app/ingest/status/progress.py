@@ -49,7 +49,7 @@ def by_entity(session: Session) -> list[Progress]:
     ]
 
 
-def seconds_left(session: Session, integration: Integration, entities: Sequence[Progress]) -> int | None:
+def remaining_seconds(session: Session, integration: Integration, entities: Sequence[Progress]) -> int | None:
     """Seconds until all issues are stored, which are nearly all of the work; None outside a backfill.
 
     The pace is that since the reading began. None too while less than a twentieth is stored, or parts of the site aren't

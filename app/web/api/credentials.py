@@ -76,4 +76,6 @@ class ShownCredential(BaseModel):
     def of(cls, token: dict[str, Any]) -> Self:
         """The shape of a stored token."""
         expires_at = clock.rfc3339(token["expires_at"]) if token["expires_at"] else None
-        return cls(account=token["holder"], kind=token["kind"], expires_at=expires_at, days_left=token["days_left"])
+        return cls(
+            account=token["holder"], kind=token["kind"], expires_at=expires_at, days_left=token["remaining_days"]
+        )

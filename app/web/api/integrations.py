@@ -193,7 +193,7 @@ def progress_of(runtime: Runtime, integration: Integration) -> ShownProgress:
         shape.problems = [_problem(problem) for problem in claims.problems(session, _PAGE_SIZE)]
         if (skew := site_clock.skew(session)) is not None:
             shape.clock_skew_seconds = round(skew.total_seconds())
-        shape.seconds_left = status.progress.seconds_left(session, integration, entities)
+        shape.seconds_left = status.progress.remaining_seconds(session, integration, entities)
     return shape
 
 

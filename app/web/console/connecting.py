@@ -134,13 +134,13 @@ def integration_of(runtime: Runtime, integration_id: str) -> Integration:
 
 def shown_of(runtime: Runtime, integration: Integration) -> shown.View:
     """The contents of an integration's page as of `web.shown`, and the steps of connecting it."""
-    entities, seconds_left = [], None
+    entities, remaining_seconds = [], None
     if integration.tenant_id is not None:
         with ledger.site_session(runtime.store, integration) as session:
             entities = status.progress.by_entity(session)
-            seconds_left = status.progress.seconds_left(session, integration, entities)
+            remaining_seconds = status.progress.remaining_seconds(session, integration, entities)
     site = site_url_of(runtime, integration)
-    page = shown.integration(integration, entities, seconds_left)
+    page = shown.integration(integration, entities, remaining_seconds)
     is_paired = bool(page["is"]["paired"])
     is_verified = is_paired and integration.state is State.HEALTHY
     page["text"]["site"] = site or gettext("no site yet")

@@ -78,10 +78,10 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
 
 def _token_notice(token: dict[str, Any] | None) -> Explanation | None:
     """The warning of a token's last month."""
-    days_left = token["days_left"] if token is not None else None
-    if days_left is None or days_left > _WARNING_DAYS:
+    remaining_days = token["remaining_days"] if token is not None else None
+    if remaining_days is None or remaining_days > _WARNING_DAYS:
         return None
-    return explain(Condition(Code.TOKEN_ENDS, days=days_left))
+    return explain(Condition(Code.TOKEN_ENDS, days=remaining_days))
 
 
 def _add_data(routes: Blueprint, runtime: Runtime) -> None:

@@ -100,6 +100,6 @@ def _issues_of(runtime: Runtime, integration: Integration) -> tuple[Progress | N
     try:
         with ledger.site_session(runtime.store, integration) as session:
             issues = overview.issues_so_far(session)
-            return issues, progress.seconds_left(session, integration, [issues])
+            return issues, progress.remaining_seconds(session, integration, [issues])
     except Conflicting:
         return None, None

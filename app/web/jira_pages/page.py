@@ -25,12 +25,12 @@ def page_of(runtime: Runtime, tenant_id: UUID) -> shown.View:
     with runtime.store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
         entities = progress.by_entity(session) if integration else []
-        seconds_left = progress.seconds_left(session, integration, entities) if integration else None
+        remaining_seconds = progress.remaining_seconds(session, integration, entities) if integration else None
         event = overview.last_event(session) if integration else None
         by = overview.person(session, integration.paired_by) if integration else None
         names = {field.id: field.name or field.id for field in field_policy.site_fields(session)}
         excluded_fields, withheld_fields = exclusions.standing(session)
-    page = shown.integration(integration, entities, seconds_left)
+    page = shown.integration(integration, entities, remaining_seconds)
     page["text"]["account"] = accounts.name_of(runtime.store, integration.account_id) if integration else ""
     page["text"]["by"] = by or gettext("a Jira administrator")
     page["time"]["event"] = clock.rfc3339(event) if event else None

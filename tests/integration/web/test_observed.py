@@ -52,17 +52,17 @@ def test_the_time_left_is_told_where_enough_is_known(
 
 
 @pytest.mark.parametrize(
-    ("seconds_left", "words"),
+    ("remaining_seconds", "words"),
     [
         (None, "500 of 2,000 issues read"),
         (59, "500 of 2,000 issues read, less than a minute left"),
         (61, "500 of 2,000 issues read, about 2 minutes left"),
     ],
 )
-def test_a_progress_bar_tells_the_time_left(parts: Runtime, seconds_left: int | None, words: str) -> None:
+def test_a_progress_bar_tells_the_time_left(parts: Runtime, remaining_seconds: int | None, words: str) -> None:
     _, integration = a_paired_site(parts)
     with create_app(parts).test_request_context():
-        page = shown.integration(integration, [Progress("issue", 500, 2000, None)], seconds_left)
+        page = shown.integration(integration, [Progress("issue", 500, 2000, None)], remaining_seconds)
     assert page["text"]["count"] == words
 
 
