@@ -138,9 +138,9 @@ class Site:
         """Send a GET; parameters keep their order, lists repeat; a page is `cut`. Raises a JiraFailure."""
         return self._send("GET", path, params or {}, None, cut if is_page else parse)
 
-    def post(self, path: str, body: Json, *, timeout: Timeouts | None = None) -> Answer:
-        """Send a POST with JSON. Raises a JiraFailure."""
-        return self._send("POST", path, {}, body, parse, timeout)
+    def post(self, path: str, body: Json, *, timeout: Timeouts | None = None, is_page: bool = False) -> Answer:
+        """Send a POST with JSON; a page is `cut`. Raises a JiraFailure."""
+        return self._send("POST", path, {}, body, cut if is_page else parse, timeout)
 
     def _send(
         self,

@@ -14,7 +14,7 @@ from app.errors import WalkAstray
 from app.sources.outcomes import Broken, Gone, NotForUs, NotOffered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from msgspec import Raw
@@ -55,6 +55,15 @@ class Page:
     """Octets of the answer."""
     site_time: datetime | None = field(default=None, kw_only=True)
     """The site's clock, to the second; None where the answer carries no date."""
+    unreadable: Mapping[str, NotOffered | NotForUs | Broken] = field(default_factory=dict, kw_only=True)
+    """Findings about issues of the page that are there and can't be had, by id."""
+    listed: int | None = field(default=None, kw_only=True)
+    """Objects that the list names; None where each of them is in `items`."""
+
+    @property
+    def length(self) -> int:
+        """Length of this part of the list, with the objects that can't be had."""
+        return len(self.items) if self.listed is None else self.listed
 
     def drained(self) -> Iterator[Json | Raw]:
         """The items, once only: each is replaced by None in `items` as it is yielded, to free memory."""
@@ -80,8 +89,8 @@ class WalkGuard:
     def check(self, page: Page) -> None:
         """Count a page. Raises WalkAstray."""
         self.pages += 1
-        self.seen += len(page.items)
-        self.empty_pages = 0 if page.items else self.empty_pages + 1
+        self.seen += page.length
+        self.empty_pages = 0 if page.length else self.empty_pages + 1
         token = page.next.token if page.next else None
         if token is not None and token in self.tokens:
             raise WalkAstray(Code.TOKEN_REPEATED)

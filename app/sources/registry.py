@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from app.sources.cloud.source import CloudSource
+from app.sources.cloud_bulk.source import CloudBulkSource
 from app.sources.kinds import Method, Product
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 SOURCES: Mapping[tuple[str, str], Callable[[Site], Source]] = MappingProxyType(
     {
         (Product.CLOUD, Method.CONNECT_APP): CloudSource,
-        (Product.CLOUD, Method.API_TOKEN): CloudSource,
+        (Product.CLOUD, Method.API_TOKEN): CloudBulkSource,
     }
 )
 

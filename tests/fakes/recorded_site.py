@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from tests.fakes.wire import Wire
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import requests
@@ -95,6 +96,26 @@ class RecordedSite(Wire):
                 return body
         raise AssertionError(f"nobody recorded {method} {resource}")
 
+    def bulk_issues(self, issue_ids: list[str]) -> Any:
+        """The recorded issues by id, in Jira's order; others are left out silently."""
+        pages = [capture.body for capture in self._recordings if capture.resource == "search/jql"]
+        bodies = {str(issue["id"]): issue for page in pages for issue in page["issues"]}
+        issues = [bodies[issue_id] for issue_id in sorted(issue_ids, key=int) if issue_id in bodies]
+        return {"expand": "", "issueErrors": [], "issues": issues}
+
+    def bulk_histories(self, issue_ids: list[str]) -> Any:
+        """The recorded histories of some issues, as one page; issues without a recording have none."""
+        resources = {f"issue/{issue_id}/changelog": issue_id for issue_id in issue_ids}
+        logs: dict[str, list[Any]] = {}
+        for capture in self._recordings:
+            if capture.resource in resources:
+                logs.setdefault(resources[capture.resource], []).extend(capture.body["values"])
+        return {
+            "issueChangeLogs": [
+                {"issueId": issue_id, "changeHistories": histories} for issue_id, histories in logs.items()
+            ]
+        }
+
     def _answer(self, method: str, resource: str, query: dict[str, Any]) -> tuple[int, Any]:
         if self.unknown_ids & set(resource.split("/")):
             return 404, {"errorMessages": ["Issue does not exist or you do not have permission to see it."]}
@@ -104,10 +125,19 @@ class RecordedSite(Wire):
                 f"A value with ID '{issue_id}' does not exist for the field 'id'." for issue_id in unknown_ids
             ]
             return 400, {"errorMessages": complaints}
+        if resource in _BULK and method == "POST":
+            return 200, _BULK[resource](self, query["issueIdsOrKeys"])
         for capture in self._recordings:
             if capture.resource == resource and _is_answer(capture, query, jql_ids):
                 return 200, capture.path.read_bytes()
         return 200, self.example(method, resource)
+
+
+_BULK: dict[str, Callable[[RecordedSite, list[str]], Any]] = {
+    "issue/bulkfetch": RecordedSite.bulk_issues,
+    "changelog/bulkfetch": RecordedSite.bulk_histories,
+}
+"""Questions about several issues, answered from the recordings of single ones."""
 
 
 def _is_answer(capture: Capture, query: dict[str, Any], jql_ids: set[str]) -> bool:

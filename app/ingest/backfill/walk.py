@@ -18,7 +18,7 @@ from app.errors import JiraDown, JiraFailure
 from app.ingest.backfill import retry, serving, short_walks
 from app.ingest.backfill.threads import retry_while_unavailable
 from app.ingest.planning import plan
-from app.ingest.writing import memberships
+from app.ingest.writing import memberships, unreadable
 from app.ingest.writing.page import ParsedPage, parse_page, write_page
 from app.ingest.writing.quarantine import quarantine
 from app.sources import ISSUE_PAGE, Broken, Page, Place, Scope, WalkGuard, follow, is_site_well
@@ -195,7 +195,7 @@ class Walker:
         """Parse and store a page, or keep it for the common transaction where it is the only one of a short walk."""
         if not chunk_walk.is_counted:
             chunk_walk.guard.expected = page.total
-        if page.next is None and chunk_walk.is_counted and self._is_short(chunk_walk, len(page.items)):
+        if page.next is None and chunk_walk.is_counted and self._is_short(chunk_walk, page.length):
             return
         parsed_page = parse_page(entity, page.drained(), chunk_walk.policy, chunk_walk.chunk.scope_id or None)
         parsed_page.is_from_index = chunk_walk.is_counted
@@ -239,7 +239,7 @@ class Walker:
     def _commit_all(self, last_pages: Sequence[LastPage], merged_page: ParsedPage) -> None:
         with self.store.bound_to(self.tenant_id) as session:
             write_page(session, merged_page, read_at=min(last_page.page.sent_at for last_page in last_pages))
-            ends = [short_walks.End(walk.chunk, len(page.items), walk.guard.expected) for walk, _, page in last_pages]
+            ends = [short_walks.End(walk.chunk, page.length, walk.guard.expected) for walk, _, page in last_pages]
             short_walks.finish(session, ends)
             serving.mark_ingested(session)
 
@@ -248,9 +248,10 @@ class Walker:
         log.info("page", **context, items=len(page.items), changed=changed_rows)
 
     def _commit(self, chunk_walk: ChunkWalk, parsed_page: ParsedPage, page: Page) -> None:
-        chunk, page_length, expected_count = chunk_walk.chunk, len(page.items), chunk_walk.guard.expected
+        chunk, page_length, expected_count = chunk_walk.chunk, page.length, chunk_walk.guard.expected
         with self.store.bound_to(self.tenant_id) as session:
             result = write_page(session, parsed_page, read_at=page.sent_at)
+            unreadable.set_issues_aside(session, page.unreadable)
             if isinstance(page, memberships.MembershipPage):
                 memberships.bury_unmatched(session, page, parsed_page, at=page.sent_at)
             if page.next is not None:

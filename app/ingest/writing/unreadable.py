@@ -22,7 +22,7 @@ from app.store import records
 from app.store.sync_tables import UNREADABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Select
@@ -102,9 +102,14 @@ def set_aside(session: Session, part: Part, finding: Finding) -> None:
 
 def note_issues(session: Session, issue_read: IssueRead, parsed_ids: Collection[str]) -> None:
     """Set aside the issues of a read that can't be had, and forget those that have rows or are gone."""
-    for issue_id, finding in issue_read.unreadable.items():
-        set_aside(session, Part("issue", issue_id, is_object=True), finding)
+    set_issues_aside(session, issue_read.unreadable)
     clear(session, "issue", [*parsed_ids, *issue_read.gone_ids], is_object=True)
+
+
+def set_issues_aside(session: Session, findings: Mapping[str, Finding]) -> None:
+    """Set issues aside, by id."""
+    for issue_id, finding in findings.items():
+        set_aside(session, Part("issue", issue_id, is_object=True), finding)
 
 
 def clear(session: Session, entity: str, scope_ids: Collection[str], *, is_object: bool = False) -> None:

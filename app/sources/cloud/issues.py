@@ -44,6 +44,11 @@ def _in_scope(scope: Scope) -> str:
     return " AND ".join(clauses)
 
 
+def by_creation(scope: Scope) -> str:
+    """The query of a scope's issues, oldest first."""
+    return f"{_in_scope(scope)} {_BY_CREATION}"
+
+
 def _walk() -> Walk:
     """The catalogue's walk of issues."""
     walk = entity("issue").walk
@@ -59,7 +64,7 @@ def whole_issues(scope: Scope) -> dict[str, str | int | Sequence[str | int]]:
 
 def page(site: CloudSession, scope: Scope, place: Place, size: int) -> Page | Finding:
     """A page of whole issues, oldest first."""
-    params = {"jql": f"{_in_scope(scope)} {_BY_CREATION}", **whole_issues(scope)}
+    params = {"jql": by_creation(scope), **whole_issues(scope)}
     walk = _walk()
     path = path_of(walk.path)
     return attempt(lambda: fetch(site, walk, place, path=path, params=params, size=size), names_object=False)
@@ -95,7 +100,16 @@ def changed_since(site: CloudSession, moment: int, token: str | None) -> Iterato
 
 def ids(site: CloudSession, scope: Scope, *, newest_first: bool) -> Iterator[IdPage]:
     """Ids and `updated` of a scope's issues, by creation. Raises a JiraFailure."""
-    return _ids(site, f"{_in_scope(scope)} {_NEWEST_FIRST if newest_first else _BY_CREATION}", fields="updated")
+    query = f"{_in_scope(scope)} {_NEWEST_FIRST}" if newest_first else by_creation(scope)
+    return _ids(site, query, fields="updated")
+
+
+def id_page(site: CloudSession, scope: Scope, place: Place) -> Page | Finding:
+    """A page of a scope's ids alone, oldest first: as many as Jira sends in one page."""
+    walk = _walk()
+    params = {"jql": by_creation(scope), "fields": "id"}
+    path = path_of(walk.path)
+    return attempt(lambda: fetch(site, walk, place, path=path, params=params, size=_ID_PAGE), names_object=False)
 
 
 def _ids(site: CloudSession, query: str, *, fields: str, token: str | None = None) -> Iterator[IdPage]:

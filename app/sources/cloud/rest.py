@@ -56,10 +56,10 @@ class CloudSession:
         with self._checked_credential(path):
             return self.site.get(path, params, is_page=is_page)
 
-    def post(self, path: str, body: Json) -> Answer:
+    def post(self, path: str, body: Json, *, is_page: bool = False) -> Answer:
         """Send a POST with JSON. Raises a JiraFailure."""
         with self._checked_credential(path):
-            return self.site.post(path, body)
+            return self.site.post(path, body, is_page=is_page)
 
     def diagnose(self, failure: JiraFailure) -> Broken:
         """Attribute a failure to the object, once `myself` answers. Raises the JiraFailure of an outage."""
