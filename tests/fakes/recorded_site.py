@@ -194,9 +194,16 @@ def examples(folder: Path) -> tuple[tuple[re.Pattern[str], Any], ...]:
 _METHODS = frozenset({"get", "post"})
 
 
-def _documents(folder: Path) -> list[dict[str, Any]]:
+@cache
+def platform_document(folder: Path) -> dict[str, Any]:
+    """Atlassian's document of Jira Cloud's platform API."""
     with gzip.open(folder / "jira-platform-v3.openapi.2026-03.json.gz", "rt", encoding="utf-8") as file:
-        platform = json.load(file)
+        document: dict[str, Any] = json.load(file)
+    return document
+
+
+def _documents(folder: Path) -> list[dict[str, Any]]:
+    platform = platform_document(folder)
     software = json.loads((folder / "jira-software.openapi.2022-07.json").read_text(encoding="utf-8"))
     return [platform, software]
 
