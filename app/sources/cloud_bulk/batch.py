@@ -14,11 +14,12 @@ import msgspec
 
 from app import clock
 from app.catalog.json_value import Json, find
-from app.errors import JiraDown, JiraGone, JiraNonsense, JiraRefused, JiraRejected, TokenExpired
+from app.errors import JiraDown, JiraFailure, JiraNonsense, JiraRejected, TokenExpired
 from app.jira.client import whole
 from app.sources.cloud import by_ids
 from app.sources.cloud.pages import list_in
 from app.sources.cloud.rest import path_of
+from app.sources.cloud_bulk.refusals import refusal_of
 from app.sources.outcomes import Broken, NotForUs, NotOffered
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from app.catalog.field_policy import FieldPolicy
-    from app.errors import JiraFailure
     from app.sources.cloud.rest import CloudSession
 
 ENDPOINT = "issue/bulkfetch"
@@ -59,12 +59,10 @@ def read(site: CloudSession, issue_ids: Sequence[str], policy: FieldPolicy) -> B
     batch = Batch(clock.now())
     try:
         _fetch(site, issue_ids, policy, batch)
-    except JiraGone as failure:
-        return NotOffered(failure)
-    except JiraRefused as failure:
-        if failure.is_credential:
-            raise
-        return NotForUs(failure)
+    except JiraFailure as failure:
+        if (finding := refusal_of(failure)) is not None:
+            return finding
+        raise
     if _is_endpoint_at_fault(batch):
         return NotOffered(batch.failures[-1])
     if absent_ids := [issue_id for issue_id in issue_ids if issue_id not in batch.bodies]:
@@ -79,6 +77,8 @@ def _fetch(site: CloudSession, issue_ids: Sequence[str], policy: FieldPolicy, ba
     try:
         _ask(site, issue_ids, policy, batch)
     except (JiraRejected, JiraDown, JiraNonsense, TokenExpired) as failure:
+        if refusal_of(failure) is not None:
+            raise
         if not isinstance(failure, JiraRejected):
             site.diagnose(failure)
         if len(issue_ids) == 1:

@@ -7,16 +7,32 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app import clock
+from app.errors import JiraGone, JiraRefused, JiraRejected
+from app.sources.outcomes import NotForUs, NotOffered
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from app.sources.outcomes import NotForUs, NotOffered
+    from app.errors import JiraFailure
 
 _REST = timedelta(minutes=15)
 """Time before an endpoint is tried again: a token may have been replaced by one with more scopes."""
 _LIMIT = 10_000
 """Refusals in memory."""
+_METHOD_NOT_ALLOWED = 405
+
+
+def refusal_of(failure: JiraFailure) -> NotForUs | NotOffered | None:
+    """The finding of a failure about an endpoint as a whole; None where it may be about one issue, or the credential.
+
+    Without the endpoint, its path may be taken for an issue with that key, which nobody can POST: that is a 405.
+    """
+    if isinstance(failure, JiraRefused):
+        return None if failure.is_credential else NotForUs(failure)
+    is_not_allowed = failure.condition.params.get("status") == _METHOD_NOT_ALLOWED
+    if isinstance(failure, JiraGone) or (isinstance(failure, JiraRejected) and is_not_allowed):
+        return NotOffered(failure)
+    return None
 
 
 class Refusals:

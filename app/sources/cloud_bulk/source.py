@@ -6,21 +6,20 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from app.conditions import Code
-from app.errors import JiraRejected, TokenExpired
+from app.errors import TokenExpired
 from app.sources.answers import Capabilities
 from app.sources.cloud import issues
 from app.sources.cloud.source import CloudSource
 from app.sources.cloud_bulk import batch, histories
 from app.sources.cloud_bulk.id_lists import IdList, IdLists, position_of
-from app.sources.cloud_bulk.refusals import Refusals
-from app.sources.outcomes import NotForUs, NotOffered
+from app.sources.cloud_bulk.refusals import Refusals, refusal_of
 from app.sources.paging import ISSUE_PAGE, Page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.sources.cloud_bulk.id_lists import Position
-    from app.sources.outcomes import Finding
+    from app.sources.outcomes import Finding, NotForUs, NotOffered
     from app.sources.paging import Place
     from app.sources.scope import Scope
 
@@ -63,8 +62,8 @@ class CloudBulkSource(CloudSource):
         complete_page = histories.complete(self.session, page)
         if isinstance(complete_page, Page):
             return complete_page
-        if isinstance(complete_page, NotForUs | NotOffered) and not isinstance(complete_page.failure, JiraRejected):
-            self.refusals.note(self.address, histories.ENDPOINT, complete_page)
+        if (finding := refusal_of(complete_page.failure)) is not None:
+            self.refusals.note(self.address, histories.ENDPOINT, finding)
         return page
 
     def _bulk_page(self, scope: Scope, place: Place, size: int) -> Page | Finding:

@@ -192,6 +192,7 @@ def test_a_refused_bulk_endpoint_is_replaced_by_search(
     jira.refusals["issue/bulkfetch"] = status
     assert ids_in(pages_of(source)) == list(jira.histories)
     assert type(source.refused_endpoints["issue/bulkfetch"]) is kind
+    assert jira.calls.count(BULK) == 1
     jira.calls.clear()
     assert ids_in(pages_of(source)) == list(jira.histories)
     assert jira.calls == [SEARCH] * 3
@@ -209,7 +210,7 @@ def test_an_endpoint_that_answers_for_no_issue_is_at_fault(jira: BulkJira, sourc
     assert jira.calls.count(BULK) < 12
 
 
-@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("status", [403, 404, 405])
 def test_refused_histories_are_left_to_top_ups(jira: BulkJira, source: CloudBulkSource, status: int) -> None:
     jira.refusals["changelog/bulkfetch"] = status
     jira.histories["10001"] = histories_of("10001", 60)
