@@ -20,6 +20,8 @@ from app.ingest.backfill.page_size import PageSizer
 from app.jira.client import Answer
 from app.sources import ISSUE_PAGE
 from app.sources.cloud.source import CloudSource
+from app.sources.cloud_bulk.refusals import Refusals
+from app.sources.cloud_bulk.source import CloudBulkSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +33,7 @@ STEP = 3_600_000
 """One issue per hour."""
 
 
+_NAMED = re.compile(r"/bulkfetch$|/issue/\d+$")
 _EMPTY_PAGE: dict[str, Any] = {"values": [], "total": 0, "isLast": True}
 _CONSTANT_BODIES: dict[str, Any] = {
     "field": [{"id": "summary", "name": "Summary", "custom": False, "schema": {"type": "string"}}],
@@ -66,6 +69,8 @@ class FakeSite:
     """Milliseconds between issues."""
     lists: dict[str, list[Any]] = field(default_factory=dict)
     """Unpaged lists besides its own, by the last part of the path."""
+    is_token_site: bool = False
+    """Whether it is read by its bulk endpoints."""
     base_url: str = "https://fake.atlassian.net"
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     in_flight: int = 0
@@ -75,12 +80,14 @@ class FakeSite:
     @property
     def source(self) -> CloudSource:
         """The source for ingest over this wire."""
+        if self.is_token_site:
+            return CloudBulkSource(self, refusals=Refusals())  # type: ignore[arg-type]  # a fake wire
         return CloudSource(self)  # type: ignore[arg-type]  # a fake wire
 
     def get(self, path: str, params: dict[str, Any] | None = None, *, is_page: bool = False) -> Answer:  # noqa: ARG002 - Site's own
         return self._answer(path, dict(params or {}))
 
-    def post(self, path: str, body: Any) -> Answer:
+    def post(self, path: str, body: Any, *, is_page: bool = False) -> Answer:  # noqa: ARG002 - Site's own
         return self._answer(path, dict(body))
 
     def searches(self) -> list[dict[str, Any]]:
@@ -97,7 +104,7 @@ class FakeSite:
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             time.sleep(self.delay)
-            body = self._body(path, parameters)
+            body = (self._named_issues if _NAMED.search(path) else self._body)(path, parameters)
             if isinstance(body, dict):
                 self.misbehave(path, body)
             return Answer(body, clock.now(), size=len(orjson.dumps(body)))
@@ -128,6 +135,17 @@ class FakeSite:
             raise JiraGone(Code.ANSWERED, status=404, endpoint=path)
         return copy.deepcopy(bodies[last])
 
+    def _named_issues(self, path: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Issues that are named by id, without histories; only a token may ask so here."""
+        if not self.is_token_site:
+            raise JiraGone(Code.ANSWERED, status=404, endpoint=path)
+        if path.endswith("/changelog/bulkfetch"):
+            return {"issueChangeLogs": []}
+        if not path.endswith("/bulkfetch"):
+            return self._issue(int(path.rpartition("/")[2]) - FIRST_ID)
+        numbers = sorted(int(issue_id) - FIRST_ID for issue_id in parameters["issueIdsOrKeys"])
+        return {"issues": [self._issue(number) for number in numbers if number < self.count], "issueErrors": []}
+
     def _match(self, filter_id: int, issue_ids: list[int]) -> dict[str, Any]:
         if filter_id not in self.boards:
             return {"matchedIssues": [], "errors": [f"A value with ID '{filter_id}' does not exist."]}
@@ -140,7 +158,8 @@ class FakeSite:
         token = parameters.get("nextPageToken")
         if token is not None and not str(token).isdigit():
             raise TokenExpired(Code.TOKEN_EXPIRED)
-        start, size = int(token or 0), min(int(parameters.get("maxResults", 50)), 100)
+        most = 5000 if parameters.get("fields") == "id" else 100
+        start, size = int(token or 0), min(int(parameters.get("maxResults", 50)), most)
         issues = [self._issue(number) for number in numbers[start : start + size]]
         if isinstance(parameters.get("fields"), str) and parameters["fields"] in {"id", "updated", "created"}:
             for issue in issues:

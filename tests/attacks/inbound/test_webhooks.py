@@ -329,10 +329,10 @@ class Lagging:
         self.get = site.get
         self._really = site.post
 
-    def post(self, path: str, body: Json) -> Answer:
+    def post(self, path: str, body: Json, *, is_page: bool = False) -> Answer:
         if path.endswith("/search/jql"):
             return Answer({"issues": [], "isLast": True}, clock.now())
-        return self._really(path, body)
+        return self._really(path, body, is_page=is_page)
 
 
 @case(51)
