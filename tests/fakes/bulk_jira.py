@@ -26,9 +26,9 @@ ME = {"accountId": "5b10ac8d82e05b22cc7d4ef5", "displayName": "The account"}
 
 def history(number: int, moment: object = None) -> dict[str, Any]:
     """A history with one change; ISO time unless another is given."""
-    created = moment if moment is not None else f"2026-11-30T12:{number // 60 % 60:02}:{number % 60:02}.000+0000"
+    time = moment if moment is not None else f"2026-11-30T12:{number // 60 % 60:02}:{number % 60:02}.000+0000"
     item = {"field": "summary", "fieldtype": "jira", "fieldId": "summary", "fromString": "a", "toString": str(number)}
-    return {"id": str(number), "author": ME, "created": created, "items": [item]}
+    return {"id": str(number), "author": ME, "created": time, "items": [item]}
 
 
 @dataclass
@@ -54,7 +54,7 @@ class BulkJira(Wire):
     """Whether issues carry their newest histories."""
     calls: list[str] = field(default_factory=list)
     """Method and resource of each request."""
-    bodies_sent: list[dict[str, Any]] = field(default_factory=list)
+    payloads: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class BulkJira(Wire):
         if method == "POST":
             query = json.loads(request.body or b"{}")
             _check(self.document, address.path, query)
-            self.bodies_sent.append(query)
+            self.payloads.append(query)
         self.calls.append(f"{method} {resource}")
         status, body = self._answer(resource, query)
         self.answers(body, status=status)

@@ -33,7 +33,7 @@ STEP = 3_600_000
 """One issue per hour."""
 
 
-_NAMED = re.compile(r"/bulkfetch$|/issue/\d+$")
+_BY_ID = re.compile(r"/bulkfetch$|/issue/\d+$")
 _EMPTY_PAGE: dict[str, Any] = {"values": [], "total": 0, "isLast": True}
 _CONSTANT_BODIES: dict[str, Any] = {
     "field": [{"id": "summary", "name": "Summary", "custom": False, "schema": {"type": "string"}}],
@@ -104,7 +104,7 @@ class FakeSite:
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             time.sleep(self.delay)
-            body = (self._named_issues if _NAMED.search(path) else self._body)(path, parameters)
+            body = (self._named_issues if _BY_ID.search(path) else self._body)(path, parameters)
             if isinstance(body, dict):
                 self.misbehave(path, body)
             return Answer(body, clock.now(), size=len(orjson.dumps(body)))
@@ -158,8 +158,8 @@ class FakeSite:
         token = parameters.get("nextPageToken")
         if token is not None and not str(token).isdigit():
             raise TokenExpired(Code.TOKEN_EXPIRED)
-        most = 5000 if parameters.get("fields") == "id" else 100
-        start, size = int(token or 0), min(int(parameters.get("maxResults", 50)), most)
+        page_limit = 5000 if parameters.get("fields") == "id" else 100
+        start, size = int(token or 0), min(int(parameters.get("maxResults", 50)), page_limit)
         issues = [self._issue(number) for number in numbers[start : start + size]]
         if isinstance(parameters.get("fields"), str) and parameters["fields"] in {"id", "updated", "created"}:
             for issue in issues:

@@ -77,7 +77,7 @@ def ids_in(pages: list[Page | Finding]) -> list[str]:
 def test_a_walk_is_one_search_for_ids_and_one_request_a_page(jira: BulkJira, source: CloudBulkSource) -> None:
     assert ids_in(pages_of(source)) == list(jira.histories)
     assert jira.calls == [SEARCH, BULK, BULK, BULK]
-    assert [len(body["issueIdsOrKeys"]) for body in jira.bodies_sent] == [100, 100, 50]
+    assert [len(body["issueIdsOrKeys"]) for body in jira.payloads] == [100, 100, 50]
     assert "fields=id&" in str(jira.requests[0].url)
     assert "maxResults=5000" in str(jira.requests[0].url)
 
@@ -90,8 +90,8 @@ def test_ids_in_several_pages(jira: BulkJira, source: CloudBulkSource) -> None:
 
 def test_only_the_fields_of_the_policy_are_requested(jira: BulkJira, source: CloudBulkSource) -> None:
     page_at(source, scope=Scope("10003", 5, 9, FieldPolicy(excluded=("summary", "comment"))))
-    assert jira.bodies_sent[0]["fields"] == ["*all", "-summary", "-comment"]
-    assert jira.bodies_sent[0]["expand"] == ["changelog"]
+    assert jira.payloads[0]["fields"] == ["*all", "-summary", "-comment"]
+    assert jira.payloads[0]["expand"] == ["changelog"]
 
 
 def test_a_page_weighs_all_its_answers(jira: BulkJira, source: CloudBulkSource) -> None:
@@ -116,7 +116,7 @@ def test_long_histories_come_whole_and_leave_no_top_up(
     totals = {row.id: row.values["changelog_total"] for row in rows_of("issue", parts).values()}
     assert totals == {issue_id: len(jira.histories[issue_id]) for issue_id in bodies_of(page)}
     assert [part for part in parts if isinstance(part, TopUp)] == []
-    named_ids = jira.bodies_sent[1]["issueIdsOrKeys"]
+    named_ids = jira.payloads[1]["issueIdsOrKeys"]
     assert named_ids == (ids(10002, 10004) if has_inline else list(bodies_of(page)))
     assert jira.calls == [SEARCH, BULK, LOGS, LOGS, LOGS]
 
@@ -132,7 +132,7 @@ def test_a_list_that_stays_short_keeps_jiras_total(jira: BulkJira, source: Cloud
 def test_lists_that_do_not_fit_beside_a_page_are_walked(jira: BulkJira, source: CloudBulkSource) -> None:
     jira.histories |= {"10001": histories_of("10001", 41), "10002": [history(number) for number in range(10_500)]}
     parts = parts_of("issue", [whole(item) for item in page_at(source, size=5).items])
-    assert jira.bodies_sent[1]["issueIdsOrKeys"] == ["10001"]
+    assert jira.payloads[1]["issueIdsOrKeys"] == ["10001"]
     assert [part.parent_id for part in parts if isinstance(part, TopUp)] == ["10002"]
 
 
