@@ -55,7 +55,7 @@ class Page:
     """Octets of the answer."""
     site_time: datetime | None = field(default=None, kw_only=True)
     """The site's clock, to the second; None where the answer carries no date."""
-    unreadable: Mapping[str, NotOffered | NotForUs | Broken] = field(default_factory=dict, kw_only=True)
+    unreadable_issues: Mapping[str, NotOffered | NotForUs | Broken] = field(default_factory=dict, kw_only=True)
     """Findings about issues of the page that are there and can't be had, by id."""
     listed: int | None = field(default=None, kw_only=True)
     """Objects that the list names; None where each of them is in `items`."""

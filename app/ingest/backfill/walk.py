@@ -251,7 +251,7 @@ class Walker:
         chunk, page_length, expected_count = chunk_walk.chunk, page.length, chunk_walk.guard.expected
         with self.store.bound_to(self.tenant_id) as session:
             result = write_page(session, parsed_page, read_at=page.sent_at)
-            unreadable.set_issues_aside(session, page.unreadable)
+            unreadable.set_issues_aside(session, page.unreadable_issues)
             if isinstance(page, memberships.MembershipPage):
                 memberships.bury_unmatched(session, page, parsed_page, at=page.sent_at)
             if page.next is not None:

@@ -98,6 +98,6 @@ class CloudBulkSource(CloudSource):
             sent_at=result.sent_at,
             size=result.size,
             site_time=result.site_time or page.site_time,
-            unreadable=result.unreadable,
+            unreadable_issues=result.unreadable,
             listed=len(issue_ids),
         )

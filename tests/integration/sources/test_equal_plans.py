@@ -65,7 +65,7 @@ def read(sandbox: Sandbox, make_source: Callable[[Site], Source], size: int = 50
             parsed_page = parse_page(entity("issue"), page.drained(), POLICY, None)
             result.add(parsed_page)
             top_ups += parsed_page.top_ups
-            result.findings |= {issue_id: type(finding) for issue_id, finding in page.unreadable.items()}
+            result.findings |= {issue_id: type(finding) for issue_id, finding in page.unreadable_issues.items()}
     result.issue_requests = len(limiter.admissions)
     for top_up in top_ups:
         for page in follow(lambda place, part=top_up: source.children(part.entity, part.parent_id, place)):  # type: ignore[misc]  # a default binds the list

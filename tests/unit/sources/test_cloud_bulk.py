@@ -171,7 +171,7 @@ def test_silent_and_named_absences_are_read_directly(jira: BulkJira, source: Clo
     jira.hidden_ids, jira.error_ids = {"10002"}, {"10003"}
     page = page_at(source, size=5)
     assert set(bodies_of(page)) == {*ids(10001, 10003, 10004, 10005)}
-    assert (page.length, dict(page.unreadable)) == (5, {})
+    assert (page.length, dict(page.unreadable_issues)) == (5, {})
     assert jira.calls == [SEARCH, BULK, "GET issue/10002", "GET issue/10003"]
 
 
@@ -180,7 +180,7 @@ def test_a_broken_issue_never_costs_its_batch(jira: BulkJira, source: CloudBulkS
     pages = pages_of(source)
     assert ids_in(pages) == [issue_id for issue_id in jira.histories if issue_id != "10077"]
     assert isinstance(pages[0], Page)
-    assert {issue_id: type(finding) for issue_id, finding in pages[0].unreadable.items()} == {"10077": Broken}
+    assert {issue_id: type(finding) for issue_id, finding in pages[0].unreadable_issues.items()} == {"10077": Broken}
     assert jira.calls.count(BULK) <= 20
     assert source.refused_endpoints == {}
 
