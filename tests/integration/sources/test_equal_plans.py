@@ -97,7 +97,7 @@ def sandbox(install_key: SiteKey) -> Iterator[Sandbox]:
 
 @pytest.fixture(autouse=True)
 def _well(sandbox: Sandbox) -> None:
-    sandbox.options.oddities = []
+    sandbox.options.oddities, sandbox.options.unfetchable = [], ()
 
 
 def test_both_plans_give_equal_rows(sandbox: Sandbox) -> None:
@@ -130,6 +130,13 @@ def test_one_issue_that_fails_is_left_out_alone(sandbox: Sandbox) -> None:
     result = read(sandbox, BOTH[1])
     assert set(result.of("issue")) >= set(sandbox.world.issues) - {broken_id}
     assert result.findings == {broken_id: Broken}
+
+
+def test_issues_that_a_bulk_fetch_fails_on_are_read_directly(sandbox: Sandbox) -> None:
+    expected_rows = read(sandbox, BOTH[1]).rows
+    sandbox.options.unfetchable = tuple([*sandbox.world.issues][:3])
+    result = read(sandbox, BOTH[1])
+    assert (result.rows, result.findings) == (expected_rows, {})
 
 
 @pytest.mark.parametrize("status", [403, 404])
