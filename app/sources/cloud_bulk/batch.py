@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from app import clock
+from app.catalog.field_policy import FieldPolicy
 from app.catalog.json_value import Json, find
 from app.errors import JiraDown, JiraFailure, JiraNonsense, JiraRejected, TokenExpired
 from app.jira.client import whole
 from app.sources.cloud import by_ids
 from app.sources.cloud.pages import list_in
 from app.sources.cloud.rest import path_of
-from app.sources.cloud_bulk.refusals import refusal_of
+from app.sources.cloud_bulk.refusals import probe_endpoint, refusal_of
 from app.sources.outcomes import Broken, NotForUs, NotOffered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from app.catalog.field_policy import FieldPolicy
     from app.sources.cloud.rest import CloudSession
 
 ENDPOINT = "issue/bulkfetch"
@@ -70,6 +70,11 @@ def read(site: CloudSession, issue_ids: Sequence[str], policy: FieldPolicy) -> B
         batch.bodies |= {str(find(body, "id")): body for body in issue_read.bodies}
         batch.unreadable = issue_read.unreadable
     return batch
+
+
+def probe(site: CloudSession, issue_id: str) -> NotForUs | NotOffered | None:
+    """The refusal of the endpoint, if it refuses. Raises a JiraFailure."""
+    return probe_endpoint(lambda: _ask(site, [issue_id], FieldPolicy(), Batch(clock.now())))
 
 
 def _fetch(site: CloudSession, issue_ids: Sequence[str], policy: FieldPolicy, batch: Batch) -> None:

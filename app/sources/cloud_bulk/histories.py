@@ -17,6 +17,7 @@ from app.errors import JiraNonsense
 from app.jira.client import whole
 from app.sources.cloud.pages import list_in, next_token
 from app.sources.cloud.rest import path_of
+from app.sources.cloud_bulk.refusals import probe_endpoint
 from app.sources.outcomes import attempt, persist, require
 from app.sources.paging import Page, Place, follow
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from app.sources.cloud.rest import CloudSession
-    from app.sources.outcomes import Finding
+    from app.sources.outcomes import Finding, NotForUs, NotOffered
 
     Histories = dict[str, Json | msgspec.Raw]
 
@@ -90,6 +91,11 @@ def complete(site: CloudSession, page: Page) -> Page | Finding:
         return result
     items = [_completed(item, short_lists, result.by_issue) for item in page.items]
     return replace(page, items=items, size=page.size + result.size)
+
+
+def probe(site: CloudSession, issue_id: str) -> NotForUs | NotOffered | None:
+    """The refusal of the endpoint, if it refuses. Raises a JiraFailure."""
+    return probe_endpoint(lambda: _fetch(site, [issue_id]))
 
 
 def _short_lists(items: Sequence[Json | msgspec.Raw]) -> Mapping[str, InlineList]:

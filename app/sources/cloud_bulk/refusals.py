@@ -7,13 +7,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app import clock
-from app.errors import JiraGone, JiraRefused, JiraRejected
+from app.errors import JiraFailure, JiraGone, JiraRefused, JiraRejected
 from app.sources.outcomes import NotForUs, NotOffered
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
-
-    from app.errors import JiraFailure
 
 _REST = timedelta(minutes=15)
 """Time before an endpoint is tried again: a token may have been replaced by one with more scopes."""
@@ -32,6 +31,17 @@ def refusal_of(failure: JiraFailure) -> NotForUs | NotOffered | None:
     is_not_allowed = failure.condition.params.get("status") == _METHOD_NOT_ALLOWED
     if isinstance(failure, JiraGone) or (isinstance(failure, JiraRejected) and is_not_allowed):
         return NotOffered(failure)
+    return None
+
+
+def probe_endpoint(ask: Callable[[], object]) -> NotForUs | NotOffered | None:
+    """The refusal of an endpoint, if it refuses a question. Raises a JiraFailure."""
+    try:
+        ask()
+    except JiraFailure as failure:
+        if (finding := refusal_of(failure)) is not None:
+            return finding
+        raise
     return None
 
 

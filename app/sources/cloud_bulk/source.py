@@ -54,6 +54,17 @@ class CloudBulkSource(CloudSource):
         findings = ((name, self.refusals.of(self.address, name)) for name in (batch.ENDPOINT, histories.ENDPOINT))
         return {name: finding for name, finding in findings if finding is not None}
 
+    def probe_bulk(self, issue_id: str) -> Mapping[str, NotForUs | NotOffered]:
+        """Ask both bulk endpoints about an issue and return those refused, which are remembered. Raises a JiraFailure."""
+        findings = {
+            batch.ENDPOINT: batch.probe(self.session, issue_id),
+            histories.ENDPOINT: histories.probe(self.session, issue_id),
+        }
+        refusals = {name: finding for name, finding in findings.items() if finding is not None}
+        for name, finding in refusals.items():
+            self.refusals.note(self.address, name, finding)
+        return refusals
+
     def issues(self, scope: Scope, place: Place, size: int) -> Page | Finding:
         """Ids by `GET search/jql`, issues by `POST issue/bulkfetch`, long histories by `POST changelog/bulkfetch`."""
         page = self._bulk_page(scope, place, size)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ISSUES, LONG_HISTORY, LONG_COMMENTS, LONG_WORKLOGS = 120, 130, 120, 25
 POLICY = FieldPolicy()
-BOTH = [CloudSource, partial(CloudBulkSource, refusals=Refusals())]
+PLANS = [CloudSource, partial(CloudBulkSource, refusals=Refusals())]
 
 
 @dataclass
@@ -101,7 +101,7 @@ def _well(sandbox: Sandbox) -> None:
 
 
 def test_both_plans_give_equal_rows(sandbox: Sandbox) -> None:
-    by_search, by_bulk = (read(sandbox, make_source) for make_source in BOTH)
+    by_search, by_bulk = (read(sandbox, make_source) for make_source in PLANS)
     first, second, third, fourth = list(sandbox.world.issues)[:4]
     for name in ("issue", "changelog", "comment", "worklog", "issue_link", "remote_link", "attachment", "user"):
         assert by_bulk.of(name) == by_search.of(name)
@@ -119,7 +119,7 @@ def test_both_plans_give_equal_rows(sandbox: Sandbox) -> None:
 
 
 def test_whole_issues_cost_few_requests(sandbox: Sandbox) -> None:
-    by_search, by_bulk = (read(sandbox, make_source) for make_source in BOTH)
+    by_search, by_bulk = (read(sandbox, make_source) for make_source in PLANS)
     assert by_bulk.issue_requests / ISSUES <= 0.15
     assert by_bulk.requests < by_search.requests
 
@@ -127,23 +127,23 @@ def test_whole_issues_cost_few_requests(sandbox: Sandbox) -> None:
 def test_one_issue_that_fails_is_left_out_alone(sandbox: Sandbox) -> None:
     broken_id = list(sandbox.world.issues)[50]
     sandbox.options.oddities = [broken_issue(broken_id)]
-    result = read(sandbox, BOTH[1])
+    result = read(sandbox, PLANS[1])
     assert set(result.of("issue")) >= set(sandbox.world.issues) - {broken_id}
     assert result.findings == {broken_id: Broken}
 
 
 def test_issues_that_a_bulk_fetch_fails_on_are_read_directly(sandbox: Sandbox) -> None:
-    expected_rows = read(sandbox, BOTH[1]).rows
+    expected_rows = read(sandbox, PLANS[1]).rows
     sandbox.options.unfetchable = tuple([*sandbox.world.issues][:3])
-    result = read(sandbox, BOTH[1])
+    result = read(sandbox, PLANS[1])
     assert (result.rows, result.findings) == (expected_rows, {})
 
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_site_without_bulk_endpoints_gives_the_same_rows(sandbox: Sandbox, status: int) -> None:
-    by_bulk = read(sandbox, BOTH[1])
-    lacking: dict[str, Any] = {"errorMessages": ["no"]}
-    sandbox.options.oddities = [Oddity("POST /rest/api/3/*/bulkfetch", status, lacking)]
+    by_bulk = read(sandbox, PLANS[1])
+    refusal: dict[str, Any] = {"errorMessages": ["no"]}
+    sandbox.options.oddities = [Oddity("POST /rest/api/3/*/bulkfetch", status, refusal)]
     assert read(sandbox, partial(CloudBulkSource, refusals=Refusals())).rows == by_bulk.rows
 
 
@@ -156,6 +156,6 @@ def test_a_second_of_lag_between_issues_and_histories_loses_nothing(sandbox: San
         return body
 
     sandbox.options.oddities = [Oddity("POST /rest/api/3/issue/bulkfetch", edit=change_meanwhile)]
-    result = read(sandbox, BOTH[1])
+    result = read(sandbox, PLANS[1])
     histories = [row for row in result.of("changelog").values() if row["issue_id"] == first]
     assert result.of("issue")[first]["changelog_total"] == len(histories)

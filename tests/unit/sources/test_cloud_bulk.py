@@ -10,7 +10,7 @@ from app.catalog.conversion import to_moment
 from app.catalog.extract import TopUp
 from app.catalog.field_policy import FieldPolicy
 from app.catalog.json_value import find
-from app.errors import TokenExpired
+from app.errors import JiraDown, TokenExpired
 from app.jira.client import whole
 from app.sources import Broken, NotForUs, NotOffered, Page, Place, Scope, WalkGuard, follow
 from app.sources.cloud_bulk.refusals import Refusals
@@ -258,3 +258,16 @@ def test_a_sweep_starts_over_by_search_after_a_refusal(jira: BulkJira, source: C
     jira.refusals["issue/bulkfetch"] = 403
     with pytest.raises(TokenExpired):
         source.issues(SCOPE, place, 100)
+
+
+def test_a_probe_asks_both_endpoints_and_names_those_refused(jira: BulkJira, source: CloudBulkSource) -> None:
+    assert source.probe_bulk("10001") == {}
+    assert jira.calls == [BULK, LOGS]
+    jira.refusals["changelog/bulkfetch"] = 403
+    assert {name: type(finding) for name, finding in source.probe_bulk("10001").items()} == {
+        "changelog/bulkfetch": NotForUs
+    }
+    assert set(source.refused_endpoints) == {"changelog/bulkfetch"}
+    jira.refusals["changelog/bulkfetch"] = 500
+    with pytest.raises(JiraDown):
+        source.probe_bulk("10001")
