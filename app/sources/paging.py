@@ -57,13 +57,13 @@ class Page:
     """The site's clock, to the second; None where the answer carries no date."""
     unreadable_issues: Mapping[str, NotOffered | NotForUs | Broken] = field(default_factory=dict, kw_only=True)
     """Findings about issues of the page that are there and can't be had, by id."""
-    listed: int | None = field(default=None, kw_only=True)
+    list_length: int | None = field(default=None, kw_only=True)
     """Objects that the list names; None where each of them is in `items`."""
 
     @property
     def length(self) -> int:
         """Length of this part of the list, with the objects that can't be had."""
-        return len(self.items) if self.listed is None else self.listed
+        return len(self.items) if self.list_length is None else self.list_length
 
     def drained(self) -> Iterator[Json | Raw]:
         """The items, once only: each is replaced by None in `items` as it is yielded, to free memory."""

@@ -110,5 +110,5 @@ class CloudBulkSource(CloudSource):
             size=result.size,
             site_time=result.site_time or page.site_time,
             unreadable_issues=result.unreadable,
-            listed=len(issue_ids),
+            list_length=len(issue_ids),
         )
