@@ -175,6 +175,7 @@ class Code(StrEnum):
     REPLACED = "replaced"
     JIRA_REFUSES = "jira_refuses", "why"
     SIGNATURE_REFUSED = "signature_refused"
+    TOKEN_REFUSED = "token_refused"  # noqa: S105 - a code
     LICENCE_LAPSED = "licence_lapsed"
     ROWS_REFETCHED = "rows_refetched", "missing", "expected"
     ROWS_HIDDEN = "rows_hidden", "missing", "expected"

@@ -28,6 +28,8 @@ _BEHIND_PATH = re.compile(r"[?#].*", re.DOTALL)
 
 def take_failed_webhooks(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
     """Keep the list's new entries. Returns a summary; raises a JiraFailure."""
+    if not source.capabilities.failed_webhooks:
+        return None
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
         cursor = cursors.take(session, "failed webhooks") if integration and integration.is_served else None

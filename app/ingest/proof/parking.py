@@ -14,6 +14,7 @@ from app.conditions import Code, Condition
 from app.errors import JiraFailure, JiraRefused
 from app.ingest.planning import resume
 from app.integrations import ledger
+from app.sources import Method
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -55,7 +56,7 @@ def probe(store: Store, source: Source, tenant_id: UUID, app_key: str) -> Condit
             raise
         _park(store, tenant_id, CREDENTIAL)
         return Condition(Code.SIGNATURE_STILL_REFUSED)
-    if source.has_lapsed(app_key):
+    if _has_lapsed(source, app_key):
         _park(store, tenant_id, LICENCE)
         return Condition(Code.LICENCE_STILL_LAPSED)
     with store.bound_to(tenant_id) as session:
@@ -66,13 +67,20 @@ def probe(store: Store, source: Source, tenant_id: UUID, app_key: str) -> Condit
 
 def check_licence(store: Store, source: Source, tenant_id: UUID, app_key: str) -> Condition | None:
     """Park a tenant with a lapsed licence; a free app has no licence. Raises a JiraFailure."""
-    if not source.has_lapsed(app_key):
+    if not _has_lapsed(source, app_key):
         return None
     _park(store, tenant_id, LICENCE)
     return Condition(Code.LICENCE_FOUND_LAPSED)
 
 
+def _has_lapsed(source: Source, app_key: str) -> bool:
+    return source.capabilities.licence and source.has_lapsed(app_key)
+
+
 def _park(store: Store, tenant_id: UUID, because: str) -> None:
     with store.bound_to(tenant_id) as session:
-        ledger.park(session, because, until=clock.now() + PROBE_INTERVAL, reason=Condition(_REASONS[because]))
+        integration = ledger.of_tenant(session)
+        is_by_token = integration is not None and integration.method is Method.API_TOKEN
+        code = Code.TOKEN_REFUSED if is_by_token and because == CREDENTIAL else _REASONS[because]
+        ledger.park(session, because, until=clock.now() + PROBE_INTERVAL, reason=Condition(code))
     log.warning("tenant parked", tenant_id=str(tenant_id), because=because)

@@ -43,6 +43,14 @@ REASONS: dict[Code, Entry] = {
         N_("Jira does not take the app's signature any more."),
         ENABLE,
     ),
+    Code.TOKEN_REFUSED: Entry(
+        "Jira does not take the API token any more: it has ended, was revoked, or its account was closed. Give another one.",
+        N_("Jira does not take the API token any more: it has ended, was revoked, or its account was closed."),
+        N_(
+            "Give the integration another token, on its page under “Give another token”. If Jira takes this one again, work"
+            " goes on by itself."
+        ),
+    ),
     Code.LICENCE_LAPSED: Entry(
         "The licence of the app has lapsed on this site. Ask a Jira admin to renew it in Manage apps.",
         N_("The licence of the app has lapsed on this site."),

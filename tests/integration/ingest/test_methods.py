@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app import actions
+from app.conditions import Code, Condition
 from app.doors.direct import DirectDoor
+from app.ingest.live import failed_webhooks
+from app.ingest.proof import parking
 from app.integrations.ledger import Draft
 from app.integrations.model import State
 from app.sources import Method, Product
@@ -79,3 +82,25 @@ def test_each_method_ends_in_the_same_rows_at_once_and_after_changes(towns: dict
     for town in towns.values():
         town.catch_up()
     require_equal_rows(towns)
+
+
+def test_a_dead_token_parks_the_work_says_so_and_comes_back(towns: dict[str, Town]) -> None:
+    town, tokens = towns[TOKEN], dict(towns[TOKEN].site.options.api_tokens)
+    town.site.options.api_tokens = {}
+    assert parking.confirm(town.parts.store, town.parts.sites, town.tenant_id)
+    integration = town.integration()
+    assert (integration.state, integration.is_served) == (State.NEEDS_ATTENTION, False)
+    assert integration.state_reason == Condition(Code.TOKEN_REFUSED)
+    assert town.poll() is None, "nothing is asked but the probe"
+    town.site.options.api_tokens = tokens
+    app_key = town.parts.settings.app_key
+    assert parking.probe(town.parts.store, town.jira, town.tenant_id, app_key) == Condition(Code.SITE_ANSWERS_AGAIN)
+    assert town.integration().is_served
+
+
+def test_the_apps_own_questions_are_not_asked_with_a_token(towns: dict[str, Town]) -> None:
+    town = towns[TOKEN]
+    town.site.traffic.reset()
+    assert failed_webhooks.take_failed_webhooks(town.parts.store, town.jira, town.tenant_id) is None
+    assert parking.check_licence(town.parts.store, town.jira, town.tenant_id, town.parts.settings.app_key) is None
+    assert town.site.traffic.as_json()["requests"] == 0
