@@ -86,7 +86,7 @@ def erase(runtime: Runtime, integration_id: str) -> None:
         return
     if tenant_id is not None:
         with runtime.store.bound_to(tenant_id) as session:
-            direct.drop_token(session)
+            direct.drop_token(session, rows_stay=True)
         erasure.erase_tenant_data(runtime.store, tenant_id)
     with runtime.store.unrestricted_unsafe() as session:
         erasure.drop_integration(session, integration_uuid)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app import ids, jobs
 from app.actions.create import begin
-from app.conditions import Code
+from app.conditions import Code, Condition
 from app.errors import Conflicting, JiraRefused
 from app.integrations import ledger
 from app.integrations.model import State
@@ -42,11 +42,8 @@ def reauthenticate(
         require_good(door.sites.with_token(arrival))
     tenant_id = integration.tenant_id or ids.new()
     with store.bound_to(tenant_id, account_id=integration.account_id) as session:
-        current = ledger.get(session, integration.id, lock=True)
-        _require_open(current)
-        if current.tenant_id != integration.tenant_id:
-            raise Conflicting(Code.PAIRING_ENDED)
-        current = replace(current, method=Method.API_TOKEN)
+        direct.lock(session)
+        current = replace(_locked(session, integration), method=Method.API_TOKEN)
         if current.tenant_id is None:
             direct.found(session, keyring, current.product, arrival)
             return begin(session, current)
@@ -70,27 +67,34 @@ def hand_back_to_app(store: Store, sites: Sites, integration: Integration, *, is
             raise Conflicting(Code.APP_ABSENT) from refusal
         require_good(source)
     with store.bound_to(tenant_id, account_id=integration.account_id) as session:
-        current = ledger.get(session, integration.id, lock=True)
-        _require_open(current)
-        if current.tenant_id != tenant_id:
-            raise Conflicting(Code.PAIRING_ENDED)
-        if not direct.has_app(session):
+        if not direct.lock(session):
             raise Conflicting(Code.APP_ABSENT)
-        direct.drop_token(session)
-        return _go_on(session, replace(current, method=Method.CONNECT_APP))
+        current = replace(_locked(session, integration), method=Method.CONNECT_APP)
+        direct.drop_token(session, rows_stay=True)
+        return _go_on(session, current)
+
+
+def _locked(session: Session, integration: Integration) -> Integration:
+    """The integration as it is now, locked. Raises Conflicting where it has another site, or is being deleted."""
+    current = ledger.get(session, integration.id, lock=True)
+    _require_open(current)
+    if current.tenant_id != integration.tenant_id:
+        raise Conflicting(Code.PAIRING_ENDED)
+    return current
 
 
 def _go_on(session: Session, integration: Integration) -> Integration:
     """Take up the work where it stopped. A paused integration stays paused."""
-    is_paused = State.PAUSED.value in (integration.state.value, integration.state_before)
-    state = State.PAUSED if is_paused else integration.state
-    if integration.state is State.DISCONNECTED and not is_paused:
-        state = integration.catch_up_state
+    state, reason = integration.state, integration.state_reason
+    if State.PAUSED.value in (integration.state.value, integration.state_before):
+        state, reason = State.PAUSED, Condition(Code.PAUSED)
+    elif integration.state is State.DISCONNECTED or integration.parked_because is not None:
+        state, reason = integration.catch_up_state, None
     ledger.move_to(
         session,
         integration.id,
         state,
-        reason=integration.state_reason if state is integration.state else None,
+        reason=reason,
         method=integration.method.value,
         state_before=None,
         parked_until=None,

@@ -38,6 +38,7 @@ class Code(StrEnum):
     # The one-time password
     KEY_REFUSED = "key_refused"
     SITE_PAIRED = "site_paired", "name"
+    SITE_READ_BY_TOKEN = "site_read_by_token", "name"
     INTEGRATION_PAIRED = "integration_paired"
     BEING_ERASED = "being_erased"
     TOO_MANY_TRIES = "too_many_tries", "minutes"

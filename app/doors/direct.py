@@ -50,13 +50,15 @@ class DirectDoor:
         return scoped if self._is_taken(scoped) else classic
 
     def is_same_site(self, tenant: Tenant, stored_arrival: Arrival | None, arrival: Arrival) -> bool:
-        """Whether a token is for a tenant's site: by its address or, after a rename, by its cloud id."""
-        if arrival.base_url == tenant.base_url:
-            return True
-        if arrival.cloud_id is None:
-            return False
-        stored_id = stored_arrival.cloud_id if stored_arrival is not None else None
-        return arrival.cloud_id == stored_id or arrival.cloud_id == self._cloud_id(tenant.base_url)
+        """Whether a token is for a tenant's site: Atlassian's id decides, and the address where one isn't told.
+
+        A token's own address and id count before the tenant's: these follow the body of `installed`, which isn't signed.
+        """
+        base_url = stored_arrival.base_url if stored_arrival is not None else tenant.base_url
+        cloud_id = stored_arrival.cloud_id if stored_arrival is not None else self._cloud_id(tenant.base_url)
+        if cloud_id is not None and arrival.cloud_id is not None:
+            return cloud_id == arrival.cloud_id
+        return base_url == arrival.base_url
 
     def _is_taken(self, arrival: Arrival) -> bool:
         """Whether the credential is known there. A token without the scope to read its own account is."""

@@ -52,7 +52,7 @@ class Mint:
         """Mint a password for one of the account's integrations. Raises Missing, Conflicting, TooMany, Unavailable."""
         with self._store.bound_to_account(account_id) as session:
             integration = ledger.get(session, integration_id)
-        if integration.method is not Method.CONNECT_APP:
+        if integration.method is not Method.CONNECT_APP and integration.tenant_id is not None:
             raise Conflicting(Code.NO_KEY_NEEDED)
         if integration.state is State.DELETING:
             raise Conflicting(Code.DELETING)

@@ -23,7 +23,9 @@ from app.integrations import ledger
 from app.integrations.model import Integration, State
 from app.pairing import password
 from app.pairing.unpair import let_go
+from app.sources import Method
 from app.store.schema import REDEMPTIONS, TENANTS
+from app.tenants import direct
 from app.tenants.model import State as TenantState
 
 if TYPE_CHECKING:
@@ -79,6 +81,8 @@ class Redemption:
     def _pair(self, claim: Claim, tenant_id: UUID, account_id: str, *, replace: bool) -> Pairing:
         with self._store.bound_to(tenant_id, account_id=claim.account_id) as session:
             _require_active(session)
+            if direct.is_being_left(session):
+                raise Conflicting(Code.BEING_ERASED)
             integration = _lock_integration(session, claim)
             _spend(session, claim)
             _make_room(session, integration, replace=replace)
@@ -86,6 +90,7 @@ class Redemption:
                 session,
                 integration.id,
                 State.BACKFILLING,
+                method=Method.CONNECT_APP.value,
                 tenant_id=tenant_id,
                 paired_by=account_id,
                 paired_at=clock.now(),
@@ -113,12 +118,13 @@ def _require_active(session: Session) -> None:
 
 
 def _lock_integration(session: Session, claim: Claim) -> Integration:
-    """The password's integration, locked. Raises Gone if it was deleted meanwhile."""
+    """The password's integration, locked. Raises Gone if it was deleted meanwhile, or reads its site with a token."""
     try:
         integration = ledger.get(session, claim.integration_id, lock=True)
     except Missing:
         raise Gone(Code.KEY_REFUSED) from None
-    if integration.state is State.DELETING:
+    is_by_token = integration.tenant_id is not None and integration.method is not Method.CONNECT_APP
+    if integration.state is State.DELETING or is_by_token:
         raise Gone(Code.KEY_REFUSED)
     return integration
 
@@ -139,6 +145,8 @@ def _make_room(session: Session, integration: Integration, *, replace: bool) -> 
     if site_integration is not None and site_integration.id != integration.id:
         if site_integration.state is State.DELETING:
             raise Conflicting(Code.BEING_ERASED)
+        if site_integration.method is not Method.CONNECT_APP:
+            raise Conflicting(Code.SITE_READ_BY_TOKEN, name=site_integration.name)
         if site_integration.state is not State.DISCONNECTED and not replace:
             raise Conflicting(Code.SITE_PAIRED, name=site_integration.name)
         let_go(session, site_integration, reason=Condition(Code.REPLACED))

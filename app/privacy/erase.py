@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, exists, select, update
 
 from app import clock
+from app.sources import Method
 from app.store.schema import CREDENTIALS, INSTALLATIONS, INTEGRATIONS, REDEMPTIONS, TENANTS
 from app.store.tables import tenant_owned
-from app.tenants.model import State
+from app.tenants.model import Hook, State
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -58,12 +59,13 @@ def drop_purged_tenant(session: Session, tenant_id: UUID) -> None:
     """Delete the install record of an uninstalled site; a site with the app has only lost its data."""
     is_over = (TENANTS.c.id == tenant_id, TENANTS.c.purge_after < clock.now())
     session.execute(delete(TENANTS).where(*is_over, TENANTS.c.state == State.UNINSTALLED.value))
-    session.execute(update(TENANTS).where(*is_over).values(purge_after=None))
+    session.execute(update(TENANTS).where(*is_over).values(purge_after=None, method=Method.CONNECT_APP.value))
 
 
 def drop_tenant_without_app(session: Session, tenant_id: UUID) -> None:
-    """Delete the record of a site that only a token opened. A site with the app keeps its install record."""
-    has_app = exists().where(INSTALLATIONS.c.tenant_id == TENANTS.c.id)
+    """Delete the record of a site that only a token opened. A site that has the app keeps its install record."""
+    is_there = INSTALLATIONS.c.lifecycle_rank < Hook.UNINSTALLED.rank
+    has_app = exists().where(INSTALLATIONS.c.tenant_id == TENANTS.c.id, is_there)
     session.execute(delete(TENANTS).where(TENANTS.c.id == tenant_id, ~has_app))
 
 

@@ -38,19 +38,48 @@ def switch(session: Session, keyring: Keyring, arrival: Arrival) -> None:
     keyring.keep_token(session, session.tenant_id, arrival)
 
 
-def drop_token(session: Session) -> None:
-    """Destroy the token of the session's tenant; only the app may read the site from now on."""
+def drop_token(session: Session, *, rows_stay: bool) -> None:
+    """Destroy the token of the session's tenant. The app's last hook decides about its state from now on.
+
+    Rows that the app may not see must not reach whoever is paired next: unless `rows_stay`, they are erased first, and
+    the tenant keeps its method until then.
+    """
+    is_ours = TENANTS.c.id == session.tenant_id
     session.execute(
         delete(CREDENTIALS).where(CREDENTIALS.c.tenant_id == session.tenant_id, CREDENTIALS.c.purpose == API_TOKEN)
     )
-    session.execute(update(TENANTS).where(TENANTS.c.id == session.tenant_id).values(method=Method.CONNECT_APP.value))
+    values: dict[str, object] = {"state": _STATES.get(_last_hook(session), State.UNINSTALLED).value}
+    values |= {"method": Method.CONNECT_APP.value} if rows_stay else {"purge_after": clock.now()}
+    session.execute(update(TENANTS).where(is_ours).values(**values))
 
 
-def has_app(session: Session) -> bool:
-    """Whether the app is installed and enabled on the session's site."""
+_STATES: dict[int | None, State] = {
+    Hook.INSTALLED.rank: State.ACTIVE,
+    Hook.ENABLED.rank: State.ACTIVE,
+    Hook.DISABLED.rank: State.DISABLED,
+}
+"""A tenant's state by the rank of the app's last hook; without the app it is uninstalled."""
+
+
+def lock(session: Session) -> bool:
+    """Lock the session's tenant in the order of the hooks: installation, tenant. Returns whether the app is enabled."""
+    is_ours = INSTALLATIONS.c.tenant_id == session.tenant_id
+    session.execute(select(INSTALLATIONS.c.protocol).where(is_ours).with_for_update())
+    session.execute(select(TENANTS.c.id).where(TENANTS.c.id == session.tenant_id).with_for_update(key_share=True))
+    return _STATES.get(_last_hook(session)) is State.ACTIVE
+
+
+def is_being_left(session: Session) -> bool:
+    """Whether rows that a token read wait for their erasure."""
+    token = exists().where(CREDENTIALS.c.tenant_id == TENANTS.c.id, CREDENTIALS.c.purpose == API_TOKEN)
+    is_left = (TENANTS.c.id == session.tenant_id, TENANTS.c.method == Method.API_TOKEN.value, ~token)
+    return session.execute(select(TENANTS.c.id).where(*is_left)).one_or_none() is not None
+
+
+def _last_hook(session: Session) -> int | None:
+    """Rank of the last hook that was applied; None without an installation."""
     rank = select(INSTALLATIONS.c.lifecycle_rank).where(INSTALLATIONS.c.tenant_id == session.tenant_id)
-    last_hook = session.execute(rank).scalar_one_or_none()
-    return last_hook is not None and last_hook < Hook.DISABLED.rank
+    return session.execute(rank).scalar_one_or_none()
 
 
 def token_of(session: Session) -> dict[str, object] | None:

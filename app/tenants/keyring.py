@@ -173,7 +173,8 @@ class Keyring:
         count, is_whole = 0, True
         with self._store.bound_to(tenant_id) as session:
             # Under row locks: a secret that Jira rotates meanwhile is not overwritten.
-            for row in session.execute(select(CREDENTIALS).with_for_update()).all():
+            columns = CREDENTIALS.c["tenant_id", "purpose", "sealed", "previous_sealed"]
+            for row in session.execute(select(*columns).with_for_update()).all():
                 for name in ("sealed", "previous_sealed"):
                     try:
                         count += self._reseal(session, row, name)

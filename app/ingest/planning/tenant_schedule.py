@@ -118,7 +118,9 @@ def _period(duty: Periodic, method: str) -> int:
 def begin(session: Session, name: str) -> None:
     """Record the start of a job: it is due again at the tenant's next place."""
     now, duty = clock.now(), PERIODIC_JOBS[name]
-    method = session.execute(select(TENANTS.c.method).where(TENANTS.c.id == session.tenant_id)).scalar_one()
+    method = session.execute(select(TENANTS.c.method).where(TENANTS.c.id == session.tenant_id)).scalar_one_or_none()
+    if method is None:
+        return  # the tenant was erased
     values = {"due_at": _slot(session.tenant_id, duty, now, _period(duty, method)), "ran_at": now, "asked_at": None}
     session.execute(update(SCHEDULES).where(SCHEDULES.c.duty == name).values(**values))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -19,11 +21,24 @@ from app import clock
 from app.sources import Method
 from app.tenants.model import ApiToken, TokenKind
 
+
+def _trimmed(secret: SecretStr) -> SecretStr:
+    """A secret without the blanks that pasting brings. Raises ValueError for one of blanks alone."""
+    text = secret.get_secret_value().strip()
+    if not text:
+        raise ValueError("is empty")
+    return SecretStr(text)
+
+
 Email = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^\s:@\x00-\x1f]+@[^\s:@\x00-\x1f]+$")
 ]
 Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
-Token = Annotated[SecretStr, Field(min_length=1, max_length=4096)]
+Token = Annotated[SecretStr, Field(min_length=1, max_length=4096), AfterValidator(_trimmed)]
+
+
+_LONGEST_LIFE = timedelta(days=3660)
+"""Atlassian ends every token after a year at most."""
 
 
 class TokenCredentials(BaseModel):
@@ -39,13 +54,13 @@ class TokenCredentials(BaseModel):
     @field_validator("expires_at")
     @classmethod
     def _is_to_come(cls, moment: AwareDatetime | None) -> AwareDatetime | None:
-        if moment is not None and moment <= clock.now():
-            raise ValueError("is past")
+        if moment is not None and not clock.now() < moment < clock.now() + _LONGEST_LIFE:
+            raise ValueError("is past, or far off")
         return moment
 
     def api_token(self) -> ApiToken:
         """The door's form of it."""
-        return ApiToken(self.email, self.token.get_secret_value().strip(), expires_at=self.expires_at)
+        return ApiToken(self.email, self.token.get_secret_value(), expires_at=self.expires_at)
 
 
 class Reauthentication(BaseModel):

@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from app.catalog.field_policy import REQUESTABLE, WORKLOG_COMMENT
 from app.errors import Conflicting, Malformed
+from app.integrations import ledger
 from app.integrations.validate import ConnectionUnfit
 from app.sources import Method, Product
 from app.web.api.connecting import create_of, reauthenticate_with
 from app.web.api.credentials import TokenCredentials
-from app.web.api.integrations import site_url_of
 from app.web.api.shapes import CreateIntegration
 from app.web.console.connecting import check_of, integration_of
 from app.web.console.forms import explain_fields, list_of, words_of
@@ -58,12 +58,21 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
     @routes.get("/integrations/<integration_id>/token")
     def renewal_form(integration_id: str) -> str:
         integration = integration_of(runtime, integration_id)
-        return _page(NO_FAULTS, integration, site_url_of(runtime, integration) or "")
+        return _page(NO_FAULTS, integration, _address_of(runtime, integration))
 
     @routes.post("/integrations/<integration_id>/token")
     def renew(integration_id: str) -> AnyResponse | tuple[str, int]:
         integration = integration_of(runtime, integration_id)
         return _submit(lambda: _renewed(runtime, integration), lambda faults: _page(faults, integration))
+
+
+def _address_of(runtime: Runtime, integration: Integration) -> str:
+    """The address that the stored token was checked at; empty without one. A tenant's own may come unsigned."""
+    if integration.tenant_id is None:
+        return ""
+    with ledger.site_session(runtime.store, integration) as session:
+        arrival = runtime.keyring.token_for(session, session.tenant_id)
+    return arrival.base_url if arrival is not None else ""
 
 
 def _submit(act: Callable[[], Integration], show: Callable[[Faults], str]) -> AnyResponse | tuple[str, int]:

@@ -75,6 +75,11 @@ _ONE_TIME_PASSWORD: dict[Code, Entry] = {
         N_("This site is already paired with “%(name)s”."),
         N_("Keep that connection, or replace it: then “%(name)s” gets no more data from this site."),
     ),
+    Code.SITE_READ_BY_TOKEN: Entry(
+        "“%(name)s” reads this site with an API token. Disconnect it on this page first; what it read is erased then.",
+        N_("“%(name)s” reads this site with an API token."),
+        N_("Disconnect it on this page first; what it read is erased then. After that, use the key."),
+    ),
     Code.INTEGRATION_PAIRED: Entry(
         "This key's integration is already paired with another site. Confirm to move it here.",
         N_("This key's integration is already paired with another Jira site."),

@@ -14,19 +14,14 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import ProgrammingError
 
-from app import actions, clock, ids
-from app.conditions import Code, Condition
+from app import clock, ids
 from app.integrations import ledger
-from app.integrations.model import State
-from app.pairing import unpair
-from app.sources import Method
 from app.store import metrics_snapshot
 from app.store.schema import CREDENTIALS, INTEGRATIONS, METADATA, TENANTS
-from app.tenants.model import ApiToken
 from app.web import create_app
 from sandbox import Site, serve
 from sandbox.options import Options
-from tests.factories import an_account, an_install, an_integration
+from tests.factories import an_account, an_integration
 from workers import upkeep
 
 if TYPE_CHECKING:
@@ -36,7 +31,6 @@ if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
     from app.runtime import Runtime
-    from tests.integration.actions.conftest import Premises
 
 EMAIL, TOKEN = "ann@acme.example", "ATATT3xFfGF0-never-shown"
 NEXT_TOKEN = "ATATT3xFfGF0-the-next-one"
@@ -223,47 +217,6 @@ def test_an_integration_of_the_app_goes_on_with_a_token(desk: Desk, a_site: Call
     answer = own_desk.renew(str(integration.id), url)
     assert (answer.status_code, answer.get_json()["method"]) == (200, "api_token")
     assert answer.get_json()["state"] == "backfilling"
-
-
-def _switch_to_token(premises: Premises) -> None:
-    """Read the premises' site with a token, which no server checks."""
-    parts, address = premises.parts, premises.site.base_url
-    arrival = parts.direct_door.knock(address, ApiToken(EMAIL, TOKEN))
-    actions.reauthenticate(
-        parts.store, parts.direct_door, parts.keyring, premises.integration, arrival, is_unchecked=True
-    )
-
-
-def test_the_app_may_leave_a_site_that_a_token_reads(premises: Premises) -> None:
-    _switch_to_token(premises)
-    parts, now = premises.parts, 4_000_000_000
-    with parts.store.unrestricted_unsafe() as session:
-        actions.disabled(session, premises.tenant_id, issued_at=now)
-        actions.uninstalled(session, parts.keyring, premises.site.client_key, issued_at=now + 1)
-    assert premises.integration.state is State.HEALTHY
-    with parts.store.bound_to(premises.tenant_id) as session:
-        assert parts.keyring.open_for(session, premises.tenant_id) is None
-        assert parts.keyring.token_for(session, premises.tenant_id) is not None
-    assert parts.sites.open(premises.tenant_id).address == premises.site.base_url
-
-
-def test_a_token_stays_at_its_address_when_an_install_names_another(premises: Premises) -> None:
-    """The body of `installed` isn't signed."""
-    _switch_to_token(premises)
-    new_install = {"client_key": premises.site.client_key, "base_url": "https://elsewhere.atlassian.net"}
-    with premises.parts.store.unrestricted_unsafe() as session:
-        actions.installed(session, premises.parts.keyring, an_install(**new_install, issued_at=4_000_000_000))
-    assert premises.parts.sites.open(premises.tenant_id).address == premises.site.base_url
-
-
-def test_a_jira_admin_who_disconnects_destroys_the_token(premises: Premises) -> None:
-    _switch_to_token(premises)
-    with premises.parts.store.bound_to(premises.tenant_id) as session:
-        assert unpair.unpair(session, reason=Condition(Code.REPLACED))
-    with premises.parts.store.bound_to(premises.tenant_id) as session:
-        assert premises.parts.keyring.token_for(session, premises.tenant_id) is None
-        method = session.execute(select(TENANTS.c.method)).scalar_one()
-    assert method == Method.CONNECT_APP
 
 
 def test_a_deleted_integration_leaves_no_token_and_no_tenant(

@@ -26,6 +26,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Without the columns a token would be taken for the app's secret, and its tenant for a site with the app.
+    op.execute("DELETE FROM credentials WHERE purpose = 'api_token'")
+    op.execute("DELETE FROM tenants WHERE method = 'api_token' AND id NOT IN (SELECT tenant_id FROM installations)")
     op.execute(f"REVOKE INSERT ON tenants FROM {APP_ROLE}")
     for column in ("expires_at", "kind", "holder"):
         op.drop_column("credentials", column)
