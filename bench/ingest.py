@@ -21,7 +21,16 @@ from app import jobs
 from bench import peers, usage
 from bench.checksums import differences
 from bench.figure import Figure, table
-from bench.product import IN_FLIGHT, WORKERS, on_two_cores, pair, running_product, wait_until_idle, wait_until_verified
+from bench.product import (
+    IN_FLIGHT,
+    WORKERS,
+    on_two_cores,
+    pair,
+    pair_by_token,
+    running_product,
+    wait_until_idle,
+    wait_until_verified,
+)
 from bench.simulator import ROOT, simulated
 from bench.stages import STAGES
 
@@ -70,6 +79,7 @@ class Run:
     worker_cpu: float
     postgres_cpu: float
     problems: list[str]
+    by_token: bool = False
     peers: dict[str, Speed] = field(default_factory=dict)
 
     @property
@@ -84,7 +94,7 @@ class Run:
 
     def figures(self) -> list[Figure]:
         """Return the rows of the table."""
-        name = f"{self.issues:,} issues at {self.latency} ms"
+        name = f"{self.issues:,} issues at {self.latency} ms{' by token' if self.by_token else ''}"
         top_ups, search, boards = self.points(*_TOP_UPS), self.points("search/jql"), self.points("board/{}/issue")
         counters, cpu = self.counters, {"workers": self.worker_cpu, "PostgreSQL": self.postgres_cpu}
         shares = ", ".join(f"{process} {seconds / self.issues * 1e6:.0f}" for process, seconds in cpu.items())
@@ -99,7 +109,12 @@ class Run:
         flow = f"most in flight {counters['most_in_flight']}, {counters['bytes'] / 1e6:,.0f} MB"
         rows = [
             (f"ingest: {name}", self.rate, "issues/s", whole + last),
-            ("  requests", counters["requests"], "requests", flow),
+            (
+                "  requests",
+                counters["requests"],
+                "requests",
+                f"{counters['requests'] / self.issues:.3f} an issue; {flow}",
+            ),
             ("  points", (self.points() - top_ups) * 1000, "points/1,000 issues", points),
             ("  peak memory of a worker", self.worker_mb, "MB", "VmHWM, shared pages included"),
             ("  CPU", sum(cpu.values()) / self.issues * 1e6, "µs/issue", f"{shares}; {simulator}"),
@@ -115,7 +130,7 @@ def _cut(speed: Speed) -> str:
     return "" if speed.is_whole else f"; stopped after {speed.issues:,} issues"
 
 
-def measure(issues: int, latency: int, *, with_peers: bool) -> Run:
+def measure(issues: int, latency: int, *, with_peers: bool, by_token: bool = False) -> Run:
     """Run one ingest from the plan to the verification, then its peers on the same simulator."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(on_two_cores())
@@ -124,7 +139,7 @@ def measure(issues: int, latency: int, *, with_peers: bool) -> Run:
         with running_product() as (app, parts, servers):
             app.start("worker", "clock")
             wait_until_idle(app)
-            result = _ingest(app, parts, site, usage.Postmaster.of(servers).pid)
+            result = _ingest(app, parts, site, usage.Postmaster.of(servers).pid, by_token=by_token)
             result.latency = latency
             result.problems = differences(str(app.env["DATABASE_URL"]), site)
         if with_peers:
@@ -166,13 +181,15 @@ def stages(issues: int, latency: int) -> list[Figure]:
     ]
 
 
-def _ingest(app: RunningApp, parts: Runtime, site: Simulator, postmaster: int) -> Run:
+def _ingest(app: RunningApp, parts: Runtime, site: Simulator, postmaster: int, *, by_token: bool) -> Run:
     workers = app.processes["worker"].pid
     site.reset()
     cpu = usage.cpu_seconds(workers), usage.cpu_seconds(postmaster)
     start = time.monotonic()
-    tenant = pair(parts, site.url)
-    jobs.enqueue(parts.redis, jobs.PLAN, str(tenant))
+    if by_token:
+        pair_by_token(parts, site.url)
+    else:
+        jobs.enqueue(parts.redis, jobs.PLAN, str(pair(parts, site.url)))
     wait_until_verified(app, start + _TIMEOUT_S + _TIMEOUT_PER_THOUSAND_S * site.issues / 1000)
     seconds = time.monotonic() - start
     counters = site.counters()
@@ -186,6 +203,7 @@ def _ingest(app: RunningApp, parts: Runtime, site: Simulator, postmaster: int) -
         worker_cpu=usage.cpu_seconds(workers) - cpu[0],
         postgres_cpu=usage.cpu_seconds(postmaster) - cpu[1],
         problems=[],
+        by_token=by_token,
     )
 
 
@@ -197,7 +215,11 @@ def main(arguments: argparse.Namespace, output: TextIO = sys.stdout) -> None:
             if arguments.stages:
                 figures = [*figures, *stages(issues, latency)]
             else:
-                figures = [*figures, *measure(issues, latency, with_peers=not arguments.alone).figures()]
+                for by_token in (False, True) if arguments.tokens else (False,):
+                    run_of_method = measure(
+                        issues, latency, with_peers=not (arguments.alone or by_token), by_token=by_token
+                    )
+                    figures = [*figures, *run_of_method.figures()]
     output.write(f"{table(figures)}\n")
 
 
@@ -210,5 +232,6 @@ if __name__ == "__main__":
         "--latency", type=int, action="append", help="latency of every answer in ms; may be repeated (0)"
     )
     parser.add_argument("--alone", action="store_true", help="without the peers")
+    parser.add_argument("--tokens", action="store_true", help="by the app, then by an API token")
     parser.add_argument("--stages", action="store_true", help="time by stage, in one process")
     main(parser.parse_args())

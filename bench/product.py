@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from app import clock, embedded, ids, runtime
+from app import actions, clock, embedded, ids, runtime
 from app.config import Settings
 from app.integrations import accounts, ledger
 from app.integrations.ledger import Draft
 from app.integrations.model import State
 from app.sources import Method, Product
 from app.tenants import arrive
-from app.tenants.model import Install
+from app.tenants.model import ApiToken, Arrival, Install
 from bench import usage
 from tests.story.processes import running_app
 
@@ -64,6 +64,21 @@ def running_product() -> Iterator[tuple[RunningApp, Runtime, Path]]:
         parts = runtime.assemble(settings, database_url=database, redis_url=redis)
         stack.callback(parts.store.engine.dispose)
         yield app, parts, folder / "servers"
+
+
+def pair_by_token(parts: Runtime, site_url: str) -> UUID:
+    """Create an integration that reads the simulator with a token, which it doesn't check. Returns its tenant's id."""
+    with parts.store.unrestricted_unsafe() as session:
+        key = accounts.create(session, "bench with a token")
+    draft = Draft("Bench", "", [], Product.CLOUD, Method.API_TOKEN, {})
+    arrival = Arrival(site_url, None, ApiToken("bench@site.example", "token"))
+    account = accounts.authenticate(parts.store, key)
+    integration = actions.create_with_token(
+        parts.store, parts.sites, parts.keyring, account.id, draft, arrival, is_unchecked=True
+    )
+    if integration.tenant_id is None:
+        raise RuntimeError("an integration with a token has no site")
+    return integration.tenant_id
 
 
 def pair(parts: Runtime, site_url: str) -> UUID:

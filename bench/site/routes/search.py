@@ -14,7 +14,7 @@ from bench.site.routes.records import LIGHT_FIELDS, light, selected
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.site.routes.exchange import Route
+    from bench.site.routes.exchange import Parts, Route
     from bench.site.world import World
 
 _WHOLE = {"3": ({"*all"}, {"changelog"}), "2": ({"*all"}, {"changelog", "transitions"})}
@@ -53,19 +53,16 @@ class SearchRoutes:
             token += "-" * (request_token.count("-") + 1)
         tail = b'],"isLast":true}' if token is None else b'],"isLast":false,"nextPageToken":"%b"}' % token.encode()
         return Reply(
-            [b'{"issues":[', *join(self._issue(number, fields, expand, version) for number in numbers), tail],
+            [
+                b'{"issues":[',
+                *join(issue_parts(self._world, number, fields, expand, version) for number in numbers),
+                tail,
+            ],
             points=1 + len(numbers),
             issues=len(numbers),
             # A read after a webhook is no duplicate work.
             whole=numbers if is_whole and not call.one("reconcileIssues") else (),
         )
-
-    def _issue(self, number: int, fields: set[str], expand: set[str], version: str) -> list[bytes]:
-        if (fields, expand) == _WHOLE[version]:
-            return self._world.fill(self._world.template(number).issue[version], number)
-        if fields <= LIGHT_FIELDS and not expand:
-            return [light(self._world, number, fields, version)]
-        return [selected(self._world, number, fields, expand, version)]
 
     def _count(self, call: Call, **_: object) -> Reply:
         return json_reply({"count": len(self._world.select(call.one("jql")))})
@@ -82,6 +79,15 @@ class SearchRoutes:
             members = [issue_id for issue_id, project in projects.items() if project == place]
             matches.append({"matchedIssues": members, "errors": []})
         return json_reply({"matches": matches})
+
+
+def issue_parts(world: World, number: int, fields: set[str], expand: set[str], version: str) -> Parts:
+    """Return an issue in pieces: rendered in advance if it is whole."""
+    if (fields, expand) == _WHOLE[version]:
+        return world.fill(world.template(number).issue[version], number)
+    if fields <= LIGHT_FIELDS and not expand:
+        return [light(world, number, fields, version)]
+    return [selected(world, number, fields, expand, version)]
 
 
 def _position(token: str, binding: str) -> int:

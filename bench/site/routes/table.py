@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.site.jql import JqlError
 from bench.site.routes.boards import BoardRoutes
+from bench.site.routes.bulk import BulkRoutes
 from bench.site.routes.configuration import ConfigurationRoutes
 from bench.site.routes.exchange import RefusedError
 from bench.site.routes.issues import IssueRoutes
@@ -21,7 +22,10 @@ class Routes:
     """Dispatches calls to handlers."""
 
     def __init__(self, world: World) -> None:
-        groups = (ConfigurationRoutes(world), SearchRoutes(world), IssueRoutes(world), BoardRoutes(world))
+        groups = (
+            *(ConfigurationRoutes(world), SearchRoutes(world), BulkRoutes(world)),
+            *(IssueRoutes(world), BoardRoutes(world)),
+        )
         self._table = [
             (re.compile(pattern), template, handler)
             for group in groups
