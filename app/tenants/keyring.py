@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, logs
@@ -203,6 +203,13 @@ class Keyring:
             return Secrets(current)
         previous = self._vault.open(row.previous_sealed, owner=owner, purpose=SHARED_SECRET)
         return Secrets(current, previous, row.previous_until - OVERLAP)
+
+
+def changed_at(session: Session) -> datetime | None:
+    """When the newest credential of the session's tenant was stored; None without one."""
+    newest = select(func.max(CREDENTIALS.c.updated_at)).where(CREDENTIALS.c.tenant_id == session.tenant_id)
+    moment: datetime | None = session.execute(newest).scalar_one()
+    return moment
 
 
 def tenant_by_id(session: Session, tenant_id: UUID) -> Tenant | None:

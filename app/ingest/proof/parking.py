@@ -15,8 +15,10 @@ from app.errors import JiraFailure, JiraRefused
 from app.ingest.planning import resume
 from app.integrations import ledger
 from app.sources import Method
+from app.tenants import keyring
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     from app.sources import Source
@@ -31,13 +33,17 @@ _REASONS = {CREDENTIAL: Code.SIGNATURE_REFUSED, LICENCE: Code.LICENCE_LAPSED}
 
 
 def confirm(store: Store, sites: Sites, tenant_id: UUID) -> bool:
-    """Ask once more after a 401, with the current credential, and park the tenant if that is refused too."""
+    """Ask once more after a 401, with the current credential, and park the tenant if that is refused too.
+
+    A tenant that got another credential while the site was asked isn't parked.
+    """
+    with store.bound_to(tenant_id) as session:
+        changed_at = keyring.changed_at(session)
     try:
         sites.open(tenant_id).whoami()
     except JiraRefused as refusal:
         if refusal.is_credential:
-            _park(store, tenant_id, CREDENTIAL)
-            return True
+            return _park(store, tenant_id, CREDENTIAL, changed_at=changed_at)
     except JiraFailure:
         return False
     return False
@@ -77,10 +83,14 @@ def _has_lapsed(source: Source, app_key: str) -> bool:
     return source.capabilities.licence and source.has_lapsed(app_key)
 
 
-def _park(store: Store, tenant_id: UUID, because: str) -> None:
+def _park(store: Store, tenant_id: UUID, because: str, *, changed_at: datetime | None = None) -> bool:
+    """Park the tenant, unless its credential has changed since a moment. Returns whether it did."""
     with store.bound_to(tenant_id) as session:
-        integration = ledger.of_tenant(session)
+        integration = ledger.of_tenant(session, lock=True)
+        if changed_at is not None and keyring.changed_at(session) != changed_at:
+            return False
         is_by_token = integration is not None and integration.method is Method.API_TOKEN
         code = Code.TOKEN_REFUSED if is_by_token and because == CREDENTIAL else _REASONS[because]
         ledger.park(session, because, until=clock.now() + PROBE_INTERVAL, reason=Condition(code))
     log.warning("tenant parked", tenant_id=str(tenant_id), because=because)
+    return True

@@ -15,7 +15,8 @@ from app.ingest.proof import parking
 from app.integrations.ledger import Draft
 from app.integrations.model import State
 from app.sources import Method, Product
-from app.tenants.model import ApiToken, TokenKind
+from app.sources.cloud.source import CloudSource
+from app.tenants.model import ApiToken, Arrival, TokenKind
 from app.tenants.sites import Sites
 from tests.factories import an_account
 from tests.fakes.limiter import OpenLimiter
@@ -104,3 +105,20 @@ def test_the_apps_own_questions_are_not_asked_with_a_token(towns: dict[str, Town
     assert failed_webhooks.take_failed_webhooks(town.parts.store, town.jira, town.tenant_id) is None
     assert parking.check_licence(town.parts.store, town.jira, town.tenant_id, town.parts.settings.app_key) is None
     assert town.site.traffic.as_json()["requests"] == 0
+
+
+def test_a_token_that_was_renewed_while_the_old_one_was_refused_is_not_parked(
+    towns: dict[str, Town], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = towns[TOKEN]
+    parts, ask = town.parts, CloudSource.whoami
+
+    def renew_and_ask(source: CloudSource) -> object:
+        with parts.store.bound_to(town.tenant_id) as session:
+            parts.keyring.keep_token(session, town.tenant_id, Arrival(town.site.base_url, None, ApiToken(EMAIL, TOKEN)))
+        town.site.options.api_tokens = {}
+        return ask(source)
+
+    monkeypatch.setattr(CloudSource, "whoami", renew_and_ask)
+    assert not parking.confirm(parts.store, parts.sites, town.tenant_id)
+    assert town.integration().is_served
