@@ -43,6 +43,7 @@ class Code(StrEnum):
     BEING_ERASED = "being_erased"
     TOO_MANY_TRIES = "too_many_tries", "minutes"
     TOO_MANY_KEYS = "too_many_keys", "minutes"
+    TOO_MANY_TOKENS = "too_many_tokens", "minutes"
     TOO_MANY_SIGN_INS = "too_many_sign_ins", "minutes"
     TOO_MANY_CALLS = "too_many_calls"
     NO_KEY_NEEDED = "no_key_needed"

@@ -1,4 +1,4 @@
-"""Rate limits on passwords: per user of a site, per site, and per Atlassian account across sites.
+"""Rate limits on passwords and tokens: passwords per user of a site, per site, and per Atlassian account across sites.
 
 Every attempt counts before its password is checked, since parallel guesses could slip through together otherwise. A
 success clears the counters of the user.
@@ -27,6 +27,8 @@ _PER_USER = RateLimitItemPerMinute(5, 15, "otp-user")
 _PER_SITE = RateLimitItemPerMinute(20, 15, "otp-site")
 _PER_ACCOUNT = RateLimitItemPerMinute(10, 15, "otp-account")
 _PER_MINTER = RateLimitItemPerMinute(60, 15, "otp-mint")
+_PER_TOKEN_GIVER = RateLimitItemPerMinute(60, 15, "token")
+"""A token that is tried reaches Atlassian, which locks accounts after wrong ones."""
 _PER_KEY = RateLimitItemPerMinute(10, 5, "console-login")
 _PER_ADDRESS = RateLimitItemPerMinute(200, 5, "console-address")
 """Wide, since everybody behind the operator's proxy shares its address."""
@@ -60,6 +62,13 @@ class Attempts:
         """Count a password minted for an SEI account. Raises TooMany, Unavailable."""
         try:
             self._require(_PER_MINTER, str(account_id), Code.TOO_MANY_KEYS)
+        except RedisError as error:
+            raise Unavailable(Code.REDIS_AWAY) from error
+
+    def count_token(self, account_id: UUID) -> None:
+        """Count an API token that an SEI account hands over, right or wrong. Raises TooMany, Unavailable."""
+        try:
+            self._require(_PER_TOKEN_GIVER, str(account_id), Code.TOO_MANY_TOKENS)
         except RedisError as error:
             raise Unavailable(Code.REDIS_AWAY) from error
 

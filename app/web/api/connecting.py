@@ -92,6 +92,7 @@ def create_of(runtime: Runtime, body: CreateIntegration) -> Integration:
     account_id = guard.account().id
     if body.credentials is None:
         return actions.create(runtime.store, account_id, body.draft())
+    runtime.attempts.count_token(account_id)
     arrival = runtime.direct_door.knock(body.credentials.url, body.credentials.api_token())
     return actions.create_with_token(
         runtime.store,
@@ -108,6 +109,7 @@ def reauthenticate_with(
     runtime: Runtime, integration: Integration, credentials: TokenCredentials, *, is_unchecked: bool
 ) -> Integration:
     """Read an integration's site with another token. Raises ConnectionUnfit, Malformed, Conflicting."""
+    runtime.attempts.count_token(integration.account_id)
     arrival = runtime.direct_door.knock(credentials.url, credentials.api_token())
     return actions.reauthenticate(
         runtime.store, runtime.direct_door, runtime.keyring, integration, arrival, is_unchecked=is_unchecked

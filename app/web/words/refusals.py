@@ -100,6 +100,11 @@ _ONE_TIME_PASSWORD: dict[Code, Entry] = {
         N_("Too many one-time passwords were generated."),
         N_("Wait %(minutes)s minutes and generate another one."),
     ),
+    Code.TOO_MANY_TOKENS: Entry(
+        "Too many API tokens were tried. Try again in %(minutes)s minutes.",
+        N_("Too many API tokens were tried."),
+        N_("Wait %(minutes)s minutes and try again with the right one."),
+    ),
     Code.TOO_MANY_SIGN_INS: Entry(
         "Too many tries to sign in. Try again in %(minutes)s minutes.",
         N_("Too many tries to sign in."),

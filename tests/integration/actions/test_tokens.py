@@ -202,6 +202,13 @@ def test_the_end_of_a_token_is_announced(desk: Desk, days: int, is_announced: bo
     assert ends["30"] >= is_announced
 
 
+def test_tokens_are_tried_sixty_times_in_a_quarter_of_an_hour(parts: Runtime, desk: Desk) -> None:
+    """Else an API key could test stolen tokens through us."""
+    hasty = Desk(parts, desk.client, an_account(parts)[1])
+    answers = [hasty.create("https://jira.acme.example").status_code for _ in range(61)]
+    assert answers == [400] * 60 + [429]
+
+
 def test_another_account_finds_no_integration(desk: Desk, a_site: Callable[..., str]) -> None:
     url = a_site(api_tokens={EMAIL: NEXT_TOKEN})
     integration = desk.create(url, unchecked=True).get_json()
