@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from flask import redirect, render_template, request, url_for
 from pydantic import ValidationError
 
+from app import actions
 from app.catalog.field_policy import REQUESTABLE, WORKLOG_COMMENT
 from app.errors import Conflicting, Malformed
 from app.integrations import ledger
@@ -64,6 +65,14 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
     def renew(integration_id: str) -> AnyResponse | tuple[str, int]:
         integration = integration_of(runtime, integration_id)
         return _submit(lambda: _renewed(runtime, integration), lambda faults: _page(faults, integration))
+
+    @routes.post("/integrations/<integration_id>/app")
+    def use_app(integration_id: str) -> AnyResponse | tuple[str, int]:
+        integration = integration_of(runtime, integration_id)
+        return _submit(
+            lambda: actions.hand_back_to_app(runtime.store, runtime.sites, integration, is_unchecked=_is_unchecked()),
+            lambda faults: _page(faults, integration, _address_of(runtime, integration)),
+        )
 
 
 def _address_of(runtime: Runtime, integration: Integration) -> str:
@@ -127,7 +136,8 @@ def _excluded_fields() -> list[str]:
 
 
 def _page(faults: Faults, integration: Integration | None = None, site_url: str = "") -> str:
-    values = {name: words_of(name) for name in _FIELDS} if request.method == "POST" else {"url": site_url}
+    values = {name: words_of(name) for name in _FIELDS} if request.method == "POST" else {}
+    values["url"] = values.get("url") or site_url
     return render_template(
         "token.html",
         integration=integration,

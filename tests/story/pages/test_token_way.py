@@ -79,3 +79,21 @@ def test_a_custom_domain_is_told_apart(form: Page, site: Site) -> None:
     form.get_by_role("button", name="Check and connect").click()
     expect(form.get_by_role("alert")).to_contain_text("jira.acme.example is not an address of Jira Cloud")
     expect(form.get_by_label("Address of the Jira site")).to_have_attribute("aria-invalid", "true")
+
+
+def test_app_token_and_app_again(app: RunningApp, page: Page, site: Site, request: pytest.FixtureRequest) -> None:
+    key = app.an_account(f"account of {request.node.name}")
+    site.install()
+    integration = app.pair(site, "Both ways", key=key)
+    page.goto(f"{app.url}/console")
+    sign_in(page, key)
+    page.goto(f"{app.url}/console/integrations/{integration}/settings")
+    page.get_by_role("link", name="Use an API token").click()
+    page.get_by_label("Address of the Jira site").fill(site.base_url)
+    page.get_by_label("E-mail address of the account").fill(EMAIL)
+    page.get_by_label("API token", exact=True).fill(TOKEN)
+    page.get_by_role("button", name="Check and connect").click()
+    page.get_by_role("link", name="Give another token").click()
+    page.get_by_role("button", name="Use the Jira app").click()
+    expect(page.get_by_role("heading", name="Hand over the key")).to_be_visible()
+    assert app.api("GET", f"/integrations/{integration}", key=key).json()["method"] == "connect_app"
