@@ -7,6 +7,7 @@ and decide nothing themselves; an action that refuses raises an error of `app.er
 
 from app.actions.change_settings import Changes, change_settings
 from app.actions.check_connection import check_connection
+from app.actions.check_hygiene import check_hygiene
 from app.actions.create import create, create_with_token
 from app.actions.delete import delete
 from app.actions.disabled import disabled
@@ -23,6 +24,7 @@ __all__ = [
     "Changes",
     "change_settings",
     "check_connection",
+    "check_hygiene",
     "create",
     "create_with_token",
     "delete",

@@ -215,6 +215,16 @@ class Code(StrEnum):
     FIELD_ABSENT = "field_absent", "meaning"
     FIELD_GONE = "field_gone", "meaning", "fields"
 
+    # Criteria of hygiene
+    BAD_CRITERION_NAME = "bad_criterion_name"
+    BAD_CRITERION_FIELD = "bad_criterion_field"
+    BAD_CRITERION_VALUE = "bad_criterion_value"
+    NO_CRITERION = "no_criterion"
+    CRITERION_UNSUITABLE = "criterion_unsuitable", "operator", "field", "field_type"
+    CRITERION_EXCLUDED = "criterion_excluded", "field"
+    CRITERION_NOT_STORED = "criterion_not_stored", "field"
+    CRITERION_FIELD_ABSENT = "criterion_field_absent", "field"
+
     # Records that were left out
     NOT_AN_OBJECT = "not_an_object", "entity", "type"
     NO_ID = "no_id", "entity"

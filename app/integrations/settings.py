@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from app.catalog.site_mapping import Meaning
+from app.integrations.hygiene import MOST_CRITERIA, Criterion, distinct
 
 
 def storable(text: str) -> str:
@@ -57,6 +58,11 @@ class IntegrationSettings(BaseModel):
         max_length=200,
         description="Text that is neither requested nor stored, and removed where it was stored; its hygiene checks fall"
         " away",
+    )
+    hygiene: Annotated[list[Criterion], AfterValidator(distinct)] = Field(
+        default_factory=list,
+        max_length=MOST_CRITERIA,
+        description="Conditions on open issues, evaluated over the stored rows; a change reads nothing again",
     )
 
     @field_validator("excluded_fields")

@@ -15,6 +15,7 @@ from app.ingest.proof import verification
 from app.web.words import language, sentences
 from app.web.words.failures import FAILURES, STOPS
 from app.web.words.findings import CHECKS, REASONS
+from app.web.words.hygiene import HYGIENE
 from app.web.words.programs import PROGRAMS
 from app.web.words.records import EVIDENCE, LEFT_OUT
 from app.web.words.refusals import REFUSALS
@@ -53,7 +54,7 @@ _HOLE = re.compile(r"%\((\w+)\)s")
 
 
 def test_every_code_has_its_words_and_no_other() -> None:
-    parts = (REFUSALS, PROGRAMS, REASONS, CHECKS, FAILURES, STOPS, LEFT_OUT, EVIDENCE, RUNS)
+    parts = (REFUSALS, PROGRAMS, REASONS, CHECKS, HYGIENE, FAILURES, STOPS, LEFT_OUT, EVIDENCE, RUNS)
     assert set(sentences.CATALOGUE) == set(Code), "add the words of these codes to app/web/words, or drop the codes"
     assert sum(map(len, parts)) == len(Code), "the words of one code stand in one place"
 
@@ -106,7 +107,7 @@ def test_every_code_makes_sentences_from_its_parameters(code: Code, reader: Flas
 def test_every_code_that_a_person_meets_has_a_notice_and_a_remedy() -> None:
     faults = {f"{path}: {code.name}" for path, code in raised_for_people() if not _explains(code)}
     assert faults == set(), "add a notice and a remedy for these to app/web/words"
-    assert [code for code in REFUSALS if not _explains(code)] == []
+    assert [code for code in (*REFUSALS, *HYGIENE) if not _explains(code)] == []
     assert [code for code in REASONS if not _explains(code)] == [Code.PROJECT_OUT_OF_SIGHT]
     assert [code for code in STOPS if not _explains(code)] == []
     assert [code for code in CHECKS if not CHECKS[code].notice] == []

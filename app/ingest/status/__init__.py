@@ -1,10 +1,10 @@
 """Status: read-only summaries for pages and the API.
 
-Enters: a session bound to a tenant. Leaves: progress, project lists, recent failures and hourly figures. Invariants:
-nothing here writes or asks Jira; a summary is one or a few statements for a site of any size.
+Enters: a session bound to a tenant. Leaves: progress, project lists, misses of hygiene, recent failures and hourly
+figures. Invariants: nothing here writes or asks Jira; a summary is one or a few statements for a site of any size.
 """
 
-from app.ingest.status import diagnostics, overview, progress
+from app.ingest.status import diagnostics, hygiene, overview, progress
 from app.ingest.status.diagnostics import Hour, Trouble, UnreadablePart
 from app.ingest.status.progress import Kept, Progress
 from app.ingest.status.site_fields import FieldUse, field_uses
@@ -18,6 +18,7 @@ __all__ = [
     "UnreadablePart",
     "diagnostics",
     "field_uses",
+    "hygiene",
     "overview",
     "progress",
 ]

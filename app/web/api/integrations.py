@@ -79,6 +79,7 @@ def _add_book_keeping(routes: APIBlueprint, runtime: Runtime) -> None:
         responses={200: ShownIntegration, **_PROBLEMS},
     )
     def change(path: IntegrationPath, body: ChangeIntegration) -> Response:
+        actions.check_hygiene(runtime.store, callers_integration(runtime, path.integration_id), body.settings)
         with callers_session(runtime) as session:
             integration = actions.change_settings(session, path.integration_id, body.changes())
         return as_json(shown_of(runtime, integration))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from app.conditions import Code, Condition
 from app.web.words.failures import FAILURES, STOPS
 from app.web.words.findings import CHECKS, REASONS
+from app.web.words.hygiene import FIELD_TYPES, HYGIENE, OPERATORS
 from app.web.words.language import N_, gettext
 from app.web.words.programs import PROGRAMS
 from app.web.words.records import EVIDENCE, LEFT_OUT
@@ -28,6 +29,7 @@ CATALOGUE: dict[Code, Entry] = {
     **PROGRAMS,
     **REASONS,
     **CHECKS,
+    **HYGIENE,
     **FAILURES,
     **STOPS,
     **LEFT_OUT,
@@ -106,7 +108,7 @@ def _text(name: str, value: Value, translate: Translate) -> str:
     return _term(name, str(value), translate)
 
 
-_TERMS = {"column": COLUMNS, "meaning": MEANINGS}
+_TERMS = {"column": COLUMNS, "meaning": MEANINGS, "operator": OPERATORS, "field_type": FIELD_TYPES}
 
 
 def _term(name: str, value: str, translate: Translate) -> str:
