@@ -5,9 +5,8 @@ schedule rows and jobs, all enqueued after commit. Invariants: API, console, com
 and decide nothing themselves; an action that refuses raises an error of `app.errors`, the same for every caller.
 """
 
-from app.actions.change_settings import Changes, change_settings
+from app.actions.change_settings import Changes, change_settings, check_hygiene
 from app.actions.check_connection import check_connection
-from app.actions.check_hygiene import check_hygiene
 from app.actions.create import create, create_with_token
 from app.actions.delete import delete
 from app.actions.disabled import disabled

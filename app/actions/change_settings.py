@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app import jobs
+from app.ingest import status
 from app.integrations import ledger
 from app.integrations.settings import IntegrationSettings
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from app.integrations.model import Integration
-    from app.store.session import Session
+    from app.store.session import Session, Store
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,18 @@ def change_settings(session: Session, integration_id: UUID, changes: Changes) ->
     if not _only_excludes(before, after):
         session.enqueue(jobs.WALK_ISSUES, tenant_id)
     return integration
+
+
+def check_hygiene(store: Store, integration: Integration, settings: IntegrationSettings | None) -> None:
+    """Refuse operators that don't suit the site's custom fields. Raises Malformed, and Conflicting without the pairing.
+
+    The rows of a site are out of sight of the session that stores settings. An integration without a site has nothing to
+    compare with; such a criterion is skipped later.
+    """
+    if settings is None or not settings.hygiene or integration.tenant_id is None:
+        return
+    with ledger.site_session(store, integration) as session:
+        status.hygiene.require_suitable(session, settings)
 
 
 def _only_excludes(before: IntegrationSettings, after: IntegrationSettings) -> bool:

@@ -18,10 +18,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from app.catalog.language import Kind
 from app.catalog.registry import entity
+from app.conditions import Code, Condition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +62,19 @@ class FieldType(StrEnum):
     MOMENT = "moment"
     DAY = "day"
     OTHER = "other"
+
+
+class CriterionFault(ValueError):
+    """A fault of a criterion, with the part of it and the condition for people. Its text is for programs."""
+
+    def __init__(self, part: str, condition: Condition, text: str = "") -> None:
+        self.part, self.condition = part, condition
+        super().__init__(text or _text_of(condition))
+
+
+def _text_of(condition: Condition) -> str:
+    operator, field, field_type = (condition.params[name] for name in ("operator", "field", "field_type"))
+    return f"{operator} does not suit {field}, which is of the type {field_type}"
 
 
 _ANY = frozenset(FieldType)
@@ -152,7 +165,9 @@ def _field(name: str) -> str:
     return name
 
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_plain_name)]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_plain_name)
+]
 FieldName = Annotated[
     str, StringConstraints(pattern=r"^([A-Za-z][A-Za-z_]{0,63}|customfield_[0-9]{1,18})$"), AfterValidator(_field)
 ]
@@ -195,23 +210,19 @@ class Criterion(BaseModel):
     @field_validator("value", mode="wrap")
     @classmethod
     def _one_fault(cls, value: object, validate: ValidatorFunctionWrapHandler) -> object:
-        """The value, with one fault in place of one for each alternative. Raises PydanticCustomError."""
+        """The value, with one fault in place of one for each alternative. Raises CriterionFault."""
         try:
             return validate(value)
         except ValidationError as error:
-            raise PydanticCustomError("hygiene_value", _VALUE_FORMS) from error
+            raise CriterionFault("value", Condition(Code.BAD_CRITERION_VALUE), _VALUE_FORMS) from error
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         """The operator must suit the column, and the value the operator."""
         if self.type is not None and not self.suits(self.type):
-            raise PydanticCustomError(
-                "hygiene_unsuitable",
-                "{operator} does not suit {field}, which is of the type {field_type}",
-                {"operator": self.operator.value, "field": self.field, "field_type": self.type.value},
-            )
+            raise CriterionFault("operator", self.unsuitable_for(self.type))
         if problem := self._problem_of_value():
-            raise PydanticCustomError("hygiene_value", problem)
+            raise CriterionFault("value", Condition(Code.BAD_CRITERION_VALUE), problem)
         return self
 
     def _problem_of_value(self) -> str:
@@ -220,7 +231,11 @@ class Criterion(BaseModel):
             is_fit = isinstance(self.value, int) and self.value <= _MOST_DAYS
             return "" if is_fit else "older_than needs a value of 0 to 36500 days"
         if self.operator is Operator.LENGTH_BELOW:
-            return "" if isinstance(self.value, int) and self.value else "length_below needs a value of 1 or more characters"
+            return (
+                ""
+                if isinstance(self.value, int) and self.value
+                else "length_below needs a value of 1 or more characters"
+            )
         if self.operator is not Operator.NOT_IN_LIST:
             return "" if self.value is None else f"{self.operator} takes no value"
         if not isinstance(self.value, list):
@@ -232,6 +247,12 @@ class Criterion(BaseModel):
     def suits(self, field_type: FieldType) -> bool:
         """Whether the operator suits fields of this type."""
         return field_type in _SUITABLE[self.operator]
+
+    def unsuitable_for(self, field_type: FieldType) -> Condition:
+        """The condition of an operator that doesn't suit fields of this type."""
+        return Condition(
+            Code.CRITERION_UNSUITABLE, operator=self.operator.value, field=self.field, field_type=field_type.value
+        )
 
     @property
     def column(self) -> str | None:
@@ -268,7 +289,7 @@ def _number(text: str) -> float | None:
 
 
 def distinct(criteria: list[Criterion]) -> list[Criterion]:
-    """The criteria, if no two have one name. Raises PydanticCustomError."""
+    """The criteria, if no two have one name. Raises CriterionFault."""
     if len({criterion.name.casefold() for criterion in criteria}) < len(criteria):
-        raise PydanticCustomError("hygiene_names", "two criteria have the same name")
+        raise CriterionFault("name", Condition(Code.BAD_CRITERION_NAME), "two criteria have the same name")
     return criteria

@@ -22,7 +22,7 @@ from app.integrations.settings import IntegrationSettings
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from app.catalog.site_mapping import SiteField
     from app.integrations.hygiene import Criterion
@@ -74,14 +74,13 @@ def hygiene_of(session: Session, integration: Integration) -> Hygiene:
     criteria = [criterion for criterion in settings.hygiene if criterion.name not in reasons]
     counts = (func.count().filter(is_miss(criterion)) for criterion in criteria)
     issues = table_of(entity("issue"))
-    total, *miss_counts = session.execute(select(func.count(), *counts).select_from(issues).where(is_open())).one()
+    row = session.execute(select(func.count(), *counts).select_from(issues).where(is_open())).one()
+    total: int = row[0]
+    miss_counts: Sequence[int] = row[1:]
     by_name = {criterion.name: count for criterion, count in zip(criteria, miss_counts, strict=True)}
     return Hygiene(
         total,
-        [
-            Result(criterion, by_name.get(criterion.name), reasons.get(criterion.name))
-            for criterion in settings.hygiene
-        ],
+        [Result(criterion, by_name.get(criterion.name), reasons.get(criterion.name)) for criterion in settings.hygiene],
     )
 
 
@@ -152,9 +151,4 @@ def _unsuitability(criterion: Criterion, fields: Mapping[str, SiteField]) -> Con
     field_type = type_in_schema(site_field.schema_type) if site_field else None
     if field_type is None or criterion.suits(field_type):
         return None
-    return Condition(
-        Code.CRITERION_UNSUITABLE,
-        operator=criterion.operator.value,
-        field=criterion.field,
-        field_type=field_type.value,
-    )
+    return criterion.unsuitable_for(field_type)

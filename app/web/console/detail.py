@@ -13,7 +13,7 @@ from app.catalog.registry import in_order
 from app.conditions import Code, Condition
 from app.errors import Missing, Unavailable
 from app.ingest.planning import inbox, site_clock
-from app.ingest.status import diagnostics, overview
+from app.ingest.status import diagnostics, hygiene, overview
 from app.ingest.writing import absences
 from app.integrations import ledger
 from app.store import activity, poison
@@ -33,10 +33,13 @@ if TYPE_CHECKING:
     from app.ingest.status import Trouble
     from app.integrations.model import Integration
     from app.runtime import Runtime
+    from app.store.session import Session
     from app.web.words.sentences import Explanation
 
 _MOST_RECORDS, _MOST_RUNS = 20, 50
 """Parked records and absences, and runs, on one page."""
+_MOST_MISSES = 100
+"""Issues listed for a criterion."""
 _WEEK = timedelta(days=7)
 _WARNING_DAYS = 30
 _SUMS = ("received", "duplicated", "late", "given_up")
@@ -97,6 +100,7 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
             newest, projects = overview.newest_issues(session), overview.projects(session)
             open_absences = absences.listed(session, limit=_MOST_RECORDS, is_open=True)
             unreadable_parts = diagnostics.unreadable_parts(session)
+            figures = _hygiene(session, integration, request.args.get("criterion", ""))
         return page(
             "data.html",
             runtime,
@@ -113,6 +117,7 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
             causes=CAUSES,
             projects=[project for project in projects if not only_empty or not project.stored],
             only_empty=only_empty,
+            **figures,
         )
 
     @routes.get("/integrations/<integration_id>/activity")
@@ -145,6 +150,22 @@ def _add_data(routes: Blueprint, runtime: Runtime) -> None:
             details=details,
             points=points,
         )
+
+
+def _hygiene(session: Session, integration: Integration, position: str) -> dict[str, Any]:
+    """The misses by criterion, and the first issues that miss the one at a position."""
+    figures = hygiene.hygiene_of(session, integration)
+    rows = [(result, explain(result.skip_reason) if result.skip_reason else None) for result in figures.results]
+    counted_results = {str(number): result for number, result in enumerate(figures.results, 1) if result.misses}
+    criterion = counted_results[position].criterion if position in counted_results else None
+    misses = hygiene.misses_of(session, criterion, after="", limit=_MOST_MISSES) if criterion else []
+    return {
+        "hygiene": figures,
+        "hygiene_rows": rows,
+        "criterion": criterion,
+        "misses": misses,
+        "most_misses": _MOST_MISSES,
+    }
 
 
 def page(template: str, runtime: Runtime, integration: Integration, tab: str, **context: object) -> str:

@@ -9,12 +9,14 @@ from pydantic import ValidationError
 
 from app import actions
 from app.conditions import Code
-from app.errors import Missing
+from app.errors import Malformed, Missing
 from app.ingest import status
 from app.integrations import ledger
+from app.integrations.hygiene import MOST_CRITERIA
 from app.integrations.settings import IntegrationSettings
 from app.web.api.integrations import callers_session
 from app.web.api.shapes import ChangeIntegration
+from app.web.console import criteria
 from app.web.console.connecting import integration_of
 from app.web.console.detail import page
 from app.web.console.forms import explain_fields, list_of, words_of
@@ -44,12 +46,14 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
     def save(integration_id: str) -> AnyResponse | tuple[str, int]:
         integration = integration_of(runtime, integration_id)
         try:
-            changes = _change().changes()
+            changes = _change(_settings_of(integration)).changes()
         except ValidationError as error:
             return _form(runtime, integration, dict(request.form), explain_fields(error)), 400
         with callers_session(runtime) as session:
             actions.change_settings(session, integration.id, changes)
         return redirect(url_for("console.settings", integration_id=integration.id, saved="1"), 303)
+
+    _add_criteria(routes, runtime)
 
     @routes.post("/integrations/<integration_id>/do/<name>")
     def act(integration_id: str, name: str) -> AnyResponse:
@@ -60,6 +64,32 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
         if name == "delete":
             return redirect(url_for("console.index"), 303)
         return redirect(url_for("console.detail", integration_id=integration.id), 303)
+
+
+def _add_criteria(routes: Blueprint, runtime: Runtime) -> None:
+    @routes.post("/integrations/<integration_id>/hygiene")
+    def save_criteria(integration_id: str) -> AnyResponse | tuple[str, int]:
+        integration = integration_of(runtime, integration_id)
+        try:
+            _save_criteria(runtime, integration)
+        except ValidationError as error:
+            problems = criteria.explain_criteria(error)
+        except Malformed as refusal:
+            problems = {"": explain(refusal.condition)}
+        else:
+            return redirect(
+                url_for("console.settings", integration_id=integration.id, saved="1", _anchor="hygiene"), 303
+            )
+        rows = criteria.rows_of_form()
+        return _form(runtime, integration, _values_of(integration), problems, criteria_rows=rows), 400
+
+
+def _save_criteria(runtime: Runtime, integration: Integration) -> None:
+    """Store the form's criteria. Raises ValidationError, Malformed."""
+    settings = criteria.settings_of_form(_settings_of(integration))
+    actions.check_hygiene(runtime.store, integration, settings)
+    with callers_session(runtime) as session:
+        actions.change_settings(session, integration.id, ChangeIntegration(settings=settings).changes())
 
 
 def _act(runtime: Runtime, integration: Integration, name: str) -> None:
@@ -85,6 +115,7 @@ def _form(
     problems: dict[str, Explanation],
     *,
     is_saved: bool = False,
+    criteria_rows: list[criteria.Row] | None = None,
 ) -> str:
     uses: list[status.FieldUse] = []
     if integration.tenant_id is not None:
@@ -99,6 +130,9 @@ def _form(
         problems=problems,
         is_saved=is_saved,
         uses=[_use(use) for use in uses],
+        criteria=criteria_rows or criteria.rows_of(_settings_of(integration)),
+        choices=criteria.choices(),
+        most_criteria=MOST_CRITERIA,
     )
 
 
@@ -114,7 +148,7 @@ def _use(use: status.FieldUse) -> dict[str, Any]:
 
 def _values_of(integration: Integration) -> dict[str, Any]:
     """The form's values for the stored integration."""
-    settings = IntegrationSettings.model_validate(integration.settings)
+    settings = _settings_of(integration)
     fields = {meaning.value: ", ".join(ids) for meaning, ids in settings.mapping().items()}
     return {
         "name": integration.name,
@@ -129,11 +163,15 @@ def _values_of(integration: Integration) -> dict[str, Any]:
     }
 
 
+def _settings_of(integration: Integration) -> IntegrationSettings:
+    return IntegrationSettings.model_validate(integration.settings)
+
+
 _SINGLE = ("start_date", "due_date", "team", "flagged")
 
 
-def _change() -> ChangeIntegration:
-    """The form as a change of the API's. Raises ValidationError."""
+def _change(before: IntegrationSettings) -> ChangeIntegration:
+    """The form as a change of the API's; criteria, which have a form of their own, stay. Raises ValidationError."""
     points, excluded_fields = list_of("story_point_field"), [f for f in EXCLUDABLE if request.form.get(f"exclude_{f}")]
     only_field = points[0] if len(points) == 1 else None
     return ChangeIntegration(
@@ -151,6 +189,7 @@ def _change() -> ChangeIntegration:
                 },
                 "custom_fields": list_of("custom_fields"),
                 "excluded_fields": [*excluded_fields, *list_of("excluded_custom")],
+                "hygiene": before.hygiene,
             }
         ),
     )

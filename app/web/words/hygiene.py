@@ -28,7 +28,7 @@ HYGIENE: dict[Code, Entry] = {
     Code.BAD_CRITERION_NAME: Entry(
         "Give each criterion a name of its own, of at most 100 characters.",
         N_("A criterion has no name, a name that cannot be shown, or that of another one."),
-        N_("Give each a name of its own with a letter in it, of at most 100 characters, without < > \" / and \\."),
+        N_("Give each a name of its own with a letter in it, of at most 100 characters, without slashes and brackets."),
     ),
     Code.BAD_CRITERION_FIELD: Entry(
         "Give a column of the issue in the feed, or the id of a custom field.",

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from app.runtime import Runtime
 
 FIELD = "customfield_10050"
-DOCUMENT = {"type": "doc", "version": 1, "content": [{"type": "paragraph", "content": [{"type": "text", "text": "abc"}]}]}
+DOCUMENT = {
+    "type": "doc",
+    "version": 1,
+    "content": [{"type": "paragraph", "content": [{"type": "text", "text": "abc"}]}],
+}
 MEDIA = {"type": "doc", "version": 1, "content": [{"type": "mediaSingle", "content": [{"type": "media"}]}]}
 
 
@@ -110,7 +114,9 @@ def test_choices_and_lists(office: Office) -> None:
 
 
 def test_numbers_and_truths(office: Office) -> None:
-    office.issues({"story_points": None}, {"story_points": 3.0}, {"story_points": 0.5}, {"story_points": 4.0, "flagged": True})
+    office.issues(
+        {"story_points": None}, {"story_points": 3.0}, {"story_points": 0.5}, {"story_points": 4.0, "flagged": True}
+    )
     assert office.misses("story_points", "missing") == ["1"]
     assert office.misses("story_points", "not_in_list", [0.5, 3, "8"]) == ["4"]
     assert office.misses("flagged", "missing") == ["1", "2", "3"]
@@ -121,9 +127,7 @@ def test_ages(office: Office) -> None:
     days = (None, 1, 29.99, 30.01, 400)
     office.issues(
         *(
-            {}
-            if age is None
-            else {"updated": now - timedelta(days=age), "due": (now - timedelta(days=age)).date()}
+            {} if age is None else {"updated": now - timedelta(days=age), "due": (now - timedelta(days=age)).date()}
             for age in days
         )
     )
