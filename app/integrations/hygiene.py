@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
@@ -31,7 +32,7 @@ MOST_CRITERIA = 10
 _MOST_DAYS, _MOST_CHARACTERS, _MOST_VALUES = 36_500, 1_000_000, 100
 _EXACT = 2**53
 """Whole numbers up to here are equal to one number of JSON only."""
-CUSTOM = "customfield_"
+_CUSTOM_ID = re.compile(r"customfield_[0-9]{1,18}", re.ASCII)
 
 
 class Operator(StrEnum):
@@ -160,7 +161,7 @@ def _plain_name(name: str) -> str:
 
 def _field(name: str) -> str:
     """The name of a column or the id of a custom field. Raises ValueError."""
-    if not name.startswith(CUSTOM) and _JIRA_NAMES.get(name, name) not in column_types():
+    if not _CUSTOM_ID.fullmatch(name) and _JIRA_NAMES.get(name, name) not in column_types():
         raise ValueError("is neither a column of the issue in the feed nor the id of a custom field")
     return name
 
@@ -168,9 +169,7 @@ def _field(name: str) -> str:
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_plain_name)
 ]
-FieldName = Annotated[
-    str, StringConstraints(pattern=r"^([A-Za-z][A-Za-z_]{0,63}|customfield_[0-9]{1,18})$"), AfterValidator(_field)
-]
+FieldName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$"), AfterValidator(_field)]
 
 
 def _storable(text: str) -> str:
@@ -257,7 +256,7 @@ class Criterion(BaseModel):
     @property
     def column(self) -> str | None:
         """The column of the issue; None for a custom field."""
-        return None if self.field.startswith(CUSTOM) else _JIRA_NAMES.get(self.field, self.field)
+        return None if _CUSTOM_ID.fullmatch(self.field) else _JIRA_NAMES.get(self.field, self.field)
 
     @property
     def type(self) -> FieldType | None:

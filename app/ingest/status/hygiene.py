@@ -22,7 +22,7 @@ from app.integrations.settings import IntegrationSettings
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from app.catalog.site_mapping import SiteField
     from app.integrations.hygiene import Criterion
@@ -66,7 +66,7 @@ def hygiene_without_site(integration: Integration) -> Hygiene:
 
 
 def hygiene_of(session: Session, integration: Integration) -> Hygiene:
-    """The misses of every criterion, in two statements; none for an integration without criteria."""
+    """The misses of every criterion, in three statements at most; none for an integration without criteria."""
     settings = IntegrationSettings.model_validate(integration.settings)
     if not settings.hygiene:
         return Hygiene(0, [])
@@ -111,13 +111,24 @@ def _skip_reasons(session: Session, settings: IntegrationSettings) -> dict[str, 
     """Reasons by the name of the criterion."""
     fields = {field.id: field for field in field_policy.site_fields(session)}
     mapping = map_fields(list(fields.values()), settings.mapping(), settings.excluded_fields)
+    known_ids = {*fields, *_unlisted_fields(session, settings, fields)}
     reasons = {
-        criterion.name: _reason_of_custom_field(criterion, settings, fields)
+        criterion.name: _reason_of_custom_field(criterion, settings, fields, known_ids)
         if criterion.column is None
         else _reason_of_column(criterion, settings, mapping if fields else {})
         for criterion in settings.hygiene
     }
     return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
+def _unlisted_fields(session: Session, settings: IntegrationSettings, fields: Mapping[str, SiteField]) -> list[str]:
+    """Custom fields of the criteria that issues hold although the site's list lacks them."""
+    ids = sorted({criterion.field for criterion in settings.hygiene if criterion.column is None} - fields.keys())
+    if not ids:
+        return []
+    uses = (func.bool_or(table_of(entity("issue")).c.custom.has_key(field_id)) for field_id in ids)
+    row = session.execute(select(*uses).where(is_open())).one()
+    return [field_id for field_id, is_used in zip(ids, row, strict=True) if is_used]
 
 
 def _reason_of_column(
@@ -134,13 +145,13 @@ def _reason_of_column(
 
 
 def _reason_of_custom_field(
-    criterion: Criterion, settings: IntegrationSettings, fields: Mapping[str, SiteField]
+    criterion: Criterion, settings: IntegrationSettings, fields: Mapping[str, SiteField], known_ids: Container[str]
 ) -> Condition | None:
     if criterion.field in settings.excluded_fields:
         return Condition(Code.CRITERION_EXCLUDED, field=criterion.field)
     if settings.custom_fields and criterion.field not in settings.custom_fields:
         return Condition(Code.CRITERION_NOT_STORED, field=criterion.field)
-    if fields and criterion.field not in fields:
+    if fields and criterion.field not in known_ids:
         return Condition(Code.CRITERION_FIELD_ABSENT, field=criterion.field)
     return _unsuitability(criterion, fields)
 

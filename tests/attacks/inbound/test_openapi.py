@@ -36,8 +36,9 @@ OPERATIONS = (
     *(f"GET {INTEGRATION}/{view}" for view in ("progress", "changes")),
     *(
         f"GET {INTEGRATION}/{listing}"
-        for listing in ("completeness", "fields", "activity", "deliveries", "absences", "status-history")
+        for listing in ("completeness", "fields", "activity", "deliveries", "absences", "status-history", "hygiene")
     ),
+    f"GET {INTEGRATION}/hygiene/{{criterion}}",
 )
 CHECK_NAMES = (
     *("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"),
@@ -114,7 +115,11 @@ def test_nothing_is_answered_without_a_good_key(
 ) -> None:
     method, path = label.split(" ")
     answer = requests.request(
-        method, target.url + path.replace("{integration_id}", integration_id), headers=headers, json={}, timeout=30
+        method,
+        target.url + path.format(integration_id=integration_id, criterion=1),
+        headers=headers,
+        json={},
+        timeout=30,
     )
     assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/problem+json")
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from app.runtime import Runtime
     from tests.integration.actions.conftest import Premises
 
+HYGIENE = IntegrationSettings.model_validate(
+    {"hygiene": [{"name": "No due date", "field": "due", "operator": "missing"}]}
+)
 POINTS = IntegrationSettings(story_point_field="customfield_10016")
 
 
@@ -62,15 +65,21 @@ def test_the_same_patch_twice_plans_nothing_the_second_time(
     assert patch(first)
     assert patch(first) == set()
     assert patch(second) == set(), "the order or a short form is no other reading"
+    assert patch({**second, **HYGIENE.model_dump(include={"hygiene"}, mode="json")}) == set(), "nor are criteria"
     assert patch({}) == {jobs.WALK_ISSUES.name}
     assert patch({}) == set()
 
 
 @pytest.mark.parametrize(
     "changes",
-    [Changes(), Changes(name="Acme", description="ours", tags=["a"]), Changes(settings=IntegrationSettings())],
+    [
+        Changes(),
+        Changes(name="Acme", description="ours", tags=["a"]),
+        Changes(settings=IntegrationSettings()),
+        Changes(settings=HYGIENE),
+    ],
 )
-def test_words_and_equal_settings_read_nothing_again(premises: Premises, changes: Changes) -> None:
+def test_words_criteria_and_equal_settings_read_nothing_again(premises: Premises, changes: Changes) -> None:
     change(premises, changes)
     assert premises.jobs_in_queues() == set()
 

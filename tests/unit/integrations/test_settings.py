@@ -24,6 +24,7 @@ def test_nothing_needs_to_be_set() -> None:
         },
         "custom_fields": [],
         "excluded_fields": [],
+        "hygiene": [],
     }
 
 

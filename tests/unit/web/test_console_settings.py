@@ -17,6 +17,7 @@ from app.web.console import settings
     [
         {},
         {"story_point_field": "customfield_10016", "epic_field": "parent"},
+        {"hygiene": [{"name": "Old", "field": "updated", "operator": "older_than", "value": 30}]},
         {
             "field_mapping": {
                 "story_points": ["customfield_10016", "customfield_10024"],
@@ -37,6 +38,7 @@ def test_a_form_that_is_sent_back_as_it_was_changes_nothing(values: dict[str, An
     integration = SimpleNamespace(name="Acme", description="", tags=[], settings=stored.model_dump(mode="json"))
     form = settings._values_of(integration)  # type: ignore[arg-type]  # as much of an integration as the form shows
     with Flask("form").test_request_context(method="POST", data=form):
-        change = settings._change()
+        change = settings._change(stored)
     assert change.settings is not None
     assert not change.settings.differs(stored)
+    assert change.settings.hygiene == stored.hygiene

@@ -232,6 +232,13 @@ def test_a_field_that_is_not_stored_is_skipped_openly(
     assert result.misses == (1 if code is None else None)
 
 
+def test_a_field_that_only_issues_have_is_evaluated(office: Office) -> None:
+    office.keep(site_field("customfield_10016", "number"))
+    office.customs(None, "x")
+    assert office.result(FIELD, "missing").misses == 1
+    assert office.result("customfield_9", "missing").misses is None
+
+
 @pytest.mark.parametrize(
     ("schema_type", "operator", "value", "is_suitable"),
     [
