@@ -104,7 +104,7 @@ def _criterion_of(number: int) -> Row:
     row: Row = {part: words_of(f"criterion_{number}_{part}") for part in _PARTS}
     if row["operator"] == Operator.NOT_IN_LIST:
         row["value"] = list_of(f"criterion_{number}_value")
-    elif row["operator"] in {Operator.MISSING, Operator.EMPTY}:
+    elif row["operator"] in {Operator.MISSING, Operator.EMPTY} or not row["value"]:
         row["value"] = None
     elif row["value"].isdecimal() and len(row["value"]) <= _MOST_DIGITS:
         row["value"] = int(row["value"])

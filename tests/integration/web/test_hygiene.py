@@ -200,7 +200,7 @@ def test_a_faulty_form_is_shown_again_with_the_faults_beside_their_rows(desk: De
     desk.sign_in()
     rows = [
         ("<script>", "summary", "missing", ""),
-        ("Short", "due", "length_below", "3"),
+        ("Short", "due", "length_below", ""),
         ("Old", "updated", "older_than", "soon"),
         ("What", "nothing", "missing", ""),
     ]

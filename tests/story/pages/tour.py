@@ -230,7 +230,21 @@ class Console:
         self.page.get_by_label("Story point field").fill("not a field!")
         self.page.get_by_role("button", name="Save").click()
         yield self.view("console-settings-refused")
+        yield from self._criteria(base)
         yield self.at("/integrations/nowhere", "console-not-found")
+
+    def _criteria(self, base: str) -> Iterator[View]:
+        """The form of hygiene criteria with a fault, and a criterion that is kept."""
+        self.page.goto(f"{self.app.url}/console{base}/settings")
+        for number, field in enumerate(("due", "assignee_id"), 1):
+            self.page.locator(f"#criterion_{number}_name").fill(f"No {field}")
+            self.page.locator(f"#criterion_{number}_field").fill(field)
+            if number == 1:
+                self.page.locator("#criterion_1_operator").select_option("length_below")
+            self.page.get_by_role("button", name="Apply the criteria").click()
+            yield self.view(("console-settings-criteria-refused", "console-settings-criteria")[number - 1])
+            self.page.locator("#criterion_1_operator").select_option("missing")
+        yield self.at(f"{base}/data", "console-data-hygiene", criterion="1")
 
     def _trouble_in_the_log(self) -> None:
         with psycopg.connect(self.app.env["DATABASE_URL"], autocommit=True) as connection:
