@@ -47,7 +47,7 @@ class BulkRoutes:
         )
 
     def _histories(self, call: Call, version: str, **_: object) -> Reply:
-        """Return histories by time, so that those of one issue may span answers."""
+        """Return histories by time, and those of one issue may span answers."""
         world, places = self._world, []
         for number in self._numbers(call, 1000):
             template = world.template(number)
