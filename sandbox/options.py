@@ -57,6 +57,8 @@ class Options:
     most_fetched: int = 1000  # issues of a bulkfetch with named fields; 100 as before October 2026
     unfetchable: tuple[str, ...] = ()  # ids that a bulkfetch reports as failed for now
     personal_tokens: tuple[str, ...] = ()
+    withheld_permissions: dict[str, list[str]] = field(default_factory=dict)
+    """Permissions taken from an account: its e-mail -> `USER_PICKER`, or `BROWSE_PROJECTS:KEY` for one project."""
 
     @property
     def is_network_bad(self) -> bool:

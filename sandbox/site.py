@@ -139,9 +139,9 @@ class Site:
         """The URL below which the site publishes its install key: `<url>/<kid>`."""
         return f"{self.base_url}/install-keys"
 
-    def search_view(self, reconcile_ids: Collection[int] = ()) -> View:
-        """Return the index as a search sees it, with current records for `reconcile_ids`."""
-        return self.index.view(reconcile_ids)
+    def search_view(self, reconcile_ids: Collection[int] = (), closed: frozenset[str] = frozenset()) -> View:
+        """Return the index with current records for `reconcile_ids`, without the projects `closed` to an account."""
+        return self.index.view(reconcile_ids, closed)
 
     # -- the app -------------------------------------------------------------------------------------------
 

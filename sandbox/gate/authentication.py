@@ -30,9 +30,9 @@ LONGEST_LIFE_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The app with its scopes, or a person with a token and without scopes."""
+    """The app with its scopes, a person with a token, or somebody without credentials."""
 
-    kind: Literal["connect", "token"]
+    kind: Literal["connect", "token", "anonymous"]
     scopes: frozenset[str] = frozenset()
     email: str | None = None
 
@@ -67,7 +67,7 @@ def admit(request: Request, state: Installation, options: Options, traffic: Traf
     if scheme == "JWT":
         return _app(request, credentials, state, traffic, site_path)
     email, token = _pair(credentials) if scheme == "Basic" else ("", "")
-    if token and _is_equal(options.api_tokens.get(email), token):
+    if token and _is_token_of(email, token, options):
         return Caller("token", email=email)
     if scheme == "Bearer" and any(
         hmac.compare_digest(credentials.encode(), token.encode()) for token in options.personal_tokens
@@ -130,6 +130,12 @@ def _pair(credentials: str) -> tuple[str, str]:
     except (binascii.Error, UnicodeDecodeError):
         return "", ""
     return email, token
+
+
+def _is_token_of(email: str, token: str, options: Options) -> bool:
+    """Whether the account has the classic token; addresses are compared without case, as real sites do."""
+    owners = (secret for owner, secret in options.api_tokens.items() if owner.casefold() == email.casefold())
+    return any(_is_equal(secret, token) for secret in owners)
 
 
 def _is_equal(secret: str | None, text: str) -> bool:

@@ -43,6 +43,7 @@ class SearchRequest:
     expand: str = ""
     properties: tuple[str, ...] = ()
     reconcile: tuple[int, ...] = ()
+    closed_projects: frozenset[str] = frozenset()  # ids of projects that the caller can't browse
 
     @property
     def binding(self) -> JsonObject:
@@ -54,6 +55,13 @@ class SearchRequest:
             "properties": self.properties,
             "reconcile": self.reconcile,
         }
+
+
+class Views(Protocol):
+    """Gives the view of a search: with current records of some issues, without closed projects."""
+
+    def __call__(self, reconcile_ids: Collection[int], closed: frozenset[str], /) -> View:
+        """Return the view."""
 
 
 class View(Protocol):
@@ -80,16 +88,14 @@ class Result:
 class Search:
     """Answers the queries of one site. Recent results are cached, so a walk does not search for each page."""
 
-    def __init__(
-        self, world: World, view: Callable[[Collection[int]], View], clock: Callable[[], int], options: Options
-    ) -> None:
+    def __init__(self, world: World, view: Views, clock: Callable[[], int], options: Options) -> None:
         """Search through `view`; dates in queries are in the time zone of the site."""
         self._options = options
         self._world = world
         self._view = view
         self._clock = clock
         self._zone = zone(world.timezone)
-        self._results: OrderedDict[tuple[str, int], Result] = OrderedDict()
+        self._results: OrderedDict[tuple[str, int, frozenset[str]], Result] = OrderedDict()
         self._lock = threading.Lock()
         self._marks: list[SortKey] = []  # one per page; a walk continues behind its mark
         self.tokens = PageTokens(clock)
@@ -102,8 +108,8 @@ class Search:
         if len(request.reconcile) > MAX_RECONCILE_ISSUES:
             raise JiraError(400, f"The reconcileIssues parameter takes at most {MAX_RECONCILE_ISSUES} issue ids.")
         query = parse_bounded(request.jql)
-        self._require_known(query)
-        result = self.find(query, request.jql, request.reconcile)
+        self._require_known(query, request.closed_projects)
+        result = self.find(query, request.jql, request.reconcile, request.closed_projects)
         start = self._start(result, place, query)
         selection = rendering.Selection.of(request.fields, "id")
         expand = frozenset(part.strip() for part in request.expand.split(",") if part.strip())
@@ -142,31 +148,31 @@ class Search:
             self._marks.append(sort_key(query)(last))
             return Place(len(self._marks) - 1)
 
-    def count(self, jql: str) -> int:
+    def count(self, jql: str, closed_projects: frozenset[str] = frozenset()) -> int:
         """Return the number of matching issues."""
         query = parse_bounded(jql)
-        self._require_known(query)
-        return len(self.find(query, jql).issues)
+        self._require_known(query, closed_projects)
+        return len(self.find(query, jql, (), closed_projects).issues)
 
-    def _require_known(self, query: Query) -> None:
+    def _require_known(self, query: Query, closed_projects: frozenset[str]) -> None:
         """Refuse a query with an unknown or invisible issue, as Jira does.
 
         Public clients match these messages literally. The check reads the world, not the index.
         """
         if not self._options.unknown_issues_are_errors:
             return
-        messages = []
+        messages, world = [], self._world.without(closed_projects)
         for text in query.issue_operands():
-            issue = self._world.find(text)
-            if issue is None or not self._world.may_see(issue):
+            issue = world.find(text)
+            if issue is None or not world.may_see(issue):
                 messages.append(_UNKNOWN_ID.format(text) if text.isdigit() else _UNKNOWN_KEY.format(text))
         if messages:
             raise JiraError(400, *messages)
 
-    def find(self, query: Query, jql: str, reconcile_ids: Collection[int] = ()) -> Result:
+    def find(self, query: Query, jql: str, reconcile_ids: Collection[int], closed_projects: frozenset[str]) -> Result:
         """Return all matches in order, from the cache while the view is unchanged."""
-        view = self._view(reconcile_ids)
-        name = (jql, view.revision)
+        view = self._view(reconcile_ids, closed_projects)
+        name = (jql, view.revision, closed_projects)
         if _RELATIVE.search(jql):  # the result depends on the clock
             return self._evaluate(query, view)
         with self._lock:

@@ -70,22 +70,24 @@ class Index:
     def catalogue_changed(self) -> None:
         """Ignore: permissions and projects take effect at once."""
 
-    def view(self, reconcile_ids: Collection[int] = ()) -> World | ReplicaView:
-        """Return the view of a random replica, with current records for `reconcile_ids`."""
-        now = self._clock()
+    def view(
+        self, reconcile_ids: Collection[int] = (), closed_projects: frozenset[str] = frozenset()
+    ) -> World | ReplicaView:
+        """Return the view of a random replica, with current records for `reconcile_ids`, without closed projects."""
+        now, world = self._clock(), self._world.without(closed_projects)
         with self._lock:
             for replica in self._replicas:
                 for issue_id in [issue_id for issue_id, trail in replica.items() if _is_over(trail, now)]:
                     del replica[issue_id]
             chosen_replica = self._chance.choice(self._replicas)
             if not any(self._replicas):
-                return self._world
+                return world
             stale_records = {
                 issue_id: trail.record
                 for issue_id, trail in chosen_replica.items()
                 if int(issue_id) not in reconcile_ids
             }
-            return ReplicaView(self._world, stale_records, next(self._unique))
+            return ReplicaView(world, stale_records, next(self._unique))
 
 
 def _is_over(trail: _Trail, now: int) -> bool:

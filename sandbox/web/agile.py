@@ -12,6 +12,7 @@ from sandbox.jql import parse
 from sandbox.jql.evaluate import Clock, test_of
 from sandbox.moments import zone
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
+from sandbox.web.callers import closed_projects, world
 from sandbox.web.exchange import names, page, reply, site
 from sandbox.world import FIRST_FILTER
 
@@ -31,18 +32,18 @@ _FILTER = re.compile(r"filter\s*=\s*(\d+)", re.IGNORECASE)
 @routes.get("/board")
 def boards() -> Response:
     """Return boards, at most 50 a page."""
-    world = site().world
+    visible_world = world()
     types = set(names("type"))
     if types - _BOARD_TYPES:
         raise JiraError(400, f"Unsupported board type {sorted(types - _BOARD_TYPES)}.")
     project_key_or_id = request.args.get("projectKeyOrId")
-    project = world.project(project_key_or_id) if project_key_or_id else None
+    project = visible_world.project(project_key_or_id) if project_key_or_id else None
     if project_key_or_id and project is None:
         raise JiraError(400, f"No project could be found with key or id '{project_key_or_id}'.")
     matches = [
         board.json
-        for board in list(world.catalogue.boards.values())
-        if str(board.json["location"]["projectId"]) not in world.lost_projects
+        for board in list(visible_world.catalogue.boards.values())
+        if str(board.json["location"]["projectId"]) not in visible_world.lost_projects
         and (not types or board.json["type"] in types)
         and (project is None or str(board.json["location"]["projectId"]) == project["id"])
     ]
@@ -57,7 +58,7 @@ def _bean(values: list[JsonObject]) -> JsonObject:
 
 def _board(board_id: int) -> Board:
     match = site().world.catalogue.boards.get(board_id)
-    if match is None or str(match.json["location"]["projectId"]) in site().world.lost_projects:
+    if match is None or str(match.json["location"]["projectId"]) in world().lost_projects:
         raise JiraError(
             404,
             "The requested board cannot be viewed because it either does not exist or you do not have permission "
@@ -177,7 +178,9 @@ def _test(jql: str) -> Callable[[Issue], bool]:
 
 def _issues(is_member: Callable[[Issue], bool]) -> Response:
     also = _test(request.args.get("jql", ""))
-    matches = [issue for issue in site().search_view().searchable() if is_member(issue) and also(issue)]
+    matches = [
+        issue for issue in site().search_view((), closed_projects()).searchable() if is_member(issue) and also(issue)
+    ]
     cut = page(matches, default=50, cap=_MAX_ISSUES, name="issues", links=False)
     selection = rendering.Selection.of(request.args.getlist("fields"), "*all")
     expand = frozenset(names("expand"))

@@ -20,7 +20,8 @@ from sandbox.oddities import Call, parsed
 from sandbox.options import Fault
 from sandbox.shapes import ORIGIN, JiraError
 from sandbox.web import agile, catalogue, control, host, issues, people, restricted, search, worklogs
-from sandbox.web.exchange import GATEWAY, JSON_TYPE, SITE, accessible_to_connect, account
+from sandbox.web.callers import accessible_to_connect, account, caller
+from sandbox.web.exchange import GATEWAY, JSON_TYPE, SITE
 from sandbox.web.exchange import site as request_site
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _leave(answer: Response) -> Response:
     _make_odd(site, answer)
     answer.headers.update(g.get("limit_headers") or {})
     answer.headers["X-AREQUESTID"] = f"{int(g.started * 1000):x}"
-    if "caller" in g:
+    if "caller" in g and caller().kind != "anonymous":
         answer.headers["X-AACCOUNTID"] = account()["accountId"]
     points = g.points if answer.status_code < 400 else 1  # noqa: PLR2004 - HTTP
     now = time.time()

@@ -6,7 +6,8 @@ from flask import Blueprint, Response, request
 
 from sandbox.moments import in_zone, zone
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
-from sandbox.web.exchange import API, names, page, reply, site, visible_project
+from sandbox.web.callers import visible_project, world
+from sandbox.web.exchange import API, names, page, reply, site
 
 routes = Blueprint("catalogue", __name__)
 _CATEGORIES = (
@@ -83,13 +84,13 @@ def projects(version: str) -> Response:  # noqa: ARG001 - both versions answer a
     states = set(names("status")) or {"live"}
     if states - _STATES:
         raise JiraError(400, f"The status {sorted(states - _STATES)} is invalid; use live, archived or deleted.")
-    world = site().world
+    visible_world = world()
     ids, keys = set(names("id")), {key.upper() for key in names("keys")}
     query = request.args.get("query", "").lower()
     matches = [
         project
-        for project in world.catalogue.projects.values()
-        if project["id"] not in world.lost_projects
+        for project in visible_world.catalogue.projects.values()
+        if project["id"] not in visible_world.lost_projects
         and _state(project) in states
         and (not ids or project["id"] in ids)
         and (not keys or project["key"].upper() in keys)
@@ -112,7 +113,7 @@ def _state(project: JsonObject) -> str:
 
 def _expand(project: JsonObject, expand: set[str]) -> JsonObject:
     """Return a project with exactly the expansions in `expand`."""
-    world = site().world
+    visible_world = world()
     optional = {"insight", "projectKeys", "description", "lead"} - expand
     body = {name: value for name, value in project.items() if name not in optional}
     if "projectKeys" in expand:
@@ -120,9 +121,9 @@ def _expand(project: JsonObject, expand: set[str]) -> JsonObject:
     if "description" in expand:
         body["description"] = project.get("description", "")
     if "lead" in expand and project.get("lead") is None:
-        body["lead"] = next(iter(world.catalogue.users.values()))
+        body["lead"] = next(iter(visible_world.catalogue.users.values()))
     if "insight" in expand:
-        issues = list(world.searchable([project["id"]]))
+        issues = list(visible_world.searchable([project["id"]]))
         body["insight"] = {"totalIssueCount": len(issues)}
         if issues:
             newest = max(issue.updated_ms for issue in issues)

@@ -13,9 +13,7 @@ from sandbox.shapes import ORIGIN, JiraError, JsonObject
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sandbox.gate.authentication import Caller
     from sandbox.site import Site
-    from sandbox.world import Issue
 
 API = '/rest/api/<any("2","3"):version>'
 JSON_TYPE = "application/json;charset=UTF-8"
@@ -29,21 +27,6 @@ def site() -> Site:
     """Return the site of the current request."""
     result: Site = request.environ[SITE]
     return result
-
-
-def caller() -> Caller:
-    """Return the authenticated caller."""
-    result: Caller = g.caller
-    return result
-
-
-def account() -> JsonObject:
-    """Return the caller's own user: the app's, or the one with a token's e-mail address, by default an administrator."""
-    if caller().kind == "connect":
-        return site().app_user()
-    users = site().world.catalogue.users
-    matches = (user for user in users.values() if user.get("emailAddress") == caller().email)
-    return next(matches, users[site().admin])
 
 
 def reply(body: Any, *, objects: int = 0, cost: int = CORE, status: int = 200) -> Response:  # noqa: ANN401 - any JSON
@@ -98,22 +81,6 @@ def bad_payload() -> JiraError:
     return JiraError(400, "Invalid request payload. Refer to the REST API documentation and try again.")
 
 
-def visible_issue(id_or_key: str) -> Issue:
-    """Return the issue. Raises the same JiraError 404 for a missing and an invisible one."""
-    issue = site().world.find(id_or_key)
-    if issue is None or not site().world.may_see(issue):
-        raise JiraError(404, "Issue does not exist or you do not have permission to see it.")
-    return issue
-
-
-def visible_project(id_or_key: str) -> JsonObject:
-    """Return the project. Raises JiraError 404."""
-    project = site().world.project(id_or_key)
-    if project is None:
-        raise JiraError(404, f"No project could be found with key '{id_or_key}'.")
-    return project
-
-
 def page(
     values: Sequence[Any], *, default: int = 50, cap: int = 50, name: str = "values", links: bool = True
 ) -> JsonObject:
@@ -134,9 +101,3 @@ def page(
 def by_created(entries: Sequence[JsonObject]) -> list[JsonObject]:
     """Sort children by creation time, oldest first."""
     return sorted(entries, key=lambda entry: (parse_ms(entry["created"]), int(entry["id"])))
-
-
-def accessible_to_connect(scope: str) -> None:
-    """Refuse an app without `scope`. INACCESSIBLE and NONE refuse every app, but no person."""
-    if caller().kind == "connect" and scope not in caller().scopes:
-        raise JiraError(403, "The app is not authorized to make this request: the required scope is missing.")

@@ -6,7 +6,8 @@ from flask import Blueprint, Response, request
 
 from sandbox import rendering
 from sandbox.shapes import JiraError
-from sandbox.web.exchange import API, by_created, json_body, names, page, reply, site, visible_issue
+from sandbox.web.callers import visible_issue, world
+from sandbox.web.exchange import API, by_created, json_body, names, page, reply
 
 routes = Blueprint("issues", __name__)
 _MAX_IDS = 1000
@@ -61,11 +62,11 @@ def comments_by_id(version: str) -> Response:
     if not isinstance(ids, list) or not 1 <= len(ids) <= _MAX_IDS:
         raise JiraError(400, f"Between 1 and {_MAX_IDS} comment ids are needed.")
     comment_ids = {str(comment_id) for comment_id in ids}
-    world = site().world
+    visible_world = world()
     matches = [
         entry
-        for issue in list(world.issues.values())
-        if world.may_see(issue)
+        for issue in list(visible_world.issues.values())
+        if visible_world.may_see(issue)
         for entry in issue.comments
         if entry["id"] in comment_ids
     ]

@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
-from sandbox.site import APP_USER
-from sandbox.web.exchange import (
-    API,
-    IDENTITY,
+from sandbox.web.callers import (
+    ADMIN_ONLY,
+    ADMINISTER,
+    BROWSE_USERS,
+    GLOBAL_PERMISSIONS,
+    PROJECT_PERMISSIONS,
     accessible_to_connect,
     account,
     caller,
-    json_body,
-    names,
-    number,
-    page,
-    reply,
-    site,
+    has_permission,
+    needs_permission,
+    visible_issue,
     visible_project,
+    world,
 )
+from sandbox.web.exchange import API, IDENTITY, json_body, names, number, page, reply, site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 routes = Blueprint("people", __name__)
-GLOBAL_PERMISSIONS = frozenset(
-    {
-        "ADMINISTER",
-        "SYSTEM_ADMIN",
-        "USER_PICKER",
-        "CREATE_SHARED_OBJECTS",
-        "MANAGE_GROUP_FILTER_SUBSCRIPTIONS",
-        "BULK_CHANGE",
-    }
-)
-PROJECT_PERMISSIONS = frozenset(
-    {
-        "BROWSE_PROJECTS",
-        "EDIT_ISSUES",
-        "CREATE_ISSUES",
-        "ADD_COMMENTS",
-        "WORK_ON_ISSUES",
-        "ADMINISTER_PROJECTS",
-        "VIEW_DEV_TOOLS",
-    }
-)
-_ADMIN_ONLY = frozenset({"ADMINISTER", "SYSTEM_ADMIN", "ADMINISTER_PROJECTS"})
 _MAX_ACCOUNTS, _SEARCH_WINDOW, _MAX_AUDIT = 1000, 1000, 1000
 
 
@@ -61,6 +44,7 @@ def user(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
     account_id = request.args.get("accountId")
     if not account_id:
         raise JiraError(400, "Either the accountId or the username query parameter needs to be provided.")
+    needs_permission(BROWSE_USERS)
     profile = site().user(account_id)
     if profile is None:
         raise JiraError(404, "Specified user does not exist or you do not have required permissions")
@@ -69,11 +53,16 @@ def user(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
 
 @routes.get(f"{API}/user/search")
 def user_search(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
-    """Find active people by a part of their name or by id; an empty query is an error."""
+    """Find active people by a part of their name or by id; an empty query is an error.
+
+    An account without Browse users gets an empty list.
+    """
     query = request.args.get("query", "").lower()
     if not query and not request.args.get("accountId"):
         raise JiraError(400, "At least one of query, accountId or property is required.")
     start, size = number("startAt", 0), min(number("maxResults", 50), 1000)
+    if not has_permission(BROWSE_USERS):
+        return reply([])
     users = [user for user in site().world.catalogue.users.values() if user["active"]][:_SEARCH_WINDOW]
     account_id = request.args.get("accountId")
     matches = [
@@ -129,18 +118,26 @@ def _email_of(user: JsonObject) -> JsonObject:
 
 @routes.post(f"{API}/permissions/check")
 def check_permissions(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
-    """Return the permissions of the user `accountId`, by default of the caller."""
+    """Return the permissions of the caller, or of the user `accountId` for apps and administrators."""
     body = json_body()
-    account_id = body.get("accountId") or (APP_USER if caller().kind == "connect" else site().admin)
-    if not isinstance(account_id, str) or site().user(account_id) is None:
-        raise JiraError(400, "The account ID provided is invalid.")
+    own_id = account()["accountId"] if caller().kind != "anonymous" else None
+    account_id = body.get("accountId") or own_id
+    if account_id != own_id:
+        if caller().kind != "connect" and not has_permission(ADMINISTER):
+            raise JiraError(403, "You do not have the permission to check the permissions of other users.")
+        if not isinstance(account_id, str) or site().user(account_id) is None:
+            raise JiraError(400, "The account ID provided is invalid.")
     permissions = body.get("globalPermissions") or []
     if not isinstance(permissions, list) or set(map(str, permissions)) - GLOBAL_PERMISSIONS:
         raise JiraError(400, "Unrecognized permission.")
-    granted_permissions = [
-        permission for permission in permissions if permission not in _ADMIN_ONLY or site().is_admin(account_id)
-    ]
-    answers = [_in_projects(query, account_id) for query in body.get("projectPermissions") or []]
+
+    def has(permission: str, project_key: str | None = None) -> bool:
+        if account_id == own_id:
+            return has_permission(permission, project_key)
+        return permission not in ADMIN_ONLY or site().is_admin(str(account_id))
+
+    granted_permissions = [permission for permission in permissions if has(permission)]
+    answers = [_in_projects(query, has) for query in body.get("projectPermissions") or []]
     flat = [entry for part in answers for entry in part]
     return reply(
         {"globalPermissions": granted_permissions, "projectPermissions": flat},
@@ -149,7 +146,7 @@ def check_permissions(version: str) -> Response:  # noqa: ARG001 - both versions
     )
 
 
-def _in_projects(query: JsonObject, account_id: str) -> list[JsonObject]:
+def _in_projects(query: JsonObject, has: Callable[[str, str | None], bool]) -> list[JsonObject]:
     permissions, projects, issues = (
         query.get("permissions") or [],
         query.get("projects") or [],
@@ -162,44 +159,52 @@ def _in_projects(query: JsonObject, account_id: str) -> list[JsonObject]:
         or len(issues) > _MAX_ACCOUNTS
     ):
         raise JiraError(400, "Unrecognized permission, or too many projects or issues.")
-    world = site().world
-    open_projects = [
-        project_id
+    visible_world = world()
+    keys = {
+        project_id: visible_world.catalogue.projects[str(project_id)]["key"]
         for project_id in projects
-        if str(project_id) in world.catalogue.projects and str(project_id) not in world.lost_projects
-    ]
-    open_issues = [
-        issue_id
+        if str(project_id) in visible_world.catalogue.projects and str(project_id) not in visible_world.lost_projects
+    }
+    issue_keys = {
+        issue_id: issue.fields["project"]["key"]
         for issue_id in issues
-        if (issue := world.issues.get(str(issue_id))) is not None and world.may_see(issue)
-    ]
-    granted_permissions = [
-        permission for permission in permissions if permission not in _ADMIN_ONLY or site().is_admin(account_id)
-    ]
+        if (issue := visible_world.issues.get(str(issue_id))) is not None and visible_world.may_see(issue)
+    }
     return [
-        {"permission": permission, "projects": open_projects, "issues": open_issues}
-        for permission in granted_permissions
+        {
+            "permission": permission,
+            "projects": [project_id for project_id, key in keys.items() if has(permission, key)],
+            "issues": [issue_id for issue_id, key in issue_keys.items() if has(permission, key)],
+        }
+        for permission in permissions
+        if has(permission, None)
     ]
 
 
 @routes.get(f"{API}/mypermissions")
 def my_permissions(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
-    """Return the caller's own permissions, in a project if given."""
+    """Return the caller's own permissions, in a project or on an issue if given."""
     permissions = names("permissions")
     if not permissions:
         raise JiraError(400, "The 'permissions' query parameter is required.")
     unknown_permissions = set(permissions) - GLOBAL_PERMISSIONS - PROJECT_PERMISSIONS
     if unknown_permissions:
         raise JiraError(400, f"Unrecognized permission: {', '.join(sorted(unknown_permissions))}")
-    key = request.args.get("projectKey") or request.args.get("projectId")
-    if key:
-        visible_project(key)
-    admin = caller().kind == "token"
+    project_key = _project_in_question()
     body = {
-        permission: _permission(number_, permission, have=admin or permission not in _ADMIN_ONLY)
+        permission: _permission(number_, permission, have=has_permission(permission, project_key))
         for number_, permission in enumerate(permissions)
     }
     return reply({"permissions": body}, objects=len(body), cost=IDENTITY)
+
+
+def _project_in_question() -> str | None:
+    """Key of the project that a permission query names, itself or by an issue. Raises JiraError 404."""
+    issue = request.args.get("issueKey") or request.args.get("issueId")
+    if issue:
+        return str(visible_issue(issue).fields["project"]["key"])
+    project = request.args.get("projectKey") or request.args.get("projectId")
+    return str(visible_project(project)["key"]) if project else None
 
 
 def _permission(key: int, name: str, *, have: bool) -> JsonObject:
@@ -244,7 +249,7 @@ def failed_webhooks(version: str) -> Response:
 @routes.get(f"{API}/auditing/record")
 def audit(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
     """Return audit records. Apps lack the permission unless an option grants it."""
-    if caller().kind == "connect" and not site().options.audit_allowed:
+    if not (site().options.audit_allowed if caller().kind == "connect" else has_permission(ADMINISTER)):
         raise JiraError(403, "You do not have permission to view audit records.")
     start, size = number("offset", 0), min(number("limit", _MAX_AUDIT), _MAX_AUDIT)
     records = list(reversed(site().world.audit))

@@ -8,17 +8,16 @@ from flask import Blueprint, Response
 
 from sandbox import rendering
 from sandbox.shapes import JiraError, JsonObject
+from sandbox.web.callers import BROWSE_USERS, accessible_to_connect, needs_permission, visible_issue, world
 from sandbox.web.exchange import (
     API,
     IDENTITY,
-    accessible_to_connect,
     json_body,
     names,
     number,
     page,
     reply,
     site,
-    visible_issue,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ _CHANGELOGS = frozenset({"issueIdsOrKeys", "fieldIds", "maxResults", "nextPageTo
 def users(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
     """Return every user, inactive ones included."""
     accessible_to_connect("INACCESSIBLE")
+    needs_permission(BROWSE_USERS)
     start, size = number("startAt", 0), min(number("maxResults", 50), 1000)
     members = list(site().world.catalogue.users.values())[start : start + size]
     return reply(members, objects=len(members), cost=IDENTITY)
@@ -92,9 +92,11 @@ def _most_issues(body: JsonObject) -> int:
 
 
 def _visible_issues(ids_or_keys: list[object]) -> list[Issue]:
-    world = site().world
+    visible_world = world()
     matches = {
-        issue.id: issue for key in ids_or_keys if (issue := world.find(str(key))) is not None and world.may_see(issue)
+        issue.id: issue
+        for key in ids_or_keys
+        if (issue := visible_world.find(str(key))) is not None and visible_world.may_see(issue)
     }
     return sorted(matches.values(), key=lambda issue: int(issue.id))
 

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from sandbox.search import SearchRequest
 from sandbox.shapes import JiraError, JsonObject
 from sandbox.web.agile import test_of_jql
+from sandbox.web.callers import closed_projects
 from sandbox.web.exchange import API, bad_payload, json_body, names, reply, site
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def search(version: str) -> Response:
         request.args.get("expand", ""),
         tuple(names("properties")),
         tuple(_issue_id(text) for text in names("reconcileIssues")),
+        closed_projects(),
     )
     return _answer(search_request, version)
 
@@ -70,6 +72,7 @@ def search_by_post(version: str) -> Response:
         _member(body, "expand", str, ""),
         tuple(_array(body, "properties", _word)),
         tuple(_array(body, "reconcileIssues", _issue_id)),
+        closed_projects(),
     )
     return _answer(search_request, version)
 
@@ -123,7 +126,7 @@ def approximate_count(version: str) -> Response:  # noqa: ARG001 - both versions
     body = json_body()
     if set(body) - {"jql"} or not isinstance(body.get("jql"), str):
         raise bad_payload()
-    return reply({"count": site().search.count(body["jql"])})
+    return reply({"count": site().search.count(body["jql"], closed_projects())})
 
 
 @routes.post(f"{API}/jql/match")
@@ -133,7 +136,7 @@ def match(version: str) -> Response:  # noqa: ARG001 - both versions answer alik
     if set(body) - {"jqls", "issueIds"}:
         raise bad_payload()
     issue_ids = {str(issue_id) for issue_id in _array(body, "issueIds", _issue_id)}
-    issues = [issue for issue in site().search_view().searchable() if issue.id in issue_ids]
+    issues = [issue for issue in site().search_view((), closed_projects()).searchable() if issue.id in issue_ids]
     return reply({"matches": [_matches(jql, issues) for jql in _array(body, "jqls", _word)]})
 
 

@@ -7,7 +7,8 @@ from flask import Blueprint, Response, request
 from sandbox import rendering
 from sandbox.moments import SECOND, parse_ms
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
-from sandbox.web.exchange import API, json_body, number, page, reply, site, visible_issue
+from sandbox.web.callers import visible_issue, world
+from sandbox.web.exchange import API, json_body, number, page, reply, site
 
 routes = Blueprint("worklogs", __name__)
 _FEED_PAGE, _MAX_IDS, _MAX_PAGE = 1000, 1000, 5000
@@ -36,8 +37,10 @@ def worklog(version: str, key: str, worklog_id: str) -> Response:
 @routes.get(f"{API}/worklog/updated")
 def updated(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
     """Return ids of worklogs updated after `since`, without the last minute."""
-    world = site().world
-    visible = [issue for issue in list(world.issues.values()) if issue.worklogs and world.may_see(issue)]
+    visible_world = world()
+    visible = [
+        issue for issue in list(visible_world.issues.values()) if issue.worklogs and visible_world.may_see(issue)
+    ]
     return reply(
         _feed([(str(entry["id"]), parse_ms(entry["updated"])) for issue in visible for entry in issue.worklogs])
     )
@@ -80,11 +83,11 @@ def worklogs_by_id(version: str) -> Response:
     if not isinstance(ids, list) or not 1 <= len(ids) <= _MAX_IDS:
         raise JiraError(400, f"Between 1 and {_MAX_IDS} worklog ids are needed.")
     worklog_ids = {str(worklog_id) for worklog_id in ids}
-    world = site().world
+    visible_world = world()
     matches = [
         entry
-        for issue in list(world.issues.values())
-        if world.may_see(issue)
+        for issue in list(visible_world.issues.values())
+        if visible_world.may_see(issue)
         for entry in issue.worklogs
         if entry["id"] in worklog_ids
     ]

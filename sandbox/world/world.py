@@ -6,6 +6,7 @@ for `World.lock`.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import threading
 from bisect import bisect_left
@@ -146,6 +147,14 @@ class World:
         """Yield the findable issues with these ids, keys or former keys."""
         matches = {issue.id: issue for id_or_key in ids_or_keys if (issue := self.find(id_or_key)) is not None}
         return (issue for issue in matches.values() if issue.is_searchable and self.is_open(issue.project_id))
+
+    def without(self, project_ids: frozenset[str]) -> World:
+        """Return the world without access to these projects either. It shares every record and is for reading only."""
+        if not project_ids:
+            return self
+        view = copy.copy(self)
+        view.lost_projects = self.lost_projects | project_ids
+        return view
 
     def is_open(self, project_id: str) -> bool:
         """Whether a search can return issues of the project."""

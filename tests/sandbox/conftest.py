@@ -9,6 +9,7 @@ import pytest
 from sandbox import Options, Site, SiteKey, serve
 from tests.sandbox.app_client import AppClient
 from tests.sandbox.fake_app import FakeApp
+from tests.sandbox.token_client import TokenClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,24 @@ def site(app: FakeApp, install_key: SiteKey) -> Iterator[Site]:
 def client(site: Site) -> AppClient:
     """The app's client of the small site."""
     return AppClient(site)
+
+
+@pytest.fixture
+def person(site: Site) -> TokenClient:
+    """A client of the small site with the token of a person who doesn't administer it."""
+    return TokenClient.of(site, site.non_admin)
+
+
+@pytest.fixture
+def administrator(site: Site) -> TokenClient:
+    """A client of the small site with an administrator's token."""
+    return TokenClient.of(site, site.admin)
+
+
+@pytest.fixture(scope="session")
+def openapi(recordings: Path) -> Path:
+    """The folder of Atlassian's OpenAPI documents."""
+    return recordings.parent / "openapi"
 
 
 @pytest.fixture

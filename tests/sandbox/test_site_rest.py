@@ -271,14 +271,6 @@ def test_a_scope_that_lacks_is_told_at_the_gateway(site: Site) -> None:
         assert (answer.status_code, answer.json()["message"]) == (401, "Unauthorized; scope does not match")
 
 
-def test_a_token_is_an_account_of_the_site(site: Site) -> None:
-    people = [user for user in site.world.catalogue.users.values() if user.get("emailAddress")]
-    person = people[-1]
-    site.options.change({"api_tokens": {person["emailAddress"]: "t"}})
-    answer = requests.get(site.base_url + "/rest/api/3/myself", auth=(person["emailAddress"], "t"), timeout=5)
-    assert answer.json()["accountId"] == answer.headers["X-AACCOUNTID"] == person["accountId"]
-
-
 @pytest.mark.parametrize(
     ("body", "status"),
     [
