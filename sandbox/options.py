@@ -57,6 +57,9 @@ class Options:
     most_fetched: int = 1000  # issues of a bulkfetch with named fields; 100 as before October 2026
     unfetchable: tuple[str, ...] = ()  # ids that a bulkfetch reports as failed for now
     personal_tokens: tuple[str, ...] = ()
+    anonymous_access: bool = (
+        False  # as real sites: bad Basic credentials get what is open to anonymous callers, not 401
+    )
     withheld_permissions: dict[str, list[str]] = field(default_factory=dict)
     """Permissions taken from an account: its e-mail -> `USER_PICKER`, or `BROWSE_PROJECTS:KEY` for one project."""
 

@@ -1,7 +1,8 @@
 """Authentication of REST requests: JWTs of the app, API tokens, personal access tokens.
 
-Tokens with scopes are good at Atlassian's gateway only, and all others at the site only
-(support.atlassian.com, "Manage API tokens for your Atlassian account").
+Tokens with scopes are good at Atlassian's gateway only: the site answers them 401 (measured in
+github.com/sooperset/mcp-atlassian/issues/968). Classic tokens belong to the site by support.atlassian.com, "Manage API
+tokens for your Atlassian account"; no measurement of one at the gateway was found, so it is refused there.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import jwt
 
 from sandbox.connect.query_hash import accepted_hashes
+from sandbox.gate.scopes import access_to
 from sandbox.shapes import JiraError
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 LEEWAY_S = 30
 PROPER_LIFE_S = 180
 LONGEST_LIFE_S = 3600
+_DOTS_OF_A_JWT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Caller:
     kind: Literal["connect", "token", "anonymous"]
     scopes: frozenset[str] = frozenset()
     email: str | None = None
+    has_failed: bool = False  # sent credentials of somebody unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +49,51 @@ class Request:
     path: str
     query: str
     authorization: str
+    template: str
     is_at_gateway: bool = False
 
 
-def unauthorized() -> JiraError:
+LOGIN_FAILED = {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}
+"""Header of every answer to Basic credentials that name an unknown user, the good answers to anonymous ones included."""
+
+
+def unauthorized(*, has_failed: bool = False) -> JiraError:
     """Return Jira's 401 answer."""
     message = "Client must be authenticated to access this resource."
     return JiraError(
         401,
         message,
         body={"message": message, "status-code": 401},
-        headers={"WWW-Authenticate": 'OAuth realm="sandbox"'},
+        headers={"WWW-Authenticate": 'OAuth realm="sandbox"', **(LOGIN_FAILED if has_failed else {})},
     )
 
 
 def admit(request: Request, state: Installation, options: Options, traffic: Traffic, site_path: str = "") -> Caller:
-    """Return the caller. Raises JiraError 401 without a reason."""
+    """Return the caller. Raises JiraError 401 without a reason, or 403 for a bearer token that isn't a JWT."""
     scheme, _, credentials = request.authorization.partition(" ")
     if request.is_at_gateway:
         return _with_scopes(request, scheme, credentials, options)
     if scheme == "JWT":
         return _app(request, credentials, state, traffic, site_path)
+    if scheme == "Bearer":
+        return _bearer(credentials, options)
     email, token = _pair(credentials) if scheme == "Basic" else ("", "")
     if token and _is_token_of(email, token, options):
         return Caller("token", email=email)
-    if scheme == "Bearer" and any(
-        hmac.compare_digest(credentials.encode(), token.encode()) for token in options.personal_tokens
-    ):
+    access = access_to(request.template)
+    if options.anonymous_access and access is not None and access.is_anonymous:
+        return Caller("anonymous", has_failed=bool(email))
+    raise unauthorized(has_failed=bool(email))
+
+
+def _bearer(token: str, options: Options) -> Caller:
+    """The owner of a personal access token. A site takes other bearer tokens for the session of an app."""
+    if any(hmac.compare_digest(token.encode(), personal_token.encode()) for personal_token in options.personal_tokens):
         return Caller("token")
-    raise unauthorized()
+    if token.count(".") == _DOTS_OF_A_JWT:
+        raise unauthorized()
+    message = "Failed to parse Connect Session Auth Token"
+    raise JiraError(403, message, body={"error": message})
 
 
 def _app(request: Request, token: str, state: Installation, traffic: Traffic, site_path: str) -> Caller:
@@ -103,24 +123,21 @@ def _app(request: Request, token: str, state: Installation, traffic: Traffic, si
 def _with_scopes(request: Request, scheme: str, credentials: str, options: Options) -> Caller:
     """The account of a token with scopes. Raises JiraError 401, with another text for a scope that it lacks."""
     email, token = _pair(credentials) if scheme == "Basic" else ("", "")
-    scopes = next(
-        (scopes for pair, scopes in options.scoped_tokens.items() if _is_equal(pair, f"{email}:{token}")), None
-    )
+    pair = f"{email.casefold()}:{token}"
+    scopes = next((scopes for owner, scopes in options.scoped_tokens.items() if _is_equal(_folded(owner), pair)), None)
     if scopes is None:
         raise JiraError(401, "Unauthorized", body={"code": 401, "message": "Unauthorized"})
-    if _scope_of(request.path) not in scopes:
+    access = access_to(request.template)
+    if access is None or not access.allows(frozenset(scopes)):
         message = "Unauthorized; scope does not match"
         raise JiraError(401, message, body={"code": 401, "message": message})
     return Caller("token", email=email)
 
 
-def _scope_of(path: str) -> str:
-    """The scope that a resource needs."""
-    resource = path.partition("/rest/")[2]
-    if resource.startswith("agile/"):
-        return "read:sprint:jira-software" if "sprint" in resource else "read:board-scope:jira-software"
-    name = resource.split("/")[2] if resource.count("/") > 1 else ""
-    return "read:jira-user" if name in {"myself", "user", "users", "mypermissions"} else "read:jira-work"
+def _folded(pair: str) -> str:
+    """`e-mail:token` with the address in lower case."""
+    email, colon, token = pair.partition(":")
+    return f"{email.casefold()}{colon}{token}"
 
 
 def _pair(credentials: str) -> tuple[str, str]:

@@ -16,12 +16,13 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from sandbox.gate import authentication
+from sandbox.gate.authentication import LOGIN_FAILED
 from sandbox.oddities import Call, parsed
 from sandbox.options import Fault
 from sandbox.shapes import ORIGIN, JiraError
 from sandbox.web import agile, catalogue, control, host, issues, people, restricted, search, worklogs
 from sandbox.web.callers import accessible_to_connect, account, caller
-from sandbox.web.exchange import GATEWAY, JSON_TYPE, SITE
+from sandbox.web.exchange import GATEWAY, JSON_TYPE, SITE, address
 from sandbox.web.exchange import site as request_site
 
 if TYPE_CHECKING:
@@ -92,9 +93,8 @@ def _enter() -> Response | None:
         time.sleep(site.options.latency_ms / 1000)
     path, query = _raw_target()
     is_at_gateway = request.environ.get(GATEWAY, False)
-    signed_request = authentication.Request(
-        request.method, path, query, request.headers.get("Authorization", ""), is_at_gateway
-    )
+    authorization = request.headers.get("Authorization", "")
+    signed_request = authentication.Request(request.method, path, query, authorization, g.template, is_at_gateway)
     g.limit_headers = site.limiter.admit(g.template, g.in_flight, g.started)
     g.caller = authentication.admit(signed_request, site.lifecycle.state, site.options, site.traffic, site.base_path)
     if request.method == "GET" and request.get_data():
@@ -145,14 +145,20 @@ def _leave(answer: Response) -> Response:
     _make_odd(site, answer)
     answer.headers.update(g.get("limit_headers") or {})
     answer.headers["X-AREQUESTID"] = f"{int(g.started * 1000):x}"
-    if "caller" in g and caller().kind != "anonymous":
-        answer.headers["X-AACCOUNTID"] = account()["accountId"]
+    if "caller" in g:
+        answer.headers.update(_account_headers())
     points = g.points if answer.status_code < 400 else 1  # noqa: PLR2004 - HTTP
     now = time.time()
     site.limiter.spend(points, now)
     path, query = _raw_target()
     site.traffic.leave(g.template, f"{path}?{query}" if query else path, answer.status_code, points, now)
     return answer
+
+
+def _account_headers() -> dict[str, str]:
+    if caller().kind == "anonymous":
+        return LOGIN_FAILED if caller().has_failed else {}
+    return {"X-AACCOUNTID": account()["accountId"]}
 
 
 def _make_odd(site: Site, answer: Response) -> None:
@@ -178,7 +184,7 @@ def _make_odd(site: Site, answer: Response) -> None:
 
 
 def _refusal(refusal: JiraError) -> Response:
-    raw = orjson.dumps(refusal.body).replace(ORIGIN.encode(), request_site().base_url.encode())
+    raw = orjson.dumps(refusal.body).replace(ORIGIN.encode(), address().encode())
     answer = Response(raw, refusal.status, content_type=JSON_TYPE)
     answer.headers.update(refusal.headers)
     return answer

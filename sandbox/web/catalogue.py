@@ -32,8 +32,8 @@ def server_info(version: str) -> Response:  # noqa: ARG001 - both versions answe
     timezone = zone(site().world.timezone)
     now = in_zone(site().clock(), timezone)
     facts: JsonObject = {
-        "baseUrl": ORIGIN,
-        "displayUrl": ORIGIN,
+        "baseUrl": site().base_url,
+        "displayUrl": site().base_url,
         "version": "1001.0.0-SNAPSHOT",
         "versionNumbers": [1001, 0, 0],
     }

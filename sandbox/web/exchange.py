@@ -29,10 +29,20 @@ def site() -> Site:
     return result
 
 
+def address() -> str:
+    """Return the address that links in answers carry: the site's, or the gateway's for requests that came by it.
+
+    Issues read by the gateway have `"self": "https://api.atlassian.com/ex/jira/<cloudId>/rest/api/3/issue/…"`, their
+    attachments likewise (github.com/mattermost/mattermost-plugin-jira/pull/1255).
+    """
+    base_url = site().base_url
+    return f"{base_url}/ex/jira/{site().cloud_id}" if request.environ.get(GATEWAY) else base_url
+
+
 def reply(body: Any, *, objects: int = 0, cost: int = CORE, status: int = 200) -> Response:  # noqa: ANN401 - any JSON
     """Return a JSON answer. It costs one point plus `cost` for each of `objects`."""
     g.points = 1 + objects * cost
-    raw = orjson.dumps(body).replace(ORIGIN.encode(), site().base_url.encode())
+    raw = orjson.dumps(body).replace(ORIGIN.encode(), address().encode())
     return Response(raw, status, content_type=JSON_TYPE)
 
 

@@ -246,31 +246,6 @@ def test_faults(client: AppClient, site: Site) -> None:
     assert site.traffic.faults == {"503": 1, "cut": 1}
 
 
-def _gateway(site: Site) -> str:
-    cloud_id = requests.get(site.base_url + "/_edge/tenant_info", timeout=5).json()["cloudId"]
-    return f"{site.base_url}/ex/jira/{cloud_id}"
-
-
-def test_a_token_with_scopes_is_good_at_the_gateway_only(site: Site) -> None:
-    site.options.change({"api_tokens": {"a@b.example": "t"}, "scoped_tokens": {"a@b.example:s": ["read:jira-work"]}})
-    for root, token, status in (
-        (_gateway(site), "s", 200),
-        (_gateway(site), "t", 401),
-        (_gateway(site) + "0", "s", 404),
-        (site.base_url, "s", 401),
-        (site.base_url, "t", 200),
-    ):
-        answer = requests.get(f"{root}/rest/api/3/project/search", auth=("a@b.example", token), timeout=5)
-        assert answer.status_code == status, (root, token)
-
-
-def test_a_scope_that_lacks_is_told_at_the_gateway(site: Site) -> None:
-    site.options.change({"scoped_tokens": {"a@b.example:s": ["read:jira-work"]}})
-    for path in ("/rest/api/3/myself", "/rest/agile/1.0/board"):
-        answer = requests.get(_gateway(site) + path, auth=("a@b.example", "s"), timeout=5)
-        assert (answer.status_code, answer.json()["message"]) == (401, "Unauthorized; scope does not match")
-
-
 @pytest.mark.parametrize(
     ("body", "status"),
     [

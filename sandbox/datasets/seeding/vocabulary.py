@@ -157,7 +157,7 @@ def user(
     profile: JsonObject = {"self": url, "accountId": account_id, "accountType": kind}
     if email:
         profile["emailAddress"] = email
-    avatars = {f"{size}x{size}": f"{ORIGIN}/avatar/{size}" for size in (16, 24, 32, 48)}
+    avatars = {f"{size}x{size}": f"https://avatars.example/{size}" for size in (16, 24, 32, 48)}
     return {
         **profile,
         "avatarUrls": avatars,

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 EMAIL, TOKEN = PERSON
 SCOPED_TOKEN = "with-scopes"
-SCOPES = ["read:jira-work", "read:jira-user", "read:board-scope:jira-software", "read:sprint:jira-software"]
+SCOPES = [
+    *("read:jira-work", "read:jira-user", "read:project:jira"),
+    *("read:board-scope:jira-software", "read:board-scope.admin:jira-software", "read:sprint:jira-software"),
+]
 
 
 def a_token_town(parts: Runtime, site: Site, database_url: str, token: str) -> Town:
