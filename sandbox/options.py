@@ -40,7 +40,8 @@ class Options:
     burst_per_second: int | None = None  # per method and path template
     burst_overrides: dict[str, int] = field(default_factory=dict)  # by "GET /rest/api/3/issue/{key}"
     max_concurrency: int | None = None
-    points_per_hour: int | None = None
+    points_per_hour: int | None = None  # of the app; tokens are exempt
+    token_units_per_hour: int | None = None  # of each token's holder
     retry_after_s: int | None = None  # overrides the computed Retry-After of a quota 429
     email_approved: bool = False
     audit_allowed: bool = False

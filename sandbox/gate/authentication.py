@@ -40,6 +40,11 @@ class Caller:
     email: str | None = None
     has_failed: bool = False  # sent credentials of somebody unknown
 
+    @property
+    def holder(self) -> str:
+        """The address of a token's account, in lower case; empty for a personal access token."""
+        return (self.email or "").casefold()
+
 
 @dataclass(frozen=True, slots=True)
 class Request:

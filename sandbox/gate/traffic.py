@@ -46,12 +46,17 @@ class Traffic:
             self.by_template[template] += 1
             self.in_flight += 1
             self.max_concurrency = max(self.max_concurrency, self.in_flight)
-            for scope in (template, "*"):
-                block = self._blocks.get(scope)
-                if block is not None and block.since + GRACE_S < now < block.until:
-                    self.early_retries += 1
-                    break
+            self.early_retries += any(self._is_blocked(scope, now) for scope in (template, "*"))
             return self.in_flight
+
+    def _is_blocked(self, scope: str, now: float) -> bool:
+        block = self._blocks.get(scope)
+        return block is not None and block.since + GRACE_S < now < block.until
+
+    def note_holder(self, scope: str, now: float) -> None:
+        """Count a request of a token's holder that must still wait."""
+        with self._lock:
+            self.early_retries += self._is_blocked(scope, now)
 
     def leave(self, template: str, target: str, status: int, points: int, now: float) -> None:
         """Count an answered request."""
@@ -64,7 +69,7 @@ class Traffic:
             del self.log[:-10_000]
 
     def block(self, scope: str, now: float, seconds: float) -> None:
-        """Record that `scope` (a template, or `*` for all) must wait for `seconds`."""
+        """Record that `scope` (a template, a token's holder, or `*` for all) must wait for `seconds`."""
         with self._lock:
             self._blocks[scope] = _Block(now, now + seconds)
 

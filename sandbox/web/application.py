@@ -95,14 +95,22 @@ def _enter() -> Response | None:
     is_at_gateway = request.environ.get(GATEWAY, False)
     authorization = request.headers.get("Authorization", "")
     signed_request = authentication.Request(request.method, path, query, authorization, g.template, is_at_gateway)
-    g.limit_headers = site.limiter.admit(g.template, g.in_flight, g.started)
+    burst_headers = site.limiter.admit(g.template, g.in_flight, g.started)
     g.caller = authentication.admit(signed_request, site.lifecycle.state, site.options, site.traffic, site.base_path)
+    g.limit_headers = _own_limit(site, g.started) | burst_headers
     if request.method == "GET" and request.get_data():
         raise JiraError(403, "A GET request must not have a body.")
     if request.url_rule is not None and request.blueprint != "restricted":
         accessible_to_connect("READ")
     g.fault = _fault(site, path)
     return _failed(g.fault) if g.fault is not None and g.fault.kind in {"429", "503"} else None
+
+
+def _own_limit(site: Site, now: float) -> dict[str, str]:
+    """Admit the caller within its own limit by the hour: the app's points, or the units of a token's holder."""
+    if caller().kind == "connect":
+        return site.limiter.admit_app(now)
+    return site.limiter.admit_token(caller().holder, now) if caller().kind == "token" else {}
 
 
 def _fault(site: Site, path: str) -> Fault | None:
@@ -149,7 +157,8 @@ def _leave(answer: Response) -> Response:
         answer.headers.update(_account_headers())
     points = g.points if answer.status_code < 400 else 1  # noqa: PLR2004 - HTTP
     now = time.time()
-    site.limiter.spend(points, now)
+    if "caller" in g and caller().kind != "anonymous":
+        site.limiter.spend(None if caller().kind == "connect" else caller().holder, points, now)
     path, query = _raw_target()
     site.traffic.leave(g.template, f"{path}?{query}" if query else path, answer.status_code, points, now)
     return answer

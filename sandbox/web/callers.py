@@ -56,7 +56,7 @@ def account() -> JsonObject:
     if caller().kind == "anonymous":
         raise unauthorized()
     users = site().world.catalogue.users
-    email = (caller().email or "").casefold()
+    email = caller().holder
     matches = (user for user in users.values() if email and str(user.get("emailAddress", "")).casefold() == email)
     return next(matches, users[site().admin])
 
@@ -78,7 +78,7 @@ def has_permission(name: str, project_key: str | None = None) -> bool:
 
 def _withheld() -> frozenset[str]:
     """The permissions that an option takes from the caller's account."""
-    email = (caller().email or "").casefold()
+    email = caller().holder
     lists = (names for owner, names in site().options.withheld_permissions.items() if owner.casefold() == email)
     return frozenset(next(lists, ()))
 

@@ -140,3 +140,35 @@ def test_permissions_of_others_are_for_administrators(person: TokenClient, admin
 def test_addresses_are_compared_without_case(person: TokenClient, spelling: type[str]) -> None:
     answer = person.call("GET", "/rest/api/3/myself", auth=(spelling(person.email), person.token))
     assert answer.json()["accountId"] == person.account_id
+
+
+def test_tokens_are_exempt_from_the_quota_but_not_from_bursts(
+    person: TokenClient, client: AppClient, site: Site
+) -> None:
+    site.options.points_per_hour = 5
+    statuses = [person.get(SEARCH, jql="id > 1", maxResults=10).status_code for _ in range(3)]
+    assert statuses == [200, 200, 200]
+    assert client.get("/rest/api/3/field").status_code == 200, "tokens spend none of the app's points"
+    assert client.get(SEARCH, jql="id > 1", maxResults=10).status_code == 200
+    assert client.get("/rest/api/3/field").headers["RateLimit-Reason"] == "jira-quota-global-based"
+    site.options.burst_per_second = 1
+    answers = [person.get("/rest/api/3/priority") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert answers[1].headers["RateLimit-Reason"] == "jira-burst-based"
+
+
+def test_each_token_has_units_of_its_own(
+    person: TokenClient, administrator: TokenClient, client: AppClient, site: Site
+) -> None:
+    site.options.token_units_per_hour = 20
+    headers = [person.get(SEARCH, jql="id > 1", maxResults=8).headers for _ in range(3)]
+    assert [entry["X-RateLimit-Remaining"] for entry in headers] == ["20", "11", "2"]
+    assert [entry["X-RateLimit-NearLimit"] for entry in headers] == ["false", "false", "true"]
+    assert {entry["X-RateLimit-Limit"] for entry in headers} == {"20"}
+    refusal = person.get("/rest/api/3/field")
+    assert (refusal.status_code, refusal.headers["RateLimit-Reason"]) == (429, "jira-cost-based")
+    assert refusal.headers["X-RateLimit-Remaining"] == "0"
+    assert 0 < int(refusal.headers["Retry-After"]) <= 3600
+    assert administrator.get("/rest/api/3/field").headers["X-RateLimit-Remaining"] == "20"
+    assert "X-RateLimit-Limit" not in client.get("/rest/api/3/field").headers
+    assert site.traffic.early_retries == 0
