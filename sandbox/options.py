@@ -57,7 +57,9 @@ class Options:
     scoped_tokens: dict[str, list[str]] = field(default_factory=dict)  # "e-mail:token" -> OAuth scopes
     most_fetched: int = 1000  # issues of a bulkfetch with named fields; 100 as before October 2026
     unfetchable: tuple[str, ...] = ()  # ids that a bulkfetch reports as failed for now
+    changelog_dates: Literal["iso", "seconds", "milliseconds"] = "iso"  # of changelog/bulkfetch, which has used each
     personal_tokens: tuple[str, ...] = ()
+    time_tracking: bool = True
     anonymous_access: bool = (
         False  # as real sites: bad Basic credentials get what is open to anonymous callers, not 401
     )

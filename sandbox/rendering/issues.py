@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sandbox.rendering.adf import document
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 EXPANDABLE = "operations,versionedRepresentations,editmeta,changelog,renderedFields"
 RICH_TEXT = ("description", "environment")
 NOT_NAVIGABLE = frozenset({"comment", "worklog", "attachment", "timetracking", "issuerestriction"})
+
+TIME_TRACKING = frozenset(
+    {
+        *("worklog", "timetracking", "timespent", "timeestimate", "timeoriginalestimate"),
+        *("aggregatetimespent", "aggregatetimeestimate", "aggregatetimeoriginalestimate"),
+    }
+)
+"""Fields that issues don't have while time tracking is off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,10 @@ class Selection:
         if name in self.excluded_names:
             return False
         return name in self.names or self.has_all or (self.has_navigable and name not in NOT_NAVIGABLE)
+
+    def without(self, names: frozenset[str]) -> Selection:
+        """Return the selection without these fields."""
+        return replace(self, excluded_names=self.excluded_names | names)
 
     @property
     def is_ids_only(self) -> bool:

@@ -13,13 +13,14 @@ from sandbox import rendering
 from sandbox.jql import Query, parse
 from sandbox.jql.evaluate import Clock, SortKey, sort_key, test_of
 from sandbox.moments import zone
-from sandbox.search.page_token import PageTokens, Place
+from sandbox.search.page_token import PageTokens
 from sandbox.shapes import JiraError, JsonObject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from sandbox.options import Options
+    from sandbox.search.page_token import Place
     from sandbox.world import Issue, World
 
 MAX_PAGE = 5000
@@ -112,6 +113,8 @@ class Search:
         result = self.find(query, request.jql, request.reconcile, request.closed_projects)
         start = self._start(result, place, query)
         selection = rendering.Selection.of(request.fields, "id")
+        if not self._options.time_tracking:
+            selection = selection.without(rendering.TIME_TRACKING)
         expand = frozenset(part.strip() for part in request.expand.split(",") if part.strip())
         size = (
             request.max_results
@@ -140,13 +143,13 @@ class Search:
         """Return the index of the page's first issue, behind the mark."""
         if place is None:
             return 0
-        return bisect_right(result.issues, self._marks[place.mark], key=sort_key(query))
+        return bisect_right(result.issues, self._marks[place[0]], key=sort_key(query))
 
     def _mark(self, last: Issue, query: Query) -> Place:
         """Store the sort key of a page's last issue; the issue itself may move or vanish before the next page."""
         with self._lock:
             self._marks.append(sort_key(query)(last))
-            return Place(len(self._marks) - 1)
+            return (len(self._marks) - 1,)
 
     def count(self, jql: str, closed_projects: frozenset[str] = frozenset()) -> int:
         """Return the number of matching issues."""

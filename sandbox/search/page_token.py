@@ -7,7 +7,6 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
@@ -21,11 +20,8 @@ if TYPE_CHECKING:
 LIFE_MS = 7 * DAY
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The position of a walk, as the number of a mark that the search keeps."""
-
-    mark: int
+Place = tuple[int, ...]
+"""The position of a walk: the sort key of the last object, or the number of a mark that the search keeps."""
 
 
 class PageTokens:
@@ -42,7 +38,7 @@ class PageTokens:
 
     def seal(self, place: Place, binding: JsonObject) -> str:
         """Return the token of the next page."""
-        body = orjson.dumps([self._clock(), place.mark, _digest(binding)])
+        body = orjson.dumps([self._clock(), place, _digest(binding)])
         return base64.urlsafe_b64encode(self._mac(body) + body).decode().rstrip("=")
 
     def open(self, token: str, binding: JsonObject) -> Place:
@@ -54,10 +50,10 @@ class PageTokens:
         mac, body = raw[:16], raw[16:]
         if not hmac.compare_digest(mac, self._mac(body)):
             raise _invalid_token()
-        created_ms, mark, digest = orjson.loads(body)
+        created_ms, place, digest = orjson.loads(body)
         if digest != _digest(binding) or self._clock() - created_ms > LIFE_MS:
             raise _invalid_token()
-        return Place(mark)
+        return tuple(place)
 
     def _mac(self, body: bytes) -> bytes:
         return hmac.new(self._secret, body, hashlib.sha256).digest()[:16]

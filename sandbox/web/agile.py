@@ -13,7 +13,7 @@ from sandbox.jql.evaluate import Clock, test_of
 from sandbox.moments import zone
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
 from sandbox.web.callers import closed_projects, world
-from sandbox.web.exchange import names, page, reply, site
+from sandbox.web.exchange import names, page, reply, shown_fields, site
 from sandbox.world import FIRST_FILTER
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _issues(is_member: Callable[[Issue], bool]) -> Response:
         issue for issue in site().search_view((), closed_projects()).searchable() if is_member(issue) and also(issue)
     ]
     cut = page(matches, default=50, cap=_MAX_ISSUES, name="issues", links=False)
-    selection = rendering.Selection.of(request.args.getlist("fields"), "*all")
+    selection = shown_fields(request.args.getlist("fields"), "*all")
     expand = frozenset(names("expand"))
     cut["issues"] = [
         rendering.issue(issue, selection, expand, rendering.SINGLE, "2", agile=True) for issue in cut["issues"]

@@ -20,7 +20,7 @@ from sandbox.gate.authentication import LOGIN_FAILED
 from sandbox.oddities import Call, parsed
 from sandbox.options import Fault
 from sandbox.shapes import ORIGIN, JiraError
-from sandbox.web import agile, catalogue, control, host, issues, people, restricted, search, worklogs
+from sandbox.web import agile, bulk, catalogue, control, host, issues, people, restricted, search, worklogs
 from sandbox.web.callers import accessible_to_connect, account, caller
 from sandbox.web.exchange import GATEWAY, JSON_TYPE, SITE, address
 from sandbox.web.exchange import site as request_site
@@ -56,7 +56,7 @@ def _routes() -> Flask:
     """Return the routes of all sites. Werkzeug compiles each one, which takes longer than most runs of a small site."""
     app = Flask("sandbox", template_folder="templates", static_folder="static", static_url_path="/sandbox/static")
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
-    for part in (search, issues, worklogs, catalogue, people, agile, restricted, control, host):
+    for part in (search, issues, worklogs, catalogue, people, agile, bulk, restricted, control, host):
         app.register_blueprint(part.routes)
     app.before_request(_enter)
     app.after_request(_leave)
@@ -100,7 +100,7 @@ def _enter() -> Response | None:
     g.limit_headers = _own_limit(site, g.started) | burst_headers
     if request.method == "GET" and request.get_data():
         raise JiraError(403, "A GET request must not have a body.")
-    if request.url_rule is not None and request.blueprint != "restricted":
+    if request.url_rule is not None and request.blueprint not in {"bulk", "restricted"}:
         accessible_to_connect("READ")
     g.fault = _fault(site, path)
     return _failed(g.fault) if g.fault is not None and g.fault.kind in {"429", "503"} else None

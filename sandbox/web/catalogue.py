@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 
 from sandbox.moments import in_zone, zone
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
-from sandbox.web.callers import visible_project, world
+from sandbox.web.callers import ADMINISTER, needs_permission, visible_project, world
 from sandbox.web.exchange import API, names, page, reply, site
 
 routes = Blueprint("catalogue", __name__)
@@ -16,6 +16,7 @@ _CATEGORIES = (
     (4, "indeterminate", "yellow", "In Progress"),
     (3, "done", "green", "Done"),
 )
+_TIME_TRACKING = {"workingHoursPerDay": 8.0, "workingDaysPerWeek": 5.0, "timeFormat": "pretty", "defaultUnit": "minute"}
 _STATES = frozenset({"live", "archived", "deleted"})
 _UNPAGED_LISTS = {
     "status": "statuses",
@@ -199,3 +200,29 @@ def components(version: str, key: str) -> Response:  # noqa: ARG001 - both versi
 def components_page(version: str, key: str) -> Response:  # noqa: ARG001 - both versions answer alike
     """Return components by page."""
     return reply(page(_components(visible_project(key))))
+
+
+@routes.get(f"{API}/configuration")
+def configuration(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
+    """Return the features of the site, and how time is tracked if it is."""
+    features: JsonObject = {"attachmentsEnabled": True, "issueLinkingEnabled": True, "subTasksEnabled": True}
+    features |= {"unassignedIssuesAllowed": True, "votingEnabled": True, "watchingEnabled": True}
+    if site().options.time_tracking:
+        features["timeTrackingConfiguration"] = _TIME_TRACKING
+    return reply({**features, "timeTrackingEnabled": site().options.time_tracking})
+
+
+@routes.get(f"{API}/configuration/timetracking")
+def time_tracking(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
+    """Return the provider of time tracking to administrators, or an empty 204."""
+    needs_permission(ADMINISTER)
+    if not site().options.time_tracking:
+        return Response(status=204)
+    return reply({"key": "JIRA", "name": "JIRA provided time tracking"})
+
+
+@routes.get(f"{API}/configuration/timetracking/options")
+def time_tracking_options(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
+    """Return the settings of time tracking to administrators."""
+    needs_permission(ADMINISTER)
+    return reply(_TIME_TRACKING)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from flask import Response, g, request
 
+from sandbox import rendering
 from sandbox.moments import parse_ms
 from sandbox.shapes import ORIGIN, JiraError, JsonObject
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sandbox.site import Site
 
@@ -63,6 +64,12 @@ def number(name: str, default: int, *, lowest: int = 0) -> int:
 def names(parameter: str) -> list[str]:
     """Return the values of a parameter, repeated or comma-separated."""
     return [part.strip() for text in request.args.getlist(parameter) for part in text.split(",") if part.strip()]
+
+
+def shown_fields(parameter: Iterable[str], default: str) -> rendering.Selection:
+    """Return the fields that a request asks for and that the site has."""
+    selection = rendering.Selection.of(parameter, default)
+    return selection if site().options.time_tracking else selection.without(rendering.TIME_TRACKING)
 
 
 def json_body() -> JsonObject:

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 from sandbox import rendering
 from sandbox.shapes import JiraError
 from sandbox.web.callers import visible_issue, world
-from sandbox.web.exchange import API, by_created, json_body, names, page, reply
+from sandbox.web.exchange import API, by_created, json_body, names, page, reply, shown_fields
 
 routes = Blueprint("issues", __name__)
 _MAX_IDS = 1000
@@ -17,7 +17,7 @@ _MAX_IDS = 1000
 def issue(version: str, key: str) -> Response:
     """Return one issue by id, key or former key."""
     record = visible_issue(key)
-    selection = rendering.Selection.of(request.args.getlist("fields"), "*all")
+    selection = shown_fields(request.args.getlist("fields"), "*all")
     body = rendering.issue(record, selection, frozenset(names("expand")), rendering.SINGLE, version)
     return reply(body, objects=1)
 

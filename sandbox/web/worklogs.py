@@ -18,6 +18,8 @@ _END_OF_TIME = 2**62
 @routes.get(f"{API}/issue/<key>/worklog")
 def worklogs(version: str, key: str) -> Response:
     """Return worklogs; the array is named `worklogs`."""
+    if not site().options.time_tracking:
+        raise JiraError(404, "Time Tracking is not enabled for this instance.")
     after, before = number("startedAfter", -1, lowest=-_END_OF_TIME), number("startedBefore", _END_OF_TIME)
     entries = [worklog for worklog in visible_issue(key).worklogs if after <= parse_ms(worklog["started"]) < before]
     cut = page(entries, default=_MAX_PAGE, cap=_MAX_PAGE, name="worklogs", links=False)

@@ -49,7 +49,7 @@ def client(site: Site) -> AppClient:
 
 @pytest.fixture
 def person(site: Site) -> TokenClient:
-    """A client of the small site with the token of a person who doesn't administer it."""
+    """A client of the small site with the token of a person without administrator rights."""
     return TokenClient.of(site, site.non_admin)
 
 

@@ -37,15 +37,15 @@ def test_the_cloud_id_is_public_and_stays(site: Site) -> None:
 
 
 def test_each_token_has_its_own_address(person: TokenClient) -> None:
-    scoped = person.with_scopes(*CLASSIC)
-    assert person.get(PROJECTS).status_code == scoped.get(PROJECTS).status_code == 200
-    assert {client.get("/rest/api/3/myself").json()["accountId"] for client in (person, scoped)} == {person.account_id}
-    at_site = requests.get(person.root + PROJECTS, auth=(scoped.email, scoped.token), timeout=5)
-    at_gateway = requests.get(scoped.root + PROJECTS, auth=(person.email, person.token), timeout=5)
+    gateway = person.with_scopes(*CLASSIC)
+    assert person.get(PROJECTS).status_code == gateway.get(PROJECTS).status_code == 200
+    assert {client.get("/rest/api/3/myself").json()["accountId"] for client in (person, gateway)} == {person.account_id}
+    at_site = requests.get(person.root + PROJECTS, auth=(gateway.email, gateway.token), timeout=5)
+    at_gateway = requests.get(gateway.root + PROJECTS, auth=(person.email, person.token), timeout=5)
     assert (at_site.status_code, at_gateway.status_code) == (401, 401)
     assert at_gateway.json() == {"code": 401, "message": "Unauthorized"}
-    elsewhere = scoped.root.replace(scoped.site.cloud_id, "0" * 8 + scoped.site.cloud_id[8:])
-    assert requests.get(elsewhere + PROJECTS, auth=(scoped.email, scoped.token), timeout=5).status_code == 404
+    wrong_root = gateway.root.replace(gateway.site.cloud_id, "0" * 8 + gateway.site.cloud_id[8:])
+    assert requests.get(wrong_root + PROJECTS, auth=(gateway.email, gateway.token), timeout=5).status_code == 404
 
 
 def test_apps_are_not_admitted_at_the_gateway(client: AppClient, site: Site) -> None:
@@ -83,10 +83,10 @@ def test_a_resource_asks_for_its_scopes(person: TokenClient, path: str, scopes: 
 
 
 def test_scopes_are_those_of_the_documents(openapi: Path) -> None:
-    documented = operations(openapi)
-    differences = {name: entry for name, entry in _resources().items() if _access_in(documented[name]) != entry}
+    document = operations(openapi)
+    differences = {name: entry for name, entry in _resources().items() if _access_in(document[name]) != entry}
     assert set(differences) == {"GET /rest/agile/1.0/board"}, "the document names no scope for it"
-    assert _access_in(documented["GET /rest/agile/1.0/board"]).choices == (frozenset(),)
+    assert _access_in(document["GET /rest/agile/1.0/board"]).choices == (frozenset(),)
 
 
 def _resources() -> dict[str, Access | None]:
@@ -112,8 +112,8 @@ def _access_in(operation: dict[str, Any]) -> Access:
 
 
 def test_links_carry_the_address_of_the_request(person: TokenClient) -> None:
-    scoped = person.with_scopes(*CLASSIC)
-    for client in (person, scoped):
+    gateway = person.with_scopes(*CLASSIC)
+    for client in (person, gateway):
         issue = client.get("/rest/api/3/issue/APOL-1").json()
         assert issue["self"] == f"{client.root}/rest/api/3/issue/{issue['id']}"
         assert client.get(PROJECTS, maxResults=1).json()["nextPage"].startswith(f"{client.root}/rest/api/3/project")

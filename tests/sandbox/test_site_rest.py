@@ -86,13 +86,6 @@ def test_people_with_tokens(site: Site) -> None:
     assert requests.get(url, auth=("a@b.example", "t"), timeout=5).status_code == 200
     assert requests.get(url, auth=("a@b.example", "u"), timeout=5).status_code == 401
     assert requests.get(url, headers={"Authorization": "Bearer pat"}, timeout=5).status_code == 200
-    answer = requests.post(
-        site.base_url + "/rest/api/3/issue/bulkfetch",
-        json={"issueIdsOrKeys": ["APOL-2", "APOL-1", "X-1"]},
-        auth=("a@b.example", "t"),
-        timeout=5,
-    )
-    assert [issue["key"] for issue in answer.json()["issues"]] == ["APOL-1", "APOL-2"]
 
 
 @pytest.mark.parametrize("path", ["users", "users/search", "statuses", "statuses/search", "field/search"])
@@ -244,35 +237,3 @@ def test_faults(client: AppClient, site: Site) -> None:
     with pytest.raises(requests.JSONDecodeError):
         client.get(PROJECTS).json()
     assert site.traffic.faults == {"503": 1, "cut": 1}
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        ({"fields": ["summary"]}, 200),
-        ({"fields": ["summary"], "expand": ["names"]}, 200),
-        ({"fields": ["summary"], "expand": ["changelog"]}, 400),
-        ({"fields": ["summary", "comment"]}, 400),
-        ({"fields": ["*all"]}, 400),
-        ({}, 400),
-    ],
-)
-def test_bulkfetch_of_many_takes_named_fields_only(site: Site, body: dict[str, list[str]], status: int) -> None:
-    site.options.change({"api_tokens": {"a@b.example": "t"}})
-    many = {"issueIdsOrKeys": [str(number) for number in range(10000, 10101)], **body}
-    url = site.base_url + "/rest/api/3/issue/bulkfetch"
-    assert requests.post(url, json=many, auth=("a@b.example", "t"), timeout=5).status_code == status
-    site.options.change({"most_fetched": 100})
-    assert requests.post(url, json=many, auth=("a@b.example", "t"), timeout=5).status_code == 400
-
-
-def test_bulkfetch_names_what_failed(site: Site) -> None:
-    issue_id = next(iter(site.world.issues))
-    site.options.change({"api_tokens": {"a@b.example": "t"}, "unfetchable": [issue_id]})
-    answer = requests.post(
-        site.base_url + "/rest/api/3/issue/bulkfetch",
-        json={"issueIdsOrKeys": [issue_id]},
-        auth=("a@b.example", "t"),
-        timeout=5,
-    )
-    assert (answer.json()["issues"], [error["id"] for error in answer.json()["issueErrors"]]) == ([], [issue_id])
