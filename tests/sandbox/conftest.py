@@ -9,7 +9,7 @@ import pytest
 from sandbox import Options, Site, SiteKey, serve
 from tests.sandbox.app_client import AppClient
 from tests.sandbox.fake_app import FakeApp
-from tests.sandbox.token_client import TokenClient
+from tests.sandbox.tokens.token_client import TokenClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,14 +11,14 @@ import requests
 
 from sandbox import Site
 from sandbox.gate.scopes import Access, access_to
-from tests.sandbox.document import operations, problems, template_of
+from tests.sandbox.tokens.document import operations, problems, template_of
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
     from tests.sandbox.app_client import AppClient
-    from tests.sandbox.token_client import TokenClient
+    from tests.sandbox.tokens.token_client import TokenClient
 
 PROJECTS = "/rest/api/3/project/search"
 SEARCH = "/rest/api/3/search/jql"

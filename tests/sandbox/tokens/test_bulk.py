@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox.moments import parse_ms
-from tests.sandbox.document import operations, problems
+from tests.sandbox.tokens.document import operations, problems
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sandbox import Site
     from tests.sandbox.app_client import AppClient
-    from tests.sandbox.token_client import TokenClient
+    from tests.sandbox.tokens.token_client import TokenClient
 
 FETCH, CHANGELOGS = "/rest/api/3/issue/bulkfetch", "/rest/api/3/changelog/bulkfetch"
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.sandbox.document import problems
+from tests.sandbox.tokens.document import problems
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sandbox import Site
     from tests.sandbox.app_client import AppClient
-    from tests.sandbox.token_client import TokenClient
+    from tests.sandbox.tokens.token_client import TokenClient
 
 CONFIGURATION = "/rest/api/3/configuration"
 

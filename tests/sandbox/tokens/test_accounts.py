@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.document import problems
+from tests.sandbox.tokens.document import problems
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sandbox import Site
     from tests.sandbox.app_client import AppClient
-    from tests.sandbox.token_client import TokenClient
+    from tests.sandbox.tokens.token_client import TokenClient
 
 MINE = "/rest/api/3/mypermissions"
 SEARCH = "/rest/api/3/search/jql"
