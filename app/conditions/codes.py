@@ -122,6 +122,7 @@ class Code(StrEnum):
     ANSWER_TOO_LARGE = "answer_too_large"
     ANSWER_NOT_JSON = "answer_not_json"
     ADDRESS_NOT_LISTED = "address_not_listed"
+    CREDENTIAL_IGNORED = "credential_ignored", "status", "endpoint"
     SCOPE_MISSING = "scope_missing", "endpoint"
     APP_INACTIVE = "app_inactive"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - of a page

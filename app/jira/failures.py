@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _QUOTED_ID = re.compile(r"'([1-9][0-9]{0,17})'")
 _SCOPE_WORDS = "scope does not match"
 """Atlassian's gateway to a token that it knows and that lacks a scope."""
+_LOGIN, _NOT_LOGGED_IN = "X-Seraph-LoginReason", frozenset({"AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED"})
+"""Jira takes a caller with a bad token for a stranger and answers what everybody may see, often nothing, with 200
+(Atlassian, "Basic auth for REST APIs"; MrRefactoring/jira.js, issue 418)."""
 _TOKEN_WORDS = ("nextpagetoken", "page token")
 
 
@@ -38,6 +41,8 @@ def failure_of(status: int, headers: Mapping[str, str], text: str, endpoint: str
 
     `text` is the beginning of the body, to tell 400s apart; the failure names the `endpoint`.
     """
+    if status < requests.codes.server_error and headers.get(_LOGIN) in _NOT_LOGGED_IN:
+        return JiraRefused(Code.CREDENTIAL_IGNORED, is_credential=True, status=status, endpoint=endpoint)
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own classes
         return None
     if limit_headers.is_pause(status, headers):

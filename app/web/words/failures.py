@@ -21,6 +21,7 @@ FAILURES: dict[Code, Entry] = {
     Code.ANSWER_TOO_LARGE: Entry(N_("The answer is larger than any of Jira's.")),
     Code.ANSWER_NOT_JSON: Entry(N_("The answer is not readable JSON.")),
     Code.ADDRESS_NOT_LISTED: Entry(N_("The site's address is not on SITE_HOSTS.")),
+    Code.CREDENTIAL_IGNORED: Entry(N_("Jira did not take the credential and answered as to a stranger (%(status)s).")),
     Code.SCOPE_MISSING: Entry(N_("The token has no scope for %(endpoint)s.")),
     Code.TOKEN_EXPIRED: Entry(N_("Jira no longer takes the page token.")),
     Code.TOKEN_REPEATED: Entry(N_("Jira repeated a page token.")),

@@ -10,8 +10,11 @@ import pytest
 from app import actions
 from app.conditions import Code, Condition
 from app.doors.direct import DirectDoor
+from app.errors import JiraRefused
+from app.ingest.drift import id_sweeps
 from app.ingest.live import failed_webhooks
 from app.ingest.proof import parking
+from app.ingest.writing import project_access
 from app.integrations.ledger import Draft
 from app.integrations.model import State
 from app.sources import Method, Product
@@ -125,3 +128,25 @@ def test_a_token_that_was_renewed_while_the_old_one_was_refused_is_not_parked(
     monkeypatch.setattr(CloudSource, "whoami", renew_and_ask)
     assert not parking.confirm(parts.store, parts.sites, town.tenant_id)
     assert town.integration().is_served
+
+
+def test_a_site_that_answers_strangers_does_not_take_a_dead_token_for_an_empty_site(towns: dict[str, Town]) -> None:
+    """Jira answers a bad token with 200 and what everybody may see: no project, no issue."""
+    town = towns[TOKEN]
+    live_ids = town.live("issue")
+    town.site.options.change({"api_tokens": {EMAIL: "another"}, "anonymous_access": True})
+    for verb in (town.jira.project_count, town.jira.server, lambda: list(town.jira.changed_since(0)), town.jira.whoami):
+        with pytest.raises(JiraRefused) as refusal:
+            verb()
+        assert refusal.value.is_credential
+    with pytest.raises(JiraRefused):
+        id_sweeps.sweep_ids(town.parts.store, town.jira, town.tenant_id)
+    assert parking.confirm(town.parts.store, town.parts.sites, town.tenant_id)
+    assert town.live("issue") == live_ids
+    assert project_access_of(town) == {}
+
+
+def project_access_of(town: Town) -> dict[str, object]:
+    """Frozen projects."""
+    with town.parts.store.bound_to(town.tenant_id) as session:
+        return dict(project_access.frozen(session))
