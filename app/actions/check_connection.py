@@ -8,7 +8,9 @@ from app.conditions import Code, Condition
 from app.errors import JiraRefused
 from app.ingest import status
 from app.integrations import ledger
-from app.integrations.validate import Check, not_paired, validate
+from app.integrations.checks import Check
+from app.integrations.validate import not_paired, validate
+from app.jira.client import INTERACTIVE
 
 if TYPE_CHECKING:
     from app.integrations.model import Integration
@@ -24,7 +26,7 @@ def check_connection(store: Store, sites: Sites, integration: Integration) -> li
     if integration.tenant_id is None:
         return not_paired()
     try:
-        checks = validate(sites.open(integration.tenant_id))
+        checks = validate(sites.open(integration.tenant_id, timeouts=INTERACTIVE))
     except JiraRefused as refusal:
         checks = [Check("paired", ok=False, condition=Condition(Code.SITE_INACTIVE, why=refusal.condition))]
     with ledger.site_session(store, integration) as session:

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from typing import Self
+from app.conditions import parametrised
 
 
-class Code(StrEnum):
+class Code(parametrised.StrEnum):
     """Every code; the names of its parameters follow it."""
-
-    params: frozenset[str]
-
-    def __new__(cls, value: str, *params: str) -> Self:
-        """A member with the names of its parameters."""
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.params = frozenset(params)
-        return member
 
     OTHER = "other", "text"  # stored before there were codes, or by a version with other codes
 
@@ -118,11 +105,16 @@ class Code(StrEnum):
     ASKED_TO_WAIT = "asked_to_wait", "status", "reason", "endpoint"
     REDIRECTED = "redirected", "status", "endpoint"
     NO_ANSWER = "no_answer", "error"
+    NAME_UNKNOWN = "name_unknown", "error"
+    TLS_FAILED = "tls_failed", "error"
+    TIMED_OUT = "timed_out", "error"
     ANSWER_ENDLESS = "answer_endless"
     ANSWER_TOO_LARGE = "answer_too_large"
     ANSWER_NOT_JSON = "answer_not_json"
     ADDRESS_NOT_LISTED = "address_not_listed"
     CREDENTIAL_IGNORED = "credential_ignored", "status", "endpoint"
+    ADDRESS_REJECTED = "address_rejected", "endpoint"
+    SITE_SUSPENDED = "site_suspended", "endpoint"
     SCOPE_MISSING = "scope_missing", "endpoint"
     APP_INACTIVE = "app_inactive"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - of a page
@@ -198,7 +190,11 @@ class Code(StrEnum):
     NOT_PAIRED_YET = "not_paired_yet"
     IS_PAIRED = "is_paired", "site"
     ANSWERS = "answers", "version", "kind"
+    ASKS_FOR_CREDENTIAL = "asks_for_credential"
     TAKES_SIGNATURE = "takes_signature", "name"
+    TAKES_TOKEN = "takes_token", "name"
+    SERVICE_ACCOUNT = "service_account", "name"
+    PERSONAL_ACCOUNT = "personal_account", "name"
     SEES_PROJECTS = "sees_projects", "count"
     SEES_NO_PROJECT = "sees_no_project"
     READS_EMAILS = "reads_emails"
@@ -207,8 +203,29 @@ class Code(StrEnum):
     SITE_UNREACHABLE = "site_unreachable", "why"
     SITE_REFUSES = "site_refuses", "why"
     CANNOT_BROWSE = "cannot_browse", "why"
-    EMAILS_UNKNOWN = "emails_unknown", "why"
-    EMAILS_HELD_BACK = "emails_held_back", "why"
+    EMAILS_SHOWN = "emails_shown"
+    SITE_NOT_JIRA = "site_not_jira", "why"
+    TOKEN_NOT_TAKEN = "token_not_taken", "why"
+    TOKEN_UNSCOPED = "token_unscoped", "why"
+    NOT_ASKED = "not_asked", "why"
+    SEES_NO_USERS = "sees_no_users"
+    GRANTED = "granted"
+    SEES_NO_AGGREGATES = "sees_no_aggregates"
+    HAS_TIME_ZONE = "has_time_zone", "zone"
+    NO_TIME_ZONE = "no_time_zone"
+    TRACKS_TIME = "tracks_time"
+    TRACKS_NO_TIME = "tracks_no_time"
+    SEES_BOARDS = "sees_boards", "count"
+    SEES_NO_BOARD = "sees_no_board"
+    NO_JIRA_SOFTWARE = "no_jira_software", "why"
+    READS_IN_BULK = "reads_in_bulk"
+    READS_BY_SEARCH = "reads_by_search", "why"
+    COUNTS_ISSUES = "counts_issues", "count"
+    COUNTS_NO_ISSUES = "counts_no_issues"
+    CLOCK_RIGHT = "clock_right"
+    CLOCK_OFF = "clock_off", "seconds"
+    POINTS_LEFT = "points_left", "left", "quota"
+    POINTS_SCARCE = "points_scarce", "left", "quota"
 
     # The site's own fields
     FIELDS_CLEAR = "fields_clear"

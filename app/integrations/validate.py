@@ -1,43 +1,77 @@
-"""The pre-flight: each thing that must hold before data flows, checked against the live site."""
+"""The pre-flight: each thing that must hold before data flows, checked against the live site.
+
+Two checks come first, since nothing else is answered without them: the site is reachable and takes the credential. The
+others don't depend on each other and are asked side by side, within the patience of a web request.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor, wait
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from app.conditions import Code, Condition
-from app.errors import JiraBusy, JiraFailure, Refused
-from app.sources import Broken, Gone, NotForUs, NotOffered
+from app.errors import JiraBusy, JiraFailure, JiraGone, JiraNonsense, JiraRefused, JiraRejected, Refused
+from app.integrations import checks
+from app.integrations.checks import Check, Connection, is_by_app, unanswered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from concurrent.futures import Future
 
     from app.sources import Source
+    from app.sources.answers import Server
+
+_THREADS = 6
+"""Questions side by side: fewer than `SITE_CONCURRENCY`, of which a backfill may be using some."""
+_PATIENCE = 15.0
+"""Seconds for the questions side by side. The two before them take 13 at most each (`INTERACTIVE`)."""
+_STATUS_WITHOUT_CREDENTIAL = 401
+_CAUSES = frozenset(
+    {
+        Code.NAME_UNKNOWN,
+        Code.TLS_FAILED,
+        Code.TIMED_OUT,
+        Code.REDIRECTED,
+        Code.ADDRESS_REJECTED,
+        Code.SITE_SUSPENDED,
+    }
+)
+"""Failures with a remedy of their own."""
 
 
-@dataclass(frozen=True)
-class Check:
-    """One check and the condition that it found."""
-
-    name: str
-    ok: bool
-    condition: Condition
-    is_required: bool = True
+CHECKS: Mapping[str, Callable[[Connection], Check | None]] = MappingProxyType(
+    {
+        "account": checks.account,
+        "projects": checks.projects,
+        "users": checks.users,
+        "emails": checks.emails,
+        "aggregates": checks.aggregates,
+        "boards": checks.boards,
+        "issues": checks.issues,
+        "bulk": checks.bulk,
+        "time_tracking": checks.time_tracking,
+        "time_zone": checks.time_zone,
+        "clock": checks.clock,
+        "points": checks.points,
+    }
+)
+"""The checks behind the first two, in the order in which they are shown."""
 
 
 class ConnectionUnfit(Refused):
     """A required check of a connection failed."""
 
-    def __init__(self, checks: list[Check]) -> None:
+    def __init__(self, results: list[Check]) -> None:
         super().__init__(Code.CONNECTION_UNFIT)
-        self.checks = checks
+        self.checks = results
 
 
 def require_good(source: Source) -> None:
     """Require every required check of a site that isn't paired yet. Raises ConnectionUnfit."""
-    checks = list(_against(source))
-    if not all(check.ok for check in checks if check.is_required):
-        raise ConnectionUnfit(checks)
+    results = list(_against(source))
+    if not all(check.ok for check in results if check.is_required):
+        raise ConnectionUnfit(results)
 
 
 def not_paired() -> list[Check]:
@@ -51,55 +85,74 @@ def validate(source: Source) -> list[Check]:
 
 
 def _against(source: Source) -> Iterator[Check]:
-    for name, ask in (("reachable", _reachable), ("credential", _credential), ("projects", _projects)):
-        check = _ask(name, ask, source)
-        yield check
-        if not check.ok:
+    try:
+        server = source.server()
+    except JiraFailure as failure:
+        if not _is_about_credential(failure):
+            yield Check("reachable", ok=False, condition=_obstacle(failure))
             return
-    yield _emails(source)
-
-
-def _ask(name: str, ask: Callable[[Source], tuple[bool, Condition]], source: Source) -> Check:
+        server = None
+    yield Check("reachable", ok=True, condition=_greeting(server))
     try:
-        ok, condition = ask(source)
+        account = source.whoami()
     except JiraFailure as failure:
-        return Check(name, ok=False, condition=Condition(_FAILURES[name], why=failure.condition))
-    return Check(name, ok=ok, condition=condition)
+        yield Check("credential", ok=False, condition=_rejection(source, failure))
+        return
+    code = Code.TAKES_SIGNATURE if is_by_app(source) else Code.TAKES_TOKEN
+    yield Check("credential", ok=True, condition=Condition(code, name=account.name or account.id))
+    yield from _side_by_side(Connection(source, server, account))
 
 
-_FAILURES = {
-    "reachable": Code.SITE_UNREACHABLE,
-    "credential": Code.SITE_REFUSES,
-    "projects": Code.CANNOT_BROWSE,
-}
+def _greeting(server: Server | None) -> Condition:
+    if server is None:
+        return Condition(Code.ASKS_FOR_CREDENTIAL)
+    return Condition(Code.ANSWERS, version=server.version or "", kind=server.deployment or "Cloud")
 
 
-def _reachable(source: Source) -> tuple[bool, Condition]:
-    server = source.server()
-    return True, Condition(Code.ANSWERS, version=server.version or "", kind=server.deployment or "Cloud")
+def _is_about_credential(failure: JiraFailure) -> bool:
+    """Whether the site answered, and only the credential may be at fault."""
+    is_401 = failure.condition.params.get("status") == _STATUS_WITHOUT_CREDENTIAL
+    return isinstance(failure, JiraRefused) and (is_401 or failure.condition.code is Code.SCOPE_MISSING)
 
 
-def _credential(source: Source) -> tuple[bool, Condition]:
-    return True, Condition(Code.TAKES_SIGNATURE, name=source.whoami().name or "the app")
+def _obstacle(failure: JiraFailure) -> Condition:
+    """The condition of an unreachable site, with the remedy of its cause."""
+    if failure.condition.code in _CAUSES:
+        return failure.condition
+    if isinstance(failure, JiraBusy):
+        return Condition(Code.NOT_ASKED, why=failure.condition)
+    is_foreign = isinstance(failure, JiraGone | JiraNonsense | JiraRejected)
+    return Condition(Code.SITE_NOT_JIRA if is_foreign else Code.SITE_UNREACHABLE, why=failure.condition)
 
 
-def _projects(source: Source) -> tuple[bool, Condition]:
-    total = source.project_count()
-    if not total:
-        return False, Condition(Code.SEES_NO_PROJECT)
-    return True, Condition(Code.SEES_PROJECTS, count=total)
+def _rejection(source: Source, failure: JiraFailure) -> Condition:
+    """The condition of a refused credential."""
+    if not isinstance(failure, JiraRefused):
+        return Condition(Code.NOT_ASKED, why=failure.condition)
+    if is_by_app(source):
+        return Condition(Code.SITE_REFUSES, why=failure.condition)
+    is_unscoped = failure.condition.code is Code.SCOPE_MISSING
+    return Condition(Code.TOKEN_UNSCOPED if is_unscoped else Code.TOKEN_NOT_TAKEN, why=failure.condition)
 
 
-def _emails(source: Source) -> Check:
-    """E-mail addresses need Atlassian's approval; without it everything else works."""
+def _side_by_side(connection: Connection) -> Iterator[Check]:
+    """The other checks. One without an answer in time says so, and its thread ends by the time-outs of its requests."""
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="validate")
     try:
-        email = source.email_of(source.whoami().id)
+        futures = {name: pool.submit(check, connection) for name, check in CHECKS.items()}
+        wait(futures.values(), _PATIENCE)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    for name, future in futures.items():
+        check = _result_of(name, future)
+        if check is not None:
+            yield check
+
+
+def _result_of(name: str, future: Future[Check | None]) -> Check | None:
+    if not future.done() or future.cancelled():
+        return unanswered(name, Condition(Code.TIMED_OUT, error=f"{_PATIENCE:.0f} s"))
+    try:
+        return future.result()
     except JiraFailure as failure:
-        code = Code.EMAILS_HELD_BACK if isinstance(failure, JiraBusy) else Code.EMAILS_UNKNOWN
-        return Check("emails", ok=False, condition=Condition(code, why=failure.condition), is_required=False)
-    if isinstance(email, NotOffered):
-        return Check("emails", ok=False, condition=Condition(Code.NO_EMAILS), is_required=False)
-    if isinstance(email, NotForUs | Gone | Broken):
-        condition = Condition(Code.EMAILS_UNKNOWN, why=email.failure.condition)
-        return Check("emails", ok=False, condition=condition, is_required=False)
-    return Check("emails", ok=True, condition=Condition(Code.READS_EMAILS), is_required=False)
+        return unanswered(name, failure.condition)

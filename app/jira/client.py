@@ -7,7 +7,7 @@ come from the usual environment variables
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -22,7 +22,7 @@ from app.conditions import Code
 from app.errors import JiraDown, JiraNonsense, JiraRefused
 from app.jira import hosts, lenient_json
 from app.jira.endpoints import endpoint_of
-from app.jira.failures import failure_of
+from app.jira.failures import failure_of, silence_of
 from app.jira.headers import moment_of
 from app.jira.wire import MOST_IDLE, OneHop, Prompt, PublicOnly, end_by
 
@@ -69,6 +69,7 @@ class Answer:
     """The site's clock, to the second, if the answer names it."""
     size: int = 0
     """Octets of the body, after decompression."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
 
 class Connections:
@@ -170,9 +171,11 @@ class Site:
                     **data,
                 ) as response:
                     body, size = _read(response, permit, str(endpoint), timeouts.body, parser)
-                    return Answer(body, sent_at, response.status_code, moment_of(response.headers), size)
+                    return Answer(
+                        body, sent_at, response.status_code, moment_of(response.headers), size, response.headers
+                    )
             except (requests.RequestException, HTTPError) as error:
-                raise JiraDown(Code.NO_ANSWER, error=type(error).__name__) from error
+                raise silence_of(error) from error
 
     def _admit(self, endpoint: Endpoint, payload: Any) -> AbstractContextManager[Permit]:  # noqa: ANN401 - parameters or JSON
         """A permit for one request. Raises JiraBusy with the time to come back."""

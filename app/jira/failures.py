@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import requests
+from urllib3 import exceptions as urllib3_errors
 
 from app import clock
 from app.conditions import Code
@@ -33,6 +34,10 @@ _SCOPE_WORDS = "scope does not match"
 _LOGIN, _NOT_LOGGED_IN = "X-Seraph-LoginReason", frozenset({"AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED"})
 """Jira takes a caller with a bad token for a stranger and answers what everybody may see, often nothing, with 200
 (Atlassian, "Basic auth for REST APIs"; MrRefactoring/jira.js, issue 418)."""
+_ALLOW_LIST_WORDS = "not on the allowed list"
+"""Atlassian's refusal by an IP allowlist (Atlassian, "Scope of IP Allowlists in Atlassian Cloud")."""
+_SUSPENDED_WORDS = "site temporarily unavailable"
+"""Atlassian's 404 for a suspended or deactivated site (trufflesecurity/trufflehog, issue 3674)."""
 _TOKEN_WORDS = ("nextpagetoken", "page token")
 
 
@@ -57,7 +62,7 @@ def _caller_failure(status: int, text: str, endpoint: str) -> JiraFailure:
     if status in {requests.codes.unauthorized, requests.codes.forbidden}:
         return _refusal(status, text, endpoint)
     if status in {requests.codes.not_found, requests.codes.gone}:
-        return JiraGone(Code.ANSWERED, status=status, endpoint=endpoint)
+        return _absence(status, text, endpoint)
     if status == requests.codes.bad_request and any(word in text.lower() for word in _TOKEN_WORDS):
         return TokenExpired(Code.TOKEN_EXPIRED)
     if status in {requests.codes.request_timeout, requests.codes.too_early}:
@@ -67,11 +72,34 @@ def _caller_failure(status: int, text: str, endpoint: str) -> JiraFailure:
     return JiraRejected(Code.ANSWERED, quoted_ids=frozenset(_QUOTED_ID.findall(text)), status=status, endpoint=endpoint)
 
 
-def _refusal(status: int, text: str, endpoint: str) -> JiraRefused:
+def _absence(status: int, text: str, endpoint: str) -> JiraFailure:
+    """The object isn't there, or the whole site for now: then nothing is gone."""
+    if _SUSPENDED_WORDS in text.lower():
+        return JiraDown(Code.SITE_SUSPENDED, endpoint=endpoint)
+    return JiraGone(Code.ANSWERED, status=status, endpoint=endpoint)
+
+
+def _refusal(status: int, text: str, endpoint: str) -> JiraFailure:
     is_unauthorized = status == requests.codes.unauthorized
     if is_unauthorized and _SCOPE_WORDS in text.lower():
         return JiraRefused(Code.SCOPE_MISSING, is_credential=True, endpoint=endpoint)
+    if not is_unauthorized and _ALLOW_LIST_WORDS in text.lower():
+        # Of the whole site: no part of it is to blame.
+        return JiraDown(Code.ADDRESS_REJECTED, endpoint=endpoint)
     return JiraRefused(Code.ANSWERED, is_credential=is_unauthorized, status=status, endpoint=endpoint)
+
+
+def silence_of(error: Exception) -> JiraDown:
+    """The failure of a request without an answer."""
+    name = type(error).__name__
+    if isinstance(error, requests.exceptions.SSLError):
+        return JiraDown(Code.TLS_FAILED, error=name)
+    if isinstance(error, requests.Timeout | urllib3_errors.TimeoutError):
+        return JiraDown(Code.TIMED_OUT, error=name)
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(cause, urllib3_errors.NameResolutionError):
+        return JiraDown(Code.NAME_UNKNOWN, error=type(cause).__name__)
+    return JiraDown(Code.NO_ANSWER, error=name)
 
 
 def retry_at(headers: Mapping[str, str]) -> datetime:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,6 +71,13 @@ class Policy:
     resets_in: int | None = None
 
 
+class Points(NamedTuple):
+    """Points of an hour: those left at least, and all."""
+
+    balance: int
+    quota: int
+
+
 @dataclass(frozen=True)
 class Lesson:
     """An answer's information for the limiter. `wait` is in seconds, without jitter; quotas are points an hour."""
@@ -103,6 +110,18 @@ def lesson_of(status: int, headers: Mapping[str, str], now: datetime) -> Lesson:
         site_quota=_hourly(site),
         site_balance=site.balance,
     )
+
+
+def points_of(headers: Mapping[str, str]) -> Points | None:
+    """Points of the hour by an answer of a metered site; None where it names no quota.
+
+    Jira states the balance once four fifths are spent; until then, a fifth is left at least.
+    """
+    policies = _policies(_by_lower_name(headers))
+    for policy in (policies.get(_SITE_QUOTA, Policy()), policies.get(_APP_QUOTA, Policy())):
+        if (quota := _hourly(policy)) is not None:
+            return Points(round(quota * _NEAR) if policy.balance is None else policy.balance, quota)
+    return None
 
 
 def moment_of(headers: Mapping[str, str]) -> datetime | None:

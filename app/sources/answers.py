@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from app.catalog.json_value import Json, find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from msgspec import Raw
 
+    from app.jira.headers import Points
     from app.sources.outcomes import Broken, NotForUs, NotOffered
 
 
@@ -41,20 +43,34 @@ class Capabilities:
     """States the time zone of the credential's account."""
 
 
+class AccountKind(StrEnum):
+    """Kind of an account."""
+
+    APP = "app"
+    SERVICE = "service"
+    PERSON = "person"
+
+
 @dataclass(frozen=True)
 class Account:
     """The account behind a credential."""
 
     id: str
     name: str | None
+    kind: AccountKind | None = None
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True)
 class Server:
-    """Version and kind of a site, as it states them."""
+    """Version and kind of a site, as it states them, and the circumstances of its answer."""
 
     version: str | None
     deployment: str | None
+    clock_skew: timedelta | None = None
+    """The site's clock less ours; None where the answer carries no date."""
+    points: Points | None = None
+    """Points of this hour; None where the answer names no quota."""
 
 
 @dataclass

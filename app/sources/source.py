@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         Objects,
         Server,
     )
-    from app.sources.outcomes import Broken, Finding
+    from app.sources.outcomes import Broken, Finding, NotForUs, NotOffered
     from app.sources.paging import Page, Place
     from app.sources.scope import Scope
 
@@ -63,6 +63,24 @@ class Source(Protocol):
 
     def project_count(self) -> int | None:
         """How many projects are in sight; None where the site doesn't say."""
+
+    def has_permission(self, permission: str) -> bool | Finding:
+        """Whether the account has a permission, in any project for one of projects."""
+
+    def tracks_time(self) -> bool | Finding:
+        """Whether time tracking is on."""
+
+    def board_count(self) -> int | Finding:
+        """How many boards are in sight; NotOffered without Jira Software."""
+
+    def issue_count(self) -> int | None:
+        """The site's own count of all issues in sight; None where it doesn't count."""
+
+    def newest_id(self) -> str | None:
+        """Id of an issue to try the bulk endpoints with; None where no issue is in sight."""
+
+    def probe_bulk(self, issue_id: str) -> Mapping[str, NotForUs | NotOffered]:
+        """The bulk endpoints that refuse a question about an issue; none for a source without `bulk_fetch`."""
 
     def has_lapsed(self, app_key: str) -> bool:
         """Whether the licence of the app has lapsed; False where the site knows of none, as of a free app."""

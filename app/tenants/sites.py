@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from app import ids
 from app.conditions import Code
 from app.errors import JiraRefused
-from app.jira.client import INTERACTIVE, Connections, Gate, Site
+from app.jira.client import INTERACTIVE, WORKERS, Connections, Gate, Site
 from app.jira.credentials.anonymous import Anonymous
 from app.jira.credentials.connect_jwt import ConnectJwt
 from app.jira.credentials.token_auth import TokenAuth
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from requests.auth import AuthBase
 
     from app.config import Settings
+    from app.jira.client import Timeouts
     from app.jira.limits import Limiter
     from app.sources import Source
     from app.store.session import Session, Store
@@ -38,11 +39,12 @@ class Sites:
         self._keyring = keyring
         self._connections = Connections(f"sei-connect-jira {settings.app_key}", settings.site_hosts)
 
-    def open(self, tenant_id: UUID, purpose: Purpose = Purpose.READ_THROUGH) -> Source:
+    def open(self, tenant_id: UUID, purpose: Purpose = Purpose.READ_THROUGH, *, timeouts: Timeouts = WORKERS) -> Source:
         """The tenant's source for a purpose. Raises JiraRefused when the tenant has left, is disabled or has no secret."""
         with self._store.bound_to(tenant_id) as session:
             tenant = _require_active(session)
-            gate = Gate(self._limiter, str(tenant_id), purpose, is_metered=tenant.method is Method.CONNECT_APP)
+            is_metered = tenant.method is Method.CONNECT_APP
+            gate = Gate(self._limiter, str(tenant_id), purpose, is_metered=is_metered, timeouts=timeouts)
             if tenant.method is Method.CONNECT_APP:
                 site = self._site(tenant.base_url, self._signature(session, tenant), gate)
             else:

@@ -90,7 +90,7 @@ def user_bulk(version: str) -> Response:  # noqa: ARG001 - both versions answer 
 def email(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
     """Return an e-mail address, for apps with Atlassian's approval."""
     _needs_email_approval()
-    user = site().world.catalogue.users.get(request.args.get("accountId", ""))
+    user = site().user(request.args.get("accountId", ""))
     if user is None:
         raise JiraError(404, "User not found.")
     return reply(_email_of(user), objects=1, cost=IDENTITY)

@@ -13,8 +13,9 @@ from app.conditions import Code, Condition
 from app.errors import CodedError, JiraFailure, Refused, Unavailable, Unproven
 from app.ingest.proof import verification
 from app.web.words import language, sentences
+from app.web.words.checks import CHECKS
 from app.web.words.failures import FAILURES, STOPS
-from app.web.words.findings import CHECKS, REASONS
+from app.web.words.findings import REASONS
 from app.web.words.hygiene import HYGIENE
 from app.web.words.programs import PROGRAMS
 from app.web.words.records import EVIDENCE, LEFT_OUT

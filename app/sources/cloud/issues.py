@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _BY_CREATION = "ORDER BY created ASC, key ASC"
 """`created` never changes, so an issue that is edited during a walk doesn't jump over the reader."""
 _NEWEST_FIRST = "ORDER BY created DESC, key DESC"
+EVERYTHING = "project is not EMPTY"
+"""All issues. Jira refuses queries without a bound."""
 _ID_PAGE = 5000
 """Ids that Jira sends in one page where nothing else is asked for; with fields it sends as many as it likes."""
 
@@ -72,9 +74,17 @@ def page(site: CloudSession, scope: Scope, place: Place, size: int) -> Page | Fi
 
 def count(site: CloudSession, scope: Scope) -> int | None:
     """Jira's own count of a scope; None where it refuses the query, doesn't count, or fails while the site is well."""
+    return _count(site, _in_scope(scope))
 
+
+def count_all(site: CloudSession) -> int | None:
+    """Jira's own count of all issues in sight, likewise."""
+    return _count(site, EVERYTHING)
+
+
+def _count(site: CloudSession, query: str) -> int | None:
     def ask() -> Json:
-        return find(site.post(path_of("search/approximate-count"), {"jql": _in_scope(scope)}).body, "count")
+        return find(site.post(path_of("search/approximate-count"), {"jql": query}).body, "count")
 
     total = persist(lambda: attempt(ask, names_object=False), site.diagnose)
     return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.catalog.json_value import Json, account_of, find
+from app.catalog.json_value import Json, find
 from app.conditions import Code
 from app.errors import JiraGone, JiraNonsense
-from app.sources.answers import Account, Capabilities, Server
-from app.sources.cloud import by_ids, feeds, issues, lists
+from app.jira.headers import points_of
+from app.sources.answers import Capabilities, Server
+from app.sources.cloud import by_ids, feeds, issues, lists, probes
 from app.sources.cloud.pages import is_one_object
 from app.sources.cloud.rest import CloudSession, licence_path, path_of
 from app.sources.outcomes import attempt
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from app.catalog.language import Entity
     from app.errors import JiraFailure
     from app.jira.client import Site
-    from app.sources.answers import FailedPage, FeedPage, IdPage, IssueRead, Matches, Objects
-    from app.sources.outcomes import Broken, Finding
+    from app.sources.answers import Account, FailedPage, FeedPage, IdPage, IssueRead, Matches, Objects
+    from app.sources.outcomes import Broken, Finding, NotForUs, NotOffered
     from app.sources.paging import Page, Place
     from app.sources.scope import Scope
     from app.sources.source import WorklogFeed
@@ -60,21 +61,21 @@ class CloudSource:
 
     def whoami(self) -> Account:
         """`GET myself`."""
-        path = path_of("myself")
-        body = self.session.get(path).body
-        account_id, name = account_of(body), find(body, "displayName")
-        if account_id is None:
-            raise JiraNonsense(Code.OBJECT_MISSING, path=path)
-        return Account(account_id, str(name) if name else None)
+        return probes.whoami(self.session)
 
     def server(self) -> Server:
         """`GET serverInfo`."""
         path = path_of("serverInfo")
-        body = self.session.get(path).body
-        if not is_one_object(body):
+        answer = self.session.get(path)
+        if not is_one_object(answer.body):
             raise JiraNonsense(Code.OBJECT_MISSING, path=path)
-        version, deployment = find(body, "version"), find(body, "deploymentType")
-        return Server(str(version) if version else None, str(deployment) if deployment else None)
+        version, deployment = find(answer.body, "version"), find(answer.body, "deploymentType")
+        return Server(
+            str(version) if version else None,
+            str(deployment) if deployment else None,
+            clock_skew=answer.site_time - answer.sent_at if answer.site_time else None,
+            points=points_of(answer.headers),
+        )
 
     def diagnose(self, failure: JiraFailure) -> Broken:
         """Attribute a failure to the object once `myself` answers. Raises the JiraFailure of an outage."""
@@ -93,6 +94,30 @@ class CloudSource:
         """`total` of `GET project/search`."""
         total = find(self.session.get(path_of("project/search"), {"maxResults": 1}).body, "total")
         return total if isinstance(total, int) else None
+
+    def has_permission(self, permission: str) -> bool | Finding:
+        """`GET mypermissions`."""
+        return probes.has_permission(self.session, permission)
+
+    def tracks_time(self) -> bool | Finding:
+        """`GET configuration`."""
+        return probes.tracks_time(self.session)
+
+    def board_count(self) -> int | Finding:
+        """`total` of `GET board`."""
+        return probes.board_count(self.session)
+
+    def issue_count(self) -> int | None:
+        """`POST search/approximate-count` for all issues."""
+        return issues.count_all(self.session)
+
+    def newest_id(self) -> str | None:
+        """`GET search/jql` for one id."""
+        return probes.newest_id(self.session)
+
+    def probe_bulk(self, issue_id: str) -> Mapping[str, NotForUs | NotOffered]:  # noqa: ARG002 - the verb's signature
+        """Nothing: bulk endpoints are closed to an app that only reads."""
+        return {}
 
     def has_lapsed(self, app_key: str) -> bool:
         """Whether the app's record states an inactive licence; free apps have no record of one."""

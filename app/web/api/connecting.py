@@ -14,12 +14,11 @@ from app.web.api.shapes import (
     CreateIntegration,
     IntegrationPath,
     OneTimePassword,
-    ShownCheck,
     ShownIntegration,
-    Validation,
     as_json,
     problems,
 )
+from app.web.api.validation import Validation
 
 if TYPE_CHECKING:
     from flask_openapi3 import APIBlueprint
@@ -62,12 +61,7 @@ def _add_proofs(routes: APIBlueprint, runtime: Runtime) -> None:
         checks = actions.check_connection(
             runtime.store, runtime.sites, callers_integration(runtime, path.integration_id)
         )
-        return as_json(
-            Validation(
-                ok=all(check.ok for check in checks if check.is_required),
-                checks=[ShownCheck.of(check) for check in checks],
-            )
-        )
+        return as_json(Validation.of(checks))
 
     @routes.post(
         "/integrations/<integration_id>/reauthenticate",

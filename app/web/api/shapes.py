@@ -18,10 +18,10 @@ from app.integrations.model import Integration, State
 from app.integrations.settings import IntegrationSettings, storable
 from app.sources import Method, Product
 from app.web.api.credentials import ShownCredential, TokenCredentials
-from app.web.words.sentences import english
+from app.web.words.sentences import english, remedy
 
 if TYPE_CHECKING:
-    from app.integrations.validate import Check
+    from app.integrations.checks import Check
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(storable)]
 Description = Annotated[str, StringConstraints(max_length=2000), AfterValidator(storable)]
@@ -199,20 +199,21 @@ class ShownCheck(BaseModel):
 
     name: str
     ok: bool
+    is_required: bool = Field(description="Whether `ok` of the whole needs this one")
     detail: str
     detail_code: ConditionCode
+    remedy: str = Field(description="The next step of an admin; empty where there is nothing to do")
 
     @classmethod
     def of(cls, check: Check) -> Self:
         """The shape of one check."""
-        return cls(name=check.name, ok=check.ok, **coded("detail", check.condition))
-
-
-class Validation(BaseModel):
-    """`ok` when every required check is."""
-
-    ok: bool
-    checks: list[ShownCheck]
+        return cls(
+            name=check.name,
+            ok=check.ok,
+            is_required=check.is_required,
+            remedy="" if check.ok else remedy(check.condition),
+            **coded("detail", check.condition),
+        )
 
 
 class EntityProgress(BaseModel):

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from flask import Blueprint
     from werkzeug.wrappers import Response as AnyResponse
 
+    from app.integrations.checks import Check
     from app.integrations.model import Integration
-    from app.integrations.validate import Check
     from app.runtime import Runtime
     from app.web.words.sentences import Explanation
 
@@ -156,14 +156,14 @@ def shown_of(runtime: Runtime, integration: Integration) -> shown.View:
 
 
 def check_of(check: Check) -> dict[str, Any]:
-    """One check in the page's form: never by colour alone."""
+    """One check in the page's form: never by colour alone. The finding of a passed one answers its question."""
     words, explanation = CHECKS[check.name], explain(check.condition)
     look = "good" if check.ok else "bad" if check.is_required else "warn"
     mark = {"good": "✓", "bad": "✗", "warn": "!"}[look]
-    label = {"good": gettext("passed"), "bad": gettext("failed"), "warn": gettext("not given, and not needed")}[look]
+    label = {"good": gettext("passed"), "bad": gettext("failed"), "warn": gettext("worth a look")}[look]
     return {
         "name": gettext(words.name),
-        "question": gettext(words.question),
+        "question": "" if check.ok else gettext(words.question),
         "look": look,
         "mark": mark,
         "spoken": label,

@@ -15,8 +15,48 @@ _RETRY = N_("The app tries again by itself; sync the integration if it goes on."
 FAILURES: dict[Code, Entry] = {
     Code.ANSWERED: Entry(N_("Jira answered %(status)s.")),
     Code.ASKED_TO_WAIT: Entry(N_("Jira answered %(status)s (%(reason)s).")),
-    Code.REDIRECTED: Entry(N_("Jira answered %(status)s; redirects are not followed.")),
+    Code.REDIRECTED: Entry(
+        N_("Jira answered %(status)s; redirects are not followed."),
+        N_("The address leads on to another page, such as a login, and not to Jira."),
+        N_(
+            "Give the address that Jira's own pages have, such as https://acme.atlassian.net. If a gateway of your company asks"
+            " for a login, let SEI Connect pass it."
+        ),
+    ),
     Code.NO_ANSWER: Entry(N_("No answer from the site: %(error)s.")),
+    Code.NAME_UNKNOWN: Entry(
+        N_("The name of the site is unknown: %(error)s."),
+        N_("There is no site of this name."),
+        N_("Check the address for a mistyped letter; a site that was renamed has a new one."),
+    ),
+    Code.TLS_FAILED: Entry(
+        N_("No encrypted connection to the site: %(error)s."),
+        N_("No encrypted connection to the site can be made."),
+        N_(
+            "Ask whoever runs SEI Connect to look for a proxy that replaces certificates, and to have SEI Connect trust that"
+            " proxy's certificate."
+        ),
+    ),
+    Code.TIMED_OUT: Entry(
+        N_("No answer from the site in time: %(error)s."),
+        N_("The site does not answer in time."),
+        N_(
+            "Look at status.atlassian.com. If Jira is well, ask whoever runs SEI Connect whether a firewall drops its calls to"
+            " the site."
+        ),
+    ),
+    Code.ADDRESS_REJECTED: Entry(
+        N_("Jira rejects our address, which is not on its allow-list."),
+        N_("The site limits addresses, and those of SEI Connect are not on its allow-list."),
+        N_("Ask an organisation admin to add them at admin.atlassian.com, under Security, “IP allowlists”."),
+    ),
+    Code.SITE_SUSPENDED: Entry(
+        N_("Atlassian has suspended the site for now."),
+        N_("Atlassian has suspended or deactivated the site."),
+        N_(
+            "Ask a site admin to look at the subscription at admin.atlassian.com; reading goes on once the site is back."
+        ),
+    ),
     Code.ANSWER_ENDLESS: Entry(N_("The answer does not end.")),
     Code.ANSWER_TOO_LARGE: Entry(N_("The answer is larger than any of Jira's.")),
     Code.ANSWER_NOT_JSON: Entry(N_("The answer is not readable JSON.")),

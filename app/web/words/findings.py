@@ -1,4 +1,4 @@
-"""Conditions of an integration: the reasons of its state, and the findings of “Validate connection”."""
+"""Conditions of an integration: the reasons of its state."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ from app.conditions import Code
 from app.web.words.entry import ENABLE, Entry
 from app.web.words.language import N_
 
-_IN_A_MINUTE = N_("Try again in a minute.")
-_ALLOW_LIST = N_("Check that the site is up and, if it limits addresses, that ours are on its allow-list.")
-_LET_IT_BROWSE = N_("Ask a Jira admin to let the app browse projects.")
-_SETTLE = N_("Name the right field on the Settings tab, or leave it as it is.")
 _CATCH_UP = N_("Nothing; the app catches up by itself.")
 
 REASONS: dict[Code, Entry] = {
@@ -117,73 +113,5 @@ REASONS: dict[Code, Entry] = {
         "The oldest list of %(entity)s rows should have been read again %(age)s ago.",
         N_("The oldest list of %(entity)s rows should have been read again %(age)s ago."),
         _CATCH_UP,
-    ),
-}
-CHECKS: dict[Code, Entry] = {
-    Code.TOKEN_ENDS: Entry(
-        "The API token ends within %(days)s days.",
-        N_("The API token ends within %(days)s days."),
-        N_("Make another one at Atlassian and give it to the integration before then; nothing is read twice."),
-    ),
-    Code.NOT_PAIRED_YET: Entry(
-        "No Jira site has used the key yet. In Jira, open Apps, choose “Harness SEI configuration” and paste it.",
-        N_("No Jira site has used the key yet."),
-        N_("In Jira, open Apps, choose “Harness SEI configuration” and paste the key."),
-    ),
-    Code.IS_PAIRED: Entry("Paired with %(site)s.", N_("Paired with %(site)s.")),
-    Code.ANSWERS: Entry("Jira %(version)s answers (%(kind)s).", N_("Jira answers (%(kind)s, version %(version)s).")),
-    Code.TAKES_SIGNATURE: Entry(
-        "Jira takes our signature; we read as “%(name)s”.",
-        N_("Jira takes the app's signature and knows it as “%(name)s”."),
-    ),
-    Code.SEES_PROJECTS: Entry("%(count)s projects are visible.", N_("%(count)s projects are visible to the app.")),
-    Code.SEES_NO_PROJECT: Entry(
-        "No project is visible to the app. Ask a Jira admin to let the app browse projects.",
-        N_("No project is visible to the app."),
-        _LET_IT_BROWSE,
-    ),
-    Code.READS_EMAILS: Entry("E-mail addresses may be read.", N_("E-mail addresses may be read.")),
-    Code.NO_EMAILS: Entry(
-        "Atlassian has not approved e-mail access for the app; people are told apart by account id.",
-        N_("Atlassian has not approved e-mail access for the app."),
-        N_("Nothing: people are told apart by their account ids, and everything else works."),
-    ),
-    Code.SITE_INACTIVE: Entry(
-        "%(why)s Ask a Jira admin to enable or install the app again.",
-        N_("The app is not active on this site."),
-        ENABLE,
-    ),
-    Code.SITE_UNREACHABLE: Entry(
-        "%(why)s Check that the site is up and, if it limits addresses, that ours are on its allow-list.",
-        N_("The site does not answer as it should."),
-        _ALLOW_LIST,
-    ),
-    Code.SITE_REFUSES: Entry(
-        "%(why)s Ask a Jira admin to open Manage apps and enable the app, or to install it again.",
-        N_("Jira refuses the app."),
-        ENABLE,
-    ),
-    Code.CANNOT_BROWSE: Entry(
-        "%(why)s Ask a Jira admin to let the app browse projects.",
-        N_("Jira does not let the app look for projects."),
-        _LET_IT_BROWSE,
-    ),
-    Code.EMAILS_UNKNOWN: Entry("%(why)s", N_("Jira did not answer as expected."), _IN_A_MINUTE),
-    Code.EMAILS_HELD_BACK: Entry("%(why)s", N_("Jira asked the app to slow down."), _IN_A_MINUTE),
-    Code.FIELDS_CLEAR: Entry(
-        "The site's own fields are clear.", N_("It is clear which fields hold points, sprints and others.")
-    ),
-    Code.FIELDS_SEVERAL: Entry(
-        N_("Several fields hold %(meaning)s: %(fields)s. Each issue has the first with a value."),
-        N_("Several fields hold %(meaning)s: %(fields)s. Each issue has the first with a value."),
-        _SETTLE,
-    ),
-    Code.FIELD_ABSENT: Entry(
-        N_("No field of the site holds %(meaning)s."), N_("No field of the site holds %(meaning)s."), _SETTLE
-    ),
-    Code.FIELD_GONE: Entry(
-        N_("The field in the settings for %(meaning)s isn't there any more: %(fields)s."),
-        N_("The field in the settings for %(meaning)s isn't there any more: %(fields)s."),
-        _SETTLE,
     ),
 }

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.conditions import Code, Condition
+from app.web.words.checks import CHECKS
 from app.web.words.failures import FAILURES, STOPS
-from app.web.words.findings import CHECKS, REASONS
+from app.web.words.findings import REASONS
 from app.web.words.hygiene import FIELD_TYPES, HYGIENE, OPERATORS
 from app.web.words.language import N_, gettext
 from app.web.words.programs import PROGRAMS

@@ -105,9 +105,19 @@ class CheckWords(NamedTuple):
 
 CHECKS: dict[str, CheckWords] = {
     "paired": CheckWords(N_("Paired"), N_("A Jira admin has pasted the one-time password on the site.")),
-    "reachable": CheckWords(N_("Reachable"), N_("The site answers the app over the network.")),
-    "credential": CheckWords(N_("Signature"), N_("Jira takes what the app signs in the site's name.")),
-    "projects": CheckWords(N_("Projects"), N_("The app may browse at least one project.")),
+    "reachable": CheckWords(N_("Reachable"), N_("The site answers over the network.")),
+    "credential": CheckWords(N_("Credential"), N_("Jira takes the app's signature, or the token.")),
+    "account": CheckWords(N_("Account"), N_("The token is a service account's. Optional.")),
+    "projects": CheckWords(N_("Projects"), N_("At least one project may be browsed.")),
+    "users": CheckWords(N_("People"), N_("People may be looked up. Optional.")),
+    "emails": CheckWords(N_("E-mail addresses"), N_("People's e-mail addresses may be read. Optional.")),
+    "aggregates": CheckWords(N_("Aggregated data"), N_("Aggregated data may be viewed. Optional.")),
+    "boards": CheckWords(N_("Boards"), N_("Boards and sprints of Jira Software may be read. Optional.")),
+    "issues": CheckWords(N_("Issues"), N_("Jira counts its issues. Optional.")),
+    "bulk": CheckWords(N_("Bulk endpoints"), N_("Issues may be read a hundred at a time. Optional.")),
+    "time_tracking": CheckWords(N_("Time tracking"), N_("Work is logged and estimated. Optional.")),
+    "time_zone": CheckWords(N_("Time zone"), N_("The account has a time zone. Optional.")),
+    "clock": CheckWords(N_("Clock"), N_("The site's clock and ours agree. Optional.")),
+    "points": CheckWords(N_("Points"), N_("Jira's points of this hour are not used up. Optional.")),
     "fields": CheckWords(N_("Fields"), N_("It is clear which fields hold story points, sprints and others. Optional.")),
-    "emails": CheckWords(N_("E-mail addresses"), N_("The app may read people's e-mail addresses. Optional.")),
 }

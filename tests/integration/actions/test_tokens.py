@@ -128,7 +128,7 @@ def test_a_wrong_token_is_explained_and_nothing_is_stored(desk: Desk, a_site: Ca
     answer = desk.create(url, token="wrong")
     problem = answer.get_json()
     assert (answer.status_code, problem["code"]) == (422, "connection_unfit")
-    assert [check["name"] for check in problem["checks"] if not check["ok"]] == ["reachable"]
+    assert [check["name"] for check in problem["checks"] if not check["ok"]] == ["credential"]
     assert desk.counts() == before
 
 

@@ -62,7 +62,7 @@ class SitesInTheWay:
 
     is_disabled = False
 
-    def open(self, _tenant_id: UUID) -> SilentSite:
+    def open(self, _tenant_id: UUID, **_choice: object) -> SilentSite:
         if self.is_disabled:
             raise JiraRefused(Code.APP_INACTIVE)
         return SilentSite()

@@ -10,6 +10,7 @@ import psycopg
 from playwright.sync_api import expect
 
 from app.conditions import Code, Condition
+from sandbox.oddities import Oddity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -135,6 +136,19 @@ class Jira:
         yield View("jira-not-from-jira", self.page, self.page)
 
 
+FAULTS = (
+    Oddity("GET /rest/api/3/project/search", edit=lambda body: {**body, "total": 0}),
+    Oddity("GET /rest/api/3/mypermissions", 403, {}),
+    Oddity("GET /rest/api/3/configuration", edit=lambda body: {**body, "timeTrackingEnabled": False}),
+    Oddity("GET /rest/agile/1.0/board", 404, {}),
+    Oddity("POST /rest/api/3/search/approximate-count", 403, {}),
+)
+REJECTION = (
+    "The IP address has been rejected because it is not on the allowed list. See your admin for more information."
+)
+OFF_ALLOW_LIST = Oddity("GET|POST /rest/*", 403, {"errorMessages": [REJECTION], "errors": {}})
+
+
 class Console:
     """The pages of an SEI admin."""
 
@@ -218,6 +232,7 @@ class Console:
         base = f"/integrations/{self.integration}"
         yield self.at(base, "console-overview")
         yield self.at(f"{base}/connect", "console-connect-done")
+        yield from self._checks()
         yield self.at(f"{base}/data", "console-data")
         issue = self.page.locator("table.stack th a").first.inner_text()
         yield self.at(f"{base}/data", "console-data-stored", key=issue)
@@ -245,6 +260,22 @@ class Console:
             yield self.view(("console-settings-criteria-refused", "console-settings-criteria")[number - 1])
             self.page.locator("#criterion_1_operator").select_option("missing")
         yield self.at(f"{base}/data", "console-data-hygiene", criterion="1")
+
+    def _checks(self) -> Iterator[View]:
+        """The checks of the connection: all of them, some with a remedy, and those of a site that is out of reach."""
+        expect(self.page.locator("#checks li").nth(4)).to_be_visible(timeout=30_000)
+        yield self.view("console-checks")
+        self.site.options.oddities = list(FAULTS)
+        self._validate("Jira Software offers the account no boards.")
+        yield self.view("console-checks-warnings")
+        self.site.options.oddities = [OFF_ALLOW_LIST]
+        self._validate("are not on its allow-list")
+        yield self.view("console-checks-unreachable")
+        self.site.options.oddities = []
+
+    def _validate(self, finding: str) -> None:
+        self.page.get_by_role("button", name="Validate connection").click()
+        expect(self.page.locator("#checks")).to_contain_text(finding, timeout=30_000)
 
     def _trouble_in_the_log(self) -> None:
         with psycopg.connect(self.app.env["DATABASE_URL"], autocommit=True) as connection:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.conditions import Code
 from app.errors import (
     JiraBusy,
     JiraDown,
@@ -26,6 +27,30 @@ if TYPE_CHECKING:
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 JITTER = timedelta(seconds=2)
+
+OFF_ALLOW_LIST = (
+    "The IP address has been rejected because it is not on the allowed list. See your admin for more information."
+)
+SUSPENDED = '{"errorMessage": "Site temporarily unavailable", "errorCode": "OTHER"}'
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "code"),
+    [
+        (403, OFF_ALLOW_LIST, Code.ADDRESS_REJECTED),
+        (403, "You do not have permission.", Code.ANSWERED),
+        (404, SUSPENDED, Code.SITE_SUSPENDED),
+        (404, "Issue does not exist.", Code.ANSWERED),
+    ],
+)
+def test_refusals_of_a_whole_site_have_codes_of_their_own(status: int, text: str, code: Code) -> None:
+    failure = failure_of(status, {}, text)
+    assert failure is not None
+    assert failure.condition.code is code
+
+
+def test_a_suspended_site_has_lost_nothing() -> None:
+    assert type(failure_of(404, {}, SUSPENDED)) is JiraDown
 
 
 @pytest.mark.parametrize(

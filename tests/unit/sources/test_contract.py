@@ -90,6 +90,34 @@ def check_project_count(subject: Subject) -> None:
     assert subject.source.project_count() == len(subject.facts.expected("projects"))
 
 
+def check_has_permission(subject: Subject) -> None:
+    example = subject.site.example("GET", "mypermissions")["permissions"]
+    (name,) = example
+    assert subject.source.has_permission(name) is example[name]["havePermission"]
+
+
+def check_tracks_time(subject: Subject) -> None:
+    assert subject.source.tracks_time() is subject.site.example("GET", "configuration")["timeTrackingEnabled"]
+
+
+def check_board_count(subject: Subject) -> None:
+    assert subject.source.board_count() == len(rows_of_list(subject, "board"))
+
+
+def check_issue_count(subject: Subject) -> None:
+    example = subject.site.example("POST", "search/approximate-count")
+    assert subject.source.issue_count() == example["count"]
+
+
+def check_newest_id(subject: Subject) -> None:
+    assert subject.source.newest_id() in {line["issue_id"] for line in subject.facts.expected("issues")}
+
+
+def check_probe_bulk(subject: Subject) -> None:
+    """No bulk endpoint refuses; a source without them asks nothing."""
+    assert subject.source.probe_bulk("10063") == {}
+
+
 def check_has_lapsed(subject: Subject) -> None:
     """The app's own record is in no document: one that isn't there is no lapsed licence."""
     subject.site.unknown_ids.add("our-app")
