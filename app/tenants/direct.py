@@ -41,7 +41,7 @@ def switch(session: Session, keyring: Keyring, arrival: Arrival) -> None:
 def drop_token(session: Session, *, rows_stay: bool) -> None:
     """Destroy the token of the session's tenant. The app's last hook decides about its state from now on.
 
-    Rows that the app may not see must not reach whoever is paired next: unless `rows_stay`, they are erased first, and
+    Rows that the app may not see must not reach the account that is paired next: unless `rows_stay`, they are erased first, and
     the tenant keeps its method until then.
     """
     is_ours = TENANTS.c.id == session.tenant_id

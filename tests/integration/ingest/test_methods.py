@@ -131,7 +131,7 @@ def test_a_token_that_was_renewed_while_the_old_one_was_refused_is_not_parked(
 
 
 def test_a_site_that_answers_strangers_does_not_take_a_dead_token_for_an_empty_site(towns: dict[str, Town]) -> None:
-    """Jira answers a bad token with 200 and what everybody may see: no project, no issue."""
+    """Jira answers a bad token with 200 and as it answers everybody: no project, no issue."""
     town = towns[TOKEN]
     live_ids = town.live("issue")
     town.site.options.change({"api_tokens": {EMAIL: "another"}, "anonymous_access": True})

@@ -16,11 +16,14 @@ from tests.factories import a_paired_site, a_row, an_account, an_installed_site,
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from uuid import UUID
 
     from flask.testing import FlaskClient
     from werkzeug.test import TestResponse
 
+    from app.integrations.model import Integration
     from app.runtime import Runtime
+    from app.store.session import Session
 
 CRITERIA = [
     {"name": "No assignee", "field": "assignee_id", "operator": "missing"},
@@ -165,6 +168,22 @@ def test_another_account_sees_neither_criteria_nor_issues(parts: Runtime, desk: 
 
 
 # The console
+
+
+def test_the_issues_of_a_site_that_is_lost_meanwhile_are_not_listed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.set(*CRITERIA)
+    get = ledger.get
+
+    def get_and_lose(session: Session, integration_id: UUID, *, lock: bool = False) -> Integration:
+        integration = get(session, integration_id, lock=lock)
+        with desk.parts.store.unrestricted_unsafe() as own_session:
+            ledger.move_to(own_session, integration_id, State.DISCONNECTED, tenant_id=None)
+        return integration
+
+    monkeypatch.setattr(ledger, "get", get_and_lose)
+    assert desk.call("GET", "/hygiene/1").status_code == 409
 
 
 def form_of(*rows: tuple[str, str, str, str]) -> dict[str, str]:

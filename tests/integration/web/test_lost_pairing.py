@@ -31,11 +31,21 @@ if TYPE_CHECKING:
 
 API, CONSOLE = "/api/v1", "/console"
 LIST, ONE = "/integrations", "/integrations/<integration_id>"
-CALLS = ("/completeness", "/activity", "/deliveries", "/absences", "/status-history", "/progress", "/fields")
+CALLS = (
+    "/completeness",
+    "/activity",
+    "/deliveries",
+    "/absences",
+    "/status-history",
+    "/progress",
+    "/fields",
+    "/hygiene",
+)
 PAGES = ("", "/connect", "/shown", "/data", "/activity", "/settings", "/plots/throughput.svg")
 WITHOUT_ROWS = {
     f"{API}{LIST}": "the account's integrations, without the sites' addresses",
     f"{API}{ONE}": "its integration, without the site's address",
+    f"{API}{ONE}/hygiene/<criterion>": "404 without a criterion; tests/integration/web/test_hygiene.py has it with one",
     f"{API}{ONE}/changes": "answers 410: a cursor is one pairing's",
     CONSOLE: "the account's integrations, without the sites' addresses and issues",
     f"{CONSOLE}/shown": "the account's integrations, without the sites' issues",
