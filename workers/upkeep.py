@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from app import jobs, logs
+from app import jobs, logs, people
 from app.conditions import Code, Condition
 from app.errors import Missing
 from app.ingest.backfill import worker_count
@@ -32,6 +32,7 @@ def sweep(runtime: Runtime) -> None:
         replay_guard.forget_expired(session)
         lost_jobs.promise_erasure(session)
         lost_jobs.tidy(session)
+        people.forget_old(session)
         _enqueue_removals(session)
         late = lost_jobs.find_late(session)
     for tenant_id in late:

@@ -85,6 +85,21 @@ class Code(parametrised.StrEnum):
     API_KEY_TAKEN = "api_key_taken"
     NO_API_KEY = "no_api_key"
 
+    # People and their addresses
+    NO_GIVEN_EMAIL = "no_given_email"
+    NO_IMPORT = "no_import"
+    IMPORT_UNDONE = "import_undone"
+    BAD_PERSON_EMAIL = "bad_person_email"
+    BAD_LINES = "bad_lines", "count"
+    CSV_NOT_TEXT = "csv_not_text"
+    CSV_WITHOUT_HEADER = "csv_without_header"
+    CSV_BROKEN = "csv_broken", "line"
+    CSV_TOO_LONG = "csv_too_long", "limit"
+    CSV_EMPTY = "csv_empty"
+    LINE_BAD_ACCOUNT = "line_bad_account"
+    LINE_BAD_EMAIL = "line_bad_email"
+    LINE_REPEATED = "line_repeated", "line"
+
     # Servers of ours
     REDIS_AWAY = "redis_away"
     DATABASE_AWAY = "database_away"

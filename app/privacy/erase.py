@@ -1,4 +1,4 @@
-"""Erases a tenant's data in batches of one transaction each: an interrupted run resumes where it stopped."""
+"""Erases a tenant's data in batches of one transaction each, so an interrupted run resumes; and people's given addresses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sqlalchemy import delete, exists, select, update
 
 from app import clock
 from app.sources import Method
+from app.store.people import FORMER_EMAILS, PEOPLE_EMAILS
 from app.store.schema import CREDENTIALS, INSTALLATIONS, INTEGRATIONS, REDEMPTIONS, TENANTS
 from app.store.tables import tenant_owned
 from app.tenants.model import Hook, State
@@ -67,6 +68,15 @@ def drop_tenant_without_app(session: Session, tenant_id: UUID) -> None:
     is_there = INSTALLATIONS.c.lifecycle_rank < Hook.UNINSTALLED.rank
     has_app = exists().where(INSTALLATIONS.c.tenant_id == TENANTS.c.id, is_there)
     session.execute(delete(TENANTS).where(TENANTS.c.id == tenant_id, ~has_app))
+
+
+def erase_given_emails(session: Session, person_id: str) -> int:
+    """Erase the addresses that SEI accounts gave for an Atlassian account, former ones included. Returns their number.
+
+    The session is unrestricted. An undo of an import holds the former ones until it ends, so they go first.
+    """
+    tables = (FORMER_EMAILS, PEOPLE_EMAILS)
+    return sum(session.changed(delete(table).where(table.c.person_id == person_id)) for table in tables)
 
 
 def drop_integration(session: Session, integration_id: UUID) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from app.catalog.language import Kind
 from app.catalog.registry import all_entities, stub_entities
-from app.store import sync_tables
+from app.store import people, sync_tables
 from app.store.schema import METADATA, TENANT_TABLES
 
 if TYPE_CHECKING:
@@ -56,6 +56,11 @@ def entity_tables() -> Mapping[str, Table]:
 def tenant_owned() -> tuple[Table, ...]:
     """All tables of tenants' own rows."""
     return (*TENANT_TABLES, *sync_tables.TENANT_TABLES, *entity_tables().values())
+
+
+def account_owned() -> tuple[Table, ...]:
+    """All tables of SEI accounts' own rows beside `integrations`."""
+    return people.ACCOUNT_TABLES
 
 
 def table_of(entity: Entity) -> Table:

@@ -50,6 +50,7 @@ SHARED_TABLES = {
     "integrations": "belong to an SEI account and, once paired, to a tenant as well; isolated by either",
     "spent_tokens": "spent before a tenant is known; holds hashes",
     "install_keys": "Atlassian's public keys",
+    **{table.name: "belongs to an SEI account, which it is isolated by" for table in tables.account_owned()},
 }
 """Tables without a tenant, each with its reason."""
 
@@ -102,6 +103,12 @@ def test_nobody_goes_around_the_sessions() -> None:
 def test_a_tenants_table_has_the_tenant_first_in_its_key(table: Table) -> None:
     assert [column.name for column in table.primary_key.columns][0] == "tenant_id"  # noqa: RUF015 - says which comes first
     assert not table.c.tenant_id.nullable
+
+
+@pytest.mark.parametrize("table", tables.account_owned(), ids=lambda table: table.name)
+def test_an_accounts_table_has_the_account_first_in_its_key(table: Table) -> None:
+    assert table.primary_key.columns[0].name == "account_id"
+    assert not table.c.account_id.nullable
 
 
 def test_every_table_is_a_tenants_or_is_listed_with_its_reason() -> None:
