@@ -30,6 +30,8 @@ from app.errors import (
     Unproven,
 )
 from app.integrations.validate import ConnectionUnfit
+from app.people import UnfitFile
+from app.web.api.people import ShownBadLine
 from app.web.api.shapes import ShownCheck
 from app.web.words import sentences
 
@@ -113,6 +115,8 @@ def _members_of(error: Refused) -> dict[str, object]:
     """Further members of the problem document."""
     if isinstance(error, ConnectionUnfit):
         return {"checks": [ShownCheck.of(check).model_dump() for check in error.checks]}
+    if isinstance(error, UnfitFile):
+        return {"bad_lines": [ShownBadLine.of(line).model_dump() for line in error.bad_lines]}
     if not isinstance(error, StartAnew):
         return {}
     log.warning("a reader of the feed has to start anew", code=error.condition.code, path=request.path)

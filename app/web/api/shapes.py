@@ -287,6 +287,7 @@ class ProblemDocument(BaseModel):
     remedy: str | None = Field(None, description="The next step of the caller, if there is one")
     restart: bool | None = Field(None, description="In 410 of the change feed: true, start without a cursor")
     checks: list[ShownCheck] | None = Field(None, description="In 422: the checks of the connection")
+    bad_lines: list[dict[str, Any]] | None = Field(None, description="In 400 of an import of people: the bad lines")
 
 
 PROBLEM_JSON = "application/problem+json"

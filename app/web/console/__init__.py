@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, request, session, url_for
 
 from app.errors import Unproven
 from app.web import guard, sessions
-from app.web.console import connecting, detail, listing, settings, signing_in, tokens
+from app.web.console import connecting, detail, listing, people, settings, signing_in, tokens
 from app.web.console.forms import csrf, require_csrf
 from app.web.guard import Door, trusts
 
@@ -31,6 +31,7 @@ def _pages(runtime: Runtime) -> Blueprint:
         return redirect(url_for("console_sign_in.form"), 303)
 
     trusts(routes, Door.CONSOLE, runtime)
+    people.admit_files(routes)
 
     @routes.before_request
     def guard_forms() -> None:
@@ -47,6 +48,6 @@ def _pages(runtime: Runtime) -> Blueprint:
         session.clear()
         return redirect(url_for("console_sign_in.form"), 303)
 
-    for part in (listing, connecting, tokens, detail, settings):
+    for part in (listing, people, connecting, tokens, detail, settings):
         part.add(routes, runtime)
     return routes

@@ -28,6 +28,8 @@ _FAULTS = {
 }
 """By field; every other field holds ids of Jira's fields."""
 
+_MOST_DIGITS = 6
+
 
 def csrf() -> str:
     """The CSRF token of the session, made at its first form."""
@@ -41,6 +43,13 @@ def require_csrf() -> None:
     token = request.form.get("csrf") or request.headers.get("X-CSRF-Token", "")
     if not hmac.compare_digest(token.encode(), str(session.get("csrf", "")).encode()) or not token:
         raise Forbidden(Code.PAGE_TOO_OLD)
+
+
+def page_number() -> int:
+    """The page of a list, from the address; 1 where it names none."""
+    page = request.args.get("page", "1")
+    is_page = page.isascii() and page.isdigit() and len(page) <= _MOST_DIGITS and int(page) > 0
+    return int(page) if is_page else 1
 
 
 def words_of(name: str) -> str:

@@ -14,6 +14,7 @@ from app.integrations import ledger
 from app.integrations.model import State
 from app.web import guard, shown
 from app.web.api.integrations import callers_session, site_url_of
+from app.web.console.forms import page_number
 from app.web.words.states import LOOKS, STATES
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from app.runtime import Runtime
 
 _PAGE_SIZE = 25
-_MOST_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,11 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
 
 
 def _filters() -> Filters:
-    page = request.args.get("page", "1")
     state = request.args.get("state", "")
-    is_page = page.isascii() and page.isdigit() and len(page) <= _MOST_DIGITS and int(page) > 0
     return Filters(
         search=clean(request.args.get("search", ""))[:200].strip(),
         state=State(state) if state in set(State) else None,
-        page=int(page) if is_page else 1,
+        page=page_number(),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.conditions import Code
 from app.web.words.entry import ENABLE, Entry
 from app.web.words.language import N_
+from app.web.words.people import PEOPLE
 
 _ASK_AN_ADMIN = N_("Ask a Jira administrator to open this page, or to make you one.")
 _RETRY = N_("Try again in a moment. If it goes on, tell whoever runs SEI Connect.")
@@ -251,4 +252,5 @@ REFUSALS: dict[Code, Entry] = {
     **_INTEGRATIONS,
     **_FORMS,
     **_SERVERS,
+    **PEOPLE,
 }

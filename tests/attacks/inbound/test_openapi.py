@@ -39,6 +39,8 @@ OPERATIONS = (
         for listing in ("completeness", "fields", "activity", "deliveries", "absences", "status-history", "hygiene")
     ),
     f"GET {INTEGRATION}/hygiene/{{criterion}}",
+    *("GET /api/v1/people", "PUT /api/v1/people/{account_id}", "DELETE /api/v1/people/{account_id}"),
+    *("POST /api/v1/people/import", "GET /api/v1/people/imports", "POST /api/v1/people/imports/{import_id}/undo"),
 )
 CHECK_NAMES = (
     *("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"),

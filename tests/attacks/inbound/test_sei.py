@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 SIGN_IN = "/console/sign-in"
 FORM = "application/x-www-form-urlencoded"
-NAMES_AN_INTEGRATION = [route for route in guarded() if NOBODYS in route.path and route.door is Door.SEI_KEY]
+NAMES_AN_INTEGRATION = [
+    route for route in guarded() if f"/integrations/{NOBODYS}" in route.path and route.door is Door.SEI_KEY
+]
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PAGE = "/plugins/servlet/ac/io.harness.sei.jira-connect/sei-configuration"
 LONG = "Software Engineering Insights of Donaudampfschifffahrtsgesellschaftskapitänsmützenfabrik, all projects"
+LONG_EMAIL = f"{'a' * 64}@{'b' * 60}.{'c' * 60}.example"
 SLOW_MS = 4000
 REFUSAL = Condition(Code.ANSWERED, status=403, endpoint="POST /rest/api/3/search/jql")
 BAD_MOMENT = Condition(Code.VALUE_NOT_MOMENT, entity="comment", id="10042", column="created")
@@ -161,6 +162,7 @@ class Console:
         yield from self._token()
         yield from self._connecting()
         yield from self._connected()
+        yield from self._people()
         yield from self._lists()
 
     def at(self, path: str, name: str, **query: str) -> View:
@@ -277,6 +279,29 @@ class Console:
         self.page.get_by_role("button", name="Validate connection").click()
         expect(self.page.locator("#checks")).to_contain_text(finding, timeout=30_000)
 
+    def _people(self) -> Iterator[View]:
+        """The page of people: its list, the check of a good and of a bad file, and the outcome."""
+        yield self.at("/people", "console-people", search="nobody+of+this+name")
+        self.page.get_by_role("link", name="Show all").click()
+        self.page.get_by_text("Change", exact=False).locator("visible=true").nth(1).click()
+        yield self.view("console-people-change")
+        ids = [text.split("\n")[-1] for text in self.page.locator("table.people tbody th").all_inner_texts()[:3]]
+        for name, email, suffix in (
+            ("bad", "none", "bad"),
+            ("first", "first@acme.example", ""),
+            ("next", LONG_EMAIL, ""),
+        ):
+            lines = [f"{person_id},{email}" for person_id in [*ids, f"712020:{'x' * 100}"]]
+            upload(self.page, "\n".join(["account_id,email", *lines, suffix]))
+            yield self.view(f"console-people-preview-{name}")
+            if name == "bad":
+                self.page.get_by_role("link", name="People").click()
+            else:
+                self.page.get_by_role("button", name="Store these addresses").click()
+        yield self.view("console-people-stored")
+        self.page.get_by_role("button", name="Undo").first.click()
+        yield self.view("console-people-undone")
+
     def _trouble_in_the_log(self) -> None:
         with psycopg.connect(self.app.env["DATABASE_URL"], autocommit=True) as connection:
             connection.execute(
@@ -300,6 +325,13 @@ class Console:
         yield self.at("", "console-list", page="1")
         yield self.at("", "console-list-found", search="Software")
         yield self.at("", "console-list-nothing", search="nothing-like-this")
+
+
+def upload(page: Page, text: str) -> None:
+    """Have the console check a file of addresses."""
+    file = {"name": "people.csv", "mimeType": "text/csv", "buffer": text.encode()}
+    page.get_by_label("CSV file").set_input_files(file)  # type: ignore[arg-type]  # the payload of a file
+    page.get_by_role("button", name="Check the file").click()
 
 
 def sign_in(page: Page, key: str) -> None:
