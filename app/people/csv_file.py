@@ -40,7 +40,8 @@ def read_csv(body: bytes) -> CsvFile:
     records = _records(_text_of(body))
     _, header = next(records, (0, list[str]()))
     places = _places(header)
-    file, lines = CsvFile(), {}
+    file = CsvFile()
+    lines: dict[str, int] = {}
     for number, cells in records:
         _take(file, lines, number, [cells[place].strip() if place < len(cells) else "" for place in places])
     return file

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ARRAY, Text, any_, bindparam, delete, select, text
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import CollectionAggregate
 
     from app.people.csv_file import CsvFile
     from app.people.model import Source
@@ -142,7 +142,7 @@ def apply(session: Session, account_id: UUID, file: CsvFile, source: Source) -> 
 def get(session: Session, account_id: UUID, import_id: UUID) -> Import:
     """One import."""
     is_it = (PEOPLE_IMPORTS.c.account_id == account_id, PEOPLE_IMPORTS.c.id == import_id)
-    return Import(*session.execute(select(*_COLUMNS).where(*is_it)).one())
+    return Import._make(session.execute(select(*_COLUMNS).where(*is_it)).one())
 
 
 def listed(session: Session, account_id: UUID) -> list[Import]:
@@ -153,10 +153,10 @@ def listed(session: Session, account_id: UUID) -> list[Import]:
         .order_by(PEOPLE_IMPORTS.c.applied_at.desc(), PEOPLE_IMPORTS.c.id.desc())
         .limit(_LIST_LENGTH)
     )
-    return [Import(*row) for row in rows]
+    return [Import._make(row) for row in rows]
 
 
-def _any(person_ids: list[str]) -> ColumnElement[str]:
+def _any(person_ids: list[str]) -> CollectionAggregate[Any]:
     """One parameter for all ids; a list of ten thousand would be a statement of its own."""
     return any_(bindparam(None, person_ids, ARRAY(Text), unique=True))
 

@@ -9,6 +9,8 @@ from tests.architecture.source import ROOT, modules, tree_of
 
 FOLDERS = ("app", "workers", "sandbox")
 LONGEST_FILE = 300
+LONG_FILES = {"app/conditions/codes.py": "one enumeration, which Python can't spread over files"}
+"""Longer files, each with its excuse."""
 LONGEST_FUNCTION = 40
 """Own lines, without nested functions."""
 LONG_FUNCTIONS = {
@@ -27,7 +29,9 @@ EMPTY_WORDS = {
 
 def test_no_file_is_longer_than_a_sitting() -> None:
     lengths = {str(path): len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in modules(*FOLDERS)}
-    assert {path: length for path, length in lengths.items() if length > LONGEST_FILE} == {}
+    long_files = {path: length for path, length in lengths.items() if length > LONGEST_FILE}
+    assert {path: length for path, length in long_files.items() if path not in LONG_FILES} == {}
+    assert set(LONG_FILES) - set(long_files) == set(), "these need no excuse any more"
 
 
 def test_no_function_is_longer_than_a_screen_without_an_excuse() -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
 from alembic import op
 
 from app.store.migrations.isolation import BY_ACCOUNT, isolate
 from app.store.schema import APP_ROLE
+
+if TYPE_CHECKING:
+    from sqlalchemy.schema import SchemaItem
 
 revision = "0018"
 down_revision = "0016"
@@ -44,14 +49,14 @@ def downgrade() -> None:
         op.drop_table(table)
 
 
-def _account() -> list[sa.SchemaItem]:
+def _account() -> list[SchemaItem]:
     return [
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], ondelete="CASCADE"),
     ]
 
 
-def _source() -> list[sa.SchemaItem]:
+def _source() -> list[SchemaItem]:
     return [sa.CheckConstraint("source IN ('api', 'console')", name="source")]
 
 
