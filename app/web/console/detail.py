@@ -23,8 +23,7 @@ from app.web.console.connecting import integration_of, shown_of
 from app.web.words.failures import INCOMPLETE
 from app.web.words.language import N_, gettext
 from app.web.words.sentences import details, explain
-from app.web.words.skew import skew_words
-from app.web.words.states import LOOKS, STATES
+from app.web.words.states import LOOKS, STATES, skew_words
 from app.web.words.terms import CAUSES, JOBS, RESULTS
 
 if TYPE_CHECKING:

@@ -1,11 +1,18 @@
-"""The states of an integration, each with its meaning and advice. docs/glossary.md has the same; a test compares."""
+"""The states of an integration, each with its meaning and advice; docs/glossary.md has the same; a test compares.
+
+Also the difference of a site's clock from ours, which the Overview tells beside the state.
+"""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import NamedTuple
 
 from app.integrations.model import State
-from app.web.words.language import N_
+from app.web.words.language import N_, gettext
+
+_NOTABLE_SKEW = timedelta(seconds=60)
+"""Smaller differences are the age of an answer."""
 
 
 class StateWords(NamedTuple):
@@ -69,3 +76,13 @@ LOOKS: dict[State, str] = {
     State.DELETING: "quiet",
 }
 """How a state is coloured; the word always stands beside the colour."""
+
+
+def skew_words(skew: timedelta) -> str:
+    """A sentence about a notable difference; empty for a small one. `skew` is the site's clock less ours."""
+    if abs(skew) <= _NOTABLE_SKEW:
+        return ""
+    minutes = round(abs(skew) / timedelta(minutes=1))
+    if skew > timedelta():
+        return gettext("The site's clock is %(minutes)s minutes ahead of ours.", minutes=minutes)
+    return gettext("The site's clock is %(minutes)s minutes behind ours.", minutes=minutes)

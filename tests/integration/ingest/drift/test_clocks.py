@@ -20,7 +20,7 @@ from app.store.schema import TENANTS
 from app.store.sync_tables import CURSORS
 from app.store.tables import table_of
 from app.web.api.integrations import progress_of
-from app.web.words.skew import skew_words
+from app.web.words.states import skew_words
 from tests.integration.ingest.conftest import SetClock, deliver
 
 if TYPE_CHECKING:
