@@ -13,7 +13,7 @@ from app.store.schema import APP_ROLE
 if TYPE_CHECKING:
     from sqlalchemy.schema import SchemaItem
 
-revision = "0018"
+revision = "0017"
 down_revision = "0016"
 branch_labels = None
 depends_on = None
