@@ -116,9 +116,10 @@ def test_nothing_is_answered_without_a_good_key(
     target: RunningApp, integration_id: str, label: str, headers: dict[str, str]
 ) -> None:
     method, path = label.split(" ")
+    places = {"integration_id": integration_id, "criterion": 1, "account_id": "712020:ann", "import_id": integration_id}
     answer = requests.request(
         method,
-        target.url + path.format(integration_id=integration_id, criterion=1),
+        target.url + path.format(**places),
         headers=headers,
         json={},
         timeout=30,
