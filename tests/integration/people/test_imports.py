@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -16,6 +17,7 @@ from app.errors import Conflicting, Malformed, Missing, Unavailable
 from app.people import Source, UnfitFile, read_csv
 from app.store.people import FORMER_EMAILS, PEOPLE_IMPORTS
 from tests.integration.people.conftest import ANN, BOB, CID, a_file
+from workers import upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,12 +124,12 @@ def test_another_accounts_import_is_unknown(acme: Acme, rival: Acme) -> None:
     assert acme.emails() == {ANN: "ann@acme.example"}
 
 
-def test_imports_are_forgotten_after_thirty_days(acme: Acme) -> None:
+def test_the_sweep_forgets_imports_after_thirty_days(acme: Acme) -> None:
     old, new = acme.apply(a_file(ann="ann@acme.example")), acme.apply(a_file(bob="bob@acme.example"))
     with acme.parts.store.unrestricted_unsafe() as session:
         age = clock.now() - timedelta(days=30, minutes=1)
         session.execute(PEOPLE_IMPORTS.update().where(PEOPLE_IMPORTS.c.id == old.id).values(applied_at=age))
-        people.forget_old(session)
+    inspect.getclosurevars(upkeep.sweep).nonlocals["work"](acme.parts)
     with acme.parts.store.bound_to_account(acme.account.id) as session:
         assert [record.id for record in people.listed(session, acme.account.id)] == [new.id]
         assert [row.import_id for row in session.execute(FORMER_EMAILS.select())] == [new.id]
