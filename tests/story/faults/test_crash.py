@@ -108,7 +108,7 @@ class FeedReader:
 
 @dataclass
 class Gate:
-    """Holds a site's answers back, so that a backfill can't end behind the test's back."""
+    """Holds a site's answers back: no backfill ends behind the test's back."""
 
     is_open: threading.Event = field(default_factory=threading.Event)
 
