@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from flask import request
 
 from app.store.tables import entity_tables
 from sandbox import Options, Site, SiteKey, serve
@@ -54,25 +56,71 @@ def rows_of(database_url: str, site: Site) -> dict[str, list[tuple[Any, ...]]]:
 _BOOK_KEEPING = {"tenant_id", "read_at", "version"}
 
 
+@dataclass
+class Gate:
+    """Holds a site's pages of whole issues back: no backfill ends behind the test's back."""
+
+    condition: threading.Condition = field(default_factory=threading.Condition)
+    permits: float = math.inf
+    """Pages that may still pass."""
+    shuttings: int = 0
+
+    def let_through(self, pages: float) -> None:
+        with self.condition:
+            self.permits = pages
+            self.condition.notify_all()
+
+    def open(self) -> None:
+        self.let_through(math.inf)
+
+    def shut(self) -> None:
+        """Hold all pages back; requests that wait by now, those of killed workers, pass without a permit."""
+        with self.condition:
+            self.permits, self.shuttings = 0, self.shuttings + 1
+            self.condition.notify_all()
+
+    def __call__(self, method: str, template: str, path: str) -> None:  # noqa: ARG002 - a fault hook's signature
+        is_whole = request.args.get("fields", "").startswith("*all") and template.endswith("search/jql")
+        if not (is_whole or template.endswith("issue/bulkfetch")):
+            return
+        with self.condition:
+            before = self.shuttings
+            self.condition.wait_for(lambda: self.permits > 0 or self.shuttings > before, 60)
+            if self.shuttings == before:
+                self.permits -= 1
+
+
 def test_killed_workers_leave_the_rows_of_an_undisturbed_run(
     own_app: RunningApp, own_database_url: str, install_key: SiteKey, is_at_scale: bool
 ) -> None:
     issues = ISSUES_AT_SCALE if is_at_scale else ISSUES
-    slow = Options(latency_ms=60)
-    calm = Site(dataset="seeded", seed=SEED, issues=issues, app_url=own_app.url, key=install_key, options=slow)
-    hit = Site(dataset="seeded", seed=SEED, issues=issues, app_url=own_app.url, key=install_key, options=slow)
+    gate = Gate()
+    calm = Site(dataset="seeded", seed=SEED, issues=issues, app_url=own_app.url, key=install_key)
+    hit = Site(
+        dataset="seeded",
+        seed=SEED,
+        issues=issues,
+        app_url=own_app.url,
+        key=install_key,
+        options=Options(fault_hook=gate),
+    )
     with serve(calm), serve(hit):
         own_app.wait_until_verified(own_app.pair(calm, "calm"))
 
+        gate.shut()
         integration = own_app.pair(hit, "hit")
-        for minimum in (1, issues // 3):
-            wait_for(lambda count=minimum: stored_issues(own_app, integration) >= count)  # type: ignore[misc]  # mypy sees a parameter
+        before = 0
+        for _kill in range(2):
+            gate.let_through(1)
+            wait_for(lambda count=before: stored_issues(own_app, integration) > count)  # type: ignore[misc]  # mypy sees a parameter
             own_app.kill("worker")
             before = stored_issues(own_app, integration)
             assert before < issues, "the backfill was over before the kill"
             time.sleep(0.5)
             assert stored_issues(own_app, integration) == before
+            gate.shut()
             own_app.start("worker")
+        gate.open()
         own_app.wait_until_verified(integration)
 
         rows_of_calm, rows_after_kills = rows_of(own_database_url, calm), rows_of(own_database_url, hit)
@@ -106,33 +154,22 @@ class FeedReader:
             self.cursor, has_more = answer.headers["X-Next-Cursor"], last["has_more"]
 
 
-@dataclass
-class Gate:
-    """Holds a site's answers back: no backfill ends behind the test's back."""
-
-    is_open: threading.Event = field(default_factory=threading.Event)
-
-    def __call__(self, method: str, template: str, path: str) -> None:  # noqa: ARG002 - a fault hook's signature
-        if template.endswith(("search/jql", "issue/bulkfetch")):
-            self.is_open.wait(20)
-
-
 def test_app_token_and_app_again_amid_kills_end_equal_to_the_truth(
     own_app: RunningApp, own_database_url: str, install_key: SiteKey
 ) -> None:
     """One integration, one feed: nothing is lost or handed out twice while the method changes and workers die."""
     gate = Gate()
-    options = Options(latency_ms=150, api_tokens=dict([PERSON]), fault_hook=gate)
+    options = Options(api_tokens=dict([PERSON]), fault_hook=gate)
     content = {"dataset": "seeded", "seed": SEED, "issues": ISSUES, "projects": 1}
     site = Site(**content, app_url=own_app.url, key=install_key, options=options)  # type: ignore[arg-type]  # a site's own options
     with serve(site):
-        gate.is_open.set()
+        gate.shut()
         integration = own_app.pair(site, "moving")
         reader, count = FeedReader(own_app, integration), 0
         token = dict(zip(("email", "token"), PERSON, strict=True)) | {"url": site.base_url}
         for body in ({"method": "api_token", "credentials": token}, {"method": "connect_app"}):
+            gate.let_through(1)
             wait_for(lambda before=count: stored_issues(own_app, integration) > before)  # type: ignore[misc]  # mypy sees a parameter
-            gate.is_open.clear()
             answer = own_app.api(
                 "POST", f"/integrations/{integration}/reauthenticate", json={**body, "unchecked": True}
             )
@@ -141,8 +178,9 @@ def test_app_token_and_app_again_amid_kills_end_equal_to_the_truth(
             reader.follow()
             count = stored_issues(own_app, integration)
             assert count < ISSUES, "the backfill was over before the kill"
-            gate.is_open.set()
+            gate.shut()
             own_app.start("worker")
+        gate.open()
         own_app.wait_until_verified(integration)
         reader.follow()
         assert differences(own_database_url, site) == []
