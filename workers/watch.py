@@ -28,7 +28,7 @@ _RETRY_PAUSE = timedelta(minutes=1)
 """Pause before the retry of a job after a failure of the site; its regular times stay unchanged."""
 
 
-_REPAIRS = frozenset({"second_look", "recent", "issue_ids"})
+_REPAIRS = frozenset({"second_look", "recent", "issue_ids", "selection"})
 """Jobs that compare stored rows with the site."""
 
 
@@ -78,6 +78,12 @@ def refresh(runtime: Runtime, tenant_id: str) -> Condition | None:
         if drift.is_behind(session):
             tenant_schedule.hasten(session, "refresh")
     return outcome
+
+
+@job
+def selection(runtime: Runtime, tenant_id: str) -> Condition | None:
+    """Hold the stored issues against the selection of the settings."""
+    return _do(runtime, tenant_id, "selection", drift.apply_selection)
 
 
 @job

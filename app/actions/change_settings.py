@@ -41,10 +41,14 @@ def change_settings(session: Session, integration_id: UUID, changes: Changes) ->
     before = IntegrationSettings.model_validate(ledger.get(session, integration_id, lock=True).settings)
     integration = ledger.change(session, integration_id, changes.columns())
     after = changes.settings or before
-    if integration.tenant_id is None or not after.differs(before):
+    if integration.tenant_id is None:
         return integration
     tenant_id = str(integration.tenant_id)
     # Without a name, so each change has a run of its own that begins after it.
+    if after.selects_otherwise(before):
+        session.enqueue(jobs.SELECTION, tenant_id)
+    if not after.differs(before):
+        return integration
     if {*after.excluded_fields} - {*before.excluded_fields}:
         session.enqueue(jobs.EXCLUDE, tenant_id)
     if not _only_excludes(before, after):

@@ -1,9 +1,11 @@
-"""Field policy of one integration: the requested fields, the excluded ones, and the site's own field ids."""
+"""Field policy of one integration: its issues, the requested fields, the excluded ones, and the site's own field ids."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+
+from app.catalog.selection import EVERYTHING, Selection
 
 REQUESTABLE = ("summary", "description", "comment")
 """Excludable fields by Jira's own names; custom fields are the others."""
@@ -37,6 +39,8 @@ class FieldPolicy:
     """Ids of the site's other fields."""
     other_names: frozenset[str] = frozenset()
     """Names of the site's other fields in lower case."""
+    selection: Selection = EVERYTHING
+    """The issues to take."""
 
     def may_keep(self, name: str) -> bool:
         """Whether a field, or the entity of that name, may be stored."""

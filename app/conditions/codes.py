@@ -289,6 +289,7 @@ class Code(parametrised.StrEnum):
     PROJECT_ARCHIVED = "project_archived"
     PROJECT_DELETED = "project_deleted"
     NO_EVIDENCE = "no_evidence"
+    OUT_OF_SCOPE = "out_of_scope"
 
     # Results of jobs
     SITE_PLANNED = "site_planned"
@@ -305,6 +306,7 @@ class Code(parametrised.StrEnum):
     DELIVERIES_RECOVERED = "deliveries_recovered", "deliveries"
     DAY_SWEPT = "day_swept", "issues", "reread", "missed"
     IDS_SWEPT = "ids_swept", "ids", "reread", "missed"
+    SELECTION_APPLIED = "selection_applied", "left", "planned", "reread"
     ABSENCES_CHECKED = "absences_checked", "causes"
     SIGNATURE_STILL_REFUSED = "signature_still_refused"
     LICENCE_STILL_LAPSED = "licence_still_lapsed"

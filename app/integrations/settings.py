@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import zoneinfo
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from app.catalog.selection import condition_of
 from app.catalog.site_mapping import Meaning
 from app.integrations.hygiene import MOST_CRITERIA, Criterion, distinct
 
@@ -17,6 +20,21 @@ def storable(text: str) -> str:
     return text
 
 
+def known_time_zone(name: str) -> str:
+    """The name of a time zone that this machine knows. Raises ValueError."""
+    if name not in zoneinfo.available_timezones():
+        raise ValueError("is no time zone of the IANA database, such as Europe/Berlin")
+    return name
+
+
+def _joinable(jql: str) -> str:
+    condition_of(jql)
+    return jql
+
+
+ProjectName = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=r"^([0-9]{1,18}|[A-Za-z][A-Za-z0-9_]{0,254})$")
+]
 FieldId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 CustomFieldId = Annotated[str, StringConstraints(pattern=r"^customfield_[0-9]{1,18}$")]
 ExcludedField = Literal["summary", "description", "comment", "worklog_comment"] | CustomFieldId
@@ -45,6 +63,18 @@ class IntegrationSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    time_zone: Annotated[str, AfterValidator(known_time_zone)] | None = Field(
+        None, max_length=64, description="IANA name: days in reports and criteria begin there; unset: UTC"
+    )
+    projects: list[ProjectName] = Field(
+        default_factory=list, max_length=2000, description="Ids or keys of the projects to take; empty: all in sight"
+    )
+    jql: Annotated[
+        str, StringConstraints(strip_whitespace=True), AfterValidator(storable), AfterValidator(_joinable)
+    ] = Field("", max_length=5000, description="A condition that issues must fit as well; an order in it has no effect")
+    backfill_from: date | None = Field(
+        None, description="Issues last changed before this day stay out, until they change"
+    )
     story_point_field: FieldId | None = Field(None, description="The one estimate; unset: as `field_mapping` says")
     epic_field: FieldId | None = Field(
         None, description="Ties an issue to its epic; unset: as `field_mapping` says, then Epic Link, then the parent"
@@ -65,11 +95,11 @@ class IntegrationSettings(BaseModel):
         description="Conditions on open issues, evaluated over the stored rows; a change reads nothing again",
     )
 
-    @field_validator("excluded_fields")
+    @field_validator("excluded_fields", "projects")
     @classmethod
-    def _once(cls, fields: list[ExcludedField]) -> list[ExcludedField]:
+    def _once(cls, fields: list[str]) -> list[str]:
         if len({*fields}) < len(fields):
-            raise ValueError("names a field twice")
+            raise ValueError("names one twice")
         return fields
 
     @model_validator(mode="after")
@@ -87,6 +117,23 @@ class IntegrationSettings(BaseModel):
     def differs(self, other: Self) -> bool:
         """Whether another reading follows from the other settings; order and short forms make no difference."""
         return self._meaning() != other._meaning()
+
+    def selects_otherwise(self, other: Self) -> bool:
+        """Whether the other settings take other issues."""
+        return self._selection() != other._selection()
+
+    def _selection(self) -> tuple[object, ...]:
+        return {*self.projects}, condition_of(self.jql), self.updated_from
+
+    @property
+    def updated_from(self) -> datetime | None:
+        """The beginning of the first day to read."""
+        return self.day_begin(self.backfill_from) if self.backfill_from else None
+
+    def day_begin(self, day: date) -> datetime:
+        """The beginning of a day in the integration's time zone."""
+        zone = zoneinfo.ZoneInfo(self.time_zone) if self.time_zone else UTC
+        return datetime.combine(day, time(), zone)
 
     def _meaning(self) -> tuple[object, ...]:
         return self.mapping(), {*self.custom_fields}, {*self.excluded_fields}

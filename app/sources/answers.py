@@ -85,6 +85,8 @@ class IssueRead:
     """Ids that a direct read didn't find: deleted, or invisible."""
     unreadable: dict[str, NotOffered | NotForUs | Broken] = field(default_factory=dict)
     """Findings about issues that are there and can't be had, by id."""
+    outside_ids: set[str] = field(default_factory=set)
+    """Ids of issues that are there, outside the selection."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ class IdPage:
     sent_at: datetime
     site_time: datetime | None
     """The site's clock, to the second; None where the answer carries no date."""
+    outside_ids: frozenset[str] = frozenset()
+    """Ids of the page's issues outside the selection."""
 
 
 @dataclass(frozen=True)

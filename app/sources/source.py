@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
+from app.catalog.selection import EVERYTHING
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from app.catalog.field_policy import FieldPolicy
     from app.catalog.json_value import Json
     from app.catalog.language import Entity
+    from app.catalog.selection import Selection
     from app.errors import JiraFailure
     from app.sources.answers import (
         Account,
@@ -98,13 +101,17 @@ class Source(Protocol):
         """Whole issues by id, read-your-writes where the site can.
 
         `deletion_ids` are reported deleted by somebody: they are read directly, since a search that names them may be
-        refused as a whole. An issue that isn't there is in `gone_ids`, one that can't be had in `unreadable`.
+        refused as a whole. An issue that isn't there is in `gone_ids`, one that can't be had in `unreadable`, and one
+        outside the policy's selection in `outside_ids`.
         """
 
-    def changed_since(self, moment: int, token: str | None = None) -> Iterator[IdPage]:
+    def changed_since(
+        self, moment: int, token: str | None = None, *, selection: Selection = EVERYTHING
+    ) -> Iterator[IdPage]:
         """Ids and `updated` of everything that changed from a moment on, epoch milliseconds, oldest first.
 
-        With the token of an earlier page, the pages after it. Raises TokenExpired where the site has forgotten it.
+        Issues outside a selection are listed as well, and marked. With the token of an earlier page, the pages after it.
+        Raises TokenExpired where the site has forgotten it.
         """
 
     def ids(self, scope: Scope, *, newest_first: bool = False) -> Iterator[IdPage]:

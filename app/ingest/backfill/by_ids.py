@@ -38,18 +38,18 @@ def read_by_ids(store: Store, source: Source, tenant_id: UUID, chunk: Chunk) -> 
 
     Raises JiraFailure and LeaseLost.
     """
-    try:
-        pages = source.ids(Scope(chunk.scope_id, chunk.lower, chunk.upper))
-        issue_ids = [issue_id for page in pages for issue_id in page.issues]
-    except (JiraDown, JiraNonsense, JiraRejected, TokenExpired):
-        return False
-    if len(issue_ids) > _LIMIT:
-        return False
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
         if integration is None:
             raise LeaseLost("the integration is gone")
         policy = field_policy.load(session, integration)
+    try:
+        pages = source.ids(Scope(chunk.scope_id, chunk.lower, chunk.upper, policy))
+        issue_ids = [issue_id for page in pages for issue_id in page.issues]
+    except (JiraDown, JiraNonsense, JiraRejected, TokenExpired):
+        return False
+    if len(issue_ids) > _LIMIT:
+        return False
     for start in range(0, len(issue_ids), READ_BATCH):
         _read_batch(store, source, tenant_id, policy, issue_ids[start : start + READ_BATCH])
     with store.bound_to(tenant_id) as session:

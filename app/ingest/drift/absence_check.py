@@ -100,6 +100,10 @@ def _settle(session: Session, check: _AbsenceCheck, policy: FieldPolicy) -> dict
     if archived_ids:
         absences.bury(session, archived_ids, absences.ARCHIVED, evidence=Condition(Code.DIRECT_READ))
         counts[absences.ARCHIVED] = len(archived_ids)
+    if check.issue_read.outside_ids:
+        outside_ids, evidence = sorted(check.issue_read.outside_ids), Condition(Code.OUT_OF_SCOPE)
+        absences.bury(session, outside_ids, absences.OUT_OF_SCOPE, evidence=evidence)
+        counts[absences.OUT_OF_SCOPE] = len(outside_ids)
     gone_ids = set(check.issue_read.gone_ids)
     gone_absences = [absence for absence in check.due if absence.issue_id in gone_ids]
     undecided_ids = [absence.issue_id for absence in gone_absences if absence.project_id in check.untold_projects]

@@ -23,6 +23,7 @@ from app import clock, logs
 from app.catalog.registry import entity
 from app.conditions import Code, Condition
 from app.errors import TokenExpired
+from app.ingest.drift import stored_issues
 from app.ingest.planning import inbox, site_clock
 from app.ingest.writing import absences, memberships
 from app.integrations import ledger
@@ -77,22 +78,31 @@ def first_bound(session: Session, started_at: datetime) -> int:
 
 
 def _walk(
-    store: Store, source: Source, tenant_id: UUID, cursor: Cursor, lower: int, *, is_measured: bool = False
+    store: Store,
+    source: Source,
+    tenant_id: UUID,
+    cursor: Cursor,
+    lower: int,
+    *,
+    is_measured: bool = False,
 ) -> Condition:
     """Compare every page. A clock that stepped back moves the bound once: `is_measured` then."""
     seen_count, stale_count, start = 0, 0, cursor.began
     token = cursor.page_token if start is not None else None
     recent_ids: dict[str, None] = {}
+    with store.bound_to(tenant_id) as session:
+        selection = stored_issues.policy_of(session).selection
     try:
-        for page in source.changed_since(lower, token):
+        for page in source.changed_since(lower, token, selection=selection):
             if start is None:
                 start = _ms(page.site_time or page.sent_at)
                 with store.bound_to(tenant_id) as session:
                     step_back = site_clock.measure(session, site_time=page.site_time, sent_at=page.sent_at)
                 if step_back and not is_measured:
-                    return _walk(store, source, tenant_id, cursor, lower - _ms_of(step_back), is_measured=True)
+                    bound = lower - _ms_of(step_back)
+                    return _walk(store, source, tenant_id, cursor, bound, is_measured=True)
             seen_count += len(page.issues)
-            recent_ids |= dict.fromkeys(page.issues)
+            recent_ids |= dict.fromkeys(page.issues.keys() - page.outside_ids)
             if page.token is None or len(recent_ids) >= memberships.ISSUES:
                 # What was held against the boards' filters when it was read was held against an index that lags.
                 memberships.follow(store, source, tenant_id, recent_ids)
@@ -127,7 +137,8 @@ def keep_page(session: Session, page: IdPage, *, origin: str) -> int:
 def differing(session: Session, page: IdPage) -> list[str]:
     """Issues of a page that are missing here, stored as gone, or stored with another `updated`.
 
-    An older `updated` of the page counts unless the stored row was read after the page.
+    An older `updated` of the page counts unless the stored row was read after the page. Of the issues outside the
+    selection, the stored ones are meant: their read decides.
     """
     table = table_of(entity("issue"))
     query = select(table.c.id, table.c.updated, table.c.read_at).where(
@@ -137,8 +148,14 @@ def differing(session: Session, page: IdPage) -> list[str]:
     return [
         issue_id
         for issue_id, last_change in page.issues.items()
-        if (row := stored_rows.get(issue_id)) is None or _differs(row, last_change, page.sent_at)
+        if _is_stale(stored_rows.get(issue_id), last_change, page, is_outside=issue_id in page.outside_ids)
     ]
+
+
+def _is_stale(row: Row[Any] | None, last_change: datetime | None, page: IdPage, *, is_outside: bool) -> bool:
+    if is_outside:
+        return row is not None
+    return row is None or _differs(row, last_change, page.sent_at)
 
 
 def _differs(row: Row[Any], last_change: datetime | None, sent_at: datetime) -> bool:

@@ -64,6 +64,8 @@ class Batch:
                 self.list_reads.append(list_refresh.read_object(self.source, entity(name), object_id))
         for name in LIST_AT:
             for scope_id in evidence.named(self.deliveries, name, whole=not LIST_AT[name]):
+                if list_refresh.is_of_projects(name) and not self.policy.selection.takes_project(scope_id, None):
+                    continue
                 list_read = list_refresh.read_list(self.store, self.source, self.tenant_id, entity(name), scope_id)
                 if not isinstance(list_read, Gone):
                     self.list_reads.append(list_read)
@@ -117,6 +119,7 @@ class Batch:
         settlements = (
             ("archived", self._archived_ids(issue_read), Code.DIRECT_READ),
             ("deleted", deleted_ids, Code.WEBHOOK),
+            (absences.OUT_OF_SCOPE, issue_read.outside_ids, Code.OUT_OF_SCOPE),
         )
         for cause, issue_ids, code in settlements:
             if live_ids := memberships.live(session, issue_ids):

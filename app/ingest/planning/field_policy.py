@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from app.catalog.field_policy import FieldPolicy
 from app.catalog.registry import entity
+from app.catalog.selection import Selection
 from app.catalog.site_mapping import Mapped, Meaning, SiteField, map_fields
 from app.integrations.settings import IntegrationSettings
 from app.store.schema import CHUNKS
@@ -38,7 +39,14 @@ def load(session: Session, integration: Integration) -> FieldPolicy:
         excluded_names=frozenset(name for field in fields if field.id in excluded_ids for name in field.names),
         other_ids=frozenset(field.id for field in fields if field.id not in excluded_ids),
         other_names=frozenset(name for field in fields if field.id not in excluded_ids for name in field.names),
+        selection=selection_of(settings),
     )
+
+
+def selection_of(settings: IntegrationSettings) -> Selection:
+    """The selection of settings."""
+    start = settings.updated_from
+    return Selection(frozenset(settings.projects), settings.jql, int(start.timestamp() * 1000) if start else 0)
 
 
 def mapping_of(session: Session, integration: Integration) -> dict[Meaning, Mapped]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from app.catalog.extract import Row, TopUp
     from app.catalog.language import Entity
+    from app.catalog.selection import Selection
     from app.store.session import Session
 
 SHORT = 45
@@ -67,13 +68,27 @@ def enqueue_worker_once(session: Session) -> None:
     session.enqueue(jobs.BACKFILL, str(session.tenant_id), once_as=f"{session.tenant_id}-called")
 
 
-def follow_ups(rows: Iterable[Row]) -> Iterator[Wanted]:
+def follow_ups(rows: Iterable[Row], selection: Selection) -> Iterator[Wanted]:
     """The walks that a page of projects or boards adds."""
     for row in rows:
-        if row.entity.name == "project" and not (row.values.get("is_archived") or row.values.get("is_deleted")):
-            yield from (_wanted(entity, Each.PROJECT, row.id) for entity in walked(Each.PROJECT))
+        if row.entity.name == "project" and _is_open(row) and selection.takes_project(row.id, _key_of(row)):
+            yield from of_project(row.id)
         elif row.entity.name == "board":
             yield from (_wanted(entity, Each.BOARD, row.id) for entity in walked(Each.BOARD))
+
+
+def _key_of(row: Row) -> str | None:
+    key = row.values["key"]
+    return key if isinstance(key, str) else None
+
+
+def _is_open(row: Row) -> bool:
+    return not (row.values.get("is_archived") or row.values.get("is_deleted"))
+
+
+def of_project(project_id: str) -> list[Wanted]:
+    """The walks of a project."""
+    return [_wanted(entity, Each.PROJECT, project_id) for entity in walked(Each.PROJECT)]
 
 
 def for_stored(scope_id: str, lower: int, upper: int) -> list[Wanted]:

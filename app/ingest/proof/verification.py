@@ -10,10 +10,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from app import clock, ids, jobs, logs
+from app.catalog.field_policy import FieldPolicy
 from app.catalog.registry import all_entities, entity, list_totals
 from app.conditions import Code, Condition
 from app.ingest.drift import id_sweeps
-from app.ingest.planning import inbox, tenant_schedule
+from app.ingest.planning import field_policy, inbox, tenant_schedule
 from app.ingest.proof import counting, state
 from app.ingest.writing import absences, project_access, stubs, unreadable
 from app.integrations import ledger
@@ -54,10 +55,12 @@ def verify(store: Store, source: Source, tenant_id: UUID, count_cache: CountCach
     only for the missing counts.
     """
     with store.bound_to(tenant_id) as session:
-        projects = _projects(session)
+        integration = ledger.of_tenant(session)
+        policy = FieldPolicy() if integration is None else field_policy.load(session, integration)
+        projects = [Scope(project_id, policy=policy) for project_id in _projects(session)]
         stubs.ask_for_naming_issues(session)
     site_counts = _counted(source, projects, count_cache)
-    sweeps = _sweep_different(store, source, tenant_id, site_counts)
+    sweeps = _sweep_different(store, source, tenant_id, site_counts, policy)
     with store.bound_to(tenant_id) as session:
         records.lock_for_writing(session)
         # Held until the findings are kept: they must not be written behind an erasure that began while Jira was asked.
@@ -79,23 +82,23 @@ def verify(store: Store, source: Source, tenant_id: UUID, count_cache: CountCach
     return findings
 
 
-def _counted(source: Source, projects: list[str], count_cache: CountCache | None) -> dict[str, int | None]:
+def _counted(source: Source, projects: list[Scope], count_cache: CountCache | None) -> dict[str, int | None]:
     """Jira's count of issues in each project. Raises a JiraFailure."""
     counts = count_cache.known() if count_cache is not None else {}
 
-    def ask(project_id: str) -> None:
-        counts[project_id] = source.count(Scope(project_id))
+    def ask(project: Scope) -> None:
+        counts[project.project_id] = source.count(project)
         if count_cache is not None:
-            count_cache.note(project_id, counts[project_id])
+            count_cache.note(project.project_id, counts[project.project_id])
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for _ in pool.map(ask, [counted_project for counted_project in projects if counted_project not in counts]):
+        for _ in pool.map(ask, [project for project in projects if project.project_id not in counts]):
             pass
-    return {counted_project: counts[counted_project] for counted_project in projects}
+    return {project.project_id: counts[project.project_id] for project in projects}
 
 
 def _sweep_different(
-    store: Store, source: Source, tenant_id: UUID, site_counts: dict[str, int | None]
+    store: Store, source: Source, tenant_id: UUID, site_counts: dict[str, int | None], policy: FieldPolicy
 ) -> dict[str, SweepResult]:
     """Compare the ids of the projects with another count or none. Raises a JiraFailure.
 
@@ -113,13 +116,14 @@ def _sweep_different(
         uncounted_ids += stored_count if expected_count is None else 0
         if max(expected_count or 0, stored_count, uncounted_ids if expected_count is None else 0) > _LARGEST_SWEEP:
             continue
-        sweep = id_sweeps.sweep_range(store, source, tenant_id, Scope(project_id))
+        project = Scope(project_id, policy=policy)
+        sweep = id_sweeps.sweep_range(store, source, tenant_id, project)
         if sweep is None:
             continue
         sweeps[project_id] = sweep.figures
         if expected_count is not None and len(sweep.listed_ids) < expected_count:
             # A list that ends early leaves out other issues in the opposite order.
-            backwards = id_sweeps.sweep_range(store, source, tenant_id, Scope(project_id), newest_first=True)
+            backwards = id_sweeps.sweep_range(store, source, tenant_id, project, newest_first=True)
             if backwards is not None and backwards.listed_ids == sweep.listed_ids:
                 log.warning("count disproved", project=project_id, expected=expected_count, ids=len(sweep.listed_ids))
                 site_counts[project_id] = None

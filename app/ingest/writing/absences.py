@@ -2,7 +2,7 @@
 
     absent ──► second check, an hour later at the earliest
                  │ the search has it again ........ not indexed yet, nothing happened
-                 │ a direct read answers .......... moved, archived, or still not indexed
+                 │ a direct read answers .......... moved, archived, out of scope, or still not indexed
                  │ 404, the project is out of sight  permission lost: frozen, nothing is erased
                  └ 404, absent twice .............. deleted where there is evidence, else hidden
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 GAP = timedelta(hours=1)
 """Minimum interval between two checks: an index has lagged for minutes."""
 UNKNOWN, DELETED, MOVED, ARCHIVED, HIDDEN = "unknown", "deleted", "moved", "archived", "hidden"
+OUT_OF_SCOPE = "out of scope"
 PERMISSION_LOST, NOT_INDEXED = "permission lost", "not indexed yet"
 
 

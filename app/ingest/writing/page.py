@@ -125,7 +125,7 @@ def write_page(session: Session, parsed_page: ParsedPage, *, read_at: datetime) 
     for entity, lists in parsed_page.complete_lists.items():
         live_ids = [child_id for child_ids in lists.values() for child_id in child_ids]
         records.bury_rest(session, entity, {"issue_id": [*lists]}, live_ids, at=read_at)
-    chunk_count = checkpoints.plan(session, plan.follow_ups(parsed_page.rows))
+    chunk_count = checkpoints.plan(session, plan.follow_ups(parsed_page.rows, parsed_page.policy.selection))
     chunk_count += checkpoints.plan(session, plan.top_ups(open_top_ups), again=True)
     dependents = [item.name for item in walked(Each.STORED) if item.matched_by == parsed_page.entity.name]
     if own_result is not None and own_result.changed and dependents:

@@ -17,6 +17,7 @@ from app.catalog.json_value import Json, find
 from app.conditions import Code
 from app.errors import JiraDown, JiraNonsense, JiraRejected, TokenExpired
 from app.sources.answers import IssueRead
+from app.sources.cloud import selected
 from app.sources.cloud.pages import list_in, next_token
 from app.sources.cloud.rest import path_of
 from app.sources.outcomes import Broken, Gone, NotForUs, NotOffered, attempt, persist, require
@@ -65,6 +66,8 @@ def read(site: CloudSession, issue_ids: Sequence[str], policy: FieldPolicy, dele
             issue_read.bodies.append(outcome)
             if issue_id not in unread_ids:
                 issue_read.unsearchable.add(issue_id)
+    if not policy.selection.is_everything:
+        selected.keep_selected(site, issue_read, policy.selection)
     return issue_read
 
 

@@ -5,12 +5,14 @@ Queries hold literals in epoch milliseconds, which no user's time zone touches.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.catalog.conversion import to_moment
 from app.catalog.json_value import Json, find
 from app.catalog.language import OPEN_END
 from app.catalog.registry import entity
+from app.catalog.selection import Selection, condition_of
 from app.jira.client import whole
 from app.sources.answers import IdPage
 from app.sources.cloud.pages import fetch, list_in
@@ -43,7 +45,14 @@ def _in_scope(scope: Scope) -> str:
         clauses.append(f"created >= {scope.lower}")
     if scope.upper != OPEN_END:
         clauses.append(f"created < {scope.upper}")
-    return " AND ".join(clauses)
+    return " AND ".join([*clauses, *conditions(scope.policy.selection)])
+
+
+def conditions(selection: Selection) -> list[str]:
+    """The conditions of a selection besides the project."""
+    query = condition_of(selection.jql)
+    is_changed = [f"updated >= {selection.updated_from}"] if selection.updated_from else []
+    return [*is_changed, *([f"({query})"] if query else [])]
 
 
 def by_creation(scope: Scope) -> str:
@@ -103,9 +112,37 @@ def first_created(site: CloudSession, scope: Scope) -> int:
     return int(moment.timestamp() * 1000) if moment else 0
 
 
-def changed_since(site: CloudSession, moment: int, token: str | None) -> Iterator[IdPage]:
-    """Ids and `updated` of changed issues, oldest first, from a moment on. Raises a JiraFailure, TokenExpired among them."""
-    return _ids(site, f"updated >= {moment} {_BY_CREATION}", fields="updated", token=token)
+def changed_since(site: CloudSession, moment: int, token: str | None, selection: Selection) -> Iterator[IdPage]:
+    """Ids and `updated` of changed issues, oldest first, from a moment on. Raises a JiraFailure, TokenExpired among them.
+
+    All changes are listed, since an issue may have left the selection by its change; a second list tells them apart.
+    """
+    query = f"updated >= {moment}"
+    if selection.is_everything:
+        yield from _ids(site, f"{query} {_BY_CREATION}", fields="updated", token=token)
+        return
+    selected_query = " AND ".join([query, *conditions(selection)])
+    has_query = selection.has_query
+    selected_ids = _selected_ids(site, selected_query) if has_query else frozenset()
+    for page in _pages(site, f"{query} {_BY_CREATION}", fields="updated,project", token=token):
+        bodies = {str(find(body, "id")): body for body in map(whole, page.items)}
+        outside_ids = frozenset(
+            issue_id
+            for issue_id, body in bodies.items()
+            if not takes(selection, body) or (has_query and issue_id not in selected_ids)
+        )
+        yield replace(_id_page(page), outside_ids=outside_ids)
+
+
+def takes(selection: Selection, issue: Json) -> bool:
+    """Whether a selection takes an issue's project; an issue without one is taken."""
+    project_id, key = find(issue, "fields.project.id"), find(issue, "fields.project.key")
+    return project_id is None or selection.takes_project(str(project_id), key if isinstance(key, str) else None)
+
+
+def _selected_ids(site: CloudSession, query: str) -> frozenset[str]:
+    pages = _ids(site, f"{query} {_BY_CREATION}", fields="id")
+    return frozenset(issue_id for page in pages for issue_id in page.issues)
 
 
 def ids(site: CloudSession, scope: Scope, *, newest_first: bool) -> Iterator[IdPage]:
@@ -123,6 +160,10 @@ def id_page(site: CloudSession, scope: Scope, place: Place) -> Page | Finding:
 
 
 def _ids(site: CloudSession, query: str, *, fields: str, token: str | None = None) -> Iterator[IdPage]:
+    yield from map(_id_page, _pages(site, query, fields=fields, token=token))
+
+
+def _pages(site: CloudSession, query: str, *, fields: str, token: str | None) -> Iterator[Page]:
     walk = _walk()
     params = {"jql": query, "fields": fields}
 
@@ -130,7 +171,7 @@ def _ids(site: CloudSession, query: str, *, fields: str, token: str | None = Non
         return fetch(site, walk, place, path=path_of(walk.path), params=params, size=_ID_PAGE)
 
     for outcome in follow(fetch_ids, Place(token=token)):
-        yield _id_page(require(outcome))
+        yield require(outcome)
 
 
 def _id_page(id_page: Page) -> IdPage:

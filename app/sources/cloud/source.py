@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.catalog.json_value import Json, find
+from app.catalog.selection import EVERYTHING
 from app.conditions import Code
 from app.errors import JiraGone, JiraNonsense
 from app.jira.headers import points_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from app.catalog.field_policy import FieldPolicy
     from app.catalog.language import Entity
+    from app.catalog.selection import Selection
     from app.errors import JiraFailure
     from app.jira.client import Site
     from app.sources.answers import Account, FailedPage, FeedPage, IdPage, IssueRead, Matches, Objects
@@ -143,9 +145,11 @@ class CloudSource:
         """`POST search/jql` with `reconcileIssues`, then `GET issue/{id}` for absent ones."""
         return by_ids.read(self.session, issue_ids, policy, deletion_ids)
 
-    def changed_since(self, moment: int, token: str | None = None) -> Iterator[IdPage]:
+    def changed_since(
+        self, moment: int, token: str | None = None, *, selection: Selection = EVERYTHING
+    ) -> Iterator[IdPage]:
         """`GET search/jql` for id and `updated`."""
-        return issues.changed_since(self.session, moment, token)
+        return issues.changed_since(self.session, moment, token, selection)
 
     def ids(self, scope: Scope, *, newest_first: bool = False) -> Iterator[IdPage]:
         """`GET search/jql` for ids."""

@@ -38,5 +38,6 @@ EVIDENCE: dict[Code, Entry] = {
     Code.PROJECT_ARCHIVED: Entry("its project is archived"),
     Code.PROJECT_DELETED: Entry("its project is deleted"),
     Code.NO_EVIDENCE: Entry("nothing says that it was deleted"),
+    Code.OUT_OF_SCOPE: Entry("the settings leave it out"),
 }
 """Only programs read them."""

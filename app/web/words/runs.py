@@ -23,6 +23,9 @@ RUNS: dict[Code, Entry] = {
     Code.IDS_SWEPT: Entry(
         N_("%(ids)s ids compared for as many points, %(reread)s issues read again, %(missed)s not seen")
     ),
+    Code.SELECTION_APPLIED: Entry(
+        N_("%(left)s issues out of scope removed, %(planned)s projects added, %(reread)s issues to read")
+    ),
     Code.ABSENCES_CHECKED: Entry("%(causes)s"),
     Code.SIGNATURE_STILL_REFUSED: Entry(N_("refused again")),
     Code.LICENCE_STILL_LAPSED: Entry(N_("the licence is still lapsed")),

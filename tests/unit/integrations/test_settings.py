@@ -11,6 +11,10 @@ from app.integrations.settings import IntegrationSettings
 def test_nothing_needs_to_be_set() -> None:
     defaults = IntegrationSettings()
     assert defaults.model_dump() == {
+        "time_zone": None,
+        "projects": [],
+        "jql": "",
+        "backfill_from": None,
         "story_point_field": None,
         "epic_field": None,
         "field_mapping": {
