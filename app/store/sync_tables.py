@@ -76,7 +76,7 @@ ABSENCES = Table(
     _moment("settled_at"),
     Index("ix_absences_open", "tenant_id", "last_missed_at", postgresql_where=text("settled_at IS NULL")),
     CheckConstraint(
-        "cause IN ('unknown', 'deleted', 'moved', 'archived', 'hidden', 'permission lost', 'not indexed yet')",
+        "cause IN ('unknown', 'deleted', 'moved', 'archived', 'hidden', 'permission lost', 'not indexed yet', 'out of scope')",
         name="cause",
     ),
     comment="issues that a sweep did not see, and why; two phases lie between an absence and a tombstone",

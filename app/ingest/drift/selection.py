@@ -19,7 +19,7 @@ from app.catalog.selection import condition_of
 from app.conditions import Code, Condition
 from app.ingest.drift import id_sweeps, stored_issues
 from app.ingest.planning import plan, tenant_schedule
-from app.ingest.writing import absences
+from app.ingest.writing import absences, unreadable
 from app.integrations import ledger
 from app.integrations.model import State
 from app.integrations.settings import IntegrationSettings
@@ -78,7 +78,12 @@ def _apply(store: Store, source: Source, cursor: Cursor, integration: Integratio
     if integration.state is State.BACKFILLING:
         return None
     digest = _digest(policy.selection)
-    for scope in _projects_to_compare(store, tenant_id, policy, is_changed=cursor.page_token not in {None, digest}):
+    is_changed = cursor.page_token not in {None, digest}
+    if is_changed:
+        # A query that Jira refuses makes issues unreadable; the new one is tried at once.
+        with store.bound_to(tenant_id) as session:
+            unreadable.make_due(session)
+    for scope in _projects_to_compare(store, tenant_id, policy, is_changed=is_changed):
         sweep = id_sweeps.sweep_range(store, source, tenant_id, scope)
         if sweep is not None:
             left_count += sweep.figures.left

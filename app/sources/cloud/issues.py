@@ -116,20 +116,20 @@ def changed_since(site: CloudSession, moment: int, token: str | None, selection:
     """Ids and `updated` of changed issues, oldest first, from a moment on. Raises a JiraFailure, TokenExpired among them.
 
     All changes are listed, since an issue may have left the selection by its change; a second list tells them apart.
+    Where Jira refuses that one, none is outside: a read by id decides.
     """
     query = f"updated >= {moment}"
     if selection.is_everything:
         yield from _ids(site, f"{query} {_BY_CREATION}", fields="updated", token=token)
         return
     selected_query = " AND ".join([query, *conditions(selection)])
-    has_query = selection.has_query
-    selected_ids = _selected_ids(site, selected_query) if has_query else frozenset()
+    listed_ids = attempt(lambda: _selected_ids(site, selected_query), names_object=False)
     for page in _pages(site, f"{query} {_BY_CREATION}", fields="updated,project", token=token):
         bodies = {str(find(body, "id")): body for body in map(whole, page.items)}
         outside_ids = frozenset(
             issue_id
             for issue_id, body in bodies.items()
-            if not takes(selection, body) or (has_query and issue_id not in selected_ids)
+            if not takes(selection, body) or (isinstance(listed_ids, frozenset) and issue_id not in listed_ids)
         )
         yield replace(_id_page(page), outside_ids=outside_ids)
 
