@@ -53,7 +53,6 @@ class JobSpec:
 
 
 PLAN = JobSpec("plan", Lane.LIVE, "workers.ingest.plan")
-WALK_ISSUES = JobSpec("walk_issues", Lane.LIVE, "workers.ingest.walk_issues")
 BACKFILL = JobSpec("backfill", Lane.BULK, "workers.ingest.backfill")
 VERIFY = JobSpec("verify", Lane.UPKEEP, "workers.ingest.verify", timeout=900)
 WEBHOOKS = JobSpec("webhooks", Lane.LIVE, "workers.ingest.webhooks")
@@ -70,14 +69,14 @@ REFRESH = JobSpec("refresh", Lane.STEADY, "workers.watch.refresh", timeout=300)
 SECOND_LOOK = JobSpec("second_look", Lane.STEADY, "workers.watch.second_look", timeout=300)
 CATCH_UP = JobSpec("catch_up", Lane.LIVE, "workers.ingest.catch_up")
 LICENCE = JobSpec("licence", Lane.STEADY, "workers.watch.licence")
-SELECTION = JobSpec("selection", Lane.STEADY, "workers.watch.selection", timeout=900)
+SETTINGS = JobSpec("settings", Lane.LIVE, "workers.watch.settings", timeout=900)
 PROBE = JobSpec("probe", Lane.STEADY, "workers.watch.probe")
 RECENT = JobSpec("recent", Lane.UPKEEP, "workers.watch.recent", timeout=900)
 ISSUE_IDS = JobSpec("issue_ids", Lane.UPKEEP, "workers.watch.issue_ids", timeout=600)
 
 ALL = (
-    *(PLAN, WALK_ISSUES, BACKFILL, VERIFY, WEBHOOKS, REREAD, EXCLUDE, ERASE, PURGE, SWEEP, ROUND),
-    *(CATCH_UP, LICENCE, POLL, WORKLOGS, FAILED_WEBHOOKS, REFRESH, SECOND_LOOK, SELECTION, PROBE, RECENT, ISSUE_IDS),
+    *(PLAN, BACKFILL, VERIFY, WEBHOOKS, REREAD, EXCLUDE, ERASE, PURGE, SWEEP, ROUND),
+    *(CATCH_UP, LICENCE, POLL, WORKLOGS, FAILED_WEBHOOKS, REFRESH, SECOND_LOOK, SETTINGS, PROBE, RECENT, ISSUE_IDS),
 )
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -104,7 +103,7 @@ BY_THE_CLOCK = (
     Periodic(FAILED_WEBHOOKS, 30 * _MINUTE),
     Periodic(REFRESH, 10 * _MINUTE),
     Periodic(SECOND_LOOK, 15 * _MINUTE),
-    Periodic(SELECTION, _DAY),
+    Periodic(SETTINGS, _DAY),
     Periodic(PROBE, _HOUR),
     Periodic(ISSUE_IDS, _HOUR),
     Periodic(RECENT, _DAY, within=5 * _HOUR),

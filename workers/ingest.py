@@ -12,9 +12,8 @@ from app.errors import JiraBusy
 from app.ingest import proof
 from app.ingest.backfill import FULL_SLICE, BackfillWorker, thread_count, walk_limit
 from app.ingest.live import DRAIN_SLICE, Drain
-from app.ingest.planning import begin_backfill, exclusions, resume_work, tenant_schedule
+from app.ingest.planning import begin_backfill, resume_work, tenant_schedule
 from app.ingest.proof import CountCache
-from app.ingest.writing import project_access
 from app.jira.limits import Purpose
 from workers.job import job
 
@@ -29,15 +28,6 @@ def plan(runtime: Runtime, tenant_id: str) -> Condition | None:
     with runtime.store.bound_to(tenant) as session:
         is_planned = begin_backfill(session, site_concurrency=runtime.settings.site_concurrency)
     return Condition(Code.SITE_PLANNED) if is_planned else None
-
-
-@job
-def walk_issues(runtime: Runtime, tenant_id: str) -> Condition | None:
-    """Have the issues of a planned site walked again, with the settings of now."""
-    with runtime.store.bound_to(UUID(tenant_id)) as session:
-        is_planned = project_access.walk_issues_again(session)
-        exclusions.enforce(session, is_again=True)
-    return Condition(Code.ISSUES_PLANNED) if is_planned else None
 
 
 @job

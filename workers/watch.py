@@ -28,7 +28,7 @@ _RETRY_PAUSE = timedelta(minutes=1)
 """Pause before the retry of a job after a failure of the site; its regular times stay unchanged."""
 
 
-_REPAIRS = frozenset({"second_look", "recent", "issue_ids", "selection"})
+_REPAIRS = frozenset({"second_look", "recent", "issue_ids", "settings"})
 """Jobs that compare stored rows with the site."""
 
 
@@ -81,9 +81,9 @@ def refresh(runtime: Runtime, tenant_id: str) -> Condition | None:
 
 
 @job
-def selection(runtime: Runtime, tenant_id: str) -> Condition | None:
-    """Hold the stored issues against the selection of the settings."""
-    return _do(runtime, tenant_id, "selection", drift.apply_selection)
+def settings(runtime: Runtime, tenant_id: str) -> Condition | None:
+    """Bring the stored rows in line with the settings."""
+    return _do(runtime, tenant_id, "settings", drift.apply_settings)
 
 
 @job

@@ -13,6 +13,7 @@ from app.actions.disabled import disabled
 from app.actions.enabled import enabled
 from app.actions.installed import installed
 from app.actions.pause import pause
+from app.actions.preview_settings import JqlCheck, preview_settings, validate_jql
 from app.actions.reauthenticate import hand_back_to_app, reauthenticate
 from app.actions.resume import resume
 from app.actions.sync import sync
@@ -21,6 +22,7 @@ from app.actions.verify import verify
 
 __all__ = [
     "Changes",
+    "JqlCheck",
     "change_settings",
     "check_connection",
     "check_hygiene",
@@ -32,9 +34,11 @@ __all__ = [
     "hand_back_to_app",
     "installed",
     "pause",
+    "preview_settings",
     "reauthenticate",
     "resume",
     "sync",
     "uninstalled",
+    "validate_jql",
     "verify",
 ]

@@ -34,7 +34,7 @@ class Changes:
 
 
 def change_settings(session: Session, integration_id: UUID, changes: Changes) -> Integration:
-    """Store the changes. Settings that differ have the issues of a paired site read again. Raises Missing.
+    """Store the changes. The rows of a paired site follow settings that differ by jobs. Raises Missing.
 
     Text of newly excluded fields is removed from the stored rows; that alone reads nothing again.
     """
@@ -45,14 +45,10 @@ def change_settings(session: Session, integration_id: UUID, changes: Changes) ->
         return integration
     tenant_id = str(integration.tenant_id)
     # Without a name, so each change has a run of its own that begins after it.
-    if after.selects_otherwise(before):
-        session.enqueue(jobs.SELECTION, tenant_id)
-    if not after.differs(before):
-        return integration
     if {*after.excluded_fields} - {*before.excluded_fields}:
         session.enqueue(jobs.EXCLUDE, tenant_id)
-    if not _only_excludes(before, after):
-        session.enqueue(jobs.WALK_ISSUES, tenant_id)
+    if after.selects_otherwise(before) or after.differs(before):
+        session.enqueue(jobs.SETTINGS, tenant_id)
     return integration
 
 
@@ -66,9 +62,3 @@ def check_hygiene(store: Store, integration: Integration, settings: IntegrationS
         return
     with ledger.site_session(store, integration) as session:
         status.hygiene.require_suitable(session, settings)
-
-
-def _only_excludes(before: IntegrationSettings, after: IntegrationSettings) -> bool:
-    """Whether the settings differ in added exclusions alone."""
-    is_added = {*before.excluded_fields} <= {*after.excluded_fields}
-    return is_added and not before.differs(after.model_copy(update={"excluded_fields": before.excluded_fields}))

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.catalog.selection import condition_of
 from app.conditions import Code, Condition
-from app.errors import JiraRefused
+from app.errors import JiraFailure, JiraRefused
 from app.ingest import status
 from app.integrations import ledger
-from app.integrations.checks import Check
+from app.integrations.checks import Check, unanswered
+from app.integrations.settings import IntegrationSettings
 from app.integrations.validate import not_paired, validate
 from app.jira.client import INTERACTIVE
+from app.sources.answers import QueryCheck
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from app.integrations.model import Integration
+    from app.sources import Source
     from app.store.session import Store
     from app.tenants.sites import Sites
 
@@ -25,13 +31,48 @@ def check_connection(store: Store, sites: Sites, integration: Integration) -> li
     """
     if integration.tenant_id is None:
         return not_paired()
+    source: Source | None
     try:
-        checks = validate(sites.open(integration.tenant_id, timeouts=INTERACTIVE))
+        source = sites.open(integration.tenant_id, timeouts=INTERACTIVE)
+        checks = validate(source)
     except JiraRefused as refusal:
+        source = None
         checks = [Check("paired", ok=False, condition=Condition(Code.SITE_INACTIVE, why=refusal.condition))]
     with ledger.site_session(store, integration) as session:
-        uses = status.field_uses(session, integration) if checks[0].ok else []
-    return [*checks, _fields(uses)] if uses else checks
+        uses = status.field_uses(session, integration)
+        unseen_projects = status.unseen_projects(session, integration)
+    if source is None or not _are_answered(checks):
+        return checks
+    return [*checks, *_selection(source, integration, unseen_projects), *([_fields(uses)] if uses else [])]
+
+
+def _are_answered(checks: list[Check]) -> bool:
+    """Whether the site takes the credential, without which nothing else is asked."""
+    return any(check.name == "credential" and check.ok for check in checks)
+
+
+def _selection(source: Source, integration: Integration, unseen_projects: list[str]) -> Iterator[Check]:
+    """The chosen projects and the query of the settings, held against the site."""
+    settings = IntegrationSettings.model_validate(integration.settings)
+    if settings.projects:
+        names = ", ".join(unseen_projects[:_MOST_NAMES])
+        condition = Condition(Code.PROJECTS_CHOSEN, count=len(settings.projects))
+        unseen = Condition(Code.PROJECTS_UNSEEN, names=names)
+        yield Check("chosen_projects", ok=not names, condition=unseen if names else condition, is_required=False)
+    if query := condition_of(settings.jql):
+        yield _query(source, query)
+
+
+def _query(source: Source, query: str) -> Check:
+    try:
+        answer = source.check_query(query)
+    except JiraFailure as failure:
+        return unanswered("query", failure.condition)
+    if not isinstance(answer, QueryCheck):
+        return unanswered("query", answer.failure.condition)
+    refused = Condition(Code.JQL_REFUSED, why=" ".join(answer.problems).strip())
+    taken = Condition(Code.JQL_TAKEN, count=answer.matches or 0)
+    return Check("query", ok=not answer.problems, condition=refused if answer.problems else taken, is_required=False)
 
 
 def _fields(uses: list[status.FieldUse]) -> Check:
@@ -41,4 +82,6 @@ def _fields(uses: list[status.FieldUse]) -> Check:
     return Check("fields", ok=not doubts, condition=doubt, is_required=False)
 
 
+_MOST_NAMES = 10
+"""Projects that a check names."""
 _GRAVEST = (Code.FIELD_GONE, Code.FIELDS_SEVERAL, Code.FIELD_ABSENT)

@@ -39,6 +39,8 @@ class FieldPolicy:
     """Ids of the site's other fields."""
     other_names: frozenset[str] = frozenset()
     """Names of the site's other fields in lower case."""
+    fields_digest: str = ""
+    """Of the settings that named the mapped and the custom fields."""
     selection: Selection = EVERYTHING
     """The issues to take."""
 

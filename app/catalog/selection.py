@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _TOKENS = re.compile(
     r""" "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | ["'()] | \border\s+by\b """, re.VERBOSE | re.IGNORECASE | re.DOTALL
@@ -13,7 +13,7 @@ _TOKENS = re.compile(
 
 @dataclass(frozen=True)
 class Selection:
-    """Issues of some projects that fit a query and were changed since a moment; each condition may be absent."""
+    """Issues of some projects that fit a query, were changed since a moment and hold a field; each condition may be absent."""
 
     projects: frozenset[str] = frozenset()
     """Project ids, and keys that have not become ids yet; empty means all projects."""
@@ -22,15 +22,24 @@ class Selection:
     updated_from: int = 0
     """Epoch milliseconds. An issue that was last changed before it stays out until its next change."""
 
+    holding: tuple[str, ...] = ()
+    """Custom fields; where there are any, an issue must hold a value in one of them."""
+
     @property
     def is_everything(self) -> bool:
         """Whether every issue of the site is taken."""
-        return not (self.projects or self.has_query)
+        return not (self.projects or self.has_query or self.holding)
 
     @property
     def has_query(self) -> bool:
         """Whether more than the project decides."""
         return bool(self.jql or self.updated_from)
+
+    def joined(self, other: Selection) -> Selection:
+        """The issues that both queries take; the projects are the other one's."""
+        queries = [f"({query})" for query in map(condition_of, (self.jql, other.jql)) if query]
+        start = max(self.updated_from, other.updated_from)
+        return replace(other, jql=" AND ".join(queries), updated_from=start)
 
     def takes_project(self, project_id: str, key: str | None) -> bool:
         """Whether issues of a project may be taken."""

@@ -79,6 +79,8 @@ class Meaning(StrEnum):
     FLAGGED = "flagged"
 
 
+HIDING = frozenset({Meaning.DUE_DATE, Meaning.EPIC})
+"""Kinds of fields in front of a value of Jira's own, which isn't stored beside them."""
 _POINT_NAMES = frozenset({"story points", "story point estimate"})
 RULES: Mapping[Meaning, tuple[_Rule, ...]] = MappingProxyType(
     {

@@ -291,9 +291,14 @@ class Code(parametrised.StrEnum):
     NO_EVIDENCE = "no_evidence"
     OUT_OF_SCOPE = "out_of_scope"
 
+    # Settings against the site
+    JQL_REFUSED = "jql_refused", "why"
+    JQL_TAKEN = "jql_taken", "count"
+    PROJECTS_CHOSEN = "projects_chosen", "count"
+    PROJECTS_UNSEEN = "projects_unseen", "names"
+
     # Results of jobs
     SITE_PLANNED = "site_planned"
-    ISSUES_PLANNED = "issues_planned"
     WORK_RESUMED = "work_resumed"
     WALKED_MORE_DUE = "walked_more_due", "parts"
     WALKED_REST_LATER = "walked_rest_later", "parts"
@@ -306,7 +311,7 @@ class Code(parametrised.StrEnum):
     DELIVERIES_RECOVERED = "deliveries_recovered", "deliveries"
     DAY_SWEPT = "day_swept", "issues", "reread", "missed"
     IDS_SWEPT = "ids_swept", "ids", "reread", "missed"
-    SELECTION_APPLIED = "selection_applied", "left", "planned", "reread"
+    SETTINGS_APPLIED = "settings_applied", "left", "planned", "reread"
     ABSENCES_CHECKED = "absences_checked", "causes"
     SIGNATURE_STILL_REFUSED = "signature_still_refused"
     LICENCE_STILL_LAPSED = "licence_still_lapsed"

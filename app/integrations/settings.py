@@ -122,8 +122,15 @@ class IntegrationSettings(BaseModel):
         """Whether the other settings take other issues."""
         return self._selection() != other._selection()
 
+    def queries_otherwise(self, other: Self) -> bool:
+        """Whether the other settings take other issues within one project."""
+        return self._query() != other._query()
+
     def _selection(self) -> tuple[object, ...]:
-        return {*self.projects}, condition_of(self.jql), self.updated_from
+        return {*self.projects}, self._query()
+
+    def _query(self) -> tuple[object, ...]:
+        return condition_of(self.jql), self.updated_from
 
     @property
     def updated_from(self) -> datetime | None:
@@ -134,6 +141,12 @@ class IntegrationSettings(BaseModel):
         """The beginning of a day in the integration's time zone."""
         zone = zoneinfo.ZoneInfo(self.time_zone) if self.time_zone else UTC
         return datetime.combine(day, time(), zone)
+
+    @property
+    def fields_digest(self) -> str:
+        """A text that is equal for settings with the same reading of fields."""
+        mapping = {meaning.value: fields for meaning, fields in sorted(self.mapping().items())}
+        return f"{mapping} {sorted(self.custom_fields)}"
 
     def _meaning(self) -> tuple[object, ...]:
         return self.mapping(), {*self.custom_fields}, {*self.excluded_fields}

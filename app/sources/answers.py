@@ -62,6 +62,18 @@ class Account:
 
 
 @dataclass(frozen=True)
+class QueryCheck:
+    """The site's answer to a query."""
+
+    problems: tuple[str, ...]
+    """In the site's own words; none for a good query."""
+    matches: int | None = None
+    """Issues that fit; None where the site doesn't count."""
+    sample: tuple[str, ...] = ()
+    """Keys of the newest issues that fit."""
+
+
+@dataclass(frozen=True)
 class Server:
     """Version and kind of a site, as it states them, and the circumstances of its answer."""
 

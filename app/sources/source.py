@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         IssueRead,
         Matches,
         Objects,
+        QueryCheck,
         Server,
     )
     from app.sources.outcomes import Broken, Finding, NotForUs, NotOffered
@@ -78,6 +79,9 @@ class Source(Protocol):
 
     def issue_count(self) -> int | None:
         """The site's own count of all issues in sight; None where it doesn't count."""
+
+    def check_query(self, jql: str) -> QueryCheck | Finding:
+        """Whether the site takes a condition in its query language, and the issues that fit."""
 
     def newest_id(self) -> str | None:
         """Id of an issue to try the bulk endpoints with; None where no issue is in sight."""

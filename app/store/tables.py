@@ -44,6 +44,8 @@ _TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.DATE: Date(),
     Kind.JSON: JSONB(none_as_null=True),
 }
+OUT_OF_SCOPE = "out of scope"
+"""Reason of tombstones of rows that the settings leave out."""
 _POINTERS = ("issue_id", "project_id", "board_id")
 """Indexed columns, for look-ups from a parent."""
 

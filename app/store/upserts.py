@@ -15,7 +15,7 @@ from sqlalchemy import text
 from app.catalog.registry import stub_entities
 from app.store.schema import ROW_VERSION
 from app.store.sync_tables import TALLIES
-from app.store.tables import table_of
+from app.store.tables import OUT_OF_SCOPE, table_of
 
 if TYPE_CHECKING:
     from sqlalchemy import TextClause
@@ -91,9 +91,10 @@ def _upsert(entity: Entity, is_from_index: bool) -> str:
     }
     is_newer = _is_newer_in_index(entity) if is_from_index else _is_newer(entity)
     if entity in stub_entities():
-        # A stub yields to any other row and replaces none, not even a tombstone.
+        # A stub yields to any other row and replaces none, no tombstone either but that of an issue out of scope.
         is_real = "kept.is_stub AND NOT excluded.is_stub"
-        is_newer = f"(kept.is_stub OR NOT excluded.is_stub) AND ({is_real} OR {is_newer})"
+        may_be_stub = f"kept.is_stub OR kept.deleted_because = '{OUT_OF_SCOPE}'"
+        is_newer = f"({may_be_stub} OR NOT excluded.is_stub) AND ({is_real} OR {is_newer})"
     changes = ", ".join(f'"{name}" = {value}' for name, value in new.items())
     if entity.updated:
         step_back = f'CASE WHEN excluded."{entity.updated}" < kept."{entity.updated}" THEN excluded.read_at'

@@ -80,6 +80,7 @@ _RESOURCES = {
     "POST search/approximate-count": Access(_POSTED_SEARCH, is_anonymous=True),
     "GET search": Access(_SEARCH, is_anonymous=True),
     "POST search": Access(_POSTED_SEARCH, is_anonymous=True),
+    "POST jql/parse": Access((_WORK, _jira("field jql") | {"validate:jql:jira"}), is_anonymous=True),
     "POST jql/match": Access((_WORK, _jira("issue-details"))),
     "GET issue/{}": Access(_ISSUE, is_anonymous=True),
     "POST issue/bulkfetch": Access(_ISSUE, is_anonymous=True),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from functools import total_ordering
 from typing import Any as AnyValue
 
-from sandbox.jql.fields import DATES, RANGE, SEARCHABLE, key_order
+from sandbox.jql.fields import DATES, RANGE, SEARCHABLE, key_order, searchable
 from sandbox.jql.parser import is_relative
 from sandbox.jql.tree import All, Any, Clause, Node, Not, Operand, Query, Text
 from sandbox.moments import DAY, HOUR, MINUTE, SECOND
@@ -56,7 +56,10 @@ def test_of(node: Node, clock: Clock) -> Test:
 
 
 def _clause_test(clause: Clause) -> Test:
-    names = SEARCHABLE[clause.field].names
+    field = searchable(clause.field)
+    if field is None:
+        raise LookupError(clause.field)
+    names = field.names
     if clause.operator in {"is", "is not"}:
         wants_empty = clause.operator == "is"
         return lambda issue: (not names(issue)) == wants_empty

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 EQUALITY = frozenset({"=", "!=", "in", "not in"})
 EMPTINESS = frozenset({"is", "is not"})
 RANGE = frozenset({">", "<", ">=", "<="})
+_CUSTOM = re.compile(r"cf\[(\d+)\]")
 _KEY = re.compile(r"^(.*)-(\d+)$")
 
 
@@ -83,6 +84,22 @@ _FIELDS = (
 SEARCHABLE: dict[str, Field] = {
     alias: Field(aliases[0], operators, names) for aliases, operators, names in _FIELDS for alias in aliases
 }
+
+
+def searchable(name: str) -> Field | None:
+    """The field of a name in lower case; custom fields are searched by number, such as `cf[10016]`."""
+    match = _CUSTOM.fullmatch(name)
+    return Field(name, EQUALITY | EMPTINESS, _custom(match.group(1))) if match else SEARCHABLE.get(name)
+
+
+def _custom(number: str) -> Callable[[Issue], tuple[str, ...]]:
+    def read(issue: Issue) -> tuple[str, ...]:
+        value = issue.fields.get(f"customfield_{number}")
+        return () if value is None or value == [] else (str(value).lower(),)
+
+    return read
+
+
 SORTABLE: dict[str, str] = {
     **{alias: field.name for alias, field in SEARCHABLE.items() if field.name != "labels"},
     "rank": "rank",

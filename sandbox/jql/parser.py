@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sandbox.jql.fields import SEARCHABLE, SORTABLE
+from sandbox.jql.fields import SORTABLE, searchable
 from sandbox.jql.tree import All, Any, Clause, Node, Not, Operand, Order, Query, Text
 from sandbox.shapes import JiraError
 
@@ -141,7 +141,7 @@ class _Parser:
         if next_token is None or next_token.keyword in {")", "and", "or", "&&", "||", "order"}:
             return Text(_unquoted(name))
         operator = self._operator()
-        field = SEARCHABLE.get(_unquoted(name).lower())
+        field = searchable(_unquoted(name).lower())
         if field is None:
             raise JiraError(400, f"Field '{_unquoted(name)}' does not exist or you do not have permission to view it.")
         if not field.allows(operator):

@@ -140,6 +140,26 @@ def match(version: str) -> Response:  # noqa: ARG001 - both versions answer alik
     return reply({"matches": [_matches(jql, issues) for jql in _array(body, "jqls", _word)]})
 
 
+@routes.post(f"{API}/jql/parse")
+def parse_queries(version: str) -> Response:  # noqa: ARG001 - both versions answer alike
+    """Return the errors of each query; its syntax tree is left out."""
+    if request.args.get("validation", "strict") not in {"strict", "warn", "none"}:
+        raise JiraError(400, "validation must be one of strict, warn, none")
+    body = json_body()
+    queries = _array(body, "queries", _word)
+    if set(body) - {"queries"} or not queries:
+        raise bad_payload()
+    return reply({"queries": [{"query": jql, **_errors(jql)} for jql in queries]})
+
+
+def _errors(jql: str) -> JsonObject:
+    try:
+        test_of_jql(jql)
+    except JiraError as error:
+        return {"errors": list(error.messages)}
+    return {"structure": {}}
+
+
 def _matches(jql: str, issues: list[Issue]) -> JsonObject:
     try:
         is_match = test_of_jql(jql)

@@ -19,7 +19,7 @@ from app.ingest.writing.quarantine import write_accepted
 from app.integrations import ledger
 from app.sources.answers import is_archived
 from app.store.sync_tables import ABSENCES
-from app.store.tables import table_of
+from app.store.tables import OUT_OF_SCOPE, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -101,9 +101,7 @@ def _settle(session: Session, check: _AbsenceCheck, policy: FieldPolicy) -> dict
         absences.bury(session, archived_ids, absences.ARCHIVED, evidence=Condition(Code.DIRECT_READ))
         counts[absences.ARCHIVED] = len(archived_ids)
     if check.issue_read.outside_ids:
-        outside_ids, evidence = sorted(check.issue_read.outside_ids), Condition(Code.OUT_OF_SCOPE)
-        absences.bury(session, outside_ids, absences.OUT_OF_SCOPE, evidence=evidence)
-        counts[absences.OUT_OF_SCOPE] = len(outside_ids)
+        counts[OUT_OF_SCOPE] = absences.bury_outside(session, check.issue_read.outside_ids)
     gone_ids = set(check.issue_read.gone_ids)
     gone_absences = [absence for absence in check.due if absence.issue_id in gone_ids]
     undecided_ids = [absence.issue_id for absence in gone_absences if absence.project_id in check.untold_projects]

@@ -195,7 +195,7 @@ def leave(store: Store, source: Source, tenant_id: UUID, issue_ids: Collection[s
         return set()
     outside_ids = source.by_ids(sorted(issue_ids), policy).outside_ids
     with store.bound_to(tenant_id) as session:
-        absences.bury(session, sorted(outside_ids), absences.OUT_OF_SCOPE, evidence=Condition(Code.OUT_OF_SCOPE))
+        absences.bury_outside(session, outside_ids)
     return outside_ids
 
 

@@ -1,4 +1,4 @@
-"""The selection of the settings, applied to the stored rows: after each change of it, and daily.
+"""The selection of the settings, applied to the stored rows.
 
 Rows of projects that aren't selected leave, selected projects without a walk get one, and the ids of the others are
 compared. A query may depend on the time of day or on another person's filter, so it is compared without a change too.
@@ -6,115 +6,70 @@ compared. A query may depend on the time of day or on another person's filter, s
 
 from __future__ import annotations
 
-import hashlib
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import delete, select
 
-from app import clock, logs
+from app import clock
 from app.catalog.language import Each
 from app.catalog.registry import entity, walked
-from app.catalog.selection import condition_of
-from app.conditions import Code, Condition
 from app.ingest.drift import id_sweeps, stored_issues
-from app.ingest.planning import plan, tenant_schedule
-from app.ingest.writing import absences, unreadable
-from app.integrations import ledger
-from app.integrations.model import State
-from app.integrations.settings import IntegrationSettings
-from app.jobs import VERIFY
+from app.ingest.planning import plan
+from app.ingest.writing import absences
 from app.sources import Scope
-from app.store import checkpoints, cursors, records
+from app.store import checkpoints, records
 from app.store.schema import CHUNKS, COMPLETENESS
-from app.store.tables import is_live, table_of
+from app.store.tables import OUT_OF_SCOPE, is_live, table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from uuid import UUID
 
     from app.catalog.field_policy import FieldPolicy
-    from app.catalog.selection import Selection
-    from app.integrations.model import Integration
     from app.sources import Source
-    from app.store.cursors import Cursor
     from app.store.session import Session, Store
 
-log = logs.get(__name__)
-
-_LEASE = timedelta(minutes=15)
-"""Life of the cursor's lease: the job's own timeout."""
 _BATCH = 500
 """Issues that are buried in one transaction, with all that hangs on them."""
 
 
-def apply_selection(store: Store, source: Source, tenant_id: UUID) -> Condition | None:
-    """Bring the stored rows in line with the selection. Returns a summary; raises a JiraFailure.
+class Selected(NamedTuple):
+    """Figures of an application."""
 
-    During a backfill, ids are left alone: its own pages follow the selection, and the rest is compared after it. One
-    worker of a tenant does this at a time.
-    """
+    left: int = 0
+    planned: int = 0
+    """Projects that get their first walk."""
+    reread: int = 0
+
+
+def apply_projects(store: Store, tenant_id: UUID, policy: FieldPolicy) -> Selected:
+    """Bury the rows of projects that aren't selected, and plan the selected ones. Asks nothing of Jira."""
     with store.bound_to(tenant_id) as session:
-        integration = ledger.of_tenant(session)
-        cursor = cursors.take(session, "selection", lease_for=_LEASE) if integration and integration.is_served else None
-        if integration is None or cursor is None:
-            return None
-        _keep_project_ids(session, integration)
-    try:
-        return _apply(store, source, cursor, integration)
-    finally:
-        with store.bound_to(tenant_id) as session:
-            cursors.give_back(session, cursor)
-
-
-def _apply(store: Store, source: Source, cursor: Cursor, integration: Integration) -> Condition | None:
-    tenant_id = integration.tenant_id
-    if tenant_id is None:
-        raise LookupError("a served integration has a tenant")
-    with store.bound_to(tenant_id) as session:
-        policy = stored_issues.policy_of(session)
         planned_count = _plan_selected(session, policy)
-    left_count, reread_count = _leave_projects(store, tenant_id, policy), 0
-    if integration.state is State.BACKFILLING:
-        return None
-    digest = _digest(policy.selection)
-    is_changed = cursor.page_token not in {None, digest}
-    if is_changed:
-        # A query that Jira refuses makes issues unreadable; the new one is tried at once.
-        with store.bound_to(tenant_id) as session:
-            unreadable.make_due(session)
-    for scope in _projects_to_compare(store, tenant_id, policy, is_changed=is_changed):
+    return Selected(left=_leave_projects(store, tenant_id, policy), planned=planned_count)
+
+
+def compare_issues(
+    store: Store, source: Source, tenant_id: UUID, policy: FieldPolicy, *, renew: Callable[[], None]
+) -> Selected:
+    """Compare the ids of the selected projects that were walked to the end; `renew` after each. Raises a JiraFailure."""
+    left_count = reread_count = 0
+    for scope in walked_projects(store, tenant_id, policy):
         sweep = id_sweeps.sweep_range(store, source, tenant_id, scope)
         if sweep is not None:
             left_count += sweep.figures.left
             reread_count += sweep.figures.asked
-        with store.bound_to(tenant_id) as session:
-            cursors.move(session, cursor, lease_for=_LEASE)
+        renew()
+    return Selected(left=left_count, reread=reread_count)
+
+
+def walked_projects(store: Store, tenant_id: UUID, policy: FieldPolicy) -> list[Scope]:
+    """The selected projects whose issues were walked to the end; a walk under way follows the settings by itself."""
     with store.bound_to(tenant_id) as session:
-        cursors.move(session, cursor, page_token=digest, ended_at=clock.now())
-        if left_count or planned_count or reread_count:
-            tenant_schedule.hasten(session, VERIFY.name)
-    log.info("selection", tenant_id=str(tenant_id), left=left_count, planned=planned_count, reread=reread_count)
-    return Condition(Code.SELECTION_APPLIED, left=left_count, planned=planned_count, reread=reread_count)
-
-
-def _digest(selection: Selection) -> str:
-    """A text that is equal for equal queries."""
-    query = f"{condition_of(selection.jql)} {selection.updated_from}"
-    return hashlib.sha256(query.encode()).hexdigest()
-
-
-def _keep_project_ids(session: Session, integration: Integration) -> None:
-    """Replace the keys of selected projects in the settings by ids: a key may change, and then name another project."""
-    settings = IntegrationSettings.model_validate(integration.settings)
-    project = table_of(entity("project"))
-    query = select(project.c.key, project.c.id).where(is_live(entity("project")), project.c.key.in_(settings.projects))
-    id_by_key = {row.key: row.id for row in session.execute(query)} if settings.projects else {}
-    if not id_by_key:
-        return
-    projects = [*dict.fromkeys(id_by_key.get(name, name) for name in settings.projects)]
-    changed_settings = settings.model_copy(update={"projects": projects})
-    ledger.change(session, integration.id, {"settings": changed_settings.model_dump(mode="json")})
+        unfinished = select(CHUNKS.c.scope_id).where(CHUNKS.c.entity == "issue", CHUNKS.c.state != "done")
+        unfinished_ids = set(session.execute(unfinished).scalars())
+        projects = stored_issues.open_projects(session, policy.selection)
+        return [Scope(project_id, policy=policy) for project_id in projects if project_id not in unfinished_ids]
 
 
 def _plan_selected(session: Session, policy: FieldPolicy) -> int:
@@ -129,17 +84,6 @@ def _plan_selected(session: Session, policy: FieldPolicy) -> int:
         checkpoints.plan(session, [chunk for project_id in new_ids for chunk in plan.of_project(project_id)])
         plan.enqueue_worker_once(session)
     return len(new_ids)
-
-
-def _projects_to_compare(store: Store, tenant_id: UUID, policy: FieldPolicy, *, is_changed: bool) -> list[Scope]:
-    """The selected projects that were walked to the end, if a query selects among their issues or has just done so."""
-    if not (policy.selection.has_query or is_changed):
-        return []
-    with store.bound_to(tenant_id) as session:
-        unfinished = select(CHUNKS.c.scope_id).where(CHUNKS.c.entity == "issue", CHUNKS.c.state != "done")
-        unfinished_ids = set(session.execute(unfinished).scalars())
-        projects = stored_issues.open_projects(session, policy.selection)
-        return [Scope(project_id, policy=policy) for project_id in projects if project_id not in unfinished_ids]
 
 
 def _leave_projects(store: Store, tenant_id: UUID, policy: FieldPolicy) -> int:
@@ -159,7 +103,7 @@ def _leave_projects(store: Store, tenant_id: UUID, policy: FieldPolicy) -> int:
             is_outside = issue.c.project_id.not_in(selected_ids)
             query = select(issue.c.id).where(is_outside, is_live(entity("issue"))).limit(_BATCH)
             issue_ids = session.execute(query).scalars().all()
-            absences.bury(session, issue_ids, absences.OUT_OF_SCOPE, evidence=Condition(Code.OUT_OF_SCOPE))
+            absences.bury_outside(session, issue_ids)
         if not issue_ids:
             return left_count
         left_count += len(issue_ids)
@@ -187,4 +131,4 @@ def _bury_lists(session: Session, name: str, column: str, selected_ids: Collecti
     query = select(table.c.id).where(table.c[column].not_in(selected_ids), is_live(entity(name)))
     row_ids = session.execute(query).scalars().all()
     if row_ids and name != "issue":
-        records.bury(session, entity(name), row_ids, at=clock.now(), because=absences.OUT_OF_SCOPE)
+        records.bury(session, entity(name), row_ids, at=clock.now(), because=OUT_OF_SCOPE)

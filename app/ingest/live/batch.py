@@ -119,11 +119,11 @@ class Batch:
         settlements = (
             ("archived", self._archived_ids(issue_read), Code.DIRECT_READ),
             ("deleted", deleted_ids, Code.WEBHOOK),
-            (absences.OUT_OF_SCOPE, issue_read.outside_ids, Code.OUT_OF_SCOPE),
         )
         for cause, issue_ids, code in settlements:
             if live_ids := memberships.live(session, issue_ids):
                 absences.bury(session, live_ids, cause, evidence=Condition(code))
+        absences.bury_outside(session, issue_read.outside_ids)
         absences.miss(session, sorted(issue_read.gone_ids - deleted_ids), evidence=evidence.evidence(self.deliveries))
 
     def follow_projects(self) -> None:

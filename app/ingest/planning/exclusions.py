@@ -6,13 +6,14 @@ Rows honour an exclusion once their texts are removed (`writing.exclusions`); `t
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, cast, func, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app import jobs
 from app.integrations.model import State
+from app.integrations.settings import IntegrationSettings
 from app.store.schema import INTEGRATIONS, TENANTS
 
 if TYPE_CHECKING:
@@ -24,10 +25,22 @@ if TYPE_CHECKING:
     from app.store.session import Session
 
 
-def standing(session: Session) -> tuple[frozenset[str], frozenset[str]]:
-    """The excluded fields of the bound tenant's integration, and those without text in any of its rows."""
+class Standing(NamedTuple):
+    """Exclusions of a tenant, and the settings behind them."""
+
+    excluded: frozenset[str]
+    """The fields that the settings exclude."""
+    withheld: frozenset[str]
+    """Fields without text in any row."""
+    settings: IntegrationSettings | None
+    """None without a pairing."""
+
+
+def standing(session: Session) -> Standing:
+    """The exclusions of the bound tenant as they stand."""
     row = session.execute(_standing(), {"tenant_id": session.tenant_id}).one()
-    return frozenset((row.settings or {}).get("excluded_fields", ())), frozenset(row.withheld)
+    settings = None if row.settings is None else IntegrationSettings.model_validate(row.settings)
+    return Standing(frozenset(settings.excluded_fields if settings else ()), frozenset(row.withheld), settings)
 
 
 @cache
@@ -45,7 +58,7 @@ def note_withheld(session: Session, fields: Iterable[str]) -> None:
 
 def enforce(session: Session, *, is_again: bool) -> None:
     """Enqueue the job of exclusions where stored rows may hold excluded texts, or (`is_again`) lack included ones."""
-    excluded_fields, withheld_fields = standing(session)
+    excluded_fields, withheld_fields, _ = standing(session)
     if is_again or excluded_fields - withheld_fields:
         session.enqueue(jobs.EXCLUDE, str(session.tenant_id))
 

@@ -15,7 +15,7 @@ from app.store.schema import CHUNKS
 from app.store.tables import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from app.integrations.model import Integration
     from app.store.session import Session
@@ -29,8 +29,12 @@ def is_known(session: Session) -> bool:
 
 def load(session: Session, integration: Integration) -> FieldPolicy:
     """The policy of the bound tenant; settings take precedence."""
-    settings = IntegrationSettings.model_validate(integration.settings)
-    fields, excluded_ids = site_fields(session), set(settings.excluded_fields)
+    return of_settings(IntegrationSettings.model_validate(integration.settings), site_fields(session))
+
+
+def of_settings(settings: IntegrationSettings, fields: Sequence[SiteField]) -> FieldPolicy:
+    """The policy of settings for a site's fields."""
+    excluded_ids = set(settings.excluded_fields)
     mapping = map_fields(fields, settings.mapping(), excluded_ids)
     return FieldPolicy(
         **{meaning.value: kind.fields for meaning, kind in mapping.items()},
@@ -39,6 +43,7 @@ def load(session: Session, integration: Integration) -> FieldPolicy:
         excluded_names=frozenset(name for field in fields if field.id in excluded_ids for name in field.names),
         other_ids=frozenset(field.id for field in fields if field.id not in excluded_ids),
         other_names=frozenset(name for field in fields if field.id not in excluded_ids for name in field.names),
+        fields_digest=settings.fields_digest,
         selection=selection_of(settings),
     )
 
@@ -55,11 +60,11 @@ def mapping_of(session: Session, integration: Integration) -> dict[Meaning, Mapp
     return map_fields(site_fields(session), settings.mapping(), settings.excluded_fields)
 
 
-def kinds_of(session: Session, integration: Integration, field_ids: Collection[str]) -> frozenset[str]:
+def kinds_of(session: Session, integration: Integration, field_ids: Collection[str]) -> frozenset[Meaning]:
     """The kinds of fields that would have these, were they not excluded."""
     settings = IntegrationSettings.model_validate(integration.settings)
     mapping = map_fields(site_fields(session), settings.mapping())
-    return frozenset(meaning.value for meaning, kind in mapping.items() if not {*kind.fields}.isdisjoint(field_ids))
+    return frozenset(meaning for meaning, kind in mapping.items() if not {*kind.fields}.isdisjoint(field_ids))
 
 
 def site_fields(session: Session) -> list[SiteField]:

@@ -7,6 +7,7 @@ figures. Invariants: nothing here writes or asks Jira; a summary is one or a few
 from app.ingest.status import diagnostics, hygiene, overview, progress
 from app.ingest.status.diagnostics import Hour, Trouble, UnreadablePart
 from app.ingest.status.progress import Kept, Progress
+from app.ingest.status.selection import unseen_projects
 from app.ingest.status.site_fields import FieldUse, field_uses
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "hygiene",
     "overview",
     "progress",
+    "unseen_projects",
 ]

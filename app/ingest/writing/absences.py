@@ -27,7 +27,7 @@ from app.conditions.column import ConditionJson
 from app.ingest.planning import inbox
 from app.store import records
 from app.store.sync_tables import ABSENCES
-from app.store.tables import table_of
+from app.store.tables import OUT_OF_SCOPE, is_live, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 GAP = timedelta(hours=1)
 """Minimum interval between two checks: an index has lagged for minutes."""
 UNKNOWN, DELETED, MOVED, ARCHIVED, HIDDEN = "unknown", "deleted", "moved", "archived", "hidden"
-OUT_OF_SCOPE = "out of scope"
 PERMISSION_LOST, NOT_INDEXED = "permission lost", "not indexed yet"
 
 
@@ -149,6 +148,14 @@ def bury(session: Session, issues: Collection[str], because: str, *, evidence: C
     return buried_count
 
 
+def bury_outside(session: Session, issues: Collection[str]) -> int:
+    """Put tombstones on issues that the selection leaves out; stubs stay, since others name them. Returns their number."""
+    issue = table_of(entity("issue"))
+    query = select(issue.c.id).where(issue.c.id == any_(_ids(issues)), is_live(entity("issue")))
+    live_ids = session.execute(query.order_by(issue.c.id)).scalars().all() if issues else []
+    return bury(session, live_ids, OUT_OF_SCOPE, evidence=Condition(Code.OUT_OF_SCOPE)) if live_ids else 0
+
+
 def _around(session: Session, issues: Collection[str]) -> list[str]:
     """Stored neighbours of issues: the other ends of their links, their parents and children.
 
@@ -163,8 +170,8 @@ def _around(session: Session, issues: Collection[str]) -> list[str]:
         select(issue.c.id).where(issue.c.parent_id.in_(issues)),
     )
     neighbours = {*session.execute(ends).scalars()} - {*issues}
-    is_live = issue.c.id.in_(neighbours) & issue.c.deleted_at.is_(None)
-    return list(session.execute(select(issue.c.id).where(is_live)).scalars()) if neighbours else []
+    query = select(issue.c.id).where(issue.c.id.in_(neighbours), is_live(entity("issue")))
+    return list(session.execute(query).scalars()) if neighbours else []
 
 
 def due(session: Session, limit: int) -> list[Absence]:

@@ -18,8 +18,8 @@ from app.catalog.extract import TopUp
 from app.catalog.field_policy import WORKLOG_COMMENT
 from app.catalog.registry import entity
 from app.catalog.withholding import excludable, json_without_excluded
-from app.ingest.planning import exclusions, field_policy, inbox, plan
-from app.ingest.writing import project_access
+from app.ingest.planning import applied, exclusions, field_policy, inbox, plan
+from app.ingest.writing import remapping
 from app.integrations import ledger
 from app.store import checkpoints, records
 from app.store.schema import CHUNKS, ROW_VERSION
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from app.catalog.extract import Row
     from app.catalog.field_policy import FieldPolicy
     from app.catalog.language import Column, Entity
+    from app.catalog.site_mapping import Meaning
     from app.store.session import Session, Store
 
 _BATCH = 2000
@@ -45,12 +46,14 @@ class _Removal:
     """The text to remove."""
 
     policy: FieldPolicy
-    kinds: frozenset[str]
+    kinds: frozenset[Meaning]
     """Kinds of the site's own fields to empty the columns of: one field behind them is excluded."""
 
 
 def hold(session: Session, policy: FieldPolicy, rows: Iterable[Row]) -> None:
     """Remove texts from just written rows that the settings exclude by now. Call it under the tenant's write lock.
+
+    Issues that were read under other settings of their fields are read again.
 
     The settings are read after the lock is taken: a removal that began later sees these rows, an earlier one is made up
     for here.
@@ -62,7 +65,9 @@ def hold(session: Session, policy: FieldPolicy, rows: Iterable[Row]) -> None:
             ids.setdefault(row.entity.name, set()).add(row.id)
     if not ids:
         return
-    current_fields, withheld_fields = exclusions.standing(session)
+    current_fields, withheld_fields, settings = exclusions.standing(session)
+    if settings is not None and policy.fields_digest not in {"", settings.fields_digest}:
+        inbox.ask(session, sorted(ids.get("issue", ())), origin=inbox.SWEEP)
     if withheld_fields - current_fields - {*policy.excluded}:
         exclusions.note_withheld(session, withheld_fields & (current_fields | {*policy.excluded}))
     integration = ledger.of_tenant(session) if current_fields - {*policy.excluded} else None
@@ -79,23 +84,26 @@ def hold(session: Session, policy: FieldPolicy, rows: Iterable[Row]) -> None:
 def remove_excluded(store: Store, tenant_id: UUID) -> int:
     """Remove the texts of all excluded fields, in batches, and plan walks for those included again.
 
-    Where a newly excluded field was one of several behind a column, the issues are read again. Returns the number of
-    changed rows.
+    Where a newly excluded field was one of several behind a column, the others fill it. Returns the number of changed
+    rows.
     """
     with store.bound_to(tenant_id) as session:
         integration = ledger.of_tenant(session)
         if integration is None:
             return 0
         policy = field_policy.load(session, integration)
-        new_fields = {*policy.excluded} - exclusions.standing(session)[1]
-        removal = _Removal(policy, field_policy.kinds_of(session, integration, new_fields))
+        new_fields = {*policy.excluded} - exclusions.standing(session).withheld
+        kinds = field_policy.kinds_of(session, integration, new_fields)
+        removal = _Removal(policy, frozenset())
         _forget_walks(session, policy)
+        applied.note_excluded(session, policy.excluded)
+    # The other fields of a column count from now on.
+    unclear_ids = remapping.remap(store, tenant_id, policy, kinds, new_fields) if kinds else set()
     row_count = sum(_remove_all(store, tenant_id, of, removal) for of in excludable() if _is_concerned(of, removal))
     with store.bound_to(tenant_id) as session:
         records.lock_for_writing(session)
-        exclusions.note_withheld(session, exclusions.standing(session)[0] & {*policy.excluded})
-        if removal.kinds:
-            project_access.walk_issues_again(session)
+        exclusions.note_withheld(session, exclusions.standing(session).excluded & {*policy.excluded})
+        inbox.ask(session, sorted(unclear_ids), origin=inbox.SWEEP)
         _walk_emptied(session, policy)
     return row_count
 
@@ -116,28 +124,32 @@ def _walk_emptied(session: Session, policy: FieldPolicy) -> None:
 
     Such lists have as many rows as Jira's total, so a read of the issue alone takes them for whole.
     """
+    if checkpoints.plan(session, plan.top_ups(emptied(session, policy)), again=True):
+        plan.enqueue_worker_once(session)
+
+
+def emptied(session: Session, policy: FieldPolicy) -> list[TopUp]:
+    """The lists of histories and worklogs that lost the text of a field which a policy includes."""
     history, worklog = table_of(entity("changelog")), table_of(entity("worklog"))
     item = func.jsonb_array_elements(history.c["items"]).table_valued(column("value", JSONB), name="item")
     values = [item.c.value[key].astext for key in ("from", "from_string", "to", "to_string")]
     name, field_id = item.c.value["field"].astext, func.coalesce(item.c.value["field_id"].astext, "")
     labels = [*policy.excluded, *policy.excluded_names]
-    emptied = [
+    queries = [
         select(history.c.issue_id)
         .select_from(history.join(item, true()))
         .where(history.c.deleted_at.is_(None), func.num_nulls(*values) == len(values))
         .where(func.lower(name).not_in(labels), field_id.not_in(labels))
     ]
     if policy.may_keep(WORKLOG_COMMENT):
-        emptied.append(
+        queries.append(
             select(worklog.c.issue_id).where(worklog.c.deleted_at.is_(None), worklog.c.comment_length.is_(None))
         )
-    walks = [
+    return [
         TopUp(of, issue_id)
-        for of, query in zip((entity("changelog"), entity("worklog")), emptied, strict=False)
+        for of, query in zip((entity("changelog"), entity("worklog")), queries, strict=False)
         for issue_id in session.execute(query.distinct()).scalars()
     ]
-    if checkpoints.plan(session, plan.top_ups(walks), again=True):
-        plan.enqueue_worker_once(session)
 
 
 def _forget_walks(session: Session, policy: FieldPolicy) -> None:

@@ -1,8 +1,8 @@
 """Stubs: rows of objects that only other objects have brought, such as a sprint of a board out of sight.
 
 Each id in a row leads to a row. Where the entity's own list hasn't brought it, Jira's object beside the id becomes a stub,
-marked as such. A stub yields to the first read of the object itself, replaces no other row, and no list buries it:
-it never was in one.
+marked as such. A stub yields to the first read of the object itself, replaces no other row than that of an issue which the
+settings leave out, and no list buries it: it never was in one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from app.catalog.registry import entity as entity_named
 from app.catalog.registry import stub_entities
 from app.errors import PoisonRecord
 from app.ingest.planning import inbox, plan
-from app.store.tables import table_of
+from app.store.tables import OUT_OF_SCOPE, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,8 +39,9 @@ _IS_WAITING = (
 """A list of the entity is still to be read. The priority keeps the many short chunks out of the search."""
 _IS_OPEN = f"stored.id IS NULL OR (stored.is_stub AND NOT {_IS_WAITING})"
 """A stub isn't written again while a list may bring the row."""
+_IS_FREE_ISSUE = f"stored.id IS NULL OR stored.is_stub OR stored.deleted_because = '{OUT_OF_SCOPE}'"
 _IS_OPEN_ISSUE = (
-    f"(stored.id IS NULL OR stored.is_stub) AND (NOT {_IS_WAITING} OR named.project_key NOT IN ("  # noqa: S608 - our own names
+    f"({_IS_FREE_ISSUE}) AND (NOT {_IS_WAITING} OR named.project_key NOT IN ("  # noqa: S608 - our own names
     "SELECT coalesce(key, '') FROM jira_project WHERE tenant_id = CAST(:tenant_id AS uuid) AND NOT is_stub"
     " AND deleted_at IS NULL AND is_archived IS NOT TRUE AND is_deleted IS NOT TRUE))"
 )

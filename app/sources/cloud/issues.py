@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _BY_CREATION = "ORDER BY created ASC, key ASC"
 """`created` never changes, so an issue that is edited during a walk doesn't jump over the reader."""
+CUSTOM = "customfield_"
 _NEWEST_FIRST = "ORDER BY created DESC, key DESC"
 EVERYTHING = "project is not EMPTY"
 """All issues. Jira refuses queries without a bound."""
@@ -51,8 +52,11 @@ def _in_scope(scope: Scope) -> str:
 def conditions(selection: Selection) -> list[str]:
     """The conditions of a selection besides the project."""
     query = condition_of(selection.jql)
-    is_changed = [f"updated >= {selection.updated_from}"] if selection.updated_from else []
-    return [*is_changed, *([f"({query})"] if query else [])]
+    is_held = " OR ".join(f"cf[{field_id.removeprefix(CUSTOM)}] is not EMPTY" for field_id in selection.holding)
+    return [
+        *([f"updated >= {selection.updated_from}"] if selection.updated_from else []),
+        *(f"({condition})" for condition in (query, is_held) if condition),
+    ]
 
 
 def by_creation(scope: Scope) -> str:
@@ -83,15 +87,17 @@ def page(site: CloudSession, scope: Scope, place: Place, size: int) -> Page | Fi
 
 def count(site: CloudSession, scope: Scope) -> int | None:
     """Jira's own count of a scope; None where it refuses the query, doesn't count, or fails while the site is well."""
-    return _count(site, _in_scope(scope))
+    return count_of(site, _in_scope(scope))
 
 
 def count_all(site: CloudSession) -> int | None:
     """Jira's own count of all issues in sight, likewise."""
-    return _count(site, EVERYTHING)
+    return count_of(site, EVERYTHING)
 
 
-def _count(site: CloudSession, query: str) -> int | None:
+def count_of(site: CloudSession, query: str) -> int | None:
+    """Jira's own count of a query's issues, likewise."""
+
     def ask() -> Json:
         return find(site.post(path_of("search/approximate-count"), {"jql": query}).body, "count")
 

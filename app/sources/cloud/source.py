@@ -11,7 +11,7 @@ from app.conditions import Code
 from app.errors import JiraGone, JiraNonsense
 from app.jira.headers import points_of
 from app.sources.answers import Capabilities, Server
-from app.sources.cloud import by_ids, feeds, issues, lists, probes
+from app.sources.cloud import by_ids, feeds, issues, lists, probes, queries
 from app.sources.cloud.pages import is_one_object
 from app.sources.cloud.rest import CloudSession, licence_path, path_of
 from app.sources.outcomes import attempt
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from app.catalog.selection import Selection
     from app.errors import JiraFailure
     from app.jira.client import Site
-    from app.sources.answers import Account, FailedPage, FeedPage, IdPage, IssueRead, Matches, Objects
+    from app.sources.answers import Account, FailedPage, FeedPage, IdPage, IssueRead, Matches, Objects, QueryCheck
     from app.sources.outcomes import Broken, Finding, NotForUs, NotOffered
     from app.sources.paging import Page, Place
     from app.sources.scope import Scope
@@ -112,6 +112,10 @@ class CloudSource:
     def issue_count(self) -> int | None:
         """`POST search/approximate-count` for all issues."""
         return issues.count_all(self.session)
+
+    def check_query(self, jql: str) -> QueryCheck | Finding:
+        """`POST jql/parse`, then a count and the newest keys."""
+        return queries.check(self.session, jql)
 
     def newest_id(self) -> str | None:
         """`GET search/jql` for one id."""

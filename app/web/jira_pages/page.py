@@ -29,7 +29,7 @@ def page_of(runtime: Runtime, tenant_id: UUID) -> shown.View:
         event = overview.last_event(session) if integration else None
         by = overview.person(session, integration.paired_by) if integration else None
         names = {field.id: field.name or field.id for field in field_policy.site_fields(session)}
-        excluded_fields, withheld_fields = exclusions.standing(session)
+        excluded_fields, withheld_fields, _ = exclusions.standing(session)
     page = shown.integration(integration, entities, remaining_seconds)
     page["text"]["account"] = accounts.name_of(runtime.store, integration.account_id) if integration else ""
     page["text"]["by"] = by or gettext("a Jira administrator")

@@ -33,6 +33,20 @@ CHECKS: dict[Code, Entry] = {
     Code.TAKES_TOKEN: Entry(
         "Jira takes the token; we read as “%(name)s”.", N_("Jira takes the token and knows it as “%(name)s”.")
     ),
+    Code.JQL_REFUSED: Entry(
+        "Jira does not take the JQL of the settings: %(why)s",
+        N_("Jira does not take the JQL: %(why)s"),
+        N_("Try the query in Jira's own search, signed in as the account behind this connection, and mend it here."),
+    ),
+    Code.JQL_TAKEN: Entry("Jira takes the JQL; %(count)s issues fit.", N_("Jira takes the JQL; %(count)s issues fit.")),
+    Code.PROJECTS_CHOSEN: Entry(
+        "All %(count)s chosen projects are in sight.", N_("All %(count)s chosen projects are in sight.")
+    ),
+    Code.PROJECTS_UNSEEN: Entry(
+        "These chosen projects are not in sight: %(names)s.",
+        N_("These chosen projects are not in sight: %(names)s."),
+        N_("Ask a Jira admin to let the account browse them, or take them out of the settings."),
+    ),
     Code.SERVICE_ACCOUNT: Entry(
         "“%(name)s” is a service account.", N_("“%(name)s” is a service account; it stays when people leave.")
     ),

@@ -8,7 +8,6 @@ from app.web.words.language import N_
 
 RUNS: dict[Code, Entry] = {
     Code.SITE_PLANNED: Entry(N_("the whole site is read")),
-    Code.ISSUES_PLANNED: Entry(N_("all issues are read again")),
     Code.WORK_RESUMED: Entry(N_("work goes on")),
     Code.WALKED_MORE_DUE: Entry(N_("%(parts)s parts walked, more is due")),
     Code.WALKED_REST_LATER: Entry(N_("%(parts)s parts walked, the rest is due later")),
@@ -23,7 +22,7 @@ RUNS: dict[Code, Entry] = {
     Code.IDS_SWEPT: Entry(
         N_("%(ids)s ids compared for as many points, %(reread)s issues read again, %(missed)s not seen")
     ),
-    Code.SELECTION_APPLIED: Entry(
+    Code.SETTINGS_APPLIED: Entry(
         N_("%(left)s issues out of scope removed, %(planned)s projects added, %(reread)s issues to read")
     ),
     Code.ABSENCES_CHECKED: Entry("%(causes)s"),

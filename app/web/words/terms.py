@@ -40,7 +40,7 @@ COLUMNS: dict[str, str] = {
 """Columns with a name of their own in sentences; the others go by the feed's."""
 JOBS: dict[str, str] = {
     "plan": N_("Planning"),
-    "walk_issues": N_("Applying the settings"),
+    "settings": N_("Applying the settings"),
     "backfill": N_("Reading the site"),
     "verify": N_("Verifying"),
     "webhooks": N_("Applying webhooks"),

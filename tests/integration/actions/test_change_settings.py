@@ -33,7 +33,7 @@ def change(premises: Premises, changes: Changes) -> Integration:
 
 def test_settings_that_differ_have_the_issues_read_again(premises: Premises) -> None:
     assert change(premises, Changes(settings=POINTS)).settings == POINTS.model_dump(mode="json")
-    assert premises.jobs_in_queues() == {jobs.WALK_ISSUES.name}
+    assert premises.jobs_in_queues() == {jobs.SETTINGS.name}
     assert premises.integration.state is State.HEALTHY
 
 
@@ -66,7 +66,7 @@ def test_the_same_patch_twice_plans_nothing_the_second_time(
     assert patch(first) == set()
     assert patch(second) == set(), "the order or a short form is no other reading"
     assert patch({**second, **HYGIENE.model_dump(include={"hygiene"}, mode="json")}) == set(), "nor are criteria"
-    assert patch({}) == {jobs.WALK_ISSUES.name}
+    assert patch({}) == {jobs.SETTINGS.name}
     assert patch({}) == set()
 
 

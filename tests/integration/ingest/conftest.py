@@ -18,11 +18,12 @@ from app.ingest.backfill.worker import BackfillWorker
 from app.ingest.drift import absence_check, stale_lists, worklog_feeds
 from app.ingest.drift import poll as polling
 from app.ingest.live import Drain, failed_webhooks
-from app.ingest.planning import inbox, plan
+from app.ingest.planning import applied, inbox, plan
 from app.ingest.proof import verification
 from app.ingest.writing import absences
 from app.integrations import ledger
 from app.integrations.model import State
+from app.integrations.settings import IntegrationSettings
 from app.store.schema import CHUNKS, INSTALLATIONS
 from app.store.sync_tables import ABSENCES, CURSORS
 from app.store.tables import table_of
@@ -255,6 +256,8 @@ def _read(town: Town, readings: dict[frozenset[tuple[str, Any]], Reading], optio
     content = frozenset((name, value) for name, value in options.items() if name not in {"clock", "options"})
     if content in readings and "options" not in options:
         readings[content].give_to(town.database_url, town.tenant_id, town.site.base_url)
+        with town.parts.store.bound_to(town.tenant_id) as session:
+            applied.note(session, IntegrationSettings())
         return
     town.backfill()
     if "options" not in options:

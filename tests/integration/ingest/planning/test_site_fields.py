@@ -145,9 +145,12 @@ def test_only_another_reading_plans_anything(a_town: Callable[..., Town]) -> Non
             actions.change_settings(session, town.integration_id, Changes(settings=settings))
         return sorted(job_names)
 
-    assert change(story_point_field=ESTIMATE) == [jobs.WALK_ISSUES.name]
+    assert change(story_point_field=ESTIMATE) == [jobs.SETTINGS.name]
     assert change(field_mapping={"story_points": [ESTIMATE]}) == []
-    assert change(field_mapping={"story_points": [ESTIMATE]}, excluded_fields=["comment"]) == [jobs.EXCLUDE.name]
-    assert change(field_mapping={"story_points": [ESTIMATE]}) == [jobs.WALK_ISSUES.name]
-    assert change(excluded_fields=["comment", "summary"]) == [jobs.EXCLUDE.name, jobs.WALK_ISSUES.name]
+    assert change(field_mapping={"story_points": [ESTIMATE]}, excluded_fields=["comment"]) == [
+        jobs.EXCLUDE.name,
+        jobs.SETTINGS.name,
+    ]
+    assert change(field_mapping={"story_points": [ESTIMATE]}) == [jobs.SETTINGS.name]
+    assert change(excluded_fields=["comment", "summary"]) == [jobs.EXCLUDE.name, jobs.SETTINGS.name]
     assert change(excluded_fields=["summary", "comment"]) == []

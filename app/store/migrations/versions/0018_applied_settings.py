@@ -1,8 +1,10 @@
-"""Issues outside the selection of the settings are absent for a cause of their own."""
+"""The settings that the stored rows follow; issues outside their selection are absent for a cause of their own."""
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0018"
 down_revision = "0017"
@@ -14,9 +16,17 @@ _CAUSES = "'unknown', 'deleted', 'moved', 'archived', 'hidden', 'permission lost
 
 def upgrade() -> None:
     _allow(f"{_CAUSES}, 'out of scope'")
+    comment = "the settings that the stored rows follow; null: those of the last backfill"
+    op.add_column("tenants", sa.Column("applied_settings", JSONB(), nullable=True, comment=comment))
+    # Rows so far follow the settings of now: a change of them had the issues read again at once.
+    op.execute(
+        "UPDATE tenants SET applied_settings = integrations.settings FROM integrations"
+        " WHERE integrations.tenant_id = tenants.id AND integrations.started_at IS NOT NULL"
+    )
 
 
 def downgrade() -> None:
+    op.drop_column("tenants", "applied_settings")
     op.execute("DELETE FROM absences WHERE cause = 'out of scope'")
     _allow(_CAUSES)
 
