@@ -5,15 +5,14 @@ schedule rows and jobs, all enqueued after commit. Invariants: API, console, com
 and decide nothing themselves; an action that refuses raises an error of `app.errors`, the same for every caller.
 """
 
-from app.actions.change_settings import Changes, change_settings, check_hygiene
-from app.actions.check_connection import check_connection
+from app.actions.change_settings import Changes, change_settings, check_hygiene, preview_settings
+from app.actions.check_connection import JqlCheck, check_connection, validate_jql
 from app.actions.create import create, create_with_token
 from app.actions.delete import delete
 from app.actions.disabled import disabled
 from app.actions.enabled import enabled
 from app.actions.installed import installed
 from app.actions.pause import pause
-from app.actions.preview_settings import JqlCheck, preview_settings, validate_jql
 from app.actions.reauthenticate import hand_back_to_app, reauthenticate
 from app.actions.resume import resume
 from app.actions.sync import sync

@@ -1,4 +1,4 @@
-"""An SEI admin changes an integration's name, description, tags or settings."""
+"""An SEI admin changes an integration's name, description, tags or settings, or asks for the work of a change."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from app import jobs
 from app.ingest import status
+from app.ingest.drift import ChangePlan, plan_change
 from app.integrations import ledger
 from app.integrations.settings import IntegrationSettings
+from app.jira.client import INTERACTIVE
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from app.integrations.model import Integration
     from app.store.session import Session, Store
+    from app.tenants.sites import Sites
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,13 @@ def change_settings(session: Session, integration_id: UUID, changes: Changes) ->
     if after.selects_otherwise(before) or after.differs(before):
         session.enqueue(jobs.SETTINGS, tenant_id)
     return integration
+
+
+def preview_settings(store: Store, sites: Sites, integration: Integration, settings: IntegrationSettings) -> ChangePlan:
+    """The work that the settings would make. Raises Conflicting without a site, and a JiraFailure."""
+    if integration.tenant_id is None:
+        return ChangePlan()
+    return plan_change(store, sites.open(integration.tenant_id, timeouts=INTERACTIVE), integration, settings)
 
 
 def check_hygiene(store: Store, integration: Integration, settings: IntegrationSettings | None) -> None:

@@ -1,12 +1,13 @@
-"""An SEI admin validates a connection against the live site."""
+"""An SEI admin validates a connection, or a query, against the live site."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.catalog.selection import condition_of
 from app.conditions import Code, Condition
-from app.errors import JiraFailure, JiraRefused
+from app.errors import Conflicting, JiraFailure, JiraRefused
 from app.ingest import status
 from app.integrations import ledger
 from app.integrations.checks import Check, unanswered
@@ -22,6 +23,20 @@ if TYPE_CHECKING:
     from app.sources import Source
     from app.store.session import Store
     from app.tenants.sites import Sites
+
+
+@dataclass(frozen=True)
+class JqlCheck:
+    """The site's answer to a query."""
+
+    ok: bool
+    matches: int | None
+    """Issues that fit; None where the site doesn't count."""
+    left_out: int | None
+    """Issues in sight that don't."""
+    sample: tuple[str, ...]
+    """Keys of the newest issues that fit."""
+    problem: Condition | None
 
 
 def check_connection(store: Store, sites: Sites, integration: Integration) -> list[Check]:
@@ -85,3 +100,23 @@ def _fields(uses: list[status.FieldUse]) -> Check:
 _MOST_NAMES = 10
 """Projects that a check names."""
 _GRAVEST = (Code.FIELD_GONE, Code.FIELDS_SEVERAL, Code.FIELD_ABSENT)
+
+
+def validate_jql(sites: Sites, integration: Integration, jql: str) -> JqlCheck:
+    """Ask the site whether it takes a query. Raises Conflicting without a site, and the JiraFailure of an outage."""
+    try:
+        condition = condition_of(jql)
+    except ValueError as fault:
+        return JqlCheck(
+            ok=False, matches=None, left_out=None, sample=(), problem=Condition(Code.JQL_REFUSED, why=str(fault))
+        )
+    if integration.tenant_id is None:
+        raise Conflicting(Code.NOT_WORKING)
+    source = sites.open(integration.tenant_id, timeouts=INTERACTIVE)
+    check = source.check_query(condition)
+    if not isinstance(check, QueryCheck):
+        raise check.failure
+    total = source.issue_count() if check.matches is not None else None
+    left_out = None if total is None or check.matches is None else max(0, total - check.matches)
+    problem = Condition(Code.JQL_REFUSED, why=" ".join(check.problems).strip()) if check.problems else None
+    return JqlCheck(not check.problems, check.matches, left_out, check.sample, problem)

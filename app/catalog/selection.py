@@ -35,11 +35,11 @@ class Selection:
         """Whether more than the project decides."""
         return bool(self.jql or self.updated_from)
 
-    def joined(self, other: Selection) -> Selection:
+    def joined(self, query: Selection) -> Selection:
         """The issues that both queries take; the projects are the other one's."""
-        queries = [f"({query})" for query in map(condition_of, (self.jql, other.jql)) if query]
-        start = max(self.updated_from, other.updated_from)
-        return replace(other, jql=" AND ".join(queries), updated_from=start)
+        queries = [f"({condition})" for condition in map(condition_of, (self.jql, query.jql)) if condition]
+        start = max(self.updated_from, query.updated_from)
+        return replace(query, jql=" AND ".join(queries), updated_from=start)
 
     def takes_project(self, project_id: str, key: str | None) -> bool:
         """Whether issues of a project may be taken."""

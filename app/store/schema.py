@@ -91,9 +91,7 @@ TENANTS = Table(
     Column(
         "withheld", ARRAY(Text), nullable=False, server_default="{}", comment="excluded fields without text in rows"
     ),
-    Column(
-        "applied_settings", JSONB, comment="the settings that the stored rows follow; null: those of the last backfill"
-    ),
+    Column("applied_settings", JSONB, comment="the settings that the rows follow; null before the first backfill"),
     Column("clock_skew_ms", BigInteger, comment="the site's clock less ours, at the last poll"),
     Column(
         "method",

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
+    from app.catalog.selection import Selection
     from app.sources import Source
     from app.sources.answers import IdPage
     from app.store.cursors import Cursor
@@ -90,10 +91,8 @@ def _walk(
     seen_count, stale_count, start = 0, 0, cursor.began
     token = cursor.page_token if start is not None else None
     recent_ids: dict[str, None] = {}
-    with store.bound_to(tenant_id) as session:
-        selection = stored_issues.policy_of(session).selection
     try:
-        for page in source.changed_since(lower, token, selection=selection):
+        for page in source.changed_since(lower, token, selection=_selection(store, tenant_id)):
             if start is None:
                 start = _ms(page.site_time or page.sent_at)
                 with store.bound_to(tenant_id) as session:
@@ -119,6 +118,11 @@ def _walk(
         raise
     log.info("poll", tenant_id=str(tenant_id), looked=seen_count, differing=stale_count)
     return Condition(Code.POLLED, issues=seen_count, differing=stale_count)
+
+
+def _selection(store: Store, tenant_id: UUID) -> Selection:
+    with store.bound_to(tenant_id) as session:
+        return stored_issues.policy_of(session).selection
 
 
 def _finish(session: Session, cursor: Cursor, start: int) -> None:

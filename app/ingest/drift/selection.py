@@ -64,7 +64,7 @@ def compare_issues(
 
 
 def walked_projects(store: Store, tenant_id: UUID, policy: FieldPolicy) -> list[Scope]:
-    """The selected projects whose issues were walked to the end; a walk under way follows the settings by itself."""
+    """The selected projects with issues walked to the end; a walk under way follows the settings by itself."""
     with store.bound_to(tenant_id) as session:
         unfinished = select(CHUNKS.c.scope_id).where(CHUNKS.c.entity == "issue", CHUNKS.c.state != "done")
         unfinished_ids = set(session.execute(unfinished).scalars())

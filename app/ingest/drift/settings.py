@@ -84,7 +84,7 @@ def _apply(
     reread_count = _apply_fields(store, source, tenant_id, policy, work, before)
     with store.bound_to(tenant_id) as session:
         applied.note(session, applied.with_fields_of(before, settings))
-    selected = selection.apply_projects(store, tenant_id, policy)
+    outcome = selection.apply_projects(store, tenant_id, policy)
     is_changed = settings.queries_otherwise(before)
     if integration.state is State.BACKFILLING:
         with store.bound_to(tenant_id) as session:
@@ -92,14 +92,14 @@ def _apply(
                 tenant_schedule.hasten(session, SETTINGS.name, at=clock.now() + _AFTER_BACKFILL)
         return None
     if is_changed or policy.selection.has_query:
-        compared = _compare(store, source, cursor, tenant_id, policy, is_changed=is_changed)
-        selected = selected._replace(left=selected.left + compared.left, reread=compared.reread)
+        comparison = _compare(store, source, cursor, tenant_id, policy, is_changed=is_changed)
+        outcome = outcome._replace(left=outcome.left + comparison.left, reread=comparison.reread)
     with store.bound_to(tenant_id) as session:
         cursors.move(session, cursor, ended_at=clock.now())
         applied.note(session, settings)
-        if any(selected) or reread_count:
+        if any(outcome) or reread_count:
             tenant_schedule.hasten(session, VERIFY.name)
-    figures = {"left": selected.left, "planned": selected.planned, "reread": selected.reread + reread_count}
+    figures = {"left": outcome.left, "planned": outcome.planned, "reread": outcome.reread + reread_count}
     log.info("settings", tenant_id=str(tenant_id), **figures)
     return Condition(Code.SETTINGS_APPLIED, **figures)
 
@@ -132,10 +132,10 @@ def _apply_fields(
         return 0
     with store.bound_to(tenant_id) as session:
         former_mapping = map_fields(field_policy.site_fields(session), before.mapping(), before.excluded_fields)
-    former = {field for meaning in work.meanings for field in former_mapping[meaning].fields}
+    former_fields = {field for meaning in work.meanings for field in former_mapping[meaning].fields}
     reread_ids: set[str] = set()
     if work.meanings:
-        reread_ids |= remapping.remap(store, tenant_id, policy, work.meanings, former)
+        reread_ids |= remapping.remap(store, tenant_id, policy, work.meanings, former_fields)
     if work.is_narrower:
         remapping.keep_custom_fields(store, tenant_id, policy.custom)
     holders = holders_of(store, source, tenant_id, policy, work.holding) if work.holding else set()
@@ -152,10 +152,10 @@ def holders_of(
     store: Store, source: Source, tenant_id: UUID, policy: FieldPolicy, field_ids: tuple[str, ...]
 ) -> set[str] | None:
     """The stored issues with a value in one of some custom fields; None where Jira can't search one of them."""
-    holding = replace(policy, selection=replace(policy.selection, holding=field_ids))
+    holders_policy = replace(policy, selection=replace(policy.selection, holding=field_ids))
     issue_ids: set[str] = set()
     for scope in selection.walked_projects(store, tenant_id, policy):
-        project = replace(scope, policy=holding)
+        project = replace(scope, policy=holders_policy)
         pages = attempt(lambda project=project: [*source.ids(project)], names_object=False)  # type: ignore[misc]  # mypy sees a parameter
         if not isinstance(pages, list):
             return None

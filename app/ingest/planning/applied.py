@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _CUSTOM = "customfield_"
 _OF_HISTORIES = "worklog_comment"
-"""The excluded field whose return has worklogs walked, and no issue read (`writing.exclusions`)."""
+"""An excluded field; its return has worklogs walked, and no issue read (`writing.exclusions`)."""
 
 
 @dataclass(frozen=True)
@@ -61,31 +61,33 @@ def note_excluded(session: Session, fields: Collection[str]) -> None:
         note(session, settings.model_copy(update={"excluded_fields": sorted({*settings.excluded_fields, *fields})}))
 
 
-def with_fields_of(settings: IntegrationSettings, other: IntegrationSettings) -> IntegrationSettings:
-    """The settings with the other ones' fields; the selection stays."""
+def with_fields_of(settings: IntegrationSettings, newer: IntegrationSettings) -> IntegrationSettings:
+    """The settings with the newer ones' fields; the selection stays."""
     selection = {name: getattr(settings, name) for name in ("projects", "jql", "backfill_from", "time_zone")}
-    return other.model_copy(update=selection)
+    return newer.model_copy(update=selection)
 
 
 def field_work(before: IntegrationSettings, after: IntegrationSettings, fields: Sequence[SiteField]) -> FieldWork:
     """The work of a change; excluded fields are removed by a job of their own (`writing.exclusions`)."""
-    included = {*before.excluded_fields} - {*after.excluded_fields}
+    included_fields = {*before.excluded_fields} - {*after.excluded_fields}
     mappings = [map_fields(fields, settings.mapping(), settings.excluded_fields) for settings in (before, after)]
-    changed = {meaning for meaning in Meaning if mappings[0][meaning].fields != mappings[1][meaning].fields}
-    mapped_fields = {field for meaning in changed for field in mappings[1][meaning].fields}
-    mapped_fields |= {field for meaning in changed & HIDING for field in mappings[0][meaning].fields}
-    wanted = {*after.custom_fields, *mapped_fields} | (included & mapped_fields)
+    changed_meanings = {meaning for meaning in Meaning if mappings[0][meaning].fields != mappings[1][meaning].fields}
+    mapped_fields = {field for meaning in changed_meanings for field in mappings[1][meaning].fields}
+    mapped_fields |= {field for meaning in changed_meanings & HIDING for field in mappings[0][meaning].fields}
+    new_fields = {*after.custom_fields, *mapped_fields} | (included_fields & mapped_fields)
     if not after.custom_fields:
-        wanted |= {field for field in included if field.startswith(_CUSTOM)}
-    missing = {field for field in wanted if not _is_stored(before, field)} - {*after.excluded_fields}
+        new_fields |= {field for field in included_fields if field.startswith(_CUSTOM)}
+    missing_fields = {field for field in new_fields if not _is_stored(before, field)} - {*after.excluded_fields}
     is_wider = bool(before.custom_fields and not after.custom_fields)
-    is_text_included = any(not field.startswith(_CUSTOM) and field != _OF_HISTORIES for field in included)
-    if is_wider or is_text_included or any(not field.startswith(_CUSTOM) for field in missing):
+    is_text_included = any(not field.startswith(_CUSTOM) and field != _OF_HISTORIES for field in included_fields)
+    if is_wider or is_text_included or any(not field.startswith(_CUSTOM) for field in missing_fields):
         return FieldWork(is_whole=True)
     is_narrower = bool(after.custom_fields) and (
         not before.custom_fields or not {*before.custom_fields} <= {*after.custom_fields}
     )
-    return FieldWork(holding=tuple(sorted(missing)), meanings=frozenset(changed), is_narrower=is_narrower)
+    return FieldWork(
+        holding=tuple(sorted(missing_fields)), meanings=frozenset(changed_meanings), is_narrower=is_narrower
+    )
 
 
 def _is_stored(settings: IntegrationSettings, field: str) -> bool:

@@ -34,8 +34,8 @@ TICK = next(periodic_job.every for periodic_job in jobs.BY_THE_CLOCK if periodic
 """Seconds between two rounds."""
 _REPEAT_AFTER = timedelta(minutes=2)
 """A job that was asked for and has not begun is asked for again after this."""
-_MINIMUM = 10
-"""Jobs that a round may ask for, however few tenants there are."""
+_MINIMUM = len(PERIODIC_JOBS)
+"""Jobs that a round may ask for, however few tenants there are: all of one."""
 
 
 def slot_after(tenant_id: UUID, duty: Periodic, moment: datetime) -> datetime:

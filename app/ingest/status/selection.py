@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 def unseen_projects(session: Session, integration: Integration) -> list[str]:
     """The chosen projects that aren't in sight, as the settings name them."""
-    chosen = IntegrationSettings.model_validate(integration.settings).projects
-    if not chosen:
+    names = IntegrationSettings.model_validate(integration.settings).projects
+    if not names:
         return []
     project = table_of(entity("project"))
-    is_chosen = or_(project.c.id.in_(chosen), project.c.key.in_(chosen))
+    is_chosen = or_(project.c.id.in_(names), project.c.key.in_(names))
     rows = session.execute(select(project.c.id, project.c.key).where(is_live(entity("project")), is_chosen))
     frozen_ids = project_access.frozen(session).keys()
-    seen = {name for row in rows if row.id not in frozen_ids for name in (row.id, row.key)}
-    return [name for name in chosen if name not in seen]
+    visible_names = {name for row in rows if row.id not in frozen_ids for name in (row.id, row.key)}
+    return [name for name in names if name not in visible_names]

@@ -35,7 +35,7 @@ CHECKS: dict[Code, Entry] = {
     ),
     Code.JQL_REFUSED: Entry(
         "Jira does not take the JQL of the settings: %(why)s",
-        N_("Jira does not take the JQL: %(why)s"),
+        N_("Jira does not take the JQL. It says: “%(why)s”."),
         N_("Try the query in Jira's own search, signed in as the account behind this connection, and mend it here."),
     ),
     Code.JQL_TAKEN: Entry("Jira takes the JQL; %(count)s issues fit.", N_("Jira takes the JQL; %(count)s issues fit.")),

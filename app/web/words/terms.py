@@ -82,6 +82,7 @@ CAUSES: dict[str, str] = {
     "hidden": N_("hidden from the app"),
     "permission lost": N_("the app may no longer browse its project"),
     "not indexed yet": N_("Jira's search has not caught up"),
+    "out of scope": N_("left out by the settings"),
 }
 """Why a sweep did not see an issue."""
 BRIEF_CAUSES: dict[str, str] = {
@@ -92,6 +93,7 @@ BRIEF_CAUSES: dict[str, str] = {
     "hidden": N_("hidden"),
     "permission lost": N_("permission lost"),
     "not indexed yet": N_("not indexed yet"),
+    "out of scope": N_("out of scope"),
 }
 """The same beside a count, in a site's activity."""
 
@@ -119,5 +121,7 @@ CHECKS: dict[str, CheckWords] = {
     "time_zone": CheckWords(N_("Time zone"), N_("The account has a time zone. Optional.")),
     "clock": CheckWords(N_("Clock"), N_("The site's clock and ours agree. Optional.")),
     "points": CheckWords(N_("Points"), N_("Jira's points of this hour are not used up. Optional.")),
+    "chosen_projects": CheckWords(N_("Chosen projects"), N_("The projects of the settings are in sight. Optional.")),
+    "query": CheckWords(N_("JQL"), N_("Jira takes the JQL of the settings. Optional.")),
     "fields": CheckWords(N_("Fields"), N_("It is clear which fields hold story points, sprints and others. Optional.")),
 }

@@ -88,7 +88,7 @@ def _checks(table: Table) -> list[CheckConstraint]:
 
 
 def test_every_check_has_a_name() -> None:
-    assert {"paired", "reachable", "credential", *CHECKS, "fields"} == set(terms.CHECKS)
+    assert {"paired", "reachable", "credential", *CHECKS, "chosen_projects", "query", "fields"} == set(terms.CHECKS)
 
 
 # Templates and scripts

@@ -16,7 +16,7 @@ _CAUSES = "'unknown', 'deleted', 'moved', 'archived', 'hidden', 'permission lost
 
 def upgrade() -> None:
     _allow(f"{_CAUSES}, 'out of scope'")
-    comment = "the settings that the stored rows follow; null: those of the last backfill"
+    comment = "the settings that the rows follow; null before the first backfill"
     op.add_column("tenants", sa.Column("applied_settings", JSONB(), nullable=True, comment=comment))
     # Rows so far follow the settings of now: a change of them had the issues read again at once.
     op.execute(

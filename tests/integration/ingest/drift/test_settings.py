@@ -58,7 +58,7 @@ def settle(town: Town) -> None:
 
 
 def content(town: Town) -> dict[str, dict[str, tuple[object, ...]]]:
-    """Live rows of all entities, stubs aside: only other rows have brought these."""
+    """Live rows of all entities, stubs aside, which only other rows bring."""
     rows: dict[str, dict[str, tuple[object, ...]]] = {}
     for name, of in all_entities().items():
         table = table_of(of)
@@ -89,7 +89,7 @@ def a_site(a_town: Callable[..., Town], settings: dict[str, Any]) -> Town:
 
 
 def differing(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
-    """The rows in which two contents differ, people aside: their rows are of the site, whoever brought them."""
+    """The rows in which two contents differ, people aside, since their rows are of the site."""
     return [
         f"{name} {row_id}"
         for name in first
@@ -210,7 +210,7 @@ def test_a_project_that_was_chosen_by_its_key_stays_chosen_under_another(a_town:
 
 
 def test_a_page_of_older_settings_is_read_again(a_town: Callable[..., Town]) -> None:
-    """A worker holds its field policy for a while: what it writes after a change doesn't stay."""
+    """A worker holds its field policy for a while: rows that it writes after a change don't stay."""
     town = a_town()
     with town.parts.store.bound_to(town.tenant_id) as session:
         old_policy = field_policy.load(session, town.integration())

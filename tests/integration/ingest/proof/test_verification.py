@@ -22,6 +22,7 @@ from app.ingest.proof.count_cache import CountCache
 from app.ingest.writing import project_access
 from app.integrations import ledger
 from app.integrations.model import State
+from app.sources import Scope
 from app.sources.cloud.source import CloudSource
 from app.store import claims
 from app.store.schema import CHUNKS, COMPLETENESS
@@ -161,7 +162,7 @@ def test_also_where_somebody_must_act_but_only_when_something_was_read_since(par
 
 
 def test_counts_that_were_held_back_go_on_where_they_were(parts: Runtime, tenant_id: UUID) -> None:
-    site, projects = FakeSite(7), [str(number) for number in range(10_000, 10_012)]
+    site, projects = FakeSite(7), [Scope(str(number)) for number in range(10_000, 10_012)]
     paths: list[str] = []
     remaining_answers = iter(())
 
@@ -177,7 +178,7 @@ def test_counts_that_were_held_back_go_on_where_they_were(parts: Runtime, tenant
         with pytest.raises(JiraBusy):
             verification._counted(site.source, projects, cache)  # type: ignore[arg-type]  # a fake wire
     remaining_answers = iter(range(2))
-    assert verification._counted(site.source, projects, cache) == dict.fromkeys(projects, 7)  # type: ignore[arg-type]
+    assert verification._counted(site.source, projects, cache) == {project.project_id: 7 for project in projects}  # type: ignore[arg-type]
     assert len(paths) == len(projects), "a project was counted twice"
 
 
