@@ -46,8 +46,9 @@ def _problems(site: CloudSession, jql: str) -> tuple[str, ...]:
         # Not even parsed. Jira's words about it aren't kept in failures.
         return ("",)
     queries = find(body, "queries")
-    if not isinstance(queries, list) or len(queries) != 1:
+    if not isinstance(queries, list) or not queries:
         raise JiraNonsense(Code.OBJECT_MISSING, path=path)
-    errors: Json = find(queries[0], "errors")
+    own_queries = [query for query in queries if find(query, "query") == jql]
+    errors: Json = find((own_queries or queries)[0], "errors")
     texts = [clean(text)[:_LONGEST] for text in errors if isinstance(text, str)] if isinstance(errors, list) else []
     return tuple(texts[:_MOST_PROBLEMS])

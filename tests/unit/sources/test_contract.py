@@ -21,7 +21,7 @@ from app.conditions import Code
 from app.errors import JiraDown
 from app.jira.client import whole
 from app.sources import Broken, Gone, Page, Place, Scope, follow, require
-from app.sources.answers import FailedPage, FeedPage, Matches, Objects
+from app.sources.answers import FailedPage, FeedPage, Matches, Objects, QueryCheck
 from tests.fakes.site import URL
 from tests.unit.catalog.recorded import assert_all, items_of, parts_of, rows_of
 from tests.unit.sources.conftest import verbs
@@ -107,6 +107,15 @@ def check_board_count(subject: Subject) -> None:
 def check_issue_count(subject: Subject) -> None:
     example = subject.site.example("POST", "search/approximate-count")
     assert subject.source.issue_count() == example["count"]
+
+
+def check_check_query(subject: Subject) -> None:
+    good = subject.source.check_query("project = EE")
+    assert isinstance(good, QueryCheck)
+    assert (good.problems, good.matches) == ((), subject.site.example("POST", "search/approximate-count")["count"])
+    bad = subject.source.check_query("summary = test")
+    assert isinstance(bad, QueryCheck)
+    assert bad.problems == ("The operator '=' is not supported by the 'summary' field.",)
 
 
 def check_newest_id(subject: Subject) -> None:

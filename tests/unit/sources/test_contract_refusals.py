@@ -11,7 +11,7 @@ from app.catalog.registry import entity
 from app.conditions import Code
 from app.errors import JiraBusy, JiraDown, JiraFailure, JiraGone, JiraNonsense, JiraRefused, JiraRejected, TokenExpired
 from app.sources import Gone, NotForUs, NotOffered, Place, Scope
-from app.sources.answers import IssueRead, Matches
+from app.sources.answers import IssueRead, Matches, QueryCheck
 from tests.unit.sources.conftest import verbs
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ QUESTIONS: dict[str, Callable[[Source], object]] = {
     "tracks_time": lambda source: source.tracks_time(),
     "board_count": lambda source: source.board_count(),
     "issue_count": lambda source: source.issue_count(),
+    "check_query": lambda source: source.check_query("project = EE"),
     "newest_id": lambda source: source.newest_id(),
     "has_lapsed": lambda source: source.has_lapsed("our-app"),
     "count": lambda source: source.count(SCOPE),
@@ -127,6 +128,7 @@ OUTCOMES: dict[str, Outcomes] = {
     "tracks_time": OF_THE_SITE,
     "board_count": OF_THE_SITE,
     "issue_count": COUNTS,
+    "check_query": OF_THE_SITE | {"400": QueryCheck, "422": QueryCheck},
     "newest_id": REFUSALS,
     "has_lapsed": REFUSALS | {"404": False, "410": False, "error object": False, "empty object": False},
     "count": COUNTS,
