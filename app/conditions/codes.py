@@ -40,6 +40,11 @@ class Code(parametrised.StrEnum):
     BAD_EMAIL = "bad_email"
     BAD_TOKEN = "bad_token"  # noqa: S105 - a code
     BAD_END = "bad_end"
+    BAD_PROJECTS = "bad_projects"
+    BAD_JQL = "bad_jql"
+    BAD_DAY = "bad_day"
+    BAD_TIME_ZONE = "bad_time_zone"
+    PLAN_UNKNOWN = "plan_unknown", "why"
     SITE_NOT_LISTED = "site_not_listed", "host"
     CONNECTION_UNFIT = "connection_unfit"
     OTHER_SITE = "other_site", "site"

@@ -30,7 +30,7 @@ class NewSettings(IntegrationSettings):
         return body["settings"] if is_wrapped else body
 
 
-class ShownPlan(BaseModel):
+class ShownChangePlan(BaseModel):
     """The work of changed settings; all zero where nothing is read and nothing leaves."""
 
     re_read: int = Field(description="Stored issues that are read again")
@@ -76,13 +76,13 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
         "/integrations/<integration_id>/settings/preview",
         summary="The work that other settings would make",
         description="Counts what a change would read again, remove and add. Jira is asked for counts alone.",
-        responses={200: ShownPlan, **_PROBLEMS},
+        responses={200: ShownChangePlan, **_PROBLEMS},
     )
     def preview(path: IntegrationPath, body: NewSettings) -> Response:
         integration = callers_integration(runtime, path.integration_id)
         actions.check_hygiene(runtime.store, integration, body)
         plan = actions.preview_settings(runtime.store, runtime.sites, integration, body)
-        return as_json(ShownPlan(**vars(plan)))
+        return as_json(ShownChangePlan(**vars(plan)))
 
     @routes.post(
         "/integrations/<integration_id>/settings/jql",

@@ -25,6 +25,10 @@ _FAULTS = {
     "email": Code.BAD_EMAIL,
     "token": Code.BAD_TOKEN,
     "expires_at": Code.BAD_END,
+    "projects": Code.BAD_PROJECTS,
+    "jql": Code.BAD_JQL,
+    "backfill_from": Code.BAD_DAY,
+    "time_zone": Code.BAD_TIME_ZONE,
 }
 """By field; every other field holds ids of Jira's fields."""
 

@@ -16,7 +16,7 @@ from app.integrations.hygiene import MOST_CRITERIA
 from app.integrations.settings import IntegrationSettings
 from app.web.api.integrations import callers_session
 from app.web.api.shapes import ChangeIntegration
-from app.web.console import criteria
+from app.web.console import criteria, selecting
 from app.web.console.connecting import integration_of
 from app.web.console.detail import page
 from app.web.console.forms import explain_fields, list_of, words_of
@@ -45,10 +45,17 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
     @routes.post("/integrations/<integration_id>/settings")
     def save(integration_id: str) -> AnyResponse | tuple[str, int]:
         integration = integration_of(runtime, integration_id)
+        if request.form.get("check") == "jql":
+            check, problem = selecting.query_check(runtime, integration)
+            problems = {"jql": problem} if problem else {}
+            return _form(runtime, integration, dict(request.form), problems, query_check=check), 200
         try:
             changes = _change(_settings_of(integration)).changes()
         except ValidationError as error:
             return _form(runtime, integration, dict(request.form), explain_fields(error)), 400
+        page_of_plan = selecting.confirmation(runtime, integration, changes.settings or _settings_of(integration))
+        if page_of_plan is not None:
+            return page_of_plan, 200
         with callers_session(runtime) as session:
             actions.change_settings(session, integration.id, changes)
         return redirect(url_for("console.settings", integration_id=integration.id, saved="1"), 303)
@@ -81,7 +88,7 @@ def _add_criteria(routes: Blueprint, runtime: Runtime) -> None:
                 url_for("console.settings", integration_id=integration.id, saved="1", _anchor="hygiene"), 303
             )
         rows = criteria.rows_of_form()
-        return _form(runtime, integration, _values_of(integration), problems, criteria_rows=rows), 400
+        return _form(runtime, integration, _values_of(integration), problems, criteria=rows), 400
 
 
 def _save_criteria(runtime: Runtime, integration: Integration) -> None:
@@ -113,27 +120,23 @@ def _form(
     integration: Integration,
     values: dict[str, Any],
     problems: dict[str, Explanation],
-    *,
-    is_saved: bool = False,
-    criteria_rows: list[criteria.Row] | None = None,
+    **context: object,
 ) -> str:
+    """The Settings tab; `context` are results of a form that was sent."""
     uses: list[status.FieldUse] = []
     if integration.tenant_id is not None:
         with ledger.site_session(runtime.store, integration) as session:
             uses = status.field_uses(session, integration)
-    return page(
-        "settings.html",
-        runtime,
-        integration,
-        "settings",
-        values=values,
-        problems=problems,
-        is_saved=is_saved,
-        uses=[_use(use) for use in uses],
-        criteria=criteria_rows or criteria.rows_of(_settings_of(integration)),
-        choices=criteria.choices(),
-        most_criteria=MOST_CRITERIA,
-    )
+    parts: dict[str, Any] = {
+        "values": values,
+        "problems": problems,
+        "uses": [_use(use) for use in uses],
+        "time_zones": selecting.time_zones(),
+        "criteria": criteria.rows_of(_settings_of(integration)),
+        "choices": criteria.choices(),
+        "most_criteria": MOST_CRITERIA,
+    }
+    return page("settings.html", runtime, integration, "settings", **{**parts, **context})
 
 
 def _use(use: status.FieldUse) -> dict[str, Any]:
@@ -154,6 +157,7 @@ def _values_of(integration: Integration) -> dict[str, Any]:
         "name": integration.name,
         "description": integration.description,
         "tags": ", ".join(integration.tags),
+        **selecting.values_of(settings),
         "story_point_field": fields.get("story_points", ""),
         "epic_field": fields.get("epic", ""),
         **{name: fields.get(name, "") for name in ("sprint", *_SINGLE)},
@@ -180,6 +184,7 @@ def _change(before: IntegrationSettings) -> ChangeIntegration:
         tags=list_of("tags"),
         settings=IntegrationSettings.model_validate(
             {
+                **selecting.settings_of_form(),
                 "story_point_field": only_field,
                 "epic_field": words_of("epic_field") or None,
                 "field_mapping": {

@@ -202,6 +202,31 @@ _FORMS: dict[Code, Entry] = {
         N_("This description is too long."),
         N_("Give one of at most 2,000 characters."),
     ),
+    Code.BAD_PROJECTS: Entry(
+        "Projects are named by keys or ids.",
+        N_("One of these is no project's key or id."),
+        N_("Give keys as Jira shows them, such as ACME, separated by commas."),
+    ),
+    Code.BAD_JQL: Entry(
+        "The JQL is not whole.",
+        N_("The JQL is not whole: a bracket or a quotation mark has no partner."),
+        N_("Copy it from Jira's own search, where it works."),
+    ),
+    Code.BAD_DAY: Entry(
+        "The first day is no day.",
+        N_("This is no day."),
+        N_("Give a day such as 2025-01-31, or leave the field empty."),
+    ),
+    Code.BAD_TIME_ZONE: Entry(
+        "The time zone is not known.",
+        N_("The time zone is not known."),
+        N_("Choose one from the list, such as Europe/Berlin."),
+    ),
+    Code.PLAN_UNKNOWN: Entry(
+        "The work of this change can't be counted now: %(why)s",
+        N_("Jira cannot be asked how much work this change makes."),
+        N_("You may make the change all the same; it begins when Jira answers."),
+    ),
     Code.BAD_FIELD: Entry(
         "A field's id has letters, digits and underscores only.",
         N_("One of these is no field's id."),

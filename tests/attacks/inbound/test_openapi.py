@@ -33,6 +33,7 @@ OPERATIONS = (
     *("GET /api/v1/integrations", "POST /api/v1/integrations"),
     *(f"{method} {INTEGRATION}" for method in ("GET", "PATCH", "DELETE")),
     *(f"POST {INTEGRATION}/{verb}" for verb in ("otp", "validate", "reauthenticate", "pause", "resume", "sync")),
+    *(f"POST {INTEGRATION}/settings/{question}" for question in ("preview", "jql")),
     *(f"GET {INTEGRATION}/{view}" for view in ("progress", "changes")),
     *(
         f"GET {INTEGRATION}/{listing}"

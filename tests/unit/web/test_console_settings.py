@@ -31,6 +31,12 @@ from app.web.console import settings
             "custom_fields": ["customfield_1"],
             "excluded_fields": ["summary", "description", "comment", "worklog_comment", "customfield_10050"],
         },
+        {
+            "projects": ["ACME", "10001"],
+            "jql": 'issuetype = Bug AND summary ~ "a, b"',
+            "backfill_from": "2025-01-31",
+            "time_zone": "Asia/Kolkata",
+        },
     ],
 )
 def test_a_form_that_is_sent_back_as_it_was_changes_nothing(values: dict[str, Any]) -> None:
@@ -41,4 +47,6 @@ def test_a_form_that_is_sent_back_as_it_was_changes_nothing(values: dict[str, An
         change = settings._change(stored)
     assert change.settings is not None
     assert not change.settings.differs(stored)
+    assert not change.settings.selects_otherwise(stored)
+    assert change.settings.time_zone == stored.time_zone
     assert change.settings.hygiene == stored.hygiene

@@ -1,0 +1,71 @@
+"""The part of the Settings tab that chooses issues, and the page that shows the work of a change before it is stored."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import TYPE_CHECKING, Any
+
+from flask import render_template, request
+
+from app import actions
+from app.conditions import Code, Condition
+from app.errors import JiraFailure
+from app.integrations.settings import IntegrationSettings
+from app.web.console.forms import list_of, words_of
+from app.web.words.sentences import explain
+
+if TYPE_CHECKING:
+    from app.integrations.model import Integration
+    from app.runtime import Runtime
+    from app.web.words.sentences import Explanation
+
+
+def values_of(settings: IntegrationSettings) -> dict[str, str]:
+    """The form's values for stored settings."""
+    return {
+        "projects": ", ".join(settings.projects),
+        "jql": settings.jql,
+        "backfill_from": settings.backfill_from.isoformat() if settings.backfill_from else "",
+        "time_zone": settings.time_zone or "",
+    }
+
+
+def settings_of_form() -> dict[str, Any]:
+    """The settings that the form holds."""
+    return {
+        "projects": list_of("projects"),
+        "jql": words_of("jql"),
+        "backfill_from": words_of("backfill_from") or None,
+        "time_zone": words_of("time_zone") or None,
+    }
+
+
+def time_zones() -> list[str]:
+    """Names of places; abbreviations and fixed offsets have no days of their own."""
+    return sorted(name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith("Etc/"))
+
+
+def query_check(runtime: Runtime, integration: Integration) -> tuple[actions.JqlCheck | None, Explanation | None]:
+    """The site's answer to the form's query, or the reason why it gave none."""
+    try:
+        check = actions.validate_jql(runtime.sites, integration, words_of("jql"))
+    except JiraFailure as failure:
+        return None, explain(failure.condition)
+    return check, explain(check.problem) if check.problem else None
+
+
+def confirmation(runtime: Runtime, integration: Integration, settings: IntegrationSettings) -> str | None:
+    """The page that shows the work of changed settings; None where there is none, or it was shown."""
+    before = IntegrationSettings.model_validate(integration.settings)
+    is_changed = settings.differs(before) or settings.selects_otherwise(before)
+    if request.form.get("confirmed") or integration.tenant_id is None or not is_changed:
+        return None
+    plan, problem = None, None
+    try:
+        plan = actions.preview_settings(runtime.store, runtime.sites, integration, settings)
+    except JiraFailure as failure:
+        problem = explain(Condition(Code.PLAN_UNKNOWN, why=failure.condition))
+    if plan is not None and not any((plan.re_read, plan.leave, plan.backfill)):
+        return None
+    fields = [(name, value) for name, value in request.form.items() if name not in {"csrf", "check"}]
+    return render_template("change_plan.html", integration=integration, plan=plan, problem=problem, fields=fields)
