@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
+from zoneinfo import available_timezones
 
 from app import clock, ids, jobs
+from app.errors import JiraFailure
 from app.integrations import ledger
 from app.integrations.model import State
+from app.integrations.settings import IntegrationSettings
 from app.integrations.validate import require_good
 from app.tenants import direct
 
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
 
     from app.integrations.ledger import Draft
     from app.integrations.model import Integration
+    from app.sources import Source
     from app.store.session import Session, Store
     from app.tenants.keyring import Keyring
     from app.tenants.model import Arrival
@@ -38,12 +43,26 @@ def create_with_token(  # noqa: PLR0913 - the parts of a process, and the words 
     is_unchecked: bool = False,
 ) -> Integration:
     """A new integration with a site of its own, which is read at once. Raises ConnectionUnfit, and stores nothing then."""
+    source = sites.with_token(arrival)
     if not is_unchecked:
-        require_good(sites.with_token(arrival))
+        require_good(source)
+    draft = _with_time_zone(draft, source)
     with store.bound_to(ids.new(), account_id=account_id) as session:
         integration = ledger.create(session, account_id, draft)
         direct.found(session, keyring, draft.product, arrival)
         return begin(session, integration)
+
+
+def _with_time_zone(draft: Draft, source: Source) -> Draft:
+    """The draft with the account's time zone, where its settings name none."""
+    settings = IntegrationSettings.model_validate(draft.settings)
+    zone = None
+    if settings.time_zone is None:
+        with suppress(JiraFailure):
+            zone = source.whoami().time_zone
+    if zone not in available_timezones():
+        return draft
+    return draft._replace(settings=settings.model_copy(update={"time_zone": zone}).model_dump(mode="json"))
 
 
 def begin(session: Session, integration: Integration) -> Integration:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import zoneinfo
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from app import clock
 from app.catalog.selection import condition_of
 from app.catalog.site_mapping import Meaning
 from app.integrations.hygiene import MOST_CRITERIA, Criterion, distinct
@@ -137,10 +138,19 @@ class IntegrationSettings(BaseModel):
         """The beginning of the first day to read."""
         return self.day_begin(self.backfill_from) if self.backfill_from else None
 
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone; days begin there."""
+        return zoneinfo.ZoneInfo(self.time_zone) if self.time_zone else UTC
+
+    @property
+    def today(self) -> date:
+        """The present day."""
+        return clock.now().astimezone(self.zone).date()
+
     def day_begin(self, day: date) -> datetime:
-        """The beginning of a day in the integration's time zone."""
-        zone = zoneinfo.ZoneInfo(self.time_zone) if self.time_zone else UTC
-        return datetime.combine(day, time(), zone)
+        """The beginning of a day."""
+        return datetime.combine(day, time(), self.zone)
 
     @property
     def fields_digest(self) -> str:

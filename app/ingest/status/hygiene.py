@@ -72,7 +72,7 @@ def hygiene_of(session: Session, integration: Integration) -> Hygiene:
         return Hygiene(0, [])
     reasons = _skip_reasons(session, settings)
     criteria = [criterion for criterion in settings.hygiene if criterion.name not in reasons]
-    counts = (func.count().filter(is_miss(criterion)) for criterion in criteria)
+    counts = (func.count().filter(is_miss(criterion, settings.today)) for criterion in criteria)
     issues = table_of(entity("issue"))
     row = session.execute(select(func.count(), *counts).select_from(issues).where(is_open())).one()
     total: int = row[0]
@@ -90,10 +90,13 @@ def skip_reason(session: Session, integration: Integration, criterion: Criterion
     return _skip_reasons(session, settings).get(criterion.name)
 
 
-def misses_of(session: Session, criterion: Criterion, *, after: str, limit: int) -> list[Miss]:
+def misses_of(
+    session: Session, integration: Integration, criterion: Criterion, *, after: str, limit: int
+) -> list[Miss]:
     """Issues that miss a criterion, in the order of their ids as text, from the first beyond `after`."""
+    today = IntegrationSettings.model_validate(integration.settings).today
     columns = table_of(entity("issue")).c
-    query = select(columns.id, columns.key).where(is_open(), is_miss(criterion), columns.id > after)
+    query = select(columns.id, columns.key).where(is_open(), is_miss(criterion, today), columns.id > after)
     return [Miss(row.id, row.key) for row in session.execute(query.order_by(columns.id).limit(limit))]
 
 

@@ -20,6 +20,7 @@ from app.store.tables import is_live, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     from sqlalchemy import ColumnElement
 
@@ -40,13 +41,15 @@ def is_open() -> ColumnElement[bool]:
     return is_live(issue) & table_of(issue).c.status_category.is_distinct_from("done")
 
 
-def is_miss(criterion: Criterion) -> ColumnElement[bool]:
-    """Condition: the issue is in the bad state of the criterion; never null."""
-    conditions = _of_custom_field(criterion) if criterion.column is None else _of_column(criterion)
+def is_miss(criterion: Criterion, today: date) -> ColumnElement[bool]:
+    """Condition: the issue is in the bad state of the criterion; never null. Days are counted from `today`."""
+    first_day = today - timedelta(days=criterion.limit)
+    make = _of_custom_field if criterion.column is None else _of_column
+    conditions = make(criterion, first_day)
     return func.coalesce(conditions[criterion.operator](), false())
 
 
-def _of_column(criterion: Criterion) -> Conditions:
+def _of_column(criterion: Criterion, first_day: date) -> Conditions:
     columns = table_of(entity("issue")).c
     column, is_list = columns[str(criterion.column)], criterion.type is FieldType.LIST
     is_rich = criterion.type is FieldType.RICH_TEXT
@@ -54,12 +57,11 @@ def _of_column(criterion: Criterion) -> Conditions:
     length = columns[f"{criterion.column}_length"] if is_rich else func.char_length(column)
     is_absent = func.coalesce(func.cardinality(column), 0) == 0 if is_list else column.is_(None)
     has_words = is_rich or criterion.type in {FieldType.TEXT, FieldType.REFERENCE}
-    now = clock.now()
-    moment = now - timedelta(days=criterion.limit)
+    moment = clock.now() - timedelta(days=criterion.limit)
     return {
         Operator.MISSING: lambda: is_absent,
         Operator.EMPTY: lambda: _is_blank(words) if has_words else is_absent,
-        Operator.OLDER_THAN: lambda: column < (moment if criterion.type is FieldType.MOMENT else moment.date()),
+        Operator.OLDER_THAN: lambda: column < (moment if criterion.type is FieldType.MOMENT else first_day),
         Operator.LENGTH_BELOW: lambda: func.coalesce(length, 0) < criterion.limit,
         Operator.NOT_IN_LIST: lambda: _is_unlisted(column, criterion),
     }
@@ -73,12 +75,12 @@ def _is_unlisted(column: ColumnElement[Any], criterion: Criterion) -> ColumnElem
     return column.not_in(criterion.texts)
 
 
-def _of_custom_field(criterion: Criterion) -> Conditions:
+def _of_custom_field(criterion: Criterion, first_day: date) -> Conditions:
     value = table_of(entity("issue")).c.custom[criterion.field]
     json_text, kind = cast(value, Text), func.jsonb_typeof(value)
     is_absent = or_(value.is_(None), json_text.in_(["null", '""', "[]"]))
     is_in_words = or_(kind == "string", and_(kind == "object", value["type"].astext == "doc"))
-    day, first_day = func.substring(value.astext, _DAY), clock.now().date() - timedelta(days=criterion.limit)
+    day = func.substring(value.astext, _DAY)
     return {
         Operator.MISSING: lambda: is_absent,
         Operator.EMPTY: lambda: or_(is_absent, json_text == "{}", and_(is_in_words, _is_blank(_words(value)))),

@@ -129,7 +129,9 @@ def misses_of(runtime: Runtime, integration: Integration, name: str, query: Miss
         with ledger.site_session(runtime.store, integration) as session:
             reason = status.hygiene.skip_reason(session, integration, criterion)
             if reason is None:
-                issues = status.hygiene.misses_of(session, criterion, after=query.cursor, limit=query.limit)
+                issues = status.hygiene.misses_of(
+                    session, integration, criterion, after=query.cursor, limit=query.limit
+                )
     return Misses(
         criterion=ShownCriterion(**criterion.model_dump(), position=position, **coded("skipped", reason)),
         records=[MissingIssue(**vars(issue)) for issue in issues],

@@ -157,7 +157,7 @@ def _hygiene(session: Session, integration: Integration, position: str) -> dict[
     rows = [(result, explain(result.skip_reason) if result.skip_reason else None) for result in figures.results]
     counted_results = {str(number): result for number, result in enumerate(figures.results, 1) if result.misses}
     criterion = counted_results[position].criterion if position in counted_results else None
-    misses = hygiene.misses_of(session, criterion, after="", limit=_MOST_MISSES) if criterion else []
+    misses = hygiene.misses_of(session, integration, criterion, after="", limit=_MOST_MISSES) if criterion else []
     return {
         "hygiene": figures,
         "hygiene_rows": rows,

@@ -32,6 +32,8 @@ _FAULTS = {
 }
 """By field; every other field holds ids of Jira's fields."""
 
+_GROUPS = ("credentials", "settings")
+"""Members of a body; their fields stand alone in a form."""
 _MOST_DIGITS = 6
 
 
@@ -68,5 +70,5 @@ def list_of(name: str) -> list[str]:
 
 def explain_fields(error: ValidationError) -> dict[str, Explanation]:
     """The faults of a form, by field."""
-    fields = [str(fault["loc"][1 if fault["loc"][0] == "credentials" else 0]) for fault in error.errors()]
+    fields = [str(fault["loc"][1 if fault["loc"][0] in _GROUPS else 0]) for fault in error.errors()]
     return {field: explain(Condition(_FAULTS.get(field, Code.BAD_FIELD))) for field in fields}

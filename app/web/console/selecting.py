@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from app.web.words.sentences import Explanation
 
 
+FIELDS = ("projects", "jql", "backfill_from", "time_zone")
+"""Names of the form's fields."""
+
+
 def values_of(settings: IntegrationSettings) -> dict[str, str]:
     """The form's values for stored settings."""
     return {

@@ -16,6 +16,7 @@ from app.sources import Method, Product
 from app.web.api.connecting import create_of, reauthenticate_with
 from app.web.api.credentials import TokenCredentials
 from app.web.api.shapes import CreateIntegration
+from app.web.console import selecting
 from app.web.console.connecting import check_of, integration_of
 from app.web.console.forms import explain_fields, list_of, words_of
 from app.web.words.sentences import explain
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from app.web.words.sentences import Explanation
 
 EXCLUDABLE = (*REQUESTABLE, WORKLOG_COMMENT)
-_FIELDS = ("name", "description", "tags", "url", "email", "expires_at")
+_FIELDS = ("name", "description", "tags", "url", "email", "expires_at", *selecting.FIELDS)
 """Fields that a form with a fault shows again. The token is typed anew."""
 
 
@@ -107,7 +108,7 @@ def _created(runtime: Runtime) -> Integration:
             "tags": list_of("tags"),
             "product": Product.CLOUD,
             "method": Method.API_TOKEN,
-            "settings": {"excluded_fields": _excluded_fields()},
+            "settings": {**selecting.settings_of_form(), "excluded_fields": _excluded_fields()},
             "credentials": _token_fields(),
             "unchecked": _is_unchecked(),
         }

@@ -108,6 +108,15 @@ def test_a_token_is_checked_and_read_with_at_once(desk: Desk, a_site: Callable[.
     assert desk.parts.sites.open(desk.tenant_of(integration["id"])).project_count() == 1
 
 
+def test_days_begin_in_the_zone_of_the_account_unless_settings_name_another(
+    desk: Desk, a_site: Callable[..., str]
+) -> None:
+    url = a_site()
+    assert desk.create(url).get_json()["settings"]["time_zone"] == "America/Los_Angeles"
+    answer = desk.create(a_site(), settings={"time_zone": "America/New_York"})
+    assert answer.get_json()["settings"]["time_zone"] == "America/New_York"
+
+
 def test_no_answer_row_or_log_has_the_token(
     desk: Desk, a_site: Callable[..., str], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

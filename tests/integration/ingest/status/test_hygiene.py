@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -68,7 +68,7 @@ class Office:
         """The ids of the issues that miss a criterion; their number is the count."""
         criterion = Criterion.model_validate({"name": "One", "field": field, "operator": operator, "value": value})
         with self.parts.store.bound_to(self.site.tenant_id) as session:
-            ids = [miss.id for miss in hygiene.misses_of(session, criterion, after="", limit=1000)]
+            ids = [miss.id for miss in hygiene.misses_of(session, self.integration(), criterion, after="", limit=1000)]
         assert self.result(field, operator, value).misses == len(ids)
         return ids
 
@@ -291,7 +291,9 @@ def test_pages_of_issues_follow_each_other_without_gap_or_double(office: Office)
     criterion = Criterion.model_validate({"name": "One", "field": "due", "operator": "missing"})
     ids: list[str] = []
     with office.parts.store.bound_to(office.site.tenant_id) as session:
-        while page := hygiene.misses_of(session, criterion, after=ids[-1] if ids else "", limit=7):
+        while page := hygiene.misses_of(
+            session, office.integration(), criterion, after=ids[-1] if ids else "", limit=7
+        ):
             ids += [miss.id for miss in page]
     assert len(ids) == 25
     assert set(ids) == {str(number) for number in range(1, 26)}
@@ -301,3 +303,12 @@ def test_rows_of_another_tenant_are_no_misses(parts: Runtime, office: Office) ->
     Office(parts).issues({}, {}, {})
     office.issues({})
     assert office.misses("due", "missing") == ["1"]
+
+
+def test_days_are_counted_in_the_time_zone_of_the_settings(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    evening = datetime(2026, 3, 10, 22, 30, tzinfo=UTC)
+    monkeypatch.setattr(clock, "now", lambda: evening)
+    office.issues({"due": "2026-03-09"}, {"due": "2026-03-08"})
+    assert office.result("due", "older_than", 1).misses == 1
+    assert office.result("due", "older_than", 1, time_zone="Asia/Kolkata").misses == 2, "it is the 11th there"
+    assert office.result("due", "older_than", 2, time_zone="America/New_York").misses == 0

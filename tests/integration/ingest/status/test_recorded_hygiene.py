@@ -130,7 +130,9 @@ def test_misses_are_those_of_the_raw_payloads(
         with town.parts.store.bound_to(town.tenant_id) as session:
             stored_hygiene = hygiene.hygiene_of(session, integration)
             ids = {
-                criterion.name: {miss.id for miss in hygiene.misses_of(session, criterion, after="", limit=1000)}
+                criterion.name: {
+                    miss.id for miss in hygiene.misses_of(session, integration, criterion, after="", limit=1000)
+                }
                 for criterion in settings.hygiene
             }
         assert stored_hygiene.issues == len(open_issues)
