@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
-from zoneinfo import available_timezones
 
 from app import clock, ids, jobs
 from app.errors import JiraFailure
 from app.integrations import ledger
 from app.integrations.model import State
-from app.integrations.settings import IntegrationSettings
+from app.integrations.settings import IntegrationSettings, time_zones
 from app.integrations.validate import require_good
 from app.tenants import direct
 
@@ -60,7 +59,7 @@ def _with_time_zone(draft: Draft, source: Source) -> Draft:
     if settings.time_zone is None:
         with suppress(JiraFailure):
             zone = source.whoami().time_zone
-    if zone not in available_timezones():
+    if zone not in time_zones():
         return draft
     return draft._replace(settings=settings.model_copy(update={"time_zone": zone}).model_dump(mode="json"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zoneinfo
 from datetime import UTC, date, datetime, time, tzinfo
+from functools import cache
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
@@ -21,9 +22,14 @@ def storable(text: str) -> str:
     return text
 
 
-def known_time_zone(name: str) -> str:
-    """The name of a time zone that this machine knows. Raises ValueError."""
-    if name not in zoneinfo.available_timezones():
+@cache
+def time_zones() -> frozenset[str]:
+    """Names of all time zones, read once: the list is a walk through hundreds of files."""
+    return frozenset(zoneinfo.available_timezones())
+
+
+def _known_time_zone(name: str) -> str:
+    if name not in time_zones():
         raise ValueError("is no time zone of the IANA database, such as Europe/Berlin")
     return name
 
@@ -64,7 +70,7 @@ class IntegrationSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    time_zone: Annotated[str, AfterValidator(known_time_zone)] | None = Field(
+    time_zone: Annotated[str, AfterValidator(_known_time_zone)] | None = Field(
         None, max_length=64, description="IANA name: days in reports and criteria begin there; unset: UTC"
     )
     projects: list[ProjectName] = Field(
@@ -72,7 +78,7 @@ class IntegrationSettings(BaseModel):
     )
     jql: Annotated[
         str, StringConstraints(strip_whitespace=True), AfterValidator(storable), AfterValidator(_joinable)
-    ] = Field("", max_length=5000, description="A condition that issues must fit as well; an order in it has no effect")
+    ] = Field("", max_length=2000, description="A condition that issues must fit as well; an order in it has no effect")
     backfill_from: date | None = Field(
         None, description="Issues last changed before this day stay out, until they change"
     )

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 log = logs.get(__name__)
 
-_LEASE = timedelta(minutes=15)
-"""Life of the cursor's lease: the job's own timeout."""
+_LEASE, _RETRY = timedelta(seconds=20), timedelta(seconds=30)
+"""Life of the cursor's lease, and the pause after which a killed job is asked for again: two at once do no harm."""
 _AFTER_BACKFILL = timedelta(minutes=2)
 """Pause before the selection is compared again while a backfill is under way."""
 
@@ -62,8 +62,13 @@ def apply_settings(store: Store, source: Source, tenant_id: UUID) -> Condition |
             return None
         settings = _with_project_ids(session, integration)
         before = applied.load(session) or settings
+        if settings != before:
+            tenant_schedule.hasten(session, SETTINGS.name, at=clock.now() + _RETRY)
     try:
         return _apply(store, source, cursor, integration, before, settings)
+    except cursors.CursorLost:
+        log.info("another worker applies the settings", tenant_id=str(tenant_id))
+        return None
     finally:
         with store.bound_to(tenant_id) as session:
             cursors.give_back(session, cursor)

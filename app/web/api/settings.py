@@ -48,7 +48,7 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     jql: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5000), AfterValidator(storable)
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), AfterValidator(storable)
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from typing import TYPE_CHECKING, Any
 
 from flask import render_template, request
@@ -10,7 +9,7 @@ from flask import render_template, request
 from app import actions
 from app.conditions import Code, Condition
 from app.errors import JiraFailure
-from app.integrations.settings import IntegrationSettings
+from app.integrations.settings import IntegrationSettings, time_zones
 from app.web.console.forms import list_of, words_of
 from app.web.words.sentences import explain
 
@@ -44,9 +43,9 @@ def settings_of_form() -> dict[str, Any]:
     }
 
 
-def time_zones() -> list[str]:
-    """Names of places; abbreviations and fixed offsets have no days of their own."""
-    return sorted(name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith("Etc/"))
+def zones_of_places() -> list[str]:
+    """Time zones that are named by places; abbreviations and fixed offsets have no days of their own."""
+    return sorted(name for name in time_zones() if "/" in name and not name.startswith("Etc/"))
 
 
 def query_check(runtime: Runtime, integration: Integration) -> tuple[actions.JqlCheck | None, Explanation | None]:

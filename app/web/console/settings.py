@@ -131,7 +131,7 @@ def _form(
         "values": values,
         "problems": problems,
         "uses": [_use(use) for use in uses],
-        "time_zones": selecting.time_zones(),
+        "time_zones": selecting.zones_of_places(),
         "criteria": criteria.rows_of(_settings_of(integration)),
         "choices": criteria.choices(),
         "most_criteria": MOST_CRITERIA,

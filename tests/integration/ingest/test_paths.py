@@ -30,7 +30,14 @@ ROOT = Path(__file__).parents[3]
 MOST_MODULES = 30
 LOOKUPS = {
     *("clock", "ids", "logs", "errors", "conditions"),
-    *("catalog.language", "catalog.registry", "catalog.json_value", "catalog.field_policy", "integrations.model"),
+    *(
+        "catalog.language",
+        "catalog.registry",
+        "catalog.json_value",
+        "catalog.field_policy",
+        "catalog.selection",
+        "integrations.model",
+    ),
     *(
         "store.tables",
         "store.poison",

@@ -194,6 +194,55 @@ def test_app_token_and_app_again_amid_kills_end_equal_to_the_truth(
     assert reader.live == {key for key in stored_keys if key[0] in {line[0] for line in reader.lines}}
 
 
+SETTINGS = {"jql": "issuetype in (Bug, Story)", "custom_fields": ["customfield_10020"], "excluded_fields": ["summary"]}
+
+
+def test_settings_that_change_amid_kills_end_as_those_of_a_fresh_backfill(
+    own_app: RunningApp, own_database_url: str, install_key: SiteKey
+) -> None:
+    content = {"dataset": "seeded", "seed": SEED, "issues": ISSUES, "projects": 2}
+    calm = Site(**content, app_url=own_app.url, key=install_key)  # type: ignore[arg-type]  # a site's own options
+    hit = Site(**content, app_url=own_app.url, key=install_key)  # type: ignore[arg-type]  # as above
+    with serve(calm), serve(hit):
+        own_app.wait_until_verified(own_app.pair(calm, "calm", settings=SETTINGS))
+        integration = own_app.pair(hit, "hit")
+        own_app.wait_until_verified(integration)
+        hit.options.latency_ms = 150
+        answer = own_app.api("PATCH", f"/integrations/{integration}", json={"settings": SETTINGS})
+        assert answer.status_code == 200, answer.text
+        for pause in (0.3, 0.6, 0.9):
+            time.sleep(pause)
+            own_app.kill("worker")
+            own_app.start("worker")
+        hit.options.latency_ms = 0
+        wait_for(
+            lambda: live_rows(own_database_url, hit) == live_rows(own_database_url, calm),
+            explain=lambda: f"{own_app.progress(integration)}\n{own_app.tail()}",
+        )
+        assert 0 < len(live_rows(own_database_url, hit)["issue"]) < ISSUES
+
+
+def live_rows(database_url: str, site: Site) -> dict[str, list[tuple[Any, ...]]]:
+    """Live rows of a site, stubs and people aside: these follow from other rows."""
+    with psycopg.connect(database_url) as connection:
+        gone_or_stub = {
+            name: {
+                row_id
+                for (row_id,) in connection.execute(
+                    f"SELECT id FROM {table.name} JOIN installations USING (tenant_id) WHERE client_key = %s"
+                    f" AND (deleted_at IS NOT NULL{' OR is_stub' if 'is_stub' in table.c else ''})",
+                    (site.client_key,),
+                )
+            }
+            for name, table in entity_tables().items()
+        }
+    return {
+        name: [row for row in rows if row[0] not in gone_or_stub[name]]
+        for name, rows in rows_of(database_url, site).items()
+        if name != "user"
+    }
+
+
 def stored_issues(app: RunningApp, integration: str) -> int:
     entities = app.progress(integration)["entities"]
     return next((entity["done"] for entity in entities if entity["entity"] == "issue"), 0)

@@ -247,8 +247,20 @@ class Console:
         self.page.get_by_label("Story point field").fill("not a field!")
         self.page.get_by_role("button", name="Save").click()
         yield self.view("console-settings-refused")
+        yield from self._selection(base)
         yield from self._criteria(base)
         yield self.at("/integrations/nowhere", "console-not-found")
+
+    def _selection(self, base: str) -> Iterator[View]:
+        """A query that Jira refuses, one that it takes, and the work of the change."""
+        self.page.goto(f"{self.app.url}/console{base}/settings")
+        for query, name in (("nosuchfield = 1", "refused"), ("issuetype = Bug", "taken")):
+            self.page.get_by_label("JQL", exact=True).fill(query)
+            self.page.get_by_role("button", name="Validate JQL").click()
+            yield self.view(f"console-settings-query-{name}")
+        self.page.get_by_role("button", name="Save").click()
+        yield self.view("console-change-plan")
+        self.page.get_by_role("link", name="Cancel").click()
 
     def _criteria(self, base: str) -> Iterator[View]:
         """The form of hygiene criteria with a fault, and a criterion that is kept."""

@@ -11,7 +11,7 @@ from sqlalchemy import event, func, select, update
 from app import clock, ids
 from app.catalog.registry import entity
 from app.conditions import Code, Condition
-from app.ingest.drift import id_sweeps, stale_lists
+from app.ingest.drift import id_sweeps, stale_lists, stored_issues
 from app.ingest.planning import inbox
 from app.ingest.proof import state
 from app.ingest.writing import absences, project_access, unreadable
@@ -369,7 +369,7 @@ def test_the_weekly_sweep_goes_once_through_all_and_then_waits_for_its_week(deaf
 
 
 def test_a_large_site_is_swept_in_parts_that_meet(deaf: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(id_sweeps, "_budget", lambda _session: 7)
+    monkeypatch.setattr(stored_issues, "hourly_budget", lambda _session: 7)
     hidden_id = quiet(deaf)
     deaf.site.mutate("hide_issue", issue=hidden_id)
     new_id = deaf.site.mutate("create_issue")["issue_id"]
