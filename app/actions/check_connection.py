@@ -85,7 +85,7 @@ def _query(source: Source, query: str) -> Check:
         return unanswered("query", failure.condition)
     if not isinstance(answer, QueryCheck):
         return unanswered("query", answer.failure.condition)
-    refused = Condition(Code.JQL_REFUSED, why=" ".join(answer.problems).strip())
+    refused = Condition(Code.JQL_REFUSED, why=_words(answer.problems))
     taken = Condition(Code.JQL_TAKEN, count=answer.matches or 0)
     return Check("query", ok=not answer.problems, condition=refused if answer.problems else taken, is_required=False)
 
@@ -100,6 +100,11 @@ def _fields(uses: list[status.FieldUse]) -> Check:
 _MOST_NAMES = 10
 """Projects that a check names."""
 _GRAVEST = (Code.FIELD_GONE, Code.FIELDS_SEVERAL, Code.FIELD_ABSENT)
+
+
+def _words(problems: tuple[str, ...]) -> str:
+    """The site's own words, to stand in a sentence."""
+    return " ".join(problems).strip().removesuffix(".")
 
 
 def validate_jql(sites: Sites, integration: Integration, jql: str) -> JqlCheck:
@@ -118,5 +123,5 @@ def validate_jql(sites: Sites, integration: Integration, jql: str) -> JqlCheck:
         raise check.failure
     total = source.issue_count() if check.matches is not None else None
     left_out = None if total is None or check.matches is None else max(0, total - check.matches)
-    problem = Condition(Code.JQL_REFUSED, why=" ".join(check.problems).strip()) if check.problems else None
+    problem = Condition(Code.JQL_REFUSED, why=_words(check.problems)) if check.problems else None
     return JqlCheck(not check.problems, check.matches, left_out, check.sample, problem)

@@ -9,7 +9,7 @@ from app.catalog.json_value import Json, find
 from app.conditions import Code
 from app.errors import JiraNonsense, JiraRejected
 from app.sources.answers import QueryCheck
-from app.sources.cloud.issues import count_of
+from app.sources.cloud.issues import EVERYTHING, count_of
 from app.sources.cloud.pages import list_in
 from app.sources.cloud.rest import path_of
 from app.sources.outcomes import attempt
@@ -24,8 +24,8 @@ _MOST_PROBLEMS, _LONGEST = 3, 300
 
 
 def check(site: CloudSession, jql: str) -> QueryCheck | Finding:
-    """Parse a condition strictly, count its issues and name the newest. Raises a JiraFailure."""
-    return attempt(lambda: _check(site, jql), names_object=False)
+    """Parse a condition strictly, count its issues and name the newest; an empty one takes all. Raises a JiraFailure."""
+    return attempt(lambda: _check(site, jql or EVERYTHING), names_object=False)
 
 
 def _check(site: CloudSession, jql: str) -> QueryCheck:

@@ -94,6 +94,14 @@ def test_a_query_is_validated_in_the_form(desk: Desk) -> None:
     assert answer.status_code == 400
     assert "a bracket or a quotation mark has no partner" in answer.get_data(as_text=True)
     assert desk.call("jql", {"jql": BUGS})["ok"] is True
+    assert desk.call("jql", {"jql": "ORDER BY created"}) | {"sample": []} == {
+        "ok": True,
+        "matches": 40,
+        "left_out": 0,
+        "sample": [],
+        "problem": None,
+        "problem_code": None,
+    }
     assert desk.call("jql", {"jql": "nosuchfield = 1"})["problem_code"] == "jql_refused"
 
 
