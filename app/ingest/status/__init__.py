@@ -4,7 +4,7 @@ Enters: a session bound to a tenant. Leaves: progress, project lists, misses of 
 figures. Invariants: nothing here writes or asks Jira; a summary is one or a few statements for a site of any size.
 """
 
-from app.ingest.status import diagnostics, hygiene, overview, progress
+from app.ingest.status import choices, diagnostics, hygiene, overview, progress
 from app.ingest.status.diagnostics import Hour, Trouble, UnreadablePart
 from app.ingest.status.progress import Kept, Progress
 from app.ingest.status.selection import unseen_projects
@@ -17,6 +17,7 @@ __all__ = [
     "Progress",
     "Trouble",
     "UnreadablePart",
+    "choices",
     "diagnostics",
     "field_uses",
     "hygiene",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, jsonify
 from flask_openapi3 import APIBlueprint, OpenAPI
 
-from app.web.api import completeness, connecting, feed, fields, hygiene, integrations, people, record, settings
+from app.web.api import choices, completeness, connecting, feed, fields, hygiene, integrations, people, record, settings
 from app.web.guard import Door, trusts
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def register(app: OpenAPI, runtime: Runtime) -> None:
     record.add(routes, runtime)
     fields.add(routes, runtime)
     settings.add(routes, runtime)
+    choices.add(routes, runtime)
     hygiene.add(routes, runtime)
     people.add(routes, runtime)
     app.register_api(routes)

@@ -9,6 +9,9 @@ from flask import render_template, request
 from app import actions
 from app.conditions import Code, Condition
 from app.errors import JiraFailure
+from app.ingest.status import choices
+from app.ingest.status.choices import Search
+from app.integrations import ledger
 from app.integrations.settings import IntegrationSettings, time_zones
 from app.web.console.forms import list_of, words_of
 from app.web.words.sentences import explain
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from app.web.words.sentences import Explanation
 
 
+_MOST_CHOICES, _LONGEST_SEARCH = 20, 200
 FIELDS = ("projects", "jql", "backfill_from", "time_zone")
 """Names of the form's fields."""
 
@@ -34,9 +38,9 @@ def values_of(settings: IntegrationSettings) -> dict[str, str]:
 
 
 def settings_of_form() -> dict[str, Any]:
-    """The settings that the form holds."""
+    """The settings that the form holds, with the ticked ones of the found projects."""
     return {
-        "projects": list_of("projects"),
+        "projects": [*dict.fromkeys([*list_of("projects"), *request.form.getlist("add_project")])],
         "jql": words_of("jql"),
         "backfill_from": words_of("backfill_from") or None,
         "time_zone": words_of("time_zone") or None,
@@ -46,6 +50,20 @@ def settings_of_form() -> dict[str, Any]:
 def zones_of_places() -> list[str]:
     """Time zones that are named by places; abbreviations and fixed offsets have no days of their own."""
     return sorted(name for name in time_zones() if "/" in name and not name.startswith("Etc/"))
+
+
+def custom_fields_of_form() -> list[str]:
+    """The custom fields that the form holds, with the ticked ones of the found fields."""
+    return [*dict.fromkeys([*list_of("custom_fields"), *request.form.getlist("add_field")])]
+
+
+def choices_of(runtime: Runtime, integration: Integration, kind: str) -> dict[str, Any]:
+    """The projects or the fields that the form's search finds, for the form that is shown again."""
+    search = Search(words_of(f"find_{kind}")[:_LONGEST_SEARCH], page_size=_MOST_CHOICES)
+    with ledger.site_session(runtime.store, integration) as session:
+        read = choices.projects if kind == "projects" else choices.fields
+        records, total = read(session, integration, search)
+    return {f"found_{kind}": records, f"found_{kind}_total": total, "sample": choices.SAMPLE}
 
 
 def query_check(runtime: Runtime, integration: Integration) -> tuple[actions.JqlCheck | None, Explanation | None]:

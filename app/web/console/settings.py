@@ -45,10 +45,8 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
     @routes.post("/integrations/<integration_id>/settings")
     def save(integration_id: str) -> AnyResponse | tuple[str, int]:
         integration = integration_of(runtime, integration_id)
-        if request.form.get("check") == "jql":
-            check, problem = selecting.query_check(runtime, integration)
-            problems = {"jql": problem} if problem else {}
-            return _form(runtime, integration, dict(request.form), problems, query_check=check), 200
+        if question := request.form.get("check"):
+            return _answer(runtime, integration, question), 200
         try:
             changes = _change(_settings_of(integration)).changes()
         except ValidationError as error:
@@ -89,6 +87,21 @@ def _add_criteria(routes: Blueprint, runtime: Runtime) -> None:
             )
         rows = criteria.rows_of_form()
         return _form(runtime, integration, _values_of(integration), problems, criteria=rows), 400
+
+
+def _answer(runtime: Runtime, integration: Integration, question: str) -> str:
+    """The form as it was sent, with the answer to the question of one of its buttons. Raises Missing."""
+    values = {
+        **request.form,
+        "projects": ", ".join(selecting.settings_of_form()["projects"]),
+        "custom_fields": ", ".join(selecting.custom_fields_of_form()),
+    }
+    if question == "jql":
+        check, problem = selecting.query_check(runtime, integration)
+        return _form(runtime, integration, values, {"jql": problem} if problem else {}, query_check=check)
+    if question in {"projects", "fields"}:
+        return _form(runtime, integration, values, {}, **selecting.choices_of(runtime, integration, question))
+    raise Missing(Code.NO_INTEGRATION)
 
 
 def _save_criteria(runtime: Runtime, integration: Integration) -> None:
@@ -192,7 +205,7 @@ def _change(before: IntegrationSettings) -> ChangeIntegration:
                     "sprint": list_of("sprint"),
                     **{name: words_of(name) or None for name in _SINGLE},
                 },
-                "custom_fields": list_of("custom_fields"),
+                "custom_fields": selecting.custom_fields_of_form(),
                 "excluded_fields": [*excluded_fields, *list_of("excluded_custom")],
                 "hygiene": before.hygiene,
             }

@@ -34,7 +34,7 @@ OPERATIONS = (
     *(f"{method} {INTEGRATION}" for method in ("GET", "PATCH", "DELETE")),
     *(f"POST {INTEGRATION}/{verb}" for verb in ("otp", "validate", "reauthenticate", "pause", "resume", "sync")),
     *(f"POST {INTEGRATION}/settings/{question}" for question in ("preview", "jql")),
-    *(f"GET {INTEGRATION}/{view}" for view in ("progress", "changes")),
+    *(f"GET {INTEGRATION}/{view}" for view in ("progress", "changes", "site/projects", "site/fields")),
     *(
         f"GET {INTEGRATION}/{listing}"
         for listing in ("completeness", "fields", "activity", "deliveries", "absences", "status-history", "hygiene")
