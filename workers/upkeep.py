@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from app import jobs, logs, people
+from app import clock, jobs, logs, people
 from app.conditions import Code, Condition
 from app.errors import Missing
 from app.ingest.backfill import worker_count
-from app.ingest.planning import enqueue_workers, exclusions, tenant_schedule
+from app.ingest.planning import applied, enqueue_workers, exclusions, tenant_schedule
 from app.ingest.proof import derive_state, lost_jobs
 from app.ingest.writing import remove_excluded
 from app.integrations import ledger
@@ -34,6 +34,7 @@ def sweep(runtime: Runtime) -> None:
         lost_jobs.tidy(session)
         people.forget_old(session)
         _enqueue_removals(session)
+        _enqueue_settings(session)
         late = lost_jobs.find_late(session)
     for tenant_id in late:
         with runtime.store.bound_to(tenant_id) as session:
@@ -63,6 +64,14 @@ def _enqueue_removals(session: Session) -> None:
         session.enqueue(jobs.PURGE, str(tenant_id), once_as=str(tenant_id))
     for tenant_id in exclusions.find_unenforced(session):
         session.enqueue(jobs.EXCLUDE, str(tenant_id), once_as=f"{tenant_id}-sweep")
+
+
+def _enqueue_settings(session: Session) -> None:
+    """Enqueue changed settings that a lost job or a killed worker left behind."""
+    # A killed job keeps its name for a while: each half minute has another one.
+    turn = int(clock.now().timestamp() // 30)
+    for tenant_id in applied.find_unapplied(session):
+        session.enqueue(jobs.SETTINGS, str(tenant_id), once_as=f"{tenant_id}-{turn}")
 
 
 @job

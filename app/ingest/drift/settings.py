@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 log = logs.get(__name__)
 
-_LEASE, _RETRY = timedelta(seconds=20), timedelta(seconds=30)
-"""Life of the cursor's lease, and the pause after which a killed job is asked for again: two at once do no harm."""
+_LEASE = timedelta(seconds=20)
+"""Life of the cursor's lease: the next worker waits for that after one was killed; two at once do no harm."""
 _AFTER_BACKFILL = timedelta(minutes=2)
 """Pause before the selection is compared again while a backfill is under way."""
 
@@ -60,12 +60,10 @@ def apply_settings(store: Store, source: Source, tenant_id: UUID) -> Condition |
         cursor = cursors.take(session, "settings", lease_for=_LEASE)
         if cursor is None:
             return None
-        settings = _with_project_ids(session, integration)
-        before = applied.load(session) or settings
-        if settings != before:
-            tenant_schedule.hasten(session, SETTINGS.name, at=clock.now() + _RETRY)
+        integration = _with_project_ids(session, integration)
+        before = applied.load(session)
     try:
-        return _apply(store, source, cursor, integration, before, settings)
+        return _apply(store, source, cursor, integration, before)
     except cursors.CursorLost:
         log.info("another worker applies the settings", tenant_id=str(tenant_id))
         return None
@@ -75,13 +73,10 @@ def apply_settings(store: Store, source: Source, tenant_id: UUID) -> Condition |
 
 
 def _apply(
-    store: Store,
-    source: Source,
-    cursor: Cursor,
-    integration: Integration,
-    before: IntegrationSettings,
-    settings: IntegrationSettings,
+    store: Store, source: Source, cursor: Cursor, integration: Integration, applied_settings: IntegrationSettings | None
 ) -> Condition | None:
+    settings = IntegrationSettings.model_validate(integration.settings)
+    before = applied_settings or settings
     tenant_id = _tenant_of(integration)
     with store.bound_to(tenant_id) as session:
         policy = stored_issues.policy_of(session)
@@ -101,7 +96,7 @@ def _apply(
         outcome = outcome._replace(left=outcome.left + comparison.left, reread=comparison.reread)
     with store.bound_to(tenant_id) as session:
         cursors.move(session, cursor, ended_at=clock.now())
-        applied.note(session, settings)
+        applied.note_as_stored(session, integration.settings)
         if any(outcome) or reread_count:
             tenant_schedule.hasten(session, VERIFY.name)
     figures = {"left": outcome.left, "planned": outcome.planned, "reread": outcome.reread + reread_count}
@@ -168,15 +163,14 @@ def holders_of(
     return issue_ids
 
 
-def _with_project_ids(session: Session, integration: Integration) -> IntegrationSettings:
-    """The settings, with ids in place of projects' keys: a key may change, and then name another project."""
+def _with_project_ids(session: Session, integration: Integration) -> Integration:
+    """Keep ids in place of projects' keys in the settings: a key may change, and then name another project."""
     settings = IntegrationSettings.model_validate(integration.settings)
     project = table_of(entity("project"))
     query = select(project.c.key, project.c.id).where(is_live(entity("project")), project.c.key.in_(settings.projects))
     id_by_key = {row.key: row.id for row in session.execute(query)} if settings.projects else {}
     if not id_by_key:
-        return settings
+        return integration
     projects = [*dict.fromkeys(id_by_key.get(name, name) for name in settings.projects)]
-    settings = settings.model_copy(update={"projects": projects})
-    ledger.change(session, integration.id, {"settings": settings.model_dump(mode="json")})
-    return settings
+    changed_settings = settings.model_copy(update={"projects": projects}).model_dump(mode="json")
+    return ledger.change(session, integration.id, {"settings": changed_settings})

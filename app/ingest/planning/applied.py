@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
 from app.catalog.site_mapping import HIDING, Meaning, map_fields
+from app.integrations.ledger import WORKING_STATES
+from app.integrations.model import State
 from app.integrations.settings import IntegrationSettings
-from app.store.schema import TENANTS
+from app.store.schema import INTEGRATIONS, TENANTS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from uuid import UUID
 
     from app.catalog.site_mapping import SiteField
     from app.store.session import Session
@@ -50,8 +53,24 @@ def load(session: Session) -> IntegrationSettings | None:
 
 def note(session: Session, settings: IntegrationSettings) -> None:
     """Store the settings that all rows follow."""
-    values = {"applied_settings": settings.model_dump(mode="json")}
-    session.execute(update(TENANTS).where(TENANTS.c.id == session.tenant_id).values(**values))
+    note_as_stored(session, settings.model_dump(mode="json"))
+
+
+def note_as_stored(session: Session, settings: Mapping[str, Any]) -> None:
+    """Store that all rows follow an integration's settings, in the form that these are stored in."""
+    session.execute(update(TENANTS).where(TENANTS.c.id == session.tenant_id).values(applied_settings=settings))
+
+
+def find_unapplied(session: Session) -> list[UUID]:
+    """Served tenants with rows that may not follow the settings, in an unrestricted session; none during a backfill."""
+    is_served = INTEGRATIONS.c.state.in_(WORKING_STATES) & (INTEGRATIONS.c.state != State.BACKFILLING.value)
+    differs = TENANTS.c.applied_settings != INTEGRATIONS.c.settings
+    rows = session.execute(
+        select(TENANTS.c.id)
+        .join(INTEGRATIONS, INTEGRATIONS.c.tenant_id == TENANTS.c.id)
+        .where(TENANTS.c.state == "active", INTEGRATIONS.c.parked_because.is_(None), is_served, differs)
+    )
+    return [row.id for row in rows]
 
 
 def note_excluded(session: Session, fields: Collection[str]) -> None:

@@ -14,7 +14,6 @@ from app.catalog.registry import walked
 from app.ingest.planning import applied, exclusions
 from app.integrations import ledger
 from app.integrations.model import State
-from app.integrations.settings import IntegrationSettings
 from app.store import checkpoints, poison
 from app.store.checkpoints import Wanted
 
@@ -53,7 +52,7 @@ def begin_backfill(session: Session, *, site_concurrency: int) -> bool:
     site_walks = [_wanted(entity, Each.SITE, "") for entity in walked(Each.SITE)]
     checkpoints.plan(session, site_walks)
     exclusions.enforce(session, is_again=integration.started_at is not None)
-    applied.note(session, IntegrationSettings.model_validate(integration.settings))
+    applied.note_as_stored(session, integration.settings)
     ledger.move_to(session, integration.id, State.BACKFILLING, started_at=clock.now())
     enqueue_workers(session, -(-site_concurrency // _A_HAND), is_first=True)
     return True

@@ -23,7 +23,6 @@ from app.ingest.proof import verification
 from app.ingest.writing import absences
 from app.integrations import ledger
 from app.integrations.model import State
-from app.integrations.settings import IntegrationSettings
 from app.store.schema import CHUNKS, INSTALLATIONS
 from app.store.sync_tables import ABSENCES, CURSORS
 from app.store.tables import table_of
@@ -257,7 +256,7 @@ def _read(town: Town, readings: dict[frozenset[tuple[str, Any]], Reading], optio
     if content in readings and "options" not in options:
         readings[content].give_to(town.database_url, town.tenant_id, town.site.base_url)
         with town.parts.store.bound_to(town.tenant_id) as session:
-            applied.note(session, IntegrationSettings())
+            applied.note_as_stored(session, town.integration().settings)
         return
     town.backfill()
     if "options" not in options:

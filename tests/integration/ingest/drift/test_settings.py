@@ -12,7 +12,7 @@ from app import actions
 from app.actions import Changes
 from app.catalog.registry import all_entities, entity
 from app.ingest.drift import apply_settings, plan_change
-from app.ingest.planning import field_policy
+from app.ingest.planning import applied, field_policy
 from app.ingest.proof import verification
 from app.ingest.writing.exclusions import remove_excluded
 from app.ingest.writing.page import parse_page, write_page
@@ -242,3 +242,24 @@ def test_a_query_is_checked_by_the_site(a_town: Callable[..., Town]) -> None:
     }
     assert (checks["chosen_projects"].ok, checks["query"].ok) == (False, True)
     assert "NOSUCH" in english(checks["chosen_projects"].condition)
+
+
+def test_a_change_that_no_job_has_made_is_found(a_town: Callable[..., Town]) -> None:
+    town = a_town()
+
+    def unapplied() -> bool:
+        with town.parts.store.unrestricted_unsafe() as session:
+            return town.tenant_id in applied.find_unapplied(session)
+
+    assert not unapplied()
+    store_settings(town, time_zone="Asia/Kolkata")
+    assert unapplied()
+    settle(town)
+    assert not unapplied()
+    store_settings(town, excluded_fields=["summary"])
+    remove_excluded(town.parts.store, town.tenant_id)
+    store_settings(town)
+    assert unapplied(), "the text that was removed is missing"
+    settle(town)
+    assert not unapplied()
+    assert content(town) == content(a_town())
