@@ -5,11 +5,12 @@ jobs, all enqueued after commit. Invariants: a plan is in PostgreSQL before any 
 work; planning twice plans once; a delivery id is stored once.
 """
 
-from app.ingest.planning import exclusions, field_policy, inbox, site_clock, tenant_schedule
+from app.ingest.planning import applied, exclusions, field_policy, inbox, site_clock, tenant_schedule
 from app.ingest.planning.plan import begin_backfill, enqueue_worker_once, enqueue_workers
 from app.ingest.planning.resume import resume_work
 
 __all__ = [
+    "applied",
     "begin_backfill",
     "enqueue_worker_once",
     "enqueue_workers",

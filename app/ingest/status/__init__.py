@@ -5,6 +5,7 @@ figures. Invariants: nothing here writes or asks Jira; a summary is one or a few
 """
 
 from app.ingest.status import choices, diagnostics, hygiene, overview, progress
+from app.ingest.status.choices import Search
 from app.ingest.status.diagnostics import Hour, Trouble, UnreadablePart
 from app.ingest.status.progress import Kept, Progress
 from app.ingest.status.selection import unseen_projects
@@ -15,6 +16,7 @@ __all__ = [
     "Hour",
     "Kept",
     "Progress",
+    "Search",
     "Trouble",
     "UnreadablePart",
     "choices",

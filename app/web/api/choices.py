@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from flask import Response  # noqa: TC002 - flask-openapi3 evaluates annotations
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.ingest.status import Search
 from app.ingest.status import choices as choices_of
-from app.ingest.status.choices import Search
 from app.integrations import ledger
 from app.web.api.integrations import callers_integration
 from app.web.api.shapes import IntegrationPath, ListQuery, Metadata, as_json, problems

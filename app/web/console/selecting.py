@@ -9,8 +9,7 @@ from flask import render_template, request
 from app import actions
 from app.conditions import Code, Condition
 from app.errors import JiraFailure
-from app.ingest.status import choices
-from app.ingest.status.choices import Search
+from app.ingest.status import Search, choices
 from app.integrations import ledger
 from app.integrations.settings import IntegrationSettings, time_zones
 from app.web.console.forms import list_of, words_of

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from app.runtime import Runtime
 
-PROJECTS, FIELDS, HELD_FIELDS = 1500, 4000, 2000
+PROJECTS, FIELDS, VALUES = 1500, 4000, 2000
 LARGEST_PAGE = 100_000
 
 
@@ -34,7 +34,7 @@ class Desk:
         self.integration_id = an_integration(parts, account).id
         with parts.store.unrestricted_unsafe() as session:
             ledger.move_to(session, self.integration_id, State.HEALTHY, tenant_id=self.site.tenant_id)
-        held_values = {f"customfield_{10_000 + number}": f"value {number}" for number in range(HELD_FIELDS)}
+        values = {f"customfield_{10_000 + number}": f"value {number}" for number in range(VALUES)}
         rows = [
             *(
                 a_row("project", str(number), key=f"P{number}", name=f"Project {number}", is_archived=number == 7)
@@ -50,7 +50,7 @@ class Desk:
                 )
                 for number in range(FIELDS)
             ),
-            a_row("issue", "1", key="P7-1", project_id="7", custom=json.dumps(held_values)),
+            a_row("issue", "1", key="P7-1", project_id="7", custom=json.dumps(values)),
         ]
         with parts.store.bound_to(self.site.tenant_id) as session:
             records.apply(session, rows, read_at=clock.now())

@@ -225,7 +225,7 @@ def test_settings_that_change_amid_kills_end_as_those_of_a_fresh_backfill(
 def live_rows(database_url: str, site: Site) -> dict[str, list[tuple[Any, ...]]]:
     """Live rows of a site, stubs and people aside: these follow from other rows."""
     with psycopg.connect(database_url) as connection:
-        gone_or_stub = {
+        other_ids = {
             name: {
                 row_id
                 for (row_id,) in connection.execute(
@@ -237,7 +237,7 @@ def live_rows(database_url: str, site: Site) -> dict[str, list[tuple[Any, ...]]]
             for name, table in entity_tables().items()
         }
     return {
-        name: [row for row in rows if row[0] not in gone_or_stub[name]]
+        name: [row for row in rows if row[0] not in other_ids[name]]
         for name, rows in rows_of(database_url, site).items()
         if name != "user"
     }

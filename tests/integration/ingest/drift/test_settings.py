@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from app.ingest.drift import ChangePlan
     from tests.integration.ingest.conftest import Town
 
-BOOKKEEPING = {"tenant_id", "read_at", "version", "deleted_at", "deleted_because", "is_stub"}
+COLUMNS_OF_OURS = {"tenant_id", "read_at", "version", "deleted_at", "deleted_because", "is_stub"}
 BUGS, STORIES = "issuetype = Bug", "issuetype = Story"
 POINTS, ESTIMATE, SPRINT, START = (f"customfield_{number}" for number in (10024, 10030, 10020, 10015))
 FIRST = "10000"
@@ -62,7 +62,7 @@ def content(town: Town) -> dict[str, dict[str, tuple[object, ...]]]:
     rows: dict[str, dict[str, tuple[object, ...]]] = {}
     for name, of in all_entities().items():
         table = table_of(of)
-        names = [column.name for column in table.columns if column.name not in BOOKKEEPING]
+        names = [column.name for column in table.columns if column.name not in COLUMNS_OF_OURS]
         is_live = table.c.deleted_at.is_(None)
         if "is_stub" in table.c:
             is_live &= table.c.is_stub.is_(False)
@@ -149,15 +149,15 @@ def test_a_change_costs_its_own_work_and_ends_as_a_fresh_backfill(a_town: Callab
 
     change(town, **after)
 
-    made = Counter(town.site.traffic.by_template)
+    requests = Counter(town.site.traffic.by_template)
     assert differing(content(town), content(a_site(a_town, after))) == []
     assert len(content(town)["issue"]) == stored_before - plan.leave + plan.backfill
     assert town.integration().state_reason is None
     if name in NOTHING_IS_READ:
         assert plan.re_read == plan.backfill == plan.lists == 0
     # The lists of issues that were never read are a guess by the others.
-    lists = sum(made[f"GET /rest/api/3/issue/{{key}}/{name}"] for name in LISTS) if plan.lists else 0
-    assert plan.requests - plan.lists == pytest.approx(made.total() - lists, rel=0.05, abs=2)
+    lists = sum(requests[f"GET /rest/api/3/issue/{{key}}/{name}"] for name in LISTS) if plan.lists else 0
+    assert plan.requests - plan.lists == pytest.approx(requests.total() - lists, rel=0.05, abs=2)
 
 
 def test_an_issue_leaves_and_enters_by_its_own_changes(a_town: Callable[..., Town]) -> None:
