@@ -47,6 +47,9 @@ CustomFieldId = Annotated[str, StringConstraints(pattern=r"^customfield_[0-9]{1,
 ExcludedField = Literal["summary", "description", "comment", "worklog_comment"] | CustomFieldId
 
 
+_FIRST_DAY, _LAST_DAY = date(1990, 1, 1), date(2999, 12, 31)
+
+
 class SiteFields(BaseModel):
     """The site's own fields by kind; an absent kind is found by schema and untranslated name."""
 
@@ -79,7 +82,7 @@ class IntegrationSettings(BaseModel):
     jql: Annotated[
         str, StringConstraints(strip_whitespace=True), AfterValidator(storable), AfterValidator(_joinable)
     ] = Field("", max_length=2000, description="A condition that issues must fit as well; an order in it has no effect")
-    backfill_from: date | None = Field(
+    backfill_from: Annotated[date, Field(ge=_FIRST_DAY, le=_LAST_DAY)] | None = Field(
         None, description="Issues last changed before this day stay out, until they change"
     )
     story_point_field: FieldId | None = Field(None, description="The one estimate; unset: as `field_mapping` says")

@@ -146,7 +146,7 @@ def _shown(text: str) -> str:
     """A value for people: the name in an object, texts without quotation marks."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = text  # cut off
     if isinstance(value, list) and value:
         value = value[0]

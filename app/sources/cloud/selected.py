@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from app.catalog.conversion import to_moment
@@ -24,14 +25,18 @@ if TYPE_CHECKING:
     from app.sources.outcomes import Finding
 
 
+_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
 def keep_selected(site: CloudSession, issue_read: IssueRead, selection: Selection) -> None:
     """Move the issues outside a selection from the bodies to `outside_ids`. Raises a JiraFailure.
 
     Where Jira refuses the query, nobody can tell: the issues in question become unreadable.
     """
     bodies = {str(find(body, "id")): body for body in issue_read.bodies}
-    candidates = [issue_id for issue_id, body in bodies.items() if _may_be_selected(body, selection)]
-    inside_ids = {*candidates}
+    inside_ids = {issue_id for issue_id, body in bodies.items() if _may_be_selected(body, selection)}
+    # An id that is no number can't be asked for; its issue is left to the parser.
+    candidates = [issue_id for issue_id in bodies if issue_id in inside_ids and _ID.fullmatch(issue_id)]
     if selection.jql:
         for start in range(0, len(candidates), READ_BATCH):
             batch = candidates[start : start + READ_BATCH]

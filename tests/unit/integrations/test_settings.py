@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
+from app.catalog.selection import condition_of
 from app.integrations.settings import IntegrationSettings
 
 
@@ -79,3 +82,48 @@ def test_good_settings_are_kept_as_given(values: dict[str, object]) -> None:
 def test_everything_else_is_refused(values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         IntegrationSettings.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"backfill_from": "0001-01-01"},
+        {"backfill_from": "9999-12-31"},
+        {"time_zone": "Mars/Olympus"},
+        {"time_zone": "../../etc/passwd"},
+        {"projects": ["ACME", "ACME"]},
+        {"projects": ["A) OR (B"]},
+        {"jql": "status = Done) OR (project = X"},
+        {"jql": "(status = Done"},
+        {"jql": 'summary ~ "open'},
+        {"jql": "summary ~ don't"},
+        {"jql": "a\x00b"},
+        {"jql": "x" * 2001},
+    ],
+)
+def test_a_selection_that_cannot_be_asked_for_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        IntegrationSettings.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("jql", "condition"),
+    [
+        ("status = Done ORDER BY created DESC", "status = Done"),
+        ("order  by rank", ""),
+        ('summary ~ "a ) order by b" AND (x = 1)', 'summary ~ "a ) order by b" AND (x = 1)'),
+        (r"""summary ~ "a\"b)" OR text ~ '(' order by x""", r"""summary ~ "a\"b)" OR text ~ '('"""),
+        ("borderby = 1", "borderby = 1"),
+    ],
+)
+def test_the_order_of_a_query_is_cut_off(jql: str, condition: str) -> None:
+    assert condition_of(IntegrationSettings(jql=jql).jql) == condition
+
+
+def test_the_first_day_begins_in_the_time_zone() -> None:
+    day = {"backfill_from": "2025-03-30"}
+    assert IntegrationSettings(**day).updated_from.isoformat() == "2025-03-30T00:00:00+00:00"
+    berlin = IntegrationSettings(**day, time_zone="Europe/Berlin")
+    assert berlin.updated_from.isoformat() == "2025-03-30T00:00:00+01:00"
+    assert berlin.selects_otherwise(IntegrationSettings(**day))
+    assert not IntegrationSettings(time_zone="Europe/Berlin").selects_otherwise(IntegrationSettings())
