@@ -40,6 +40,8 @@ CALLS = (
     "/progress",
     "/fields",
     "/hygiene",
+    "/site/projects",
+    "/site/fields",
 )
 PAGES = ("", "/connect", "/shown", "/data", "/activity", "/settings", "/plots/throughput.svg")
 WITHOUT_ROWS = {
