@@ -107,8 +107,11 @@ def _words(problems: tuple[str, ...]) -> str:
     return " ".join(problems).strip().removesuffix(".")
 
 
-def validate_jql(sites: Sites, integration: Integration, jql: str) -> JqlCheck:
-    """Ask the site whether it takes a query. Raises Conflicting without a site, and the JiraFailure of an outage."""
+def validate_jql(store: Store, sites: Sites, integration: Integration, jql: str) -> JqlCheck:
+    """Ask the site whether it takes a query. Raises the JiraFailure of an outage, and Conflicting without a site.
+
+    The pairing is checked again afterwards: keys of a site that has gone to another account never get out.
+    """
     try:
         condition = condition_of(jql)
     except ValueError as fault:
@@ -122,6 +125,8 @@ def validate_jql(sites: Sites, integration: Integration, jql: str) -> JqlCheck:
     if not isinstance(check, QueryCheck):
         raise check.failure
     total = source.issue_count() if check.matches is not None else None
+    with ledger.site_session(store, integration):
+        pass
     left_out = None if total is None or check.matches is None else max(0, total - check.matches)
     problem = Condition(Code.JQL_REFUSED, why=_words(check.problems)) if check.problems else None
     return JqlCheck(not check.problems, check.matches, left_out, check.sample, problem)

@@ -91,4 +91,4 @@ def add(routes: APIBlueprint, runtime: Runtime) -> None:
     )
     def validate_query(path: IntegrationPath, body: Query) -> Response:
         integration = callers_integration(runtime, path.integration_id)
-        return as_json(ShownQueryCheck.of(actions.validate_jql(runtime.sites, integration, body.jql)))
+        return as_json(ShownQueryCheck.of(actions.validate_jql(runtime.store, runtime.sites, integration, body.jql)))

@@ -68,7 +68,7 @@ def choices_of(runtime: Runtime, integration: Integration, kind: str) -> dict[st
 def query_check(runtime: Runtime, integration: Integration) -> tuple[actions.JqlCheck | None, Explanation | None]:
     """The site's answer to the form's query, or the reason why it gave none."""
     try:
-        check = actions.validate_jql(runtime.sites, integration, words_of("jql"))
+        check = actions.validate_jql(runtime.store, runtime.sites, integration, words_of("jql"))
     except JiraFailure as failure:
         return None, explain(failure.condition)
     return check, explain(check.problem) if check.problem else None

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from app import actions
 from app.actions import Changes
 from app.catalog.registry import all_entities, entity
+from app.errors import Conflicting
 from app.ingest.drift import apply_settings, plan_change
 from app.ingest.planning import applied, field_policy
 from app.ingest.proof import verification
@@ -19,6 +20,8 @@ from app.ingest.writing.page import parse_page, write_page
 from app.integrations import ledger
 from app.integrations.model import State
 from app.integrations.settings import IntegrationSettings
+from app.sources.answers import QueryCheck
+from app.sources.cloud.source import CloudSource
 from app.store.tables import OUT_OF_SCOPE, table_of
 from app.web.words.sentences import english
 
@@ -227,14 +230,16 @@ def test_a_page_of_older_settings_is_read_again(a_town: Callable[..., Town]) -> 
 
 def test_a_query_is_checked_by_the_site(a_town: Callable[..., Town]) -> None:
     town = a_town()
-    good = actions.validate_jql(town.parts.sites, town.integration(), f"{BUGS} ORDER BY created")
+    good = actions.validate_jql(town.parts.store, town.parts.sites, town.integration(), f"{BUGS} ORDER BY created")
     assert (good.ok, good.problem, len(good.sample)) == (True, None, 5)
     assert (good.matches or 0) + (good.left_out or 0) == len(content(town)["issue"])
-    bad = actions.validate_jql(town.parts.sites, town.integration(), "nosuchfield = 1")
+    bad = actions.validate_jql(town.parts.store, town.parts.sites, town.integration(), "nosuchfield = 1")
     assert (bad.ok, bad.matches, bad.sample) == (False, None, ())
     assert bad.problem is not None
     assert "nosuchfield" in str(bad.problem.params["why"])
-    open_bracket = actions.validate_jql(town.parts.sites, town.integration(), "status = Done) OR (project = X")
+    open_bracket = actions.validate_jql(
+        town.parts.store, town.parts.sites, town.integration(), "status = Done) OR (project = X"
+    )
     assert not open_bracket.ok
     change(town, projects=[FIRST, "NOSUCH"], jql=BUGS)
     checks = {
@@ -263,3 +268,19 @@ def test_a_change_that_no_job_has_made_is_found(a_town: Callable[..., Town]) -> 
     settle(town)
     assert not unapplied()
     assert content(town) == content(a_town())
+
+
+def test_a_query_is_not_answered_for_a_site_that_went_meanwhile(
+    a_town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = a_town()
+    integration = town.integration()
+
+    def check_query(_source: CloudSource, _jql: str) -> QueryCheck:
+        with town.parts.store.unrestricted_unsafe() as session:
+            ledger.move_to(session, integration.id, State.PENDING, tenant_id=None)
+        return QueryCheck((), 1, ("SECRET-1",))
+
+    monkeypatch.setattr(CloudSource, "check_query", check_query)
+    with pytest.raises(Conflicting):
+        actions.validate_jql(town.parts.store, town.parts.sites, integration, BUGS)
