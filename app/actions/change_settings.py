@@ -59,7 +59,10 @@ def preview_settings(store: Store, sites: Sites, integration: Integration, setti
     """The work that the settings would make. Raises Conflicting without a site, and a JiraFailure."""
     if integration.tenant_id is None:
         return ChangePlan()
-    return plan_change(store, sites.open(integration.tenant_id, timeouts=INTERACTIVE), integration, settings)
+    plan = plan_change(store, sites.open(integration.tenant_id, timeouts=INTERACTIVE), integration, settings)
+    with ledger.site_session(store, integration):
+        # The figures are those of a site that is still paired.
+        return plan
 
 
 def check_hygiene(store: Store, integration: Integration, settings: IntegrationSettings | None) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.ingest.drift import ChangePlan
+    from app.sources import Scope
     from tests.integration.ingest.conftest import Town
 
 COLUMNS_OF_OURS = {"tenant_id", "read_at", "version", "deleted_at", "deleted_because", "is_stub"}
@@ -284,3 +285,19 @@ def test_a_query_is_not_answered_for_a_site_that_went_meanwhile(
     monkeypatch.setattr(CloudSource, "check_query", check_query)
     with pytest.raises(Conflicting):
         actions.validate_jql(town.parts.store, town.parts.sites, integration, BUGS)
+
+
+def test_no_plan_is_shown_for_a_site_that_went_meanwhile(
+    a_town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = a_town()
+    integration = town.integration()
+
+    def count(_source: CloudSource, _scope: Scope) -> int:
+        with town.parts.store.unrestricted_unsafe() as session:
+            ledger.move_to(session, integration.id, State.PENDING, tenant_id=None)
+        return 7
+
+    monkeypatch.setattr(CloudSource, "count", count)
+    with pytest.raises(Conflicting):
+        actions.preview_settings(town.parts.store, town.parts.sites, integration, IntegrationSettings(jql=BUGS))
