@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from app.sources import Source
     from app.store.session import Store
 
-_ID_PAGE = 5000
-"""Ids of one answer."""
+_ID_PAGE = 100
+"""Ids of one answer of a sweep, which asks for `updated` as well; ids alone come by thousands."""
 _FILTERS, _MATCHED = 50, 1000
 """Boards and issues of one question about memberships."""
 _FIRST_PAGE = 5
