@@ -56,6 +56,15 @@ def custom_fields_of_form() -> list[str]:
     return [*dict.fromkeys([*list_of("custom_fields"), *request.form.getlist("add_field")])]
 
 
+def values_of_form() -> dict[str, Any]:
+    """The form as it was sent, its ticked choices among the typed ones."""
+    return {
+        **request.form.to_dict(),
+        "projects": ", ".join(settings_of_form()["projects"]),
+        "custom_fields": ", ".join(custom_fields_of_form()),
+    }
+
+
 def choices_of(runtime: Runtime, integration: Integration, kind: str) -> dict[str, Any]:
     """The projects or the fields that the form's search finds, for the form that is shown again."""
     search = Search(words_of(f"find_{kind}")[:_LONGEST_SEARCH], page_size=_MOST_CHOICES)
@@ -87,5 +96,5 @@ def confirmation(runtime: Runtime, integration: Integration, settings: Integrati
         problem = explain(Condition(Code.PLAN_UNKNOWN, why=failure.condition))
     if plan is not None and not any((plan.re_read, plan.leave, plan.backfill)):
         return None
-    fields = [(name, value) for name, value in request.form.items() if name not in {"csrf", "check"}]
+    fields = [(name, value) for name, value in request.form.items(multi=True) if name not in {"csrf", "check"}]
     return render_template("change_plan.html", integration=integration, plan=plan, problem=problem, fields=fields)

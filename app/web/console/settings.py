@@ -50,7 +50,7 @@ def add(routes: Blueprint, runtime: Runtime) -> None:
         try:
             changes = _change(_settings_of(integration)).changes()
         except ValidationError as error:
-            return _form(runtime, integration, dict(request.form), explain_fields(error)), 400
+            return _form(runtime, integration, selecting.values_of_form(), explain_fields(error)), 400
         page_of_plan = selecting.confirmation(runtime, integration, changes.settings or _settings_of(integration))
         if page_of_plan is not None:
             return page_of_plan, 200
@@ -91,11 +91,7 @@ def _add_criteria(routes: Blueprint, runtime: Runtime) -> None:
 
 def _answer(runtime: Runtime, integration: Integration, question: str) -> str:
     """The form as it was sent, with the answer to the question of one of its buttons. Raises Missing."""
-    values = {
-        **request.form,
-        "projects": ", ".join(selecting.settings_of_form()["projects"]),
-        "custom_fields": ", ".join(selecting.custom_fields_of_form()),
-    }
+    values = selecting.values_of_form()
     if question == "jql":
         check, problem = selecting.query_check(runtime, integration)
         return _form(runtime, integration, values, {"jql": problem} if problem else {}, query_check=check)

@@ -37,7 +37,7 @@ class Desk:
     def page(self) -> str:
         return self.browser.get(f"/console/integrations/{self.town.integration_id}/settings").get_data(as_text=True)
 
-    def send(self, **form: str) -> TestResponse:
+    def send(self, **form: str | list[str]) -> TestResponse:
         data = {"csrf": self.csrf, "name": "Acme", **form}
         return self.browser.post(f"/console/integrations/{self.town.integration_id}/settings", data=data)
 
@@ -77,6 +77,31 @@ def test_a_change_is_shown_before_it_is_made(desk: Desk) -> None:
     settings = desk.town.integration().settings
     assert (settings["projects"], settings["jql"], settings["time_zone"]) == (["10000"], BUGS, "Europe/Berlin")
     assert 'value="2025-01-01"' in desk.page()
+
+
+@pytest.mark.parametrize(
+    ("ticks", "setting", "ids"),
+    [
+        ("add_project", "projects", ["10000", "10001"]),
+        ("add_field", "custom_fields", ["customfield_10016", "customfield_10020"]),
+    ],
+)
+def test_each_tick_is_carried_over_the_page_of_the_plan(desk: Desk, ticks: str, setting: str, ids: list[str]) -> None:
+    page = desk.send(jql=BUGS, **{ticks: ids}).get_data(as_text=True)
+    assert "Nothing is stored yet." in page
+    sent = re.findall(rf'type="hidden" name="{ticks}" value="([^"]*)"', page)
+    assert desk.send(jql=BUGS, **{ticks: sent}, confirmed="1").status_code == 303
+    assert desk.town.integration().settings[setting] == ids
+
+
+def test_ticks_stay_beside_a_faulty_value(desk: Desk) -> None:
+    answer = desk.send(
+        time_zone="Mars/Olympus", add_project=["10000", "10001"], add_field=["customfield_10016", "customfield_10020"]
+    )
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 400
+    assert 'value="10000, 10001"' in page
+    assert 'value="customfield_10016, customfield_10020"' in page
 
 
 def test_a_change_without_work_is_made_at_once(desk: Desk) -> None:
