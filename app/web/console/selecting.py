@@ -71,7 +71,8 @@ def choices_of(runtime: Runtime, integration: Integration, kind: str) -> dict[st
     with ledger.site_session(runtime.store, integration) as session:
         read = choices.projects if kind == "projects" else choices.fields
         records, total = read(session, integration, search)
-    return {f"found_{kind}": records, f"found_{kind}_total": total, "sample": choices.SAMPLE}
+    names = {*(settings_of_form()["projects"] if kind == "projects" else custom_fields_of_form())}
+    return {f"found_{kind}": records, f"found_{kind}_total": total, "names": names, "sample": choices.SAMPLE}
 
 
 def query_check(runtime: Runtime, integration: Integration) -> tuple[actions.JqlCheck | None, Explanation | None]:

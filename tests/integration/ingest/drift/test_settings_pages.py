@@ -104,6 +104,16 @@ def test_ticks_stay_beside_a_faulty_value(desk: Desk) -> None:
     assert 'value="customfield_10016, customfield_10020"' in page
 
 
+def test_projects_are_ticked_by_the_form_not_by_the_stored_settings(desk: Desk) -> None:
+    assert desk.send(projects="10000, 10001", confirmed="1").status_code == 303
+    page = desk.send(projects="10000", check="projects").get_data(as_text=True)
+    boxes = dict(re.findall(r'name="add_project" value="([^"]+)"([^>]*)>', page))
+    assert boxes == {"10000": " checked disabled", "10001": ""}
+    (key,) = re.findall(r'value="10000" checked disabled> (\w+) ', page)
+    page = desk.send(projects=key, check="projects").get_data(as_text=True)
+    assert dict(re.findall(r'name="add_project" value="([^"]+)"([^>]*)>', page)) == boxes, "by key as by id"
+
+
 def test_a_change_without_work_is_made_at_once(desk: Desk) -> None:
     assert desk.send(time_zone="Asia/Kolkata").status_code == 303
     assert desk.town.integration().settings["time_zone"] == "Asia/Kolkata"
