@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, cast, func, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
 
 from app.catalog.registry import entity
 from app.catalog.site_mapping import map_fields
@@ -130,12 +131,13 @@ def _values(session: Session, field_ids: Sequence[str]) -> dict[str, list[str]]:
     if not field_ids:
         return {}
     issue = table_of(entity("issue"))
-    sample = (
-        select(issue.c.id).where(is_live(entity("issue"))).order_by(issue.c.updated.desc()).limit(SAMPLE).subquery()
-    )
+    sample_ids = select(issue.c.id).where(is_live(entity("issue"))).order_by(issue.c.updated.desc()).limit(SAMPLE)
+    # An empty object is added for an unpacked copy: packed values would be unpacked again for each field.
+    copies = select(issue.c.custom.concat(cast({}, JSONB)).label("custom")).where(issue.c.id.in_(sample_ids))
+    sample = copies.cte("sample").prefix_with("MATERIALIZED", dialect="postgresql")
     # A value is JSON of any length; its beginning is enough for an example.
-    columns = [func.left(cast(issue.c.custom[field_id], Text), 20 * _LONGEST).label(field_id) for field_id in field_ids]
-    rows = session.execute(select(*columns).where(issue.c.id.in_(select(sample.c.id)))).all()
+    columns = [func.left(cast(sample.c.custom[field_id], Text), 20 * _LONGEST) for field_id in field_ids]
+    rows = session.execute(select(*columns)).all()
     return {
         field_id: [_shown(row[number]) for row in rows if row[number] not in {None, "null", "[]", '""'}]
         for number, field_id in enumerate(field_ids)
